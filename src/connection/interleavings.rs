@@ -1,0 +1,320 @@
+//! Every order of events, to a fixed depth, and random ones beyond it.
+//!
+//! The world (kernel, peer, operator) is a [`Choices`]: whenever the connection or the driver asks what
+//! happens next, it answers with the next number of a sequence. Counting that sequence like an odometer
+//! tries every world there is; drawing it at random goes deeper.
+
+use super::{Connection, Fact, Hints, Phase, Reason, Step, Stream, Turn};
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read, Write};
+
+const BUFFER: usize = 4;
+
+/// How many choices the exhaustive test makes before the world turns friendly.
+const DEPTH: usize = 7;
+
+/// A sequence of choices, replayed and extended with zeros on the way.
+#[derive(Debug, Default)]
+struct Choices {
+    /// (what was chosen, out of how many), in the order asked.
+    made: Vec<(usize, usize)>,
+    asked: usize,
+    depth: usize,
+}
+
+impl Choices {
+    fn of(numbers: &[usize]) -> Self {
+        Self {
+            made: numbers.iter().map(|&number| (number, usize::MAX)).collect(),
+            asked: 0,
+            depth: numbers.len(),
+        }
+    }
+
+    /// What happens next, out of `options`; none once the depth is reached.
+    fn next(&mut self, options: usize) -> Option<usize> {
+        if self.asked == self.depth {
+            return None;
+        }
+        if self.asked == self.made.len() {
+            self.made.push((0, options));
+        }
+        let (number, among) = &mut self.made[self.asked];
+        *among = options;
+        self.asked += 1;
+        Some(*number % options)
+    }
+
+    /// Turns to the next sequence. False after the last one.
+    fn advance(&mut self) -> bool {
+        self.made.truncate(self.asked);
+        self.asked = 0;
+        while let Some((number, among)) = self.made.pop() {
+            if number + 1 < among {
+                self.made.push((number + 1, among));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The far side of one connection: makes up what each call meets, and knows the truth about it.
+#[derive(Debug, Default)]
+struct World {
+    choices: Choices,
+    sent: Vec<u8>,
+    echoed: Vec<u8>,
+    /// Met by a read; sticky, as on a socket.
+    ended: bool,
+    fin_sent: bool,
+    /// What a careful reader of epoll(7) would believe about each direction.
+    readable: bool,
+    writable: bool,
+    short_read_proves_nothing: bool,
+    /// System calls in this turn.
+    reads: usize,
+    writes: usize,
+}
+
+/// The connection's end of the [`World`].
+#[derive(Debug)]
+struct Pipe<'a>(&'a RefCell<World>);
+
+impl Read for Pipe<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut world = self.0.borrow_mut();
+        world.reads += 1;
+        assert!(world.readable, "a read that nothing called for");
+        if world.ended {
+            return Ok(0);
+        }
+        // Once the choices have run out, the peer finishes.
+        let count = match world.choices.next(7).unwrap_or(4) {
+            0 => 1,
+            1 => 2.min(buffer.len()),
+            2 => buffer.len(),
+            3 => {
+                world.readable = false;
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            4 => {
+                world.ended = true;
+                return Ok(0);
+            }
+            5 => return Err(ErrorKind::ConnectionReset.into()),
+            _ => return Err(ErrorKind::Interrupted.into()),
+        };
+        if count < buffer.len() && !world.short_read_proves_nothing {
+            world.readable = false;
+        }
+        for slot in buffer.iter_mut().take(count) {
+            *slot = u8::try_from(world.sent.len() % 251).unwrap();
+            world.sent.push(*slot);
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Pipe<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut world = self.0.borrow_mut();
+        world.writes += 1;
+        assert!(!bytes.is_empty(), "a write of nothing");
+        assert!(world.writable, "a write that nothing called for");
+        assert!(!world.fin_sent, "a write behind our FIN");
+        let taken = match world.choices.next(7).unwrap_or(2) {
+            0 => 1,
+            1 => 2.min(bytes.len()),
+            2 => bytes.len(),
+            3 => {
+                world.writable = false;
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            4 => return Err(ErrorKind::BrokenPipe.into()),
+            5 => return Err(ErrorKind::Interrupted.into()),
+            _ => 0,
+        };
+        world.writable = taken == bytes.len();
+        world.echoed.extend(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unreachable!("an echo has nothing to flush")
+    }
+}
+
+impl Stream for Pipe<'_> {
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().fin_sent = true;
+        Err(ErrorKind::NotConnected.into())
+    }
+}
+
+/// What the poll and the operator may do between two turns.
+fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) {
+    let readable = Hints {
+        readable: true,
+        ..Hints::default()
+    };
+    let hints = match number {
+        0 => readable,
+        1 => Hints {
+            writable: true,
+            ..readable
+        },
+        2 => Hints {
+            read_closed: true,
+            ..readable
+        },
+        3 => Hints {
+            urgent: true,
+            ..readable
+        },
+        4 => Hints::default(),
+        5 => Hints {
+            writable: true,
+            ..Hints::default()
+        },
+        6 => {
+            connection.drain();
+            let mut world = world.borrow_mut();
+            world.readable = true;
+            world.short_read_proves_nothing = true;
+            return;
+        }
+        7 => return connection.end_grace(),
+        _ => return connection.expire(),
+    };
+    let mut world = world.borrow_mut();
+    world.readable |= hints.readable;
+    world.writable |= hints.writable;
+    world.short_read_proves_nothing |= hints.read_closed || hints.urgent;
+    drop(world);
+    connection.note(hints);
+}
+
+/// One turn, and what must hold after it.
+fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> Turn {
+    {
+        let mut world = world.borrow_mut();
+        (world.reads, world.writes) = (0, 0);
+    }
+    let mut buffer = [0xff; BUFFER];
+    let mut facts = Vec::new();
+    let heard = connection.hear(&mut buffer, &mut |fact| facts.push(fact));
+    let turn = connection.answer(&buffer[..heard], &mut |fact| facts.push(fact));
+
+    let world = world.borrow();
+    assert!(world.reads <= 1 && world.writes <= 2, "a turn is bounded");
+    assert!(connection.owed() <= BUFFER, "no more owed than one read");
+    assert!(world.sent.starts_with(&world.echoed), "order");
+    conserved(connection, &world, &facts);
+    awake(connection, &world, turn);
+    turn
+}
+
+/// What came in went out, or is owed, or was lost to a failed write or discarded behind our FIN.
+fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[Fact]) {
+    assert_eq!(connection.bytes_out(), world.echoed.len() as u64);
+    let failed = matches!(connection.phase(), Phase::Closed(Reason::Failed(_)));
+    let discarding = world.fin_sent;
+    if !failed && !discarding {
+        assert_eq!(connection.bytes_in(), world.sent.len() as u64);
+    }
+    if !failed {
+        let kept = connection.bytes_out() + connection.owed() as u64;
+        assert_eq!(connection.bytes_in(), kept);
+    }
+    let discards = facts
+        .iter()
+        .any(|fact| matches!(fact, Fact::Discarded { .. }));
+    assert!(!discards || discarding, "bytes discarded before our FIN");
+}
+
+/// A parked connection wants no direction that is ready; whoever yields has something to do.
+fn awake(connection: &Connection<Pipe<'_>>, world: &World, turn: Turn) {
+    let step = connection.next_step();
+    match turn {
+        Turn::Parked => {
+            let wants_write = connection.owed() > 0;
+            assert!(!(wants_write && world.writable), "asleep on a free queue");
+            assert!(wants_write || !world.readable, "asleep on unread input");
+        }
+        Turn::Yielded => assert_ne!(step, Step::Park),
+        Turn::Closed(reason) => {
+            assert_eq!(step, Step::Close(reason));
+            let finished = reason == Reason::Finished;
+            assert!(!finished || connection.owed() == 0, "closed on a debt");
+        }
+    }
+}
+
+/// Lets one world happen, then makes it friendly and expects the end within a bounded number of turns.
+fn live(choices: Choices) -> Choices {
+    let world = RefCell::new(World {
+        choices,
+        writable: true,
+        ..World::default()
+    });
+    let mut connection = Connection::new(Pipe(&world));
+    let mut last = Turn::Parked;
+    loop {
+        let Some(number) = world.borrow_mut().choices.next(9) else {
+            break;
+        };
+        happen(number, &mut connection, &world);
+        last = turn(&mut connection, &world);
+        if matches!(last, Turn::Closed(_)) {
+            break;
+        }
+    }
+    for _ in 0..8 {
+        if matches!(last, Turn::Closed(_)) {
+            break;
+        }
+        happen(1, &mut connection, &world);
+        happen(2, &mut connection, &world);
+        last = turn(&mut connection, &world);
+    }
+    assert!(matches!(last, Turn::Closed(_)), "a friendly world ends it");
+    world.into_inner().choices
+}
+
+/// Runs one world and, if a promise breaks in it, says which world it was.
+fn witness(choices: Choices) -> Choices {
+    let script: Vec<_> = choices.made.iter().map(|&(number, _)| number).collect();
+    let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(choices)));
+    lived.unwrap_or_else(|panic| {
+        eprintln!("the script that shows it (zeros may follow): {script:?}");
+        std::panic::resume_unwind(panic)
+    })
+}
+
+#[test]
+fn the_promises_hold_in_every_order_of_events() {
+    let mut choices = Choices {
+        depth: DEPTH,
+        ..Choices::default()
+    };
+    let mut worlds = 0_u64;
+    loop {
+        choices = witness(choices);
+        worlds += 1;
+        if !choices.advance() {
+            break;
+        }
+    }
+    assert!(worlds > 100_000, "only {worlds} worlds were tried");
+}
+
+proptest! {
+    #[test]
+    fn the_promises_hold_in_long_random_orders_of_events(
+        numbers in prop::collection::vec(0_usize..63, 0..400),
+    ) {
+        live(Choices::of(&numbers));
+    }
+}

@@ -1,0 +1,339 @@
+//! ONE connection: what has it heard, what does it owe, what is worth doing next?
+//!
+//! This module owns the rules of echoing over a stream that may refuse at any time. It knows no
+//! socket, no clock and no poll: everything it touches comes in through [`Stream`], so every order of
+//! events can be tried in memory. Read it in this order:
+//!
+//! 1. [`readiness`](self::Readiness): what the kernel last said;
+//! 2. [`phase`](self::Phase): where the connection stands;
+//! 3. [`write_queue`](self::WriteQueue): what it owes;
+//! 4. [`Connection::next_step`], which decides from these three and from nothing else, and the method
+//!    for each step, which does one system call.
+//!
+//! # A turn
+//!
+//! A turn has two halves, [`Connection::hear`] and [`Connection::answer`]. The bytes between them stay
+//! in the caller's buffer: whoever serves many connections lets all of them hear first, into one
+//! buffer, and then all of them answer. A turn is bounded by its shape, not by a counter: at most two
+//! writes and one read. Whoever has more to do says so with [`Turn::Yielded`].
+//!
+//! ```
+//! use mio_echo::connection::{Connection, Hints, Phase, Script, Turn};
+//!
+//! // A stream that has "hello" to read and takes only two bytes of the answer.
+//! let script = Script::new().read(b"hello").write_takes(2).write_blocks();
+//! let mut connection = Connection::new(script);
+//! let mut buffer = [0; 1024];
+//!
+//! connection.note(Hints { readable: true, ..Hints::default() });
+//! assert_eq!(connection.turn(&mut buffer), Turn::Parked);
+//! assert_eq!(connection.stream().written(), b"he");
+//! assert_eq!(connection.owed(), 3);
+//!
+//! // The kernel reports room again: what is owed goes out first.
+//! connection.note(Hints { writable: true, ..Hints::default() });
+//! connection.turn(&mut buffer);
+//! connection.note(Hints { writable: true, ..Hints::default() });
+//! connection.turn(&mut buffer);
+//! assert_eq!(connection.stream().written(), b"hello");
+//! ```
+
+mod fact;
+#[cfg(test)]
+mod interleavings;
+mod phase;
+mod readiness;
+mod script;
+mod write_queue;
+
+pub use fact::Fact;
+pub use phase::{Cause, Phase, Reason};
+pub use readiness::{Hints, Readiness};
+pub use script::Script;
+pub use write_queue::WriteQueue;
+
+use std::io::{self, ErrorKind, Read, Write};
+
+/// What a connection speaks through: a byte stream whose two directions end separately.
+///
+/// No call may block: what cannot be done now is [`ErrorKind::WouldBlock`].
+pub trait Stream: Read + Write {
+    /// Sends our FIN: nothing more will be written, reading goes on (shutdown(2), `SHUT_WR`).
+    ///
+    /// # Errors
+    ///
+    /// As shutdown(2): the peer may already be gone.
+    fn send_fin(&mut self) -> io::Result<()>;
+}
+
+/// One connection to one peer, echoing.
+///
+/// Invariants, held after every turn:
+///
+/// - bytes heard = bytes written + bytes owed, as long as no write has failed;
+/// - what was written is a prefix of what was heard;
+/// - no more is owed than one read brought in;
+/// - a parked connection wants no direction that is ready.
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    phase: Phase,
+    readiness: Readiness,
+    /// What the kernel refused to take so far.
+    queue: WriteQueue,
+    /// Bytes heard and to be echoed; what is discarded while lingering does not count.
+    bytes_in: u64,
+    /// Bytes that the kernel took for the peer.
+    bytes_out: u64,
+}
+
+/// What is worth doing next: the decision, without the effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Write what is owed.
+    Flush,
+    /// Read what is to be echoed.
+    Read,
+    /// Read what nobody will echo any more.
+    Discard,
+    /// Tell the peer that nothing more will come.
+    SendFin,
+    /// Nothing, until the kernel reports a change.
+    Park,
+    /// Let go of the socket.
+    Close(Reason),
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing more can be done; an edge will come.
+    Parked,
+    /// There is more to do: no edge will come, so the caller owes another turn.
+    Yielded,
+    /// Over. Dropping the socket sends our FIN, if it is not out already.
+    Closed(Reason),
+}
+
+impl<S> Connection<S> {
+    /// A connection that has just been established.
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            phase: Phase::Open,
+            readiness: Readiness::default(),
+            queue: WriteQueue::default(),
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    /// What the phase, the readiness and the queue call for, and nothing else.
+    pub fn next_step(&self) -> Step {
+        if let Phase::Closed(reason) = self.phase {
+            return Step::Close(reason);
+        }
+        if !self.queue.is_empty() {
+            return Step::Flush.when(self.readiness.is_writable());
+        }
+        match self.phase {
+            Phase::Open => Step::Read.when(self.readiness.is_readable()),
+            Phase::Draining if self.readiness.is_readable() => Step::Read,
+            Phase::Draining | Phase::Closing => Step::SendFin,
+            Phase::Lingering => Step::Discard.when(self.readiness.is_readable()),
+            Phase::HalfClosed => Step::Close(Reason::Finished),
+            Phase::Closed(reason) => Step::Close(reason),
+        }
+    }
+
+    /// Remembers what an event said. Returns whether the connection is now worth a turn.
+    pub fn note(&mut self, hints: Hints) -> bool {
+        self.readiness.note(hints);
+        self.next_step() != Step::Park
+    }
+
+    /// A stop was requested: echo what the kernel has already received, then finish.
+    pub fn drain(&mut self) {
+        self.phase = self.phase.after(Cause::StopRequested);
+        self.readiness.suspect_input();
+    }
+
+    /// The drain has lasted long enough: read no more, write what is owed, then finish.
+    pub fn end_grace(&mut self) {
+        self.phase = self.phase.after(Cause::GraceEnded);
+    }
+
+    /// A deadline passed: give up, whatever is owed.
+    pub fn expire(&mut self) {
+        self.phase = self.phase.after(Cause::Expired);
+    }
+
+    /// Where the connection stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Bytes heard to be echoed.
+    pub fn bytes_in(&self) -> u64 {
+        self.bytes_in
+    }
+
+    /// Bytes written to the peer.
+    pub fn bytes_out(&self) -> u64 {
+        self.bytes_out
+    }
+
+    /// Bytes that wait in the write queue.
+    pub fn owed(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The stream underneath.
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl Step {
+    /// This step if its direction is ready, else nothing until the kernel says that it is.
+    fn when(self, ready: bool) -> Self {
+        if ready { self } else { Self::Park }
+    }
+}
+
+impl<S: Stream> Connection<S> {
+    /// The first half of a turn: what is owed goes out, then at most one read comes in.
+    ///
+    /// Returns how many bytes were heard; they stand at the start of `buffer`, which must not be
+    /// empty, and are to be handed to [`answer`](Self::answer). Each fact is told as it happens.
+    pub fn hear(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) -> usize {
+        debug_assert!(!buffer.is_empty(), "an empty read would look like a FIN");
+        if self.next_step() == Step::Flush {
+            self.flush(tell);
+        }
+        match self.next_step() {
+            Step::Read => return self.read(buffer, tell),
+            Step::Discard => self.discard(buffer, tell),
+            Step::SendFin => self.send_fin(tell),
+            Step::Flush | Step::Park | Step::Close(_) => {}
+        }
+        0
+    }
+
+    /// The second half of a turn: `heard` goes back to the peer, straight from the caller's buffer.
+    /// Only what the kernel refuses is copied, to the connection's own queue.
+    pub fn answer(&mut self, heard: &[u8], tell: &mut impl FnMut(Fact)) -> Turn {
+        if !heard.is_empty() {
+            self.write_through(heard, tell);
+        }
+        match self.next_step() {
+            Step::Park => Turn::Parked,
+            Step::Close(reason) => Turn::Closed(reason),
+            Step::Flush | Step::Read | Step::Discard | Step::SendFin => Turn::Yielded,
+        }
+    }
+
+    /// Both halves of a turn, for whoever serves one connection and observes nothing.
+    pub fn turn(&mut self, buffer: &mut [u8]) -> Turn {
+        let heard = self.hear(buffer, &mut |_| {});
+        self.answer(buffer.get(..heard).unwrap_or_default(), &mut |_| {})
+    }
+
+    fn read(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) -> usize {
+        match self.stream.read(buffer) {
+            Ok(0) => self.peer_finished(tell),
+            Ok(bytes) => {
+                self.readiness.have_read(bytes, buffer.len());
+                self.bytes_in += bytes as u64;
+                tell(Fact::Read { bytes });
+                return bytes;
+            }
+            Err(error) => self.read_failed(&error, tell),
+        }
+        0
+    }
+
+    fn discard(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) {
+        match self.stream.read(buffer) {
+            Ok(0) => self.peer_finished(tell),
+            Ok(bytes) => {
+                self.readiness.have_read(bytes, buffer.len());
+                tell(Fact::Discarded { bytes });
+            }
+            Err(error) => self.read_failed(&error, tell),
+        }
+    }
+
+    fn write_through(&mut self, heard: &[u8], tell: &mut impl FnMut(Fact)) {
+        let written = self.write(heard, tell);
+        let refused = heard.get(written..).unwrap_or_default();
+        if !refused.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
+            self.queue.fill(refused);
+            tell(Fact::Queued {
+                bytes: refused.len(),
+            });
+        }
+    }
+
+    fn flush(&mut self, tell: &mut impl FnMut(Fact)) {
+        // The queue steps aside, so that its bytes can be written without a copy.
+        let queue = std::mem::take(&mut self.queue);
+        let written = self.write(queue.pending(), tell);
+        self.queue = queue;
+        self.queue.advance(written);
+    }
+
+    /// One write. Returns how many of `bytes` the kernel took.
+    fn write(&mut self, bytes: &[u8], tell: &mut impl FnMut(Fact)) -> usize {
+        match self.stream.write(bytes) {
+            // No socket answers a write of something with nothing; taken as progress, it would spin.
+            Ok(0) => self.failed(ErrorKind::WriteZero),
+            Ok(written) => {
+                self.readiness.have_written(written, bytes.len());
+                self.bytes_out += written as u64;
+                tell(Fact::Wrote {
+                    bytes: written,
+                    offered: bytes.len(),
+                });
+                return written;
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => {
+                    self.readiness.write_would_block();
+                    tell(Fact::WriteWouldBlock);
+                }
+                ErrorKind::Interrupted => {}
+                kind => self.failed(kind),
+            },
+        }
+        0
+    }
+
+    fn send_fin(&mut self, tell: &mut impl FnMut(Fact)) {
+        // A peer that is already gone makes shutdown(2) fail (ENOTCONN, ECONNRESET); what became of
+        // it is told by the read that follows.
+        let _gone = self.stream.send_fin();
+        self.phase = self.phase.after(Cause::FinSent);
+        tell(Fact::FinSent);
+    }
+
+    fn peer_finished(&mut self, tell: &mut impl FnMut(Fact)) {
+        self.phase = self.phase.after(Cause::PeerFinished);
+        tell(Fact::PeerFinished);
+    }
+
+    fn read_failed(&mut self, error: &io::Error, tell: &mut impl FnMut(Fact)) {
+        match error.kind() {
+            ErrorKind::WouldBlock => {
+                self.readiness.read_would_block();
+                tell(Fact::ReadWouldBlock);
+            }
+            ErrorKind::Interrupted => {}
+            kind => self.failed(kind),
+        }
+    }
+
+    fn failed(&mut self, kind: ErrorKind) {
+        self.phase = self.phase.after(Cause::Failed(kind));
+    }
+}

@@ -1,0 +1,181 @@
+//! The life of one connection, as one value and one total function.
+//!
+//! ```text
+//! Open       ── peer's FIN ───────────────► HalfClosed
+//! HalfClosed ── all written, our FIN ─────► gone (Finished)
+//!
+//! Open       ── stop requested ───────────► Draining
+//! Draining   ── peer's FIN ───────────────► HalfClosed
+//! Draining   ── all echoed, our FIN ──────► Lingering
+//! Draining   ── grace ended ──────────────► Closing
+//! Closing    ── all written, our FIN ─────► Lingering
+//! Lingering  ── peer's FIN ───────────────► Closed(Finished)
+//!
+//! any        ── I/O error ────────────────► Closed(Failed(kind))
+//! any        ── deadline ─────────────────► Closed(Expired)
+//! ```
+
+use std::fmt;
+use std::io;
+
+/// Where a connection stands. TCP's own names (RFC 9293, section 3.3.2) are given beside ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Both sides may speak (ESTABLISHED).
+    Open,
+    /// The peer has finished; we still owe it bytes, then our FIN (CLOSE-WAIT).
+    HalfClosed,
+    /// A stop was requested: what the kernel has already received is echoed, until a pause (ESTABLISHED).
+    Draining,
+    /// The grace for draining is over: nothing more is read, what is owed is written (ESTABLISHED).
+    Closing,
+    /// Our FIN is out and the peer's is awaited; what comes meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2).
+    ///
+    /// Without this phase the socket could be closed over unread input, the kernel would answer with
+    /// RST, and an RST can destroy bytes that are still on their way to the peer (RFC 1122, section 4.2.2.13).
+    Lingering,
+    /// Nothing is left to do but to let go of the socket.
+    Closed(Reason),
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Both sides said all they had to say.
+    Finished,
+    /// A read or a write failed: reset, broken pipe, timed out, …
+    Failed(io::ErrorKind),
+    /// A deadline passed: idle for too long, or not gone when a stop had waited long enough.
+    Expired,
+}
+
+/// Something that happened to a connection and may move its phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A read met the end of the input.
+    PeerFinished,
+    /// The server was asked to stop.
+    StopRequested,
+    /// A draining connection had time enough to pause.
+    GraceEnded,
+    /// Our FIN was sent while the peer may still speak.
+    FinSent,
+    /// A system call on the socket failed for good.
+    Failed(io::ErrorKind),
+    /// A deadline passed.
+    Expired,
+}
+
+impl Phase {
+    /// The phase after `cause`. Total: a cause that means nothing in a phase leaves it as it is.
+    #[must_use]
+    pub fn after(self, cause: Cause) -> Self {
+        match (self, cause) {
+            (Self::Closed(_), _) => self,
+            (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
+            (_, Cause::Expired) => Self::Closed(Reason::Expired),
+
+            (Self::Open | Self::Draining, Cause::PeerFinished) => Self::HalfClosed,
+            (Self::Open, Cause::StopRequested) => Self::Draining,
+            (Self::Draining, Cause::GraceEnded) => Self::Closing,
+            (Self::Draining | Self::Closing, Cause::FinSent) => Self::Lingering,
+            (Self::Lingering, Cause::PeerFinished) => Self::Closed(Reason::Finished),
+
+            (Self::Open, Cause::GraceEnded | Cause::FinSent)
+            | (
+                Self::HalfClosed,
+                Cause::PeerFinished | Cause::StopRequested | Cause::GraceEnded | Cause::FinSent,
+            )
+            | (Self::Draining, Cause::StopRequested)
+            | (Self::Closing, Cause::PeerFinished | Cause::StopRequested | Cause::GraceEnded)
+            | (Self::Lingering, Cause::StopRequested | Cause::GraceEnded | Cause::FinSent) => self,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished => f.write_str("finished"),
+            Self::Failed(kind) => kind.fmt(f),
+            Self::Expired => f.write_str("expired"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use io::ErrorKind::ConnectionReset;
+
+    const OPEN_PHASES: [Phase; 5] = [
+        Phase::Open,
+        Phase::HalfClosed,
+        Phase::Draining,
+        Phase::Closing,
+        Phase::Lingering,
+    ];
+
+    const CAUSES: [Cause; 6] = [
+        Cause::PeerFinished,
+        Cause::StopRequested,
+        Cause::GraceEnded,
+        Cause::FinSent,
+        Cause::Failed(ConnectionReset),
+        Cause::Expired,
+    ];
+
+    #[test]
+    fn a_closed_connection_keeps_its_reason() {
+        for reason in [
+            Reason::Finished,
+            Reason::Failed(ConnectionReset),
+            Reason::Expired,
+        ] {
+            for cause in CAUSES {
+                assert_eq!(Phase::Closed(reason).after(cause), Phase::Closed(reason));
+            }
+        }
+    }
+
+    #[test]
+    fn every_phase_can_fail_and_expire() {
+        for phase in OPEN_PHASES {
+            let failed = phase.after(Cause::Failed(ConnectionReset));
+            assert_eq!(failed, Phase::Closed(Reason::Failed(ConnectionReset)));
+            assert_eq!(phase.after(Cause::Expired), Phase::Closed(Reason::Expired));
+        }
+    }
+
+    #[test]
+    fn no_phase_leads_back_to_an_earlier_one() {
+        for phase in OPEN_PHASES {
+            for first in CAUSES {
+                for second in CAUSES {
+                    let next = phase.after(first);
+                    let back = next.after(second) == phase && next != phase;
+                    assert!(!back, "{phase:?} → {next:?} → {phase:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_peer_that_finishes_while_we_owe_it_bytes_is_half_closed() {
+        for phase in [Phase::Open, Phase::Draining] {
+            assert_eq!(phase.after(Cause::PeerFinished), Phase::HalfClosed);
+        }
+    }
+
+    #[test]
+    fn a_stop_drains_then_lingers_then_finishes() {
+        let draining = Phase::Open.after(Cause::StopRequested);
+        assert_eq!(draining, Phase::Draining);
+        let lingering = draining.after(Cause::FinSent);
+        assert_eq!(lingering, Phase::Lingering);
+        let impatient = draining.after(Cause::GraceEnded).after(Cause::FinSent);
+        assert_eq!(impatient, Phase::Lingering);
+        let closed = lingering.after(Cause::PeerFinished);
+        assert_eq!(closed, Phase::Closed(Reason::Finished));
+    }
+}

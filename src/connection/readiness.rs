@@ -1,0 +1,200 @@
+//! What the kernel last said about one socket, and what counts as evidence that it is exhausted.
+//!
+//! An edge-triggered poll reports a *change*, once. Whoever acts later than the report must remember
+//! it: an edge sets a flag here, and only evidence of exhaustion clears it. Forget the edge and the
+//! connection sleeps on unread bytes; clear the flag without evidence and it does the same.
+
+/// On epoll and kqueue a transfer that moves fewer bytes than it was offered has met the end of what
+/// the socket holds (epoll(7), questions and answers, number 9). Other selectors promise nothing of
+/// the kind, so there only `WouldBlock` counts.
+const SHORT_TRANSFER_IS_EVIDENCE: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "ios",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+));
+
+/// What one event said about one socket.
+///
+/// Hints, all of them: an event may be spurious, and what it announces may be gone by the time
+/// somebody looks. The only guarantee is that a change is not left unannounced.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an event is exactly these four independent facts"
+)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// A read may find bytes, the end of the input, or an error to collect.
+    pub readable: bool,
+    /// A write may find room, or an error to collect.
+    pub writable: bool,
+    /// The peer's FIN has arrived; bytes may still stand before it.
+    pub read_closed: bool,
+    /// Urgent data has arrived (RFC 9293, section 3.8.5). Linux and Android only.
+    pub urgent: bool,
+}
+
+/// Which directions of one socket are worth a system call.
+#[derive(Debug, Clone, Copy)]
+pub struct Readiness {
+    readable: bool,
+    writable: bool,
+    short_read: ShortRead,
+}
+
+/// What a read tells that moved fewer bytes than the buffer had room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ShortRead {
+    /// The receive queue was empty behind it. Whatever comes later raises a new edge.
+    Exhausts,
+    /// Nothing. A FIN shares the edge of the bytes before it, so a reader that stops at the short
+    /// read sleeps forever on an unread end; and an urgent mark cuts a read short with more bytes
+    /// behind it. After either hint only `WouldBlock` counts.
+    ProvesNothing,
+}
+
+impl Default for Readiness {
+    /// A new socket: room to write is certain enough to try, input will be announced.
+    fn default() -> Self {
+        Self {
+            readable: false,
+            writable: true,
+            short_read: ShortRead::Exhausts,
+        }
+    }
+}
+
+impl Readiness {
+    /// Remembers an edge. Never clears anything: the absence of a hint is not evidence.
+    pub fn note(&mut self, hints: Hints) {
+        self.readable |= hints.readable;
+        self.writable |= hints.writable;
+        if hints.read_closed || hints.urgent {
+            self.short_read = ShortRead::ProvesNothing;
+        }
+    }
+
+    /// Asks for a read until `WouldBlock`, whatever the events said: some input may not have been
+    /// announced yet.
+    pub fn suspect_input(&mut self) {
+        self.readable = true;
+        self.short_read = ShortRead::ProvesNothing;
+    }
+
+    /// A read moved `bytes` into a buffer with room for `room`.
+    pub fn have_read(&mut self, bytes: usize, room: usize) {
+        let exhausts = SHORT_TRANSFER_IS_EVIDENCE && self.short_read == ShortRead::Exhausts;
+        if bytes < room && exhausts {
+            self.readable = false;
+        }
+    }
+
+    /// A write moved `bytes` of the `offered` ones.
+    pub fn have_written(&mut self, bytes: usize, offered: usize) {
+        if bytes < offered && SHORT_TRANSFER_IS_EVIDENCE {
+            self.writable = false;
+        }
+    }
+
+    /// A read said `WouldBlock`.
+    pub fn read_would_block(&mut self) {
+        self.readable = false;
+    }
+
+    /// A write said `WouldBlock`.
+    pub fn write_would_block(&mut self) {
+        self.writable = false;
+    }
+
+    /// Whether a read is worth a system call.
+    pub fn is_readable(self) -> bool {
+        self.readable
+    }
+
+    /// Whether a write is worth a system call.
+    pub fn is_writable(self) -> bool {
+        self.writable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READABLE: Hints = Hints {
+        readable: true,
+        writable: false,
+        read_closed: false,
+        urgent: false,
+    };
+
+    fn readable() -> Readiness {
+        let mut readiness = Readiness::default();
+        readiness.note(READABLE);
+        readiness
+    }
+
+    #[test]
+    fn a_new_socket_may_be_written_but_waits_for_its_input_to_be_announced() {
+        assert!(!Readiness::default().is_readable());
+        assert!(Readiness::default().is_writable());
+    }
+
+    #[test]
+    fn an_edge_is_remembered_until_there_is_evidence() {
+        let mut readiness = readable();
+        readiness.note(Hints::default());
+        readiness.have_read(8, 8);
+        assert!(readiness.is_readable(), "a full read proves nothing");
+        readiness.read_would_block();
+        assert!(!readiness.is_readable());
+    }
+
+    #[test]
+    fn a_short_read_exhausts_the_input() {
+        let mut readiness = readable();
+        readiness.have_read(7, 8);
+        assert_eq!(readiness.is_readable(), !SHORT_TRANSFER_IS_EVIDENCE);
+    }
+
+    #[test]
+    fn after_a_fin_or_an_urgent_mark_a_short_read_proves_nothing() {
+        for hints in [
+            Hints {
+                read_closed: true,
+                ..READABLE
+            },
+            Hints {
+                urgent: true,
+                ..READABLE
+            },
+        ] {
+            let mut readiness = readable();
+            readiness.note(hints);
+            readiness.have_read(7, 8);
+            assert!(readiness.is_readable(), "{hints:?}");
+            readiness.read_would_block();
+            assert!(!readiness.is_readable(), "{hints:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_write_means_a_full_send_buffer() {
+        let mut readiness = Readiness::default();
+        readiness.have_written(8, 8);
+        assert!(readiness.is_writable());
+        readiness.have_written(7, 8);
+        assert_eq!(readiness.is_writable(), !SHORT_TRANSFER_IS_EVIDENCE);
+        readiness.note(Hints {
+            writable: true,
+            ..Hints::default()
+        });
+        assert!(readiness.is_writable());
+        readiness.write_would_block();
+        assert!(!readiness.is_writable());
+    }
+}

@@ -1,0 +1,32 @@
+//! An echo server (RFC 862) on one thread, built on readiness - and the same server with a thread per
+//! connection, for contrast.
+//!
+//! This library is what the `mio-echo` program is made of, written to be read. Modules in reading order,
+//! each knowing only those before it:
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`connection`] | ONE connection: readiness, phases, the write queue. No socket, no clock |
+//! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
+//! | [`client`] | the other side of the conversation: send, receive, verify |
+//!
+//! [`endpoint`] and [`os_error`] are words that all of them use.
+//!
+//! # Invariants
+//!
+//! 1. What comes in goes out, in order, exactly: also on half-close, to slow readers, through a stop.
+//! 2. A connection that owes bytes does not read; so it owes one read buffer at most, and a connection
+//!    that keeps up owns no heap.
+//! 3. Readiness is remembered until there is evidence against it; a parked connection wants no direction
+//!    that is ready.
+//! 4. Every turn is bounded; whoever has more to do stands on the run queue.
+//! 5. An error of one peer ends one connection.
+
+#[cfg(not(unix))]
+compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited socket options");
+
+pub mod client;
+pub mod connection;
+pub mod endpoint;
+pub mod os_error;
+pub mod server;

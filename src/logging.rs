@@ -1,0 +1,95 @@
+//! Where the program's words go: log lines for people, on standard error.
+
+use log::{LevelFilter, Log, Metadata, Record, debug, info, warn};
+use mio_echo::os_error;
+use mio_echo::server::{ConnectionId, Farewell, Observer, Pause};
+use simple_logger::SimpleLogger;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
+
+/// Starts logging: at `level`, else as `RUST_LOG` says, else at `info`.
+pub(crate) fn start(level: Option<LevelFilter>) {
+    let logger = SimpleLogger::new().with_level(LevelFilter::Info).env();
+    let logger = match level {
+        Some(level) => logger.with_level(level),
+        None => logger,
+    };
+    log::set_max_level(logger.max_level());
+    // Fails only if there is a logger already, which would do as well.
+    let _already = log::set_boxed_logger(Box::new(Outlasting(logger)));
+}
+
+/// A logger that outlasts the reader of standard error: `mio-echo serve 2>&1 | head` must go on serving
+/// when `head` has gone, and a full disk behind standard error must not end it either.
+struct Outlasting(SimpleLogger);
+
+impl Log for Outlasting {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        // `eprintln!` underneath panics when it cannot write. Nobody can be told of that any more.
+        let written = panic::catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
+        if written.is_err() {
+            log::set_max_level(LevelFilter::Off);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// The observer that logs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogObserver {
+    /// Whether the current run of refusals has been told.
+    refusal_told: bool,
+}
+
+impl Observer for LogObserver {
+    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+        debug!("{id} {peer} connected");
+    }
+
+    fn closed(&mut self, farewell: &Farewell) {
+        self.refusal_told = false;
+        let Farewell {
+            id,
+            peer,
+            bytes_in,
+            bytes_out,
+            reason,
+        } = farewell;
+        debug!("{id} {peer} disconnected: {reason}, {bytes_in} bytes in, {bytes_out} bytes out");
+    }
+
+    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+        if !std::mem::replace(&mut self.refusal_told, true) {
+            let words = os_error::in_words(error);
+            warn!("{peer} refused: {words}; others may follow, this is logged once");
+        }
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        debug!("accept: {}", os_error::in_words(error));
+    }
+
+    fn paused(&mut self, pause: &Pause) {
+        match pause {
+            Pause::Full(limit) => {
+                warn!("{limit} connections are open, the limit; others wait until one ends");
+            }
+            Pause::Exhausted(error) => {
+                let words = os_error::in_words(error);
+                warn!("accept: {words}; others wait until there is room again");
+            }
+        }
+    }
+
+    fn stopping(&mut self, open: usize) {
+        info!("stopping: {open} connections to finish");
+    }
+}

@@ -1,0 +1,62 @@
+//! `mio-echo`: parse, log, dispatch, exit.
+
+mod cli;
+mod logging;
+
+use cli::{Cli, Command};
+use logging::LogObserver;
+use mio_echo::server::{Config, Ending, Server, Stats};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// It ran and failed.
+const FAILED: u8 = 1;
+/// It could not start. The same as clap's code for wrong usage.
+const NOT_STARTED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::from_arguments();
+    logging::start(cli.log_level());
+    match cli.command {
+        Command::Serve(serve) => self::serve(serve.into()),
+        Command::Client(_client) => ExitCode::SUCCESS,
+    }
+}
+
+fn serve(config: Config) -> ExitCode {
+    let server = Server::bind(config).and_then(|mut server| {
+        server.obey_signals()?;
+        Ok(server)
+    });
+    let server = match server {
+        Ok(server) => server,
+        Err(error) => return complain(NOT_STARTED, &error.to_string()),
+    };
+    for address in server.local_addrs() {
+        announce(&format!("listening on {address}"));
+    }
+    match server.run((Stats::default(), LogObserver::default())) {
+        Ok((Ending::Drained, (stats, _))) => {
+            log::info!("stopped: {stats}");
+            ExitCode::SUCCESS
+        }
+        Ok((Ending::Forced(signal), (stats, _))) => {
+            log::warn!("stopped by a second signal: {stats}");
+            // As a shell reports a process that died of the signal.
+            ExitCode::from(u8::try_from(128 + signal).unwrap_or(FAILED))
+        }
+        Err(error) => complain(FAILED, &format!("the server broke: {error}")),
+    }
+}
+
+/// A result for whoever reads standard output. If nobody does, the server serves all the same.
+fn announce(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _nobody = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// One line for whoever started the program.
+fn complain(code: u8, line: &str) -> ExitCode {
+    let _nobody = writeln!(io::stderr(), "mio-echo: {line}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,150 @@
+//! From a configuration to sockets that listen.
+
+use super::Config;
+use crate::endpoint::Endpoint;
+use crate::os_error;
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// How often a port of the system's choice may turn out to be taken in the other address family.
+const PORT_CHOICES: usize = 16;
+
+/// Why a server could not start. One line, which names the thing.
+#[derive(Debug)]
+pub struct StartError {
+    what: String,
+    error: io::Error,
+}
+
+impl StartError {
+    pub(super) fn new(what: impl fmt::Display, error: io::Error) -> Self {
+        Self {
+            what: what.to_string(),
+            error,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot {}: {}",
+            self.what,
+            os_error::in_words(&self.error)
+        )
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Binds and listens on every address of every endpoint, or on none.
+///
+/// An address family that the machine lacks is skipped with a warning, as long as the name has an
+/// address in another one. Any other failure ends it.
+pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for endpoint in &config.listen {
+        let addresses = endpoint
+            .resolve()
+            .map_err(|error| StartError::new(format_args!("resolve {endpoint}"), error))?;
+        listeners.extend(listen_on_all(endpoint, &addresses, config)?);
+    }
+    Ok(listeners)
+}
+
+/// All addresses of one endpoint, on one port, even when the system chooses it.
+fn listen_on_all(
+    endpoint: &Endpoint,
+    addresses: &[SocketAddr],
+    config: &Config,
+) -> Result<Vec<TcpListener>, StartError> {
+    let mut choices = 0;
+    loop {
+        choices += 1;
+        match try_to_listen_on_all(addresses, config) {
+            Err((address, error))
+                if error.kind() == ErrorKind::AddrInUse
+                    && address.port() == 0
+                    && choices < PORT_CHOICES => {}
+            Err((address, error)) => return Err(cannot_bind(address, error, config)),
+            Ok(listeners) if listeners.is_empty() => {
+                let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+                return Err(StartError::new(format_args!("bind {endpoint}"), error));
+            }
+            Ok(listeners) => return Ok(listeners),
+        }
+    }
+}
+
+fn try_to_listen_on_all(
+    addresses: &[SocketAddr],
+    config: &Config,
+) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut chosen_port = None;
+    for &address in addresses {
+        let port = chosen_port.unwrap_or(address.port());
+        match listen(SocketAddr::new(address.ip(), port), config) {
+            Ok(listener) => {
+                chosen_port = listener.local_addr().map(|local| local.port()).ok();
+                listeners.push(listener);
+            }
+            Err(error) if addresses.len() > 1 && is_missing_family(address, &error) => {
+                log::warn!("{address} is skipped: this machine lacks its address family");
+            }
+            Err(error) => return Err((address, error)),
+        }
+    }
+    Ok(listeners)
+}
+
+/// One listening socket. Every option is set here, before listen(2): on Linux and the BSDs an accepted
+/// socket inherits it, so that a connection costs no setsockopt(2) of its own.
+fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    // A port whose last connections are in TIME-WAIT may be taken again (socket(7), SO_REUSEADDR).
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(config.reuse_port)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(config.v6_only)?;
+    }
+    socket.set_tcp_nodelay(config.nodelay)?;
+    // Even an urgent byte is echoed in its place (RFC 1122, section 4.2.2.4; tcp(7)).
+    socket.set_out_of_band_inline(true)?;
+    if let Some(idle) = config.keepalive {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(config.backlog.into())?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Whether the machine does not speak this family at all. With IPv6 switched off, sockets can be made
+/// but `::1` does not exist.
+fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
+    let everywhere: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv6Addr::UNSPECIFIED.into()];
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+        || (error.kind() == ErrorKind::AddrNotAvailable && everywhere.contains(&address.ip()))
+}
+
+fn cannot_bind(address: SocketAddr, error: io::Error, config: &Config) -> StartError {
+    let dual_stack = address.ip() == Ipv6Addr::UNSPECIFIED && !config.v6_only;
+    if dual_stack && error.kind() == ErrorKind::AddrInUse {
+        let what = format_args!("bind {address} (without --v6only it takes IPv4 too)");
+        return StartError::new(what, error);
+    }
+    StartError::new(format_args!("bind {address}"), error)
+}

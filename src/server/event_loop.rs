@@ -1,0 +1,282 @@
+//! The page: one thread, one poll, every connection.
+//!
+//! A turn of the loop has four phases: [`wait`](EventLoop::wait) for the kernel,
+//! [`note`](EventLoop::note) what it said, [`admit`](EventLoop::admit) who wants in,
+//! [`serve`](EventLoop::serve) who has something to do. Their order is the safety of the whole: while
+//! noting, no connection comes or goes, so an event can never reach the next owner of its slab key; and
+//! the loop sleeps only in `wait`, only when nobody is owed a turn.
+//!
+//! Each socket is registered once, for everything, edge-triggered (epoll(7), kqueue(2)): the kernel
+//! reports a change once, `note` remembers it, and only evidence of exhaustion makes us forget. There is
+//! no call to change a registration on this page, because there is none to make.
+
+use super::idle::IdleClock;
+use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT};
+use super::listener::{Accepted, Listeners};
+use super::observer::{ConnectionId, Observer};
+use super::run_queue::RunQueue;
+use super::shutdown::{Ending, Order, Shutdown};
+use super::slot::Slot;
+use super::sources::Source;
+use super::{Config, hints};
+use crate::connection::Turn;
+use mio::net::TcpStream;
+use mio::{Events, Poll};
+use slab::Slab;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Everything that the one thread owns.
+#[derive(Debug)]
+pub(super) struct EventLoop<O> {
+    poll: Poll,
+    events: Events,
+    listeners: Listeners,
+    shutdown: Shutdown,
+    connections: Slab<Slot>,
+    /// The most connections that may be open at once.
+    limit: usize,
+    /// Who is owed a turn.
+    run_queue: RunQueue,
+    /// Who was heard in this turn, and how many bytes each has in the buffer, one behind the other.
+    heard: Vec<(usize, usize)>,
+    /// The one read buffer.
+    buffer: Box<[u8]>,
+    idle_clock: IdleClock,
+    next_id: ConnectionId,
+    observer: O,
+}
+
+impl<O: Observer> EventLoop<O> {
+    pub(super) fn new(
+        poll: Poll,
+        listeners: Listeners,
+        shutdown: Shutdown,
+        config: &Config,
+        observer: O,
+    ) -> Self {
+        Self {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_WAIT),
+            listeners,
+            shutdown,
+            connections: Slab::new(),
+            limit: config.max_connections,
+            run_queue: RunQueue::default(),
+            heard: Vec::new(),
+            buffer: vec![0; config.read_buffer].into(),
+            idle_clock: IdleClock::new(config.idle_timeout),
+            next_id: ConnectionId(1),
+            observer,
+        }
+    }
+
+    /// Serves until a stop has been requested and carried out.
+    pub(super) fn run(mut self) -> io::Result<(Ending, O)> {
+        loop {
+            self.wait()?;
+            self.note();
+            self.admit()?;
+            self.serve();
+            if let Some(ending) = self.ending() {
+                return Ok((ending, self.observer));
+            }
+        }
+    }
+
+    // ── wait ────────────────────────────────────────────────────────────────────────────────────
+
+    /// The only place that blocks. While anybody can be served, it only looks.
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = if self.has_work() {
+            Some(Duration::ZERO)
+        } else {
+            self.next_deadline()
+                .map(|at| at.saturating_duration_since(Instant::now()))
+        };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            done => done,
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.run_queue.is_empty() || (self.listeners.are_ready() && self.has_room())
+    }
+
+    fn has_room(&self) -> bool {
+        self.connections.len() < self.limit
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [
+            self.listeners.deadline(),
+            self.idle_clock.deadline(),
+            self.shutdown.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    // ── note ────────────────────────────────────────────────────────────────────────────────────
+
+    /// Remembers every edge, every order and every deadline. Touches no connection's socket.
+    fn note(&mut self) {
+        for event in &self.events {
+            match event.token().into() {
+                // An event for a key that is free again is stale; it concerns nobody.
+                Source::Connection(key) => {
+                    if let Some(slot) = self.connections.get_mut(key)
+                        && slot.connection.note(hints(event))
+                    {
+                        self.run_queue.push(key);
+                    }
+                }
+                Source::Listener(number) => self.listeners.note(number),
+                Source::Signals => self.shutdown.note_signals(),
+                Source::Waker => {}
+            }
+        }
+        while let Some(order) = self.shutdown.next_order() {
+            self.note_order(order);
+        }
+        if self.next_deadline().is_some() {
+            self.note_time(Instant::now());
+        }
+    }
+
+    fn note_order(&mut self, order: Order) {
+        match order {
+            Order::Report => return self.observer.report(),
+            Order::Drain => {
+                self.observer.stopping(self.connections.len());
+                self.listeners.call_last();
+            }
+            Order::EndGrace | Order::Expire => self.listeners.close(),
+        }
+        for (key, slot) in &mut self.connections {
+            match order {
+                Order::Drain => slot.connection.drain(),
+                Order::EndGrace => slot.connection.end_grace(),
+                Order::Report | Order::Expire => slot.connection.expire(),
+            }
+            self.run_queue.push(key);
+        }
+    }
+
+    fn note_time(&mut self, now: Instant) {
+        self.listeners.note_time(now);
+        if self.connections.is_empty() {
+            self.idle_clock.stop();
+        }
+        if self.idle_clock.tick(now) {
+            for (key, slot) in &mut self.connections {
+                if slot.quiet.lasted_a_tick() {
+                    slot.connection.expire();
+                    self.run_queue.push(key);
+                }
+            }
+        }
+    }
+
+    // ── admit ───────────────────────────────────────────────────────────────────────────────────
+
+    /// Accepts, while there is room, as many as one turn may bring.
+    fn admit(&mut self) -> io::Result<()> {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if !self.has_room() {
+                self.listeners.wait_for_room(self.limit, &mut self.observer);
+                break;
+            }
+            match self.listeners.accept(&mut self.observer)? {
+                Accepted::Peer(stream, peer) => self.insert(stream, peer),
+                Accepted::Gone => {}
+                Accepted::Nobody => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        let token = Source::Connection(key).into();
+        // The registration reports what the socket is ready for by now, so nobody needs a first turn.
+        if let Err(error) = self
+            .poll
+            .registry()
+            .register(&mut stream, token, super::INTEREST)
+        {
+            return self.observer.refused(peer, &error);
+        }
+        let id = self.next_id;
+        self.next_id = id.next();
+        self.observer.accepted(id, peer);
+        let slot = entry.insert(Slot::new(id, peer, stream));
+        if self.shutdown.is_under_way() {
+            slot.connection.drain();
+            self.run_queue.push(key);
+        }
+        self.idle_clock.start();
+    }
+
+    // ── serve ───────────────────────────────────────────────────────────────────────────────────
+
+    /// One turn for each connection that is owed one, in two laps: first hear, then answer.
+    ///
+    /// Hearing all before answering any keeps the kernel on one path at a time, receiving and then
+    /// sending, and costs measurably less per small message than changing over with each.
+    fn serve(&mut self) {
+        self.hear();
+        self.answer();
+    }
+
+    /// Each reads once, behind the bytes of the one before it. Ends when the buffer is more than half
+    /// full: whoever has not been heard by then keeps its place for the next turn.
+    fn hear(&mut self) {
+        let enough = self.buffer.len() / 2;
+        let mut used = 0;
+        for _ in 0..self.run_queue.len() {
+            let Some(room) = self.buffer.get_mut(used..).filter(|_| used <= enough) else {
+                break;
+            };
+            let Some(key) = self.run_queue.pop() else {
+                break;
+            };
+            if let Some(slot) = self.connections.get_mut(key) {
+                let bytes = slot.hear(room, &mut self.observer);
+                used += bytes;
+                self.heard.push((key, bytes));
+            }
+        }
+    }
+
+    /// Each writes what it heard, straight from the buffer. Who parked will be reported by an edge; who
+    /// yielded goes to the back of the queue; who closed goes out.
+    fn answer(&mut self) {
+        let mut rest = &*self.buffer;
+        for (key, bytes) in self.heard.drain(..) {
+            let Some((heard, behind)) = rest.split_at_checked(bytes) else {
+                break;
+            };
+            rest = behind;
+            let Some(slot) = self.connections.get_mut(key) else {
+                continue;
+            };
+            match slot.answer(heard, &mut self.observer) {
+                Turn::Parked => {}
+                Turn::Yielded => self.run_queue.push(key),
+                Turn::Closed(reason) => {
+                    let slot = self.connections.remove(key);
+                    self.observer.closed(&slot.farewell(reason));
+                }
+            }
+        }
+    }
+
+    /// A second signal, or the last connection after a stop.
+    fn ending(&self) -> Option<Ending> {
+        let all_gone = self.connections.is_empty() && self.listeners.are_closed();
+        self.shutdown.ending(all_gone)
+    }
+}

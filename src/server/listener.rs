@@ -1,0 +1,240 @@
+//! Accepting, without ever dying and without ever spinning.
+//!
+//! The errors of accept(2) fall into three kinds. Some concern one peer that went away before it was
+//! accepted: go on. Some say that this process or the system is out of descriptors or memory: pause and
+//! try again on a timer, because an edge-triggered listener is not reported again for the peers that
+//! still wait. The rest mean that the listener itself is broken, and end the server.
+
+use super::limits::ACCEPT_RETRY;
+use super::observer::Observer;
+use super::sources::Source;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Why nobody is accepted for a while.
+#[derive(Debug)]
+pub enum Pause {
+    /// As many connections are open as may be. Peers wait in the backlog until one ends.
+    Full(usize),
+    /// Descriptors or memory have run out; accept(2) is tried again on a timer.
+    Exhausted(io::Error),
+}
+
+/// What one attempt to accept came to.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    /// A peer, its socket not blocking.
+    Peer(TcpStream, SocketAddr),
+    /// A peer that was gone before it was accepted. There may be others.
+    Gone,
+    /// Nobody waits, or nobody may be let in for now.
+    Nobody,
+}
+
+/// All listening sockets, with what is remembered of their readiness.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    open: Vec<Listener>,
+    /// While set, nobody is accepted: descriptors or memory had run out.
+    retry_at: Option<Instant>,
+    /// Whether the current episode of a pause has been told.
+    pause_told: bool,
+    /// Whether a stop was requested: who waits is let in, then the listener closes.
+    last_call: bool,
+}
+
+#[derive(Debug)]
+struct Listener {
+    number: usize,
+    socket: TcpListener,
+    /// An edge was seen, and no `WouldBlock` since.
+    ready: bool,
+}
+
+impl Listeners {
+    /// Registers each socket, once and for all.
+    pub(super) fn new(sockets: Vec<TcpListener>, registry: &Registry) -> io::Result<Self> {
+        let mut open = Vec::new();
+        for (number, mut socket) in sockets.into_iter().enumerate() {
+            let token = Source::Listener(number).into();
+            registry.register(&mut socket, token, Interest::READABLE)?;
+            open.push(Listener {
+                number,
+                socket,
+                ready: false,
+            });
+        }
+        Ok(Self {
+            open,
+            retry_at: None,
+            pause_told: false,
+            last_call: false,
+        })
+    }
+
+    /// Remembers an edge.
+    pub(super) fn note(&mut self, number: usize) {
+        for listener in &mut self.open {
+            listener.ready |= listener.number == number;
+        }
+    }
+
+    /// Ends a pause whose time is over.
+    pub(super) fn note_time(&mut self, now: Instant) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+    }
+
+    /// When a pause ends.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Whether an accept is worth a system call.
+    pub(super) fn are_ready(&self) -> bool {
+        self.retry_at.is_none() && self.open.iter().any(|listener| listener.ready)
+    }
+
+    /// Whether no listener is left.
+    pub(super) fn are_closed(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A stop was requested: who is in the backlog by now, with bytes that the kernel may already have
+    /// received, is still let in; then the listeners close.
+    pub(super) fn call_last(&mut self) {
+        self.last_call = true;
+        for listener in &mut self.open {
+            listener.ready = true;
+        }
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn close(&mut self) {
+        self.open.clear();
+    }
+
+    /// No connection more may be opened. Told once an episode.
+    pub(super) fn wait_for_room(&mut self, limit: usize, observer: &mut impl Observer) {
+        if self.are_ready() {
+            self.tell(&Pause::Full(limit), observer);
+        }
+    }
+
+    /// One accept(2), on the listeners in turn.
+    ///
+    /// # Errors
+    ///
+    /// The listening socket itself is broken.
+    pub(super) fn accept(&mut self, observer: &mut impl Observer) -> io::Result<Accepted> {
+        if !self.are_ready() {
+            return Ok(Accepted::Nobody);
+        }
+        let Some(at) = self.open.iter().position(|listener| listener.ready) else {
+            return Ok(Accepted::Nobody);
+        };
+        // The one whose turn it is goes to the back, so that a storm on one does not hide the others.
+        let mut listener = self.open.remove(at);
+        let answer = match listener.socket.accept() {
+            Ok((stream, peer)) => Ok(Accepted::Peer(stream, peer)),
+            Err(error) => match Concern::of(&error) {
+                Concern::Nothing => {
+                    self.pause_told = false;
+                    listener.ready = false;
+                    if self.last_call {
+                        // The backlog is empty. Dropping the listener closes it.
+                        return Ok(Accepted::Gone);
+                    }
+                    Ok(Accepted::Gone)
+                }
+                Concern::OnePeer => {
+                    observer.accept_failed(&error);
+                    Ok(Accepted::Gone)
+                }
+                Concern::Resources => {
+                    self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
+                    self.tell(&Pause::Exhausted(error), observer);
+                    Ok(Accepted::Nobody)
+                }
+                Concern::Listener => Err(error),
+            },
+        };
+        self.open.push(listener);
+        answer
+    }
+
+    fn tell(&mut self, pause: &Pause, observer: &mut impl Observer) {
+        if !self.pause_told {
+            self.pause_told = true;
+            observer.paused(pause);
+        }
+    }
+}
+
+/// What an error of accept(2) is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Concern {
+    /// Nobody waits, or a signal came.
+    Nothing,
+    /// One peer, which is already gone.
+    OnePeer,
+    /// Descriptors, memory.
+    Resources,
+    /// The listening socket.
+    Listener,
+}
+
+impl Concern {
+    /// Source: accept(2), which asks to treat pending network errors as belonging to the new
+    /// connection. What it does not name is taken for a lack of resources: pausing neither spins nor dies.
+    fn of(error: &io::Error) -> Self {
+        if matches!(error.kind(), ErrorKind::WouldBlock) {
+            return Self::Nothing;
+        }
+        match error.raw_os_error() {
+            Some(
+                libc::ECONNABORTED
+                | libc::EINTR
+                | libc::EPROTO
+                | libc::EPERM
+                | libc::ECONNRESET
+                | libc::ENETDOWN
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
+                | libc::ETIMEDOUT,
+            ) => Self::OnePeer,
+            Some(libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK) => Self::Listener,
+            _ => Self::Resources,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
+        for (errno, concern) in [
+            (libc::EAGAIN, Concern::Nothing),
+            (libc::ECONNABORTED, Concern::OnePeer),
+            (libc::EINTR, Concern::OnePeer),
+            (libc::EPROTO, Concern::OnePeer),
+            (libc::EMFILE, Concern::Resources),
+            (libc::ENFILE, Concern::Resources),
+            (libc::ENOBUFS, Concern::Resources),
+            (libc::ENOMEM, Concern::Resources),
+            (libc::ENOTSOCK, Concern::Listener),
+        ] {
+            let error = io::Error::from_raw_os_error(errno);
+            assert_eq!(Concern::of(&error), concern, "{error}");
+        }
+    }
+}

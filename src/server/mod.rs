@@ -1,0 +1,206 @@
+//! MANY connections: from a configuration to a server that runs, in one of two modes.
+//!
+//! Both modes share everything that is here but their middle: the bound listeners, the limits, the
+//! stages of a stop, the observer. Read in this order:
+//!
+//! 1. `event_loop`, the page that the rest of the program exists for;
+//! 2. what it uses: `run_queue`, `listener`, `shutdown`, `idle`, `slot`;
+//! 3. `threads`, the same server with a thread per connection.
+//!
+//! ```no_run
+//! use mio_echo::server::{Config, Server, Stats};
+//!
+//! let server = Server::bind(Config::default())?;
+//! for address in server.local_addrs() {
+//!     println!("listening on {address}");
+//! }
+//! let (ending, stats) = server.run(Stats::default())?;
+//! println!("{ending:?}: {stats}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bind;
+mod event_loop;
+mod idle;
+pub mod limits;
+mod listener;
+mod observer;
+mod run_queue;
+mod shutdown;
+mod slot;
+mod sources;
+mod stats;
+mod threads;
+
+pub use bind::StartError;
+pub use listener::Pause;
+pub use observer::{ConnectionId, Farewell, Observer};
+pub use shutdown::{Ending, Stopper};
+pub use stats::Stats;
+
+use crate::connection::Hints;
+use crate::endpoint::Endpoint;
+use event_loop::EventLoop;
+use listener::Listeners;
+use mio::event::Event;
+use mio::net::TcpListener;
+use mio::{Interest, Poll};
+use shutdown::Shutdown;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use threads::Threads;
+
+/// How connections share the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// One thread for all: readiness instead of blocking.
+    #[default]
+    EventLoop,
+    /// A thread for each, blocked while its peer is silent.
+    Threads,
+}
+
+/// All that a server can be told. [`Config::default`] is what `mio-echo serve` does without options.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How connections share the machine.
+    pub mode: Mode,
+    /// Where to listen; every address that a name resolves to is bound.
+    pub listen: Vec<Endpoint>,
+    /// Whether an IPv6 listener refuses IPv4 peers (`IPV6_V6ONLY`).
+    pub v6_only: bool,
+    /// Connections that may wait to be accepted, per listener.
+    pub backlog: u16,
+    /// Whether other processes may listen on the same port (`SO_REUSEPORT`).
+    pub reuse_port: bool,
+    /// Bytes of the read buffer, at least 1. What one peer can be owed is bounded by it.
+    pub read_buffer: usize,
+    /// Connections that may be open at once, at least 1.
+    pub max_connections: usize,
+    /// How long a connection may move no byte before it is closed; none for ever.
+    pub idle_timeout: Option<Duration>,
+    /// After how long a silence the kernel probes whether the peer is still there; none for never.
+    pub keepalive: Option<Duration>,
+    /// Whether small writes leave at once (`TCP_NODELAY`).
+    pub nodelay: bool,
+    /// How long a stop waits for the peers to finish.
+    pub drain_timeout: Duration,
+}
+
+/// The port of the Python pair that this server answers by default.
+pub const DEFAULT_ENDPOINT: &str = "localhost:50007";
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            listen: DEFAULT_ENDPOINT.parse().into_iter().collect(),
+            v6_only: false,
+            backlog: limits::BACKLOG,
+            reuse_port: false,
+            read_buffer: limits::READ_BUFFER,
+            max_connections: limits::raise_and_count_descriptors(),
+            idle_timeout: None,
+            keepalive: None,
+            nodelay: true,
+            drain_timeout: limits::DRAIN_TIMEOUT,
+        }
+    }
+}
+
+/// A server that listens already, and serves once it is [`run`](Self::run).
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    addresses: Vec<SocketAddr>,
+    poll: Poll,
+    listeners: Listeners,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    /// Binds and listens on every address, or on none.
+    ///
+    /// # Errors
+    ///
+    /// A name is unknown, an address is in use or not permitted, descriptors have run out.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        let sockets = bind::listen_everywhere(&config)?;
+        Self::assemble(config, sockets).map_err(|error| StartError::new("start the poll", error))
+    }
+
+    fn assemble(config: Config, sockets: Vec<TcpListener>) -> io::Result<Self> {
+        let addresses = sockets.iter().map(TcpListener::local_addr);
+        let addresses = addresses.collect::<io::Result<_>>()?;
+        let poll = Poll::new()?;
+        Ok(Self {
+            addresses,
+            listeners: Listeners::new(sockets, poll.registry())?,
+            shutdown: Shutdown::new(poll.registry(), config.drain_timeout)?,
+            poll,
+            config,
+        })
+    }
+
+    /// The addresses that are listened on, with the ports that the system chose.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// From now on SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 has the
+    /// observer report.
+    ///
+    /// # Errors
+    ///
+    /// The handlers could not be installed.
+    pub fn obey_signals(&mut self) -> Result<(), StartError> {
+        self.shutdown
+            .obey_signals(self.poll.registry())
+            .map_err(|error| StartError::new("listen for signals", error))
+    }
+
+    /// A handle that stops the server from another thread.
+    pub fn stopper(&self) -> Stopper {
+        self.shutdown.stopper()
+    }
+
+    /// Serves until it is stopped, and returns how it ended and what was observed.
+    ///
+    /// # Errors
+    ///
+    /// The poll or a listener broke. An error of one peer is never among them.
+    pub fn run<O: Observer>(self, observer: O) -> io::Result<(Ending, O)> {
+        let Self {
+            poll,
+            listeners,
+            shutdown,
+            config,
+            ..
+        } = self;
+        match config.mode {
+            Mode::EventLoop => EventLoop::new(poll, listeners, shutdown, &config, observer).run(),
+            Mode::Threads => Threads::new(poll, listeners, shutdown, config, observer).run(),
+        }
+    }
+}
+
+/// What a connection is registered for, once: everything.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTEREST: Interest = Interest::READABLE
+    .add(Interest::WRITABLE)
+    .add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// What an event says, in the words of a connection. An error is collected by whichever call comes
+/// next, so it makes both directions worth one.
+fn hints(event: &Event) -> Hints {
+    let error = event.is_error();
+    Hints {
+        readable: event.is_readable() || event.is_read_closed() || error,
+        writable: event.is_writable() || event.is_write_closed() || error,
+        read_closed: event.is_read_closed(),
+        urgent: event.is_priority(),
+    }
+}

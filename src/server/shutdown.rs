@@ -1,0 +1,192 @@
+//! Stopping: who may ask for it, and what is to be done when.
+//!
+//! A stop is a conversation of its own: echo what has been received, say our FIN, wait for the peer's.
+//! This file keeps its clock and turns its stages into [`Order`]s; the two modes carry them out.
+
+use super::limits::DRAIN_GRACE;
+use super::sources::Source;
+use mio::{Interest, Registry, Waker};
+use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook_mio::v1_0::Signals;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// A stop was requested, and every connection was drained or ran out of time.
+    Drained,
+    /// A second signal came; its number is given. Connections were cut.
+    Forced(i32),
+}
+
+/// Asks a server to stop, from any thread.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    requested: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+}
+
+impl Stopper {
+    /// Stops accepting, echoes what has been received, then ends the server as SIGTERM would.
+    ///
+    /// # Errors
+    ///
+    /// The server could not be woken.
+    pub fn stop(&self) -> io::Result<()> {
+        self.requested.store(true, Ordering::Release);
+        self.waker.wake()
+    }
+}
+
+/// Something to carry out on all connections at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Show the statistics so far.
+    Report,
+    /// Stop accepting; echo what has been received, until each connection pauses.
+    Drain,
+    /// Read no more of those who did not pause.
+    EndGrace,
+    /// Let go of whoever is still there.
+    Expire,
+}
+
+/// Where a stop stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    Draining { since: Instant },
+    Closing { since: Instant },
+    Expired,
+}
+
+/// Listens for requests to stop and knows what follows from them.
+pub(super) struct Shutdown {
+    requested: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+    signals: Option<Signals>,
+    stage: Stage,
+    /// How long the peers have, from the request to the end.
+    timeout: Duration,
+    report_requested: bool,
+    forced: Option<i32>,
+}
+
+impl Shutdown {
+    pub(super) fn new(registry: &Registry, timeout: Duration) -> io::Result<Self> {
+        Ok(Self {
+            requested: Arc::default(),
+            waker: Arc::new(Waker::new(registry, Source::Waker.into())?),
+            signals: None,
+            stage: Stage::Serving,
+            timeout,
+            report_requested: false,
+            forced: None,
+        })
+    }
+
+    /// From now on SIGINT and SIGTERM request a stop, and SIGUSR1 a report.
+    pub(super) fn obey_signals(&mut self, registry: &Registry) -> io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        registry.register(&mut signals, Source::Signals.into(), Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    pub(super) fn stopper(&self) -> Stopper {
+        Stopper {
+            requested: Arc::clone(&self.requested),
+            waker: Arc::clone(&self.waker),
+        }
+    }
+
+    /// The waker, for whoever else has news for the loop.
+    pub(super) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Takes the signals that have come.
+    pub(super) fn note_signals(&mut self) {
+        for signal in self.signals.iter_mut().flat_map(Signals::pending) {
+            match signal {
+                SIGUSR1 => self.report_requested = true,
+                _ if self.requested.load(Ordering::Acquire) => self.forced = Some(signal),
+                _ => self.requested.store(true, Ordering::Release),
+            }
+        }
+    }
+
+    /// The next thing to carry out, if its time has come. Ask until there is none.
+    pub(super) fn next_order(&mut self) -> Option<Order> {
+        if std::mem::take(&mut self.report_requested) {
+            return Some(Order::Report);
+        }
+        let (stage, order) = match self.stage {
+            Stage::Serving if self.requested.load(Ordering::Acquire) => {
+                let since = Instant::now();
+                (Stage::Draining { since }, Order::Drain)
+            }
+            Stage::Draining { since } if since.elapsed() >= self.grace() => {
+                (Stage::Closing { since }, Order::EndGrace)
+            }
+            Stage::Closing { since } if since.elapsed() >= self.timeout => {
+                (Stage::Expired, Order::Expire)
+            }
+            Stage::Serving | Stage::Draining { .. } | Stage::Closing { .. } | Stage::Expired => {
+                return None;
+            }
+        };
+        self.stage = stage;
+        Some(order)
+    }
+
+    /// When the next order is due, if a stop is under way.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Serving | Stage::Expired => None,
+            Stage::Draining { since } => since.checked_add(self.grace()),
+            Stage::Closing { since } => since.checked_add(self.timeout),
+        }
+    }
+
+    /// When a drain that begins at `since` loses its patience, and when it gives up.
+    pub(super) fn drain_times(&self, since: Instant) -> (Instant, Instant) {
+        let never = since + Duration::from_secs(u32::MAX.into());
+        (
+            since + self.grace(),
+            since.checked_add(self.timeout).unwrap_or(never),
+        )
+    }
+
+    /// Whether a stop is under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.stage != Stage::Serving
+    }
+
+    /// How the server ended, once it has: a second signal ends it at once, else the last connection
+    /// (`all_gone`) after a stop was requested.
+    pub(super) fn ending(&self, all_gone: bool) -> Option<Ending> {
+        match self.forced {
+            Some(signal) => Some(Ending::Forced(signal)),
+            None if self.is_under_way() && all_gone => Some(Ending::Drained),
+            None => None,
+        }
+    }
+
+    fn grace(&self) -> Duration {
+        DRAIN_GRACE.min(self.timeout)
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("stage", &self.stage)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! One connection's place in the slab: who it is, besides what it does.
+
+use super::idle::Quiet;
+use super::observer::{ConnectionId, Farewell, Observer};
+use crate::connection::{Connection, Fact, Reason, Stream, Turn};
+use mio::net::TcpStream;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+
+/// What the event loop keeps for each connection. At 10,000 connections each byte counts ten thousand
+/// times: this is all there is, as long as the peer keeps up.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) connection: Connection<TcpStream>,
+    pub(super) quiet: Quiet,
+    id: ConnectionId,
+    peer: SocketAddr,
+}
+
+impl Slot {
+    pub(super) fn new(id: ConnectionId, peer: SocketAddr, stream: TcpStream) -> Self {
+        Self {
+            connection: Connection::new(stream),
+            quiet: Quiet::default(),
+            id,
+            peer,
+        }
+    }
+
+    /// The first half of a turn, observed.
+    pub(super) fn hear(&mut self, room: &mut [u8], observer: &mut impl Observer) -> usize {
+        let Self {
+            connection,
+            quiet,
+            id,
+            ..
+        } = self;
+        connection.hear(room, &mut |fact| tell(observer, *id, quiet, fact))
+    }
+
+    /// The second half of a turn, observed.
+    pub(super) fn answer(&mut self, heard: &[u8], observer: &mut impl Observer) -> Turn {
+        let Self {
+            connection,
+            quiet,
+            id,
+            ..
+        } = self;
+        connection.answer(heard, &mut |fact| tell(observer, *id, quiet, fact))
+    }
+
+    /// What is left to say when it is over.
+    pub(super) fn farewell(&self, reason: Reason) -> Farewell {
+        Farewell {
+            id: self.id,
+            peer: self.peer,
+            bytes_in: self.connection.bytes_in(),
+            bytes_out: self.connection.bytes_out(),
+            reason,
+        }
+    }
+}
+
+fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact: Fact) {
+    if matches!(fact, Fact::Read { .. } | Fact::Wrote { .. }) {
+        quiet.broken();
+    }
+    observer.happened(id, fact);
+}
+
+impl Stream for TcpStream {
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}

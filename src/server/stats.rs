@@ -1,0 +1,200 @@
+//! Counters: what the server has done so far.
+
+use super::listener::Pause;
+use super::observer::{ConnectionId, Farewell, Observer};
+use crate::connection::{Fact, Reason};
+use crate::os_error;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Counts. Two of them add up with [`Observer::merge`].
+#[derive(Debug, Clone)]
+pub struct Stats {
+    /// When the counting began.
+    pub since: Instant,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections that are over.
+    pub closed: u64,
+    /// Bytes heard to be echoed.
+    pub bytes_in: u64,
+    /// Bytes that the kernel took for the peers.
+    pub bytes_out: u64,
+    /// The most bytes that were ever owed to one peer.
+    pub longest_queue: usize,
+    /// What went wrong, in words, and how often. Each concerned one peer.
+    pub errors: BTreeMap<String, u64>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            accepted: 0,
+            closed: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            longest_queue: 0,
+            errors: BTreeMap::new(),
+        }
+    }
+}
+
+impl Stats {
+    fn count_error(&mut self, words: String) {
+        *self.errors.entry(words).or_default() += 1;
+    }
+}
+
+impl Observer for Stats {
+    fn fork(&self) -> Self {
+        Self {
+            since: self.since,
+            ..Self::default()
+        }
+    }
+
+    fn merge(&mut self, seen: Self) {
+        self.accepted += seen.accepted;
+        self.closed += seen.closed;
+        self.bytes_in += seen.bytes_in;
+        self.bytes_out += seen.bytes_out;
+        self.longest_queue = self.longest_queue.max(seen.longest_queue);
+        for (words, count) in seen.errors {
+            *self.errors.entry(words).or_default() += count;
+        }
+    }
+
+    fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {
+        self.accepted += 1;
+    }
+
+    fn happened(&mut self, _id: ConnectionId, fact: Fact) {
+        match fact {
+            Fact::Read { bytes } => self.bytes_in += bytes as u64,
+            Fact::Wrote { bytes, .. } => self.bytes_out += bytes as u64,
+            Fact::Queued { bytes } => self.longest_queue = self.longest_queue.max(bytes),
+            Fact::ReadWouldBlock
+            | Fact::PeerFinished
+            | Fact::WriteWouldBlock
+            | Fact::Discarded { .. }
+            | Fact::FinSent => {}
+        }
+    }
+
+    fn closed(&mut self, farewell: &Farewell) {
+        self.closed += 1;
+        match farewell.reason {
+            Reason::Finished => {}
+            Reason::Failed(kind) => self.count_error(kind.to_string()),
+            Reason::Expired => self.count_error("expired".to_owned()),
+        }
+    }
+
+    fn refused(&mut self, _peer: SocketAddr, error: &io::Error) {
+        self.count_error(format!("refused: {}", os_error::in_words(error)));
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        self.count_error(format!("accept: {}", os_error::in_words(error)));
+    }
+
+    fn paused(&mut self, pause: &Pause) {
+        if let Pause::Exhausted(error) = pause {
+            self.count_error(format!("accept: {}", os_error::in_words(error)));
+        }
+    }
+
+    /// One line on standard error, whatever the log level: somebody has asked for it.
+    fn report(&self) {
+        // Without standard error, nobody is there to be told.
+        let _nobody = writeln!(io::stderr(), "statistics: {self}");
+    }
+}
+
+/// One line: `3 connections (1 open), 1024 bytes in, 1024 bytes out, longest queue 0 bytes, up 2s, no errors`.
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.accepted.saturating_sub(self.closed);
+        let uptime = Duration::from_millis(
+            u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
+        write!(
+            f,
+            "{} connections ({open} open), {} bytes in, {} bytes out, longest queue {} bytes, up {}, ",
+            self.accepted,
+            self.bytes_in,
+            self.bytes_out,
+            self.longest_queue,
+            humantime::format_duration(uptime),
+        )?;
+        if self.errors.is_empty() {
+            return f.write_str("no errors");
+        }
+        f.write_str("errors:")?;
+        let mut separator = " ";
+        for (words, count) in &self.errors {
+            write!(f, "{separator}{words} × {count}")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
+    fn farewell(reason: Reason) -> Farewell {
+        Farewell {
+            id: ConnectionId(1),
+            peer: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7).into(),
+            bytes_in: 5,
+            bytes_out: 5,
+            reason,
+        }
+    }
+
+    #[test]
+    fn merged_statistics_are_the_sum_of_their_parts() {
+        let mut whole = Stats::default();
+        whole.accepted(ConnectionId(1), farewell(Reason::Finished).peer);
+        whole.happened(ConnectionId(1), Fact::Queued { bytes: 9 });
+        let mut part = whole.fork();
+        part.happened(ConnectionId(1), Fact::Read { bytes: 5 });
+        part.happened(ConnectionId(1), Fact::Queued { bytes: 3 });
+        part.happened(
+            ConnectionId(1),
+            Fact::Wrote {
+                bytes: 5,
+                offered: 5,
+            },
+        );
+        part.closed(&farewell(Reason::Failed(ErrorKind::ConnectionReset)));
+        whole.merge(part);
+
+        assert_eq!((whole.accepted, whole.closed), (1, 1));
+        assert_eq!((whole.bytes_in, whole.bytes_out), (5, 5));
+        assert_eq!(whole.longest_queue, 9);
+        assert_eq!(whole.errors.get("connection reset"), Some(&1));
+    }
+
+    #[test]
+    fn the_summary_counts_errors_by_kind() {
+        let mut stats = Stats::default();
+        assert!(stats.to_string().ends_with("no errors"));
+        stats.closed(&farewell(Reason::Expired));
+        stats.closed(&farewell(Reason::Expired));
+        stats.closed(&farewell(Reason::Failed(ErrorKind::BrokenPipe)));
+        let line = stats.to_string();
+        assert!(
+            line.ends_with("errors: broken pipe × 1, expired × 2"),
+            "{line}"
+        );
+    }
+}
