@@ -8,6 +8,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 
+/// What a log line says it comes from: that it passes through this file is nobody's concern.
+const PROGRAM: &str = "mio_echo";
+
 /// Starts logging: at `level`, else as `RUST_LOG` says, else at `info`.
 pub(crate) fn start(level: Option<LevelFilter>) {
     let logger = SimpleLogger::new().with_level(LevelFilter::Info).env();
@@ -51,7 +54,7 @@ pub(crate) struct LogObserver {
 
 impl Observer for LogObserver {
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
-        debug!("{id} {peer} connected");
+        debug!(target: PROGRAM, "{id} {peer} connected");
     }
 
     fn closed(&mut self, farewell: &Farewell) {
@@ -63,33 +66,33 @@ impl Observer for LogObserver {
             bytes_out,
             reason,
         } = farewell;
-        debug!("{id} {peer} disconnected: {reason}, {bytes_in} bytes in, {bytes_out} bytes out");
+        debug!(target: PROGRAM, "{id} {peer} disconnected: {reason}, {bytes_in} bytes in, {bytes_out} bytes out");
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
         if !std::mem::replace(&mut self.refusal_told, true) {
             let words = os_error::in_words(error);
-            warn!("{peer} refused: {words}; others may follow, this is logged once");
+            warn!(target: PROGRAM, "{peer} refused: {words}; others may follow, this is logged once");
         }
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
-        debug!("accept: {}", os_error::in_words(error));
+        debug!(target: PROGRAM, "accept: {}", os_error::in_words(error));
     }
 
     fn paused(&mut self, pause: &Pause) {
         match pause {
             Pause::Full(limit) => {
-                warn!("{limit} connections are open, the limit; others wait until one ends");
+                warn!(target: PROGRAM, "{limit} connections are open, the limit; others wait until one ends");
             }
             Pause::Exhausted(error) => {
                 let words = os_error::in_words(error);
-                warn!("accept: {words}; others wait until there is room again");
+                warn!(target: PROGRAM, "accept: {words}; others wait until there is room again");
             }
         }
     }
 
     fn stopping(&mut self, open: usize) {
-        info!("stopping: {open} connections to finish");
+        info!(target: PROGRAM, "stopping: {open} connections to finish");
     }
 }

@@ -68,6 +68,8 @@ struct World {
     echoed: Vec<u8>,
     /// Met by a read; sticky, as on a socket.
     ended: bool,
+    /// A call has failed for good.
+    broken: bool,
     fin_sent: bool,
     /// What a careful reader of epoll(7) would believe about each direction.
     readable: bool,
@@ -103,7 +105,10 @@ impl Read for Pipe<'_> {
                 world.ended = true;
                 return Ok(0);
             }
-            5 => return Err(ErrorKind::ConnectionReset.into()),
+            5 => {
+                world.broken = true;
+                return Err(ErrorKind::ConnectionReset.into());
+            }
             _ => return Err(ErrorKind::Interrupted.into()),
         };
         if count < buffer.len() && !world.short_read_proves_nothing {
@@ -132,9 +137,15 @@ impl Write for Pipe<'_> {
                 world.writable = false;
                 return Err(ErrorKind::WouldBlock.into());
             }
-            4 => return Err(ErrorKind::BrokenPipe.into()),
+            4 => {
+                world.broken = true;
+                return Err(ErrorKind::BrokenPipe.into());
+            }
             5 => return Err(ErrorKind::Interrupted.into()),
-            _ => 0,
+            _ => {
+                world.broken = true;
+                0
+            }
         };
         world.writable = taken == bytes.len();
         world.echoed.extend(&bytes[..taken]);
@@ -211,6 +222,8 @@ fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> Turn {
     assert!(world.reads <= 1 && world.writes <= 2, "a turn is bounded");
     assert!(connection.owed() <= BUFFER, "no more owed than one read");
     assert!(world.sent.starts_with(&world.echoed), "order");
+    let failed = matches!(turn, Turn::Closed(Reason::Failed(_)));
+    assert_eq!(failed, world.broken, "what is broken is let go of, at once");
     conserved(connection, &world, &facts);
     awake(connection, &world, turn);
     turn

@@ -130,19 +130,15 @@ impl<S> Connection<S> {
 
     /// What the phase, the readiness and the queue call for, and nothing else.
     pub fn next_step(&self) -> Step {
-        if let Phase::Closed(reason) = self.phase {
-            return Step::Close(reason);
-        }
-        if !self.queue.is_empty() {
-            return Step::Flush.when(self.readiness.is_writable());
-        }
         match self.phase {
+            Phase::Closed(reason) => Step::Close(reason),
+            Phase::Open | Phase::Draining | Phase::Closing if !self.queue.is_empty() => {
+                Step::Flush.when(self.readiness.is_writable())
+            }
             Phase::Open => Step::Read.when(self.readiness.is_readable()),
             Phase::Draining if self.readiness.is_readable() => Step::Read,
             Phase::Draining | Phase::Closing => Step::SendFin,
             Phase::Lingering => Step::Discard.when(self.readiness.is_readable()),
-            Phase::HalfClosed => Step::Close(Reason::Finished),
-            Phase::Closed(reason) => Step::Close(reason),
         }
     }
 

@@ -1,19 +1,23 @@
 //! The life of one connection, as one value and one total function.
 //!
 //! ```text
-//! Open       ── peer's FIN ───────────────► HalfClosed
-//! HalfClosed ── all written, our FIN ─────► gone (Finished)
+//! Open      ── peer's FIN ──────────────► Closed(Finished)
 //!
-//! Open       ── stop requested ───────────► Draining
-//! Draining   ── peer's FIN ───────────────► HalfClosed
-//! Draining   ── all echoed, our FIN ──────► Lingering
-//! Draining   ── grace ended ──────────────► Closing
-//! Closing    ── all written, our FIN ─────► Lingering
-//! Lingering  ── peer's FIN ───────────────► Closed(Finished)
+//! Open      ── stop requested ──────────► Draining
+//! Draining  ── peer's FIN ──────────────► Closed(Finished)
+//! Draining  ── all echoed, our FIN ─────► Lingering
+//! Draining  ── grace ended ─────────────► Closing
+//! Closing   ── all written, our FIN ────► Lingering
+//! Lingering ── peer's FIN ──────────────► Closed(Finished)
 //!
-//! any        ── I/O error ────────────────► Closed(Failed(kind))
-//! any        ── deadline ─────────────────► Closed(Expired)
+//! any       ── I/O error ───────────────► Closed(Failed(kind))
+//! any       ── deadline ────────────────► Closed(Expired)
 //! ```
+//!
+//! There is no half-closed phase, although peers half-close all the time. A connection that owes bytes
+//! does not read, so it meets the peer's FIN only when all that stood before it has been written; until
+//! then the FIN waits in the kernel (CLOSE-WAIT). When it is met nothing is owed, and letting go of the
+//! socket sends our own.
 
 use std::fmt;
 use std::io;
@@ -21,10 +25,8 @@ use std::io;
 /// Where a connection stands. TCP's own names (RFC 9293, section 3.3.2) are given beside ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Both sides may speak (ESTABLISHED).
+    /// Both sides may speak (ESTABLISHED; CLOSE-WAIT while a FIN waits behind unread bytes).
     Open,
-    /// The peer has finished; we still owe it bytes, then our FIN (CLOSE-WAIT).
-    HalfClosed,
     /// A stop was requested: what the kernel has already received is echoed, until a pause (ESTABLISHED).
     Draining,
     /// The grace for draining is over: nothing more is read, what is owed is written (ESTABLISHED).
@@ -71,21 +73,18 @@ impl Phase {
     #[must_use]
     pub fn after(self, cause: Cause) -> Self {
         match (self, cause) {
-            (Self::Closed(_), _) => self,
+            (Self::Closed(reason), _) => Self::Closed(reason),
             (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
             (_, Cause::Expired) => Self::Closed(Reason::Expired),
 
-            (Self::Open | Self::Draining, Cause::PeerFinished) => Self::HalfClosed,
             (Self::Open, Cause::StopRequested) => Self::Draining,
             (Self::Draining, Cause::GraceEnded) => Self::Closing,
             (Self::Draining | Self::Closing, Cause::FinSent) => Self::Lingering,
-            (Self::Lingering, Cause::PeerFinished) => Self::Closed(Reason::Finished),
+            (Self::Open | Self::Draining | Self::Lingering, Cause::PeerFinished) => {
+                Self::Closed(Reason::Finished)
+            }
 
             (Self::Open, Cause::GraceEnded | Cause::FinSent)
-            | (
-                Self::HalfClosed,
-                Cause::PeerFinished | Cause::StopRequested | Cause::GraceEnded | Cause::FinSent,
-            )
             | (Self::Draining, Cause::StopRequested)
             | (Self::Closing, Cause::PeerFinished | Cause::StopRequested | Cause::GraceEnded)
             | (Self::Lingering, Cause::StopRequested | Cause::GraceEnded | Cause::FinSent) => self,
@@ -108,9 +107,8 @@ mod tests {
     use super::*;
     use io::ErrorKind::ConnectionReset;
 
-    const OPEN_PHASES: [Phase; 5] = [
+    const OPEN_PHASES: [Phase; 4] = [
         Phase::Open,
-        Phase::HalfClosed,
         Phase::Draining,
         Phase::Closing,
         Phase::Lingering,
@@ -161,9 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_finishes_while_we_owe_it_bytes_is_half_closed() {
-        for phase in [Phase::Open, Phase::Draining] {
-            assert_eq!(phase.after(Cause::PeerFinished), Phase::HalfClosed);
+    fn the_peers_fin_ends_whoever_reads() {
+        for phase in [Phase::Open, Phase::Draining, Phase::Lingering] {
+            let closed = phase.after(Cause::PeerFinished);
+            assert_eq!(closed, Phase::Closed(Reason::Finished));
         }
     }
 

@@ -140,7 +140,7 @@ impl Listeners {
         // The one whose turn it is goes to the back, so that a storm on one does not hide the others.
         let mut listener = self.open.remove(at);
         let answer = match listener.socket.accept() {
-            Ok((stream, peer)) => Ok(Accepted::Peer(stream, peer)),
+            Ok((stream, peer)) => Ok(Accepted::Peer(stream, as_it_calls_itself(peer))),
             Err(error) => match Concern::of(&error) {
                 Concern::Nothing => {
                     self.pause_told = false;
@@ -173,6 +173,12 @@ impl Listeners {
             observer.paused(pause);
         }
     }
+}
+
+/// An IPv4 peer of a dual-stack listener comes under an IPv6 address that nobody would recognise
+/// (RFC 4291, section 2.5.5.2).
+fn as_it_calls_itself(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// What an error of accept(2) is about.

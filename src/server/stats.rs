@@ -115,7 +115,7 @@ impl Observer for Stats {
     }
 }
 
-/// One line: `3 connections (1 open), 1024 bytes in, 1024 bytes out, longest queue 0 bytes, up 2s, no errors`.
+/// One line: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed);
@@ -124,7 +124,7 @@ impl fmt::Display for Stats {
         );
         write!(
             f,
-            "{} connections ({open} open), {} bytes in, {} bytes out, longest queue {} bytes, up {}, ",
+            "connections {}, open {open}, bytes in {}, bytes out {}, longest queue {}, up {}, errors ",
             self.accepted,
             self.bytes_in,
             self.bytes_out,
@@ -132,12 +132,11 @@ impl fmt::Display for Stats {
             humantime::format_duration(uptime),
         )?;
         if self.errors.is_empty() {
-            return f.write_str("no errors");
+            return f.write_str("none");
         }
-        f.write_str("errors:")?;
-        let mut separator = " ";
+        let mut separator = "";
         for (words, count) in &self.errors {
-            write!(f, "{separator}{words} × {count}")?;
+            write!(f, "{separator}{count} × {words}")?;
             separator = ", ";
         }
         Ok(())
@@ -187,13 +186,13 @@ mod tests {
     #[test]
     fn the_summary_counts_errors_by_kind() {
         let mut stats = Stats::default();
-        assert!(stats.to_string().ends_with("no errors"));
+        assert!(stats.to_string().ends_with("errors none"));
         stats.closed(&farewell(Reason::Expired));
         stats.closed(&farewell(Reason::Expired));
         stats.closed(&farewell(Reason::Failed(ErrorKind::BrokenPipe)));
         let line = stats.to_string();
         assert!(
-            line.ends_with("errors: broken pipe × 1, expired × 2"),
+            line.ends_with("errors 1 × broken pipe, 2 × expired"),
             "{line}"
         );
     }
