@@ -3,6 +3,13 @@
 //! The stream is memory: a read copies a message in, a write copies it out. What is measured is all that
 //! the server does between two system calls: note the edge, decide, read, decide, write, decide.
 
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot run has nothing better to do than to panic; its macros document nothing"
+)]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mio_echo::connection::{Connection, Hints, Stream, Turn};
 use std::hint::black_box;

@@ -4,6 +4,13 @@
 //! the next. A single peer is where a thread per connection is at its best: it needs no poll. For many
 //! connections a closed loop like this one says nothing.
 
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot run has nothing better to do than to panic; its macros document nothing"
+)]
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mio_echo::server::{Config, Mode, Server};
 use std::io::{Read, Write};

@@ -1,0 +1,172 @@
+//! The layers of the program, held by a test: later ones import earlier ones, never back, and each
+//! dependency is named where it belongs and nowhere else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the report"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The library's modules in reading order: each may know those before it.
+const LAYERS: [&str; 5] = ["os_error", "endpoint", "connection", "server", "client"];
+
+/// Beside the order, who may not know whom: the client is the other side, and shares no code with it.
+const STRANGERS: [(&str, &str); 1] = [("client", "server")];
+
+/// Which files may name a dependency.
+const DEPENDENCIES: [(&str, &[&str]); 12] = [
+    ("mio", &["server/"]),
+    ("slab", &["server/event_loop.rs", "server/threads.rs"]),
+    ("clap", &["cli.rs"]),
+    (
+        "log",
+        &[
+            "cli.rs",
+            "logging.rs",
+            "main.rs",
+            "server/bind.rs",
+            "client",
+        ],
+    ),
+    ("simple_logger", &["logging.rs"]),
+    ("socket2", &["server/bind.rs"]),
+    ("signal_hook", &["server/shutdown.rs"]),
+    ("signal_hook_mio", &["server/shutdown.rs"]),
+    ("rlimit", &["server/limits.rs"]),
+    ("libc", &["server/bind.rs", "server/listener.rs"]),
+    ("humantime", &["cli.rs", "server/stats.rs"]),
+    ("bytesize", &["cli.rs"]),
+];
+
+/// What `connection/` must not know, in any form: sockets, clocks, polls, logs.
+const IMPURE: [&str; 8] = [
+    "mio::",
+    "socket2::",
+    "std::net",
+    "std::time",
+    "std::os",
+    "std::thread",
+    "log::",
+    "slab::",
+];
+
+/// The lines of code of each file under src, by path below it; comments and doc examples left out.
+fn sources() -> BTreeMap<String, Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            (name, code.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+/// Whether `line` names the crate or path `name` as a whole word.
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+fn layer_of(file: &str) -> Option<&'static str> {
+    let module = file.split(['/', '.']).next().unwrap();
+    LAYERS.into_iter().find(|layer| *layer == module)
+}
+
+#[test]
+fn later_layers_import_earlier_ones_and_never_back() {
+    let rank = |layer: &str| LAYERS.iter().position(|other| *other == layer).unwrap();
+    let mut imports = 0;
+    for (file, lines) in sources() {
+        let Some(own) = layer_of(&file) else { continue };
+        for line in lines {
+            for other in LAYERS {
+                if other == own || !line.contains(&format!("crate::{other}")) {
+                    continue;
+                }
+                imports += 1;
+                assert!(rank(other) < rank(own), "{file} imports {other}: {line}");
+                let strangers = STRANGERS.contains(&(own, other));
+                assert!(!strangers, "{file} imports {other}: {line}");
+            }
+        }
+    }
+    assert!(imports > 3, "the test has lost sight of the imports");
+}
+
+#[test]
+fn every_module_of_the_library_has_its_place_in_the_order() {
+    for line in &sources()["lib.rs"] {
+        if let Some(module) = line.strip_prefix("pub mod ") {
+            let module = module.trim_end_matches(';');
+            assert!(LAYERS.contains(&module), "{module} has no layer");
+        }
+    }
+}
+
+#[test]
+fn a_connection_knows_no_socket_no_clock_and_no_poll() {
+    let files = sources();
+    let pure = files
+        .iter()
+        .filter(|(file, _)| file.starts_with("connection/"));
+    let mut seen = 0;
+    for (file, lines) in pure {
+        seen += 1;
+        for line in lines {
+            for impure in IMPURE {
+                assert!(!line.contains(impure), "{file} knows {impure}: {line}");
+            }
+        }
+    }
+    assert!(seen >= 5, "the test has lost sight of connection/");
+}
+
+#[test]
+fn each_dependency_is_named_only_where_it_belongs() {
+    for (file, lines) in sources() {
+        for line in lines {
+            for (dependency, homes) in DEPENDENCIES {
+                let home = homes.iter().any(|home| file.starts_with(home));
+                let named = names(&line, dependency);
+                assert!(home || !named, "{file} names {dependency}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_dependency_of_the_manifest_has_a_home() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let section = manifest.split("[dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    for line in section.lines().filter(|line| line.contains(" = ")) {
+        let name = line.split(' ').next().unwrap().replace('-', "_");
+        let known = DEPENDENCIES
+            .iter()
+            .any(|(dependency, _)| *dependency == name);
+        assert!(known, "{name} has no home");
+    }
+}
