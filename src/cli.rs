@@ -33,7 +33,8 @@ Results go to standard output, logs to standard error.";
 
 #[derive(Debug, Args)]
 struct Verbosity {
-    /// Log each connect and disconnect too; twice: what the libraries underneath say
+    /// Log each connect and disconnect too; twice: what the libraries underneath say. Without it,
+    /// `RUST_LOG` (off, error, warn, info, debug, trace) sets the level
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Logging")]
     verbose: u8,
 
@@ -106,7 +107,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Limits")]
     max_connections: Option<usize>,
 
-    /// Read buffer, and so the most that one slow peer can be owed
+    /// Read buffer, and so the most that one slow peer can be owed: all connections together never
+    /// hold more than this times their number
     #[arg(long, value_name = "SIZE", value_parser = read_buffer, default_value_t = Bytes(limits::READ_BUFFER), help_heading = "Limits")]
     read_buffer: Bytes,
 

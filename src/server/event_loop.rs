@@ -19,7 +19,7 @@ use super::shutdown::{Ending, Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
 use super::{Config, hints};
-use crate::connection::Turn;
+use crate::connection::{Connection, Turn};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use slab::Slab;
@@ -147,19 +147,23 @@ impl<O: Observer> EventLoop<O> {
 
     fn note_order(&mut self, order: Order) {
         match order {
-            Order::Report => return self.observer.report(),
+            Order::Report => self.observer.report(),
             Order::Drain => {
                 self.observer.stopping(self.connections.len());
                 self.listeners.call_last();
+                self.note_for_all(Connection::drain);
             }
-            Order::EndGrace | Order::Expire => self.listeners.close(),
+            Order::EndGrace => {
+                self.listeners.close();
+                self.note_for_all(Connection::end_grace);
+            }
+            Order::Expire => self.note_for_all(Connection::expire),
         }
+    }
+
+    fn note_for_all(&mut self, change: fn(&mut Connection<TcpStream>)) {
         for (key, slot) in &mut self.connections {
-            match order {
-                Order::Drain => slot.connection.drain(),
-                Order::EndGrace => slot.connection.end_grace(),
-                Order::Report | Order::Expire => slot.connection.expire(),
-            }
+            change(&mut slot.connection);
             self.run_queue.push(key);
         }
     }
@@ -234,13 +238,13 @@ impl<O: Observer> EventLoop<O> {
     /// Each reads once, behind the bytes of the one before it. Ends when the buffer is more than half
     /// full: whoever has not been heard by then keeps its place for the next turn.
     fn hear(&mut self) {
-        let enough = self.buffer.len() / 2;
         let mut used = 0;
         for _ in 0..self.run_queue.len() {
-            let Some(room) = self.buffer.get_mut(used..).filter(|_| used <= enough) else {
+            if used > self.buffer.len() / 2 {
                 break;
-            };
-            let Some(key) = self.run_queue.pop() else {
+            }
+            let (Some(key), Some(room)) = (self.run_queue.pop(), self.buffer.get_mut(used..))
+            else {
                 break;
             };
             if let Some(slot) = self.connections.get_mut(key) {

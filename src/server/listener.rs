@@ -28,9 +28,9 @@ pub enum Pause {
 pub(super) enum Accepted {
     /// A peer, its socket not blocking.
     Peer(TcpStream, SocketAddr),
-    /// A peer that was gone before it was accepted. There may be others.
+    /// Nobody this time, but there may be others.
     Gone,
-    /// Nobody waits, or nobody may be let in for now.
+    /// Nobody who could be let in for now.
     Nobody,
 }
 
@@ -142,7 +142,7 @@ impl Listeners {
         let answer = match listener.socket.accept() {
             Ok((stream, peer)) => Ok(Accepted::Peer(stream, as_it_calls_itself(peer))),
             Err(error) => match Concern::of(&error) {
-                Concern::Nothing => {
+                Concern::NobodyWaits => {
                     self.pause_told = false;
                     listener.ready = false;
                     if self.last_call {
@@ -151,6 +151,7 @@ impl Listeners {
                     }
                     Ok(Accepted::Gone)
                 }
+                Concern::Nothing => Ok(Accepted::Gone),
                 Concern::OnePeer => {
                     observer.accept_failed(&error);
                     Ok(Accepted::Gone)
@@ -184,7 +185,9 @@ fn as_it_calls_itself(peer: SocketAddr) -> SocketAddr {
 /// What an error of accept(2) is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Concern {
-    /// Nobody waits, or a signal came.
+    /// Nobody waits: the listener is exhausted.
+    NobodyWaits,
+    /// A signal came first. Try again.
     Nothing,
     /// One peer, which is already gone.
     OnePeer,
@@ -198,13 +201,14 @@ impl Concern {
     /// Source: accept(2), which asks to treat pending network errors as belonging to the new
     /// connection. What it does not name is taken for a lack of resources: pausing neither spins nor dies.
     fn of(error: &io::Error) -> Self {
-        if matches!(error.kind(), ErrorKind::WouldBlock) {
-            return Self::Nothing;
+        match error.kind() {
+            ErrorKind::WouldBlock => return Self::NobodyWaits,
+            ErrorKind::Interrupted => return Self::Nothing,
+            _ => {}
         }
         match error.raw_os_error() {
             Some(
                 libc::ECONNABORTED
-                | libc::EINTR
                 | libc::EPROTO
                 | libc::EPERM
                 | libc::ECONNRESET
@@ -229,9 +233,9 @@ mod tests {
     #[test]
     fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
         for (errno, concern) in [
-            (libc::EAGAIN, Concern::Nothing),
+            (libc::EAGAIN, Concern::NobodyWaits),
             (libc::ECONNABORTED, Concern::OnePeer),
-            (libc::EINTR, Concern::OnePeer),
+            (libc::EINTR, Concern::Nothing),
             (libc::EPROTO, Concern::OnePeer),
             (libc::EMFILE, Concern::Resources),
             (libc::ENFILE, Concern::Resources),
