@@ -2,6 +2,11 @@
 //!
 //! The only file that names clap.
 
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments on arguments are the help text, where a backtick would be printed"
+)]
+
 use bytesize::ByteSize;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
@@ -34,7 +39,7 @@ Results go to standard output, logs to standard error.";
 #[derive(Debug, Args)]
 struct Verbosity {
     /// Log each connect and disconnect too; twice: what the libraries underneath say. Without it,
-    /// `RUST_LOG` (off, error, warn, info, debug, trace) sets the level
+    /// RUST_LOG (off, error, warn, info, debug, trace) sets the level
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Logging")]
     verbose: u8,
 

@@ -37,7 +37,10 @@ const DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("signal_hook", &["server/shutdown.rs"]),
     ("signal_hook_mio", &["server/shutdown.rs"]),
     ("rlimit", &["server/limits.rs"]),
-    ("libc", &["server/bind.rs", "server/listener.rs"]),
+    (
+        "rustix",
+        &["server/bind.rs", "server/listener.rs", "server/slot.rs"],
+    ),
     ("humantime", &["cli.rs", "server/stats.rs"]),
     ("bytesize", &["cli.rs"]),
 ];

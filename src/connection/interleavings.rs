@@ -193,14 +193,13 @@ fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<
             writable: true,
             ..Hints::default()
         },
-        6 => {
-            connection.drain();
+        6 | 7 => {
+            connection.drain(if number == 6 { 0 } else { 3 });
             let mut world = world.borrow_mut();
             world.readable = true;
             world.short_read_proves_nothing = true;
             return;
         }
-        7 => return connection.end_grace(),
         _ => return connection.expire(),
     };
     let mut world = world.borrow_mut();

@@ -132,12 +132,12 @@ impl<S> Connection<S> {
     pub fn next_step(&self) -> Step {
         match self.phase {
             Phase::Closed(reason) => Step::Close(reason),
-            Phase::Open | Phase::Draining | Phase::Closing if !self.queue.is_empty() => {
+            Phase::Open | Phase::Draining { .. } if !self.queue.is_empty() => {
                 Step::Flush.when(self.readiness.is_writable())
             }
             Phase::Open => Step::Read.when(self.readiness.is_readable()),
-            Phase::Draining if self.readiness.is_readable() => Step::Read,
-            Phase::Draining | Phase::Closing => Step::SendFin,
+            Phase::Draining { unheard: 1.. } if self.readiness.is_readable() => Step::Read,
+            Phase::Draining { .. } => Step::SendFin,
             Phase::Lingering => Step::Discard.when(self.readiness.is_readable()),
         }
     }
@@ -148,15 +148,10 @@ impl<S> Connection<S> {
         self.next_step() != Step::Park
     }
 
-    /// A stop was requested: echo what the kernel has already received, then finish.
-    pub fn drain(&mut self) {
-        self.phase = self.phase.after(Cause::StopRequested);
+    /// A stop was requested: echo the bytes that the kernel has already `received`, then finish.
+    pub fn drain(&mut self, received: u64) {
+        self.phase = self.phase.after(Cause::StopRequested { received });
         self.readiness.suspect_input();
-    }
-
-    /// The drain has lasted long enough: read no more, write what is owed, then finish.
-    pub fn end_grace(&mut self) {
-        self.phase = self.phase.after(Cause::GraceEnded);
     }
 
     /// A deadline passed: give up, whatever is owed.
@@ -241,6 +236,9 @@ impl<S: Stream> Connection<S> {
             Ok(bytes) => {
                 self.readiness.have_read(bytes, buffer.len());
                 self.bytes_in += bytes as u64;
+                self.phase = self.phase.after(Cause::Heard {
+                    bytes: bytes as u64,
+                });
                 tell(Fact::Read { bytes });
                 return bytes;
             }

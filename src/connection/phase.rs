@@ -6,8 +6,6 @@
 //! Open      ── stop requested ──────────► Draining
 //! Draining  ── peer's FIN ──────────────► Closed(Finished)
 //! Draining  ── all echoed, our FIN ─────► Lingering
-//! Draining  ── grace ended ─────────────► Closing
-//! Closing   ── all written, our FIN ────► Lingering
 //! Lingering ── peer's FIN ──────────────► Closed(Finished)
 //!
 //! any       ── I/O error ───────────────► Closed(Failed(kind))
@@ -27,10 +25,14 @@ use std::io;
 pub enum Phase {
     /// Both sides may speak (ESTABLISHED; CLOSE-WAIT while a FIN waits behind unread bytes).
     Open,
-    /// A stop was requested: what the kernel has already received is echoed, until a pause (ESTABLISHED).
-    Draining,
-    /// The grace for draining is over: nothing more is read, what is owed is written (ESTABLISHED).
-    Closing,
+    /// A stop was requested: what the kernel had received by then is still echoed (ESTABLISHED).
+    ///
+    /// Counted, not timed: a peer that never pauses gets our FIN as soon as those bytes are echoed, and a
+    /// peer that reads slowly gets all of them however long it takes.
+    Draining {
+        /// Bytes that had been received and are not heard yet.
+        unheard: u64,
+    },
     /// Our FIN is out and the peer's is awaited; what comes meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2).
     ///
     /// Without this phase the socket could be closed over unread input, the kernel would answer with
@@ -56,10 +58,16 @@ pub enum Reason {
 pub enum Cause {
     /// A read met the end of the input.
     PeerFinished,
+    /// A read brought in bytes.
+    Heard {
+        /// Never zero.
+        bytes: u64,
+    },
     /// The server was asked to stop.
-    StopRequested,
-    /// A draining connection had time enough to pause.
-    GraceEnded,
+    StopRequested {
+        /// Bytes that the kernel has received and nobody has read.
+        received: u64,
+    },
     /// Our FIN was sent while the peer may still speak.
     FinSent,
     /// A system call on the socket failed for good.
@@ -77,17 +85,21 @@ impl Phase {
             (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
             (_, Cause::Expired) => Self::Closed(Reason::Expired),
 
-            (Self::Open, Cause::StopRequested) => Self::Draining,
-            (Self::Draining, Cause::GraceEnded) => Self::Closing,
-            (Self::Draining | Self::Closing, Cause::FinSent) => Self::Lingering,
-            (Self::Open | Self::Draining | Self::Lingering, Cause::PeerFinished) => {
+            (Self::Open, Cause::StopRequested { received }) => Self::Draining { unheard: received },
+            (Self::Draining { unheard }, Cause::Heard { bytes }) => Self::Draining {
+                unheard: unheard.saturating_sub(bytes),
+            },
+            (Self::Draining { .. }, Cause::FinSent) => Self::Lingering,
+            (Self::Open | Self::Draining { .. } | Self::Lingering, Cause::PeerFinished) => {
                 Self::Closed(Reason::Finished)
             }
 
-            (Self::Open, Cause::GraceEnded | Cause::FinSent)
-            | (Self::Draining, Cause::StopRequested)
-            | (Self::Closing, Cause::PeerFinished | Cause::StopRequested | Cause::GraceEnded)
-            | (Self::Lingering, Cause::StopRequested | Cause::GraceEnded | Cause::FinSent) => self,
+            (Self::Open, Cause::Heard { .. } | Cause::FinSent)
+            | (Self::Draining { .. }, Cause::StopRequested { .. })
+            | (
+                Self::Lingering,
+                Cause::Heard { .. } | Cause::StopRequested { .. } | Cause::FinSent,
+            ) => self,
         }
     }
 }
@@ -107,17 +119,16 @@ mod tests {
     use super::*;
     use io::ErrorKind::ConnectionReset;
 
-    const OPEN_PHASES: [Phase; 4] = [
+    const OPEN_PHASES: [Phase; 3] = [
         Phase::Open,
-        Phase::Draining,
-        Phase::Closing,
+        Phase::Draining { unheard: 9 },
         Phase::Lingering,
     ];
 
     const CAUSES: [Cause; 6] = [
         Cause::PeerFinished,
-        Cause::StopRequested,
-        Cause::GraceEnded,
+        Cause::Heard { bytes: 4 },
+        Cause::StopRequested { received: 9 },
         Cause::FinSent,
         Cause::Failed(ConnectionReset),
         Cause::Expired,
@@ -160,20 +171,22 @@ mod tests {
 
     #[test]
     fn the_peers_fin_ends_whoever_reads() {
-        for phase in [Phase::Open, Phase::Draining, Phase::Lingering] {
+        for phase in OPEN_PHASES {
             let closed = phase.after(Cause::PeerFinished);
             assert_eq!(closed, Phase::Closed(Reason::Finished));
         }
     }
 
     #[test]
-    fn a_stop_drains_then_lingers_then_finishes() {
-        let draining = Phase::Open.after(Cause::StopRequested);
-        assert_eq!(draining, Phase::Draining);
-        let lingering = draining.after(Cause::FinSent);
+    fn a_stop_drains_what_was_received_then_lingers_then_finishes() {
+        let draining = Phase::Open.after(Cause::StopRequested { received: 9 });
+        assert_eq!(draining, Phase::Draining { unheard: 9 });
+        let less = draining.after(Cause::Heard { bytes: 4 });
+        assert_eq!(less, Phase::Draining { unheard: 5 });
+        let none = less.after(Cause::Heard { bytes: 6 });
+        assert_eq!(none, Phase::Draining { unheard: 0 });
+        let lingering = none.after(Cause::FinSent);
         assert_eq!(lingering, Phase::Lingering);
-        let impatient = draining.after(Cause::GraceEnded).after(Cause::FinSent);
-        assert_eq!(impatient, Phase::Lingering);
         let closed = lingering.after(Cause::PeerFinished);
         assert_eq!(closed, Phase::Closed(Reason::Finished));
     }

@@ -4,6 +4,7 @@ use super::Config;
 use crate::endpoint::Endpoint;
 use crate::os_error;
 use mio::net::TcpListener;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -76,7 +77,7 @@ fn listen_on_all(
                     && choices < PORT_CHOICES => {}
             Err((address, error)) => return Err(cannot_bind(address, error, config)),
             Ok(listeners) if listeners.is_empty() => {
-                let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+                let error = io::Error::from(Errno::AFNOSUPPORT);
                 return Err(StartError::new(format_args!("bind {endpoint}"), error));
             }
             Ok(listeners) => return Ok(listeners),
@@ -136,7 +137,7 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
 /// but `::1` does not exist.
 fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
     let everywhere: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv6Addr::UNSPECIFIED.into()];
-    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+    Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
         || (error.kind() == ErrorKind::AddrNotAvailable && everywhere.contains(&address.ip()))
 }
 

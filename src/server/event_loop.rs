@@ -19,7 +19,7 @@ use super::shutdown::{Ending, Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
 use super::{Config, hints};
-use crate::connection::{Connection, Turn};
+use crate::connection::Turn;
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use slab::Slab;
@@ -37,6 +37,8 @@ pub(super) struct EventLoop<O> {
     connections: Slab<Slot>,
     /// The most connections that may be open at once.
     limit: usize,
+    /// How many of those who wait are still let in when a stop is requested.
+    last_call: u32,
     /// Who is owed a turn.
     run_queue: RunQueue,
     /// Who was heard in this turn, and how many bytes each has in the buffer, one behind the other.
@@ -63,6 +65,7 @@ impl<O: Observer> EventLoop<O> {
             shutdown,
             connections: Slab::new(),
             limit: config.max_connections,
+            last_call: config.backlog.into(),
             run_queue: RunQueue::default(),
             heard: Vec::new(),
             buffer: vec![0; config.read_buffer].into(),
@@ -150,20 +153,19 @@ impl<O: Observer> EventLoop<O> {
             Order::Report => self.observer.report(),
             Order::Drain => {
                 self.observer.stopping(self.connections.len());
-                self.listeners.call_last();
-                self.note_for_all(Connection::drain);
+                self.listeners.call_last(self.last_call);
+                self.note_for_all(Slot::drain);
             }
-            Order::EndGrace => {
+            Order::Expire => {
                 self.listeners.close();
-                self.note_for_all(Connection::end_grace);
+                self.note_for_all(|slot| slot.connection.expire());
             }
-            Order::Expire => self.note_for_all(Connection::expire),
         }
     }
 
-    fn note_for_all(&mut self, change: fn(&mut Connection<TcpStream>)) {
+    fn note_for_all(&mut self, change: fn(&mut Slot)) {
         for (key, slot) in &mut self.connections {
-            change(&mut slot.connection);
+            change(slot);
             self.run_queue.push(key);
         }
     }
@@ -218,7 +220,7 @@ impl<O: Observer> EventLoop<O> {
         self.observer.accepted(id, peer);
         let slot = entry.insert(Slot::new(id, peer, stream));
         if self.shutdown.is_under_way() {
-            slot.connection.drain();
+            slot.drain();
             self.run_queue.push(key);
         }
         self.idle_clock.start();

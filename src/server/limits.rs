@@ -35,9 +35,6 @@ pub(super) const IDLE_TICKS: u32 = 8;
 /// resolution of a millisecond.
 pub const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_millis(8);
 
-/// How long a draining connection may go on being echoed without a pause before it gets our FIN.
-pub(super) const DRAIN_GRACE: Duration = Duration::from_secs(1);
-
 /// How long a stop waits for the peers to finish.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -10,6 +10,7 @@ use super::observer::Observer;
 use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
+use rustix::io::Errno;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -42,8 +43,8 @@ pub(super) struct Listeners {
     retry_at: Option<Instant>,
     /// Whether the current episode of a pause has been told.
     pause_told: bool,
-    /// Whether a stop was requested: who waits is let in, then the listener closes.
-    last_call: bool,
+    /// Once a stop was requested: how many of those who wait may still come in.
+    last_call: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Listeners {
             open,
             retry_at: None,
             pause_told: false,
-            last_call: false,
+            last_call: None,
         })
     }
 
@@ -105,9 +106,9 @@ impl Listeners {
     }
 
     /// A stop was requested: who is in the backlog by now, with bytes that the kernel may already have
-    /// received, is still let in; then the listeners close.
-    pub(super) fn call_last(&mut self) {
-        self.last_call = true;
+    /// received, is still let in, up to `backlog` of them; then the listeners close.
+    pub(super) fn call_last(&mut self, backlog: u32) {
+        self.last_call = Some(backlog);
         for listener in &mut self.open {
             listener.ready = true;
         }
@@ -131,41 +132,54 @@ impl Listeners {
     ///
     /// The listening socket itself is broken.
     pub(super) fn accept(&mut self, observer: &mut impl Observer) -> io::Result<Accepted> {
-        if !self.are_ready() {
-            return Ok(Accepted::Nobody);
-        }
-        let Some(at) = self.open.iter().position(|listener| listener.ready) else {
+        let ready = self.open.iter().position(|listener| listener.ready);
+        let Some(at) = ready.filter(|_| self.retry_at.is_none()) else {
             return Ok(Accepted::Nobody);
         };
         // The one whose turn it is goes to the back, so that a storm on one does not hide the others.
-        let mut listener = self.open.remove(at);
-        let answer = match listener.socket.accept() {
-            Ok((stream, peer)) => Ok(Accepted::Peer(stream, as_it_calls_itself(peer))),
-            Err(error) => match Concern::of(&error) {
-                Concern::NobodyWaits => {
-                    self.pause_told = false;
-                    listener.ready = false;
-                    if self.last_call {
-                        // The backlog is empty. Dropping the listener closes it.
-                        return Ok(Accepted::Gone);
-                    }
-                    Ok(Accepted::Gone)
-                }
-                Concern::Nothing => Ok(Accepted::Gone),
-                Concern::OnePeer => {
-                    observer.accept_failed(&error);
-                    Ok(Accepted::Gone)
-                }
-                Concern::Resources => {
-                    self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
-                    self.tell(&Pause::Exhausted(error), observer);
-                    Ok(Accepted::Nobody)
-                }
-                Concern::Listener => Err(error),
-            },
+        self.open.rotate_left(at + 1);
+        let Some(listener) = self.open.last_mut() else {
+            return Ok(Accepted::Nobody);
         };
-        self.open.push(listener);
-        answer
+        let error = match listener.socket.accept() {
+            Ok((stream, peer)) => {
+                self.count_last_call();
+                return Ok(Accepted::Peer(stream, as_it_calls_itself(peer)));
+            }
+            Err(error) => error,
+        };
+        match Concern::of(&error) {
+            Concern::NobodyWaits => {
+                listener.ready = false;
+                self.pause_told = false;
+                if self.last_call.is_some() {
+                    self.open.pop();
+                }
+                Ok(Accepted::Gone)
+            }
+            Concern::Nothing => Ok(Accepted::Gone),
+            Concern::OnePeer => {
+                observer.accept_failed(&error);
+                Ok(Accepted::Gone)
+            }
+            Concern::Resources => {
+                self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
+                self.tell(&Pause::Exhausted(error), observer);
+                Ok(Accepted::Nobody)
+            }
+            Concern::Listener => Err(error),
+        }
+    }
+
+    /// After a stop was requested, no more come in than the backlog could hold by then: new peers may
+    /// arrive as fast as the old ones are let in.
+    fn count_last_call(&mut self) {
+        if let Some(left) = &mut self.last_call {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.close();
+            }
+        }
     }
 
     fn tell(&mut self, pause: &Pause, observer: &mut impl Observer) {
@@ -206,21 +220,21 @@ impl Concern {
             ErrorKind::Interrupted => return Self::Nothing,
             _ => {}
         }
-        match error.raw_os_error() {
+        match Errno::from_io_error(error) {
             Some(
-                libc::ECONNABORTED
-                | libc::EPROTO
-                | libc::EPERM
-                | libc::ECONNRESET
-                | libc::ENETDOWN
-                | libc::ENOPROTOOPT
-                | libc::EHOSTDOWN
-                | libc::EHOSTUNREACH
-                | libc::EOPNOTSUPP
-                | libc::ENETUNREACH
-                | libc::ETIMEDOUT,
+                Errno::CONNABORTED
+                | Errno::PROTO
+                | Errno::PERM
+                | Errno::CONNRESET
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH
+                | Errno::TIMEDOUT,
             ) => Self::OnePeer,
-            Some(libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK) => Self::Listener,
+            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => Self::Listener,
             _ => Self::Resources,
         }
     }
@@ -233,17 +247,17 @@ mod tests {
     #[test]
     fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
         for (errno, concern) in [
-            (libc::EAGAIN, Concern::NobodyWaits),
-            (libc::ECONNABORTED, Concern::OnePeer),
-            (libc::EINTR, Concern::Nothing),
-            (libc::EPROTO, Concern::OnePeer),
-            (libc::EMFILE, Concern::Resources),
-            (libc::ENFILE, Concern::Resources),
-            (libc::ENOBUFS, Concern::Resources),
-            (libc::ENOMEM, Concern::Resources),
-            (libc::ENOTSOCK, Concern::Listener),
+            (Errno::AGAIN, Concern::NobodyWaits),
+            (Errno::CONNABORTED, Concern::OnePeer),
+            (Errno::INTR, Concern::Nothing),
+            (Errno::PROTO, Concern::OnePeer),
+            (Errno::MFILE, Concern::Resources),
+            (Errno::NFILE, Concern::Resources),
+            (Errno::NOBUFS, Concern::Resources),
+            (Errno::NOMEM, Concern::Resources),
+            (Errno::NOTSOCK, Concern::Listener),
         ] {
-            let error = io::Error::from_raw_os_error(errno);
+            let error = io::Error::from(errno);
             assert_eq!(Concern::of(&error), concern, "{error}");
         }
     }

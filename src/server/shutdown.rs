@@ -3,7 +3,6 @@
 //! A stop is a conversation of its own: echo what has been received, say our FIN, wait for the peer's.
 //! This file keeps its clock and turns its stages into [`Order`]s; the two modes carry them out.
 
-use super::limits::DRAIN_GRACE;
 use super::sources::Source;
 use mio::{Interest, Registry, Waker};
 use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
@@ -47,10 +46,8 @@ impl Stopper {
 pub(super) enum Order {
     /// Show the statistics so far.
     Report,
-    /// Stop accepting; echo what has been received, until each connection pauses.
+    /// Stop accepting; echo what has been received, then finish.
     Drain,
-    /// Read no more of those who did not pause.
-    EndGrace,
     /// Let go of whoever is still there.
     Expire,
 }
@@ -59,8 +56,8 @@ pub(super) enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Serving,
-    Draining { since: Instant },
-    Closing { since: Instant },
+    /// Until the given time; without one, for as long as it takes.
+    Draining(Option<Instant>),
     Expired,
 }
 
@@ -127,39 +124,24 @@ impl Shutdown {
         }
         let (stage, order) = match self.stage {
             Stage::Serving if self.requested.load(Ordering::Acquire) => {
-                let since = Instant::now();
-                (Stage::Draining { since }, Order::Drain)
+                let expires = Instant::now().checked_add(self.timeout);
+                (Stage::Draining(expires), Order::Drain)
             }
-            Stage::Draining { since } if since.elapsed() >= self.grace() => {
-                (Stage::Closing { since }, Order::EndGrace)
-            }
-            Stage::Closing { since } if since.elapsed() >= self.timeout => {
+            Stage::Draining(Some(expires)) if Instant::now() >= expires => {
                 (Stage::Expired, Order::Expire)
             }
-            Stage::Serving | Stage::Draining { .. } | Stage::Closing { .. } | Stage::Expired => {
-                return None;
-            }
+            Stage::Serving | Stage::Draining(_) | Stage::Expired => return None,
         };
         self.stage = stage;
         Some(order)
     }
 
-    /// When the next order is due, if a stop is under way.
+    /// When the peers' time is up, if a stop is under way.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
+            Stage::Draining(expires) => expires,
             Stage::Serving | Stage::Expired => None,
-            Stage::Draining { since } => since.checked_add(self.grace()),
-            Stage::Closing { since } => since.checked_add(self.timeout),
         }
-    }
-
-    /// When a drain that begins at `since` loses its patience, and when it gives up.
-    pub(super) fn drain_times(&self, since: Instant) -> (Instant, Instant) {
-        let never = since + Duration::from_secs(u32::MAX.into());
-        (
-            since + self.grace(),
-            since.checked_add(self.timeout).unwrap_or(never),
-        )
     }
 
     /// Whether a stop is under way.
@@ -175,10 +157,6 @@ impl Shutdown {
             None if self.is_under_way() && all_gone => Some(Ending::Drained),
             None => None,
         }
-    }
-
-    fn grace(&self) -> Duration {
-        DRAIN_GRACE.min(self.timeout)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::connection::{Connection, Fact, Reason, Stream, Turn};
 use mio::net::TcpStream;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 
 /// What the event loop keeps for each connection. At 10,000 connections each byte counts ten thousand
 /// times: this is all there is, as long as the peer keeps up.
@@ -49,6 +50,11 @@ impl Slot {
         connection.answer(heard, &mut |fact| tell(observer, *id, quiet, fact))
     }
 
+    /// A stop was requested: the connection owes an echo of what the kernel has received by now.
+    pub(super) fn drain(&mut self) {
+        self.connection.drain(received(self.connection.stream()));
+    }
+
     /// What is left to say when it is over.
     pub(super) fn farewell(&self, reason: Reason) -> Farewell {
         Farewell {
@@ -66,6 +72,12 @@ fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact:
         quiet.broken();
     }
     observer.happened(id, fact);
+}
+
+/// How many bytes the kernel has received and nobody has read (tcp(7), `FIONREAD`). Where it cannot
+/// tell, all until the socket is found empty.
+pub(super) fn received(socket: impl AsFd) -> u64 {
+    rustix::io::ioctl_fionread(socket).unwrap_or(u64::MAX)
 }
 
 impl Stream for TcpStream {

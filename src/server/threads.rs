@@ -20,12 +20,14 @@ use super::limits::{
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Farewell, Observer};
 use super::shutdown::{Ending, Order, Shutdown};
+use super::slot::received;
 use super::sources::Source;
 use crate::connection::{Fact, Reason};
 use mio::{Events, Poll, Waker};
 use slab::Slab;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown as Side, SocketAddr, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -47,8 +49,8 @@ pub(super) struct Threads<O> {
 struct Shared<O> {
     config: Config,
     books: Mutex<Books<O>>,
-    /// Set once, when a stop is requested.
-    drain: OnceLock<Drain>,
+    /// Set once, when a stop is requested: when the peers' time is up, if ever.
+    drain_expires: OnceLock<Option<Instant>>,
     /// Whether the main thread waits for a conversation to end.
     end_awaited: AtomicBool,
     waker: Arc<Waker>,
@@ -61,13 +63,6 @@ struct Books<O> {
     open: Slab<Arc<Mutex<O>>>,
     /// What the server as a whole did, and the conversations that are over.
     observer: O,
-}
-
-/// Until when a stop lasts.
-#[derive(Debug, Clone, Copy)]
-struct Drain {
-    grace_ends: Instant,
-    expires: Instant,
 }
 
 impl<O: Observer> Threads<O> {
@@ -84,7 +79,7 @@ impl<O: Observer> Threads<O> {
                 open: Slab::new(),
                 observer,
             }),
-            drain: OnceLock::new(),
+            drain_expires: OnceLock::new(),
             end_awaited: AtomicBool::new(false),
             waker: shutdown.waker(),
         };
@@ -157,15 +152,11 @@ impl<O: Observer> Threads<O> {
                 let mut books = self.shared.books();
                 let open = books.open.len();
                 books.observer.stopping(open);
-                let (grace_ends, expires) = self.shutdown.drain_times(Instant::now());
-                let _first = self.shared.drain.set(Drain {
-                    grace_ends,
-                    expires,
-                });
-                self.listeners.call_last();
+                let _first = self.shared.drain_expires.set(self.shutdown.deadline());
+                self.listeners.call_last(self.shared.config.backlog.into());
             }
             // The threads look at the clock themselves.
-            Order::EndGrace | Order::Expire => self.listeners.close(),
+            Order::Expire => self.listeners.close(),
         }
     }
 
@@ -270,13 +261,6 @@ struct Conversation<O> {
     quiet_since: Option<Instant>,
 }
 
-/// What one blocking read came to.
-enum Heard {
-    Bytes,
-    Nothing,
-    End,
-}
-
 impl<O: Observer> Conversation<O> {
     fn run(mut self, stream: TcpStream, key: usize) {
         let ended = block(&stream, self.shared.deafness())
@@ -301,32 +285,32 @@ impl<O: Observer> Conversation<O> {
     fn converse(&mut self, stream: &TcpStream) -> Result<(), Reason> {
         let mut input = BufReader::with_capacity(self.shared.config.read_buffer, stream);
         loop {
-            if let Heard::End = self.echo(&mut input)? {
+            if self.echo(&mut input)?.is_break() {
                 return Ok(());
             }
-            if let Some(&drain) = self.shared.drain.get() {
-                return self.drain(&mut input, drain);
+            if self.shared.drain_expires.get().is_some() {
+                return self.drain(&mut input);
             }
         }
     }
 
-    /// Parks until the peer speaks, then answers.
-    fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<Heard, Reason> {
+    /// Parks until the peer speaks, then answers. Breaks at the peer's FIN.
+    fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<ControlFlow<()>, Reason> {
         let mut stream = *input.get_ref();
         let heard = match input.fill_buf() {
             Ok([]) => {
                 self.tell(Fact::PeerFinished);
-                return Ok(Heard::End);
+                return Ok(ControlFlow::Break(()));
             }
             Ok(heard) => heard,
-            Err(error) => return self.look_up(error.kind()).map(|()| Heard::Nothing),
+            Err(error) => return self.look_up(error.kind()).map(ControlFlow::Continue),
         };
         let bytes = heard.len();
         self.bytes_in += bytes as u64;
         self.tell(Fact::Read { bytes });
         self.write_all(&mut stream, heard)?;
         input.consume(bytes);
-        Ok(Heard::Bytes)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Parks until the kernel has taken everything.
@@ -347,26 +331,17 @@ impl<O: Observer> Conversation<O> {
     }
 
     /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.
-    fn drain(&mut self, input: &mut BufReader<&TcpStream>, drain: Drain) -> Result<(), Reason> {
+    fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
         let stream = *input.get_ref();
-        // What has been received is there at once; whatever takes longer was not received yet.
-        let failed = |error: io::Error| Reason::Failed(error.kind());
-        stream
-            .set_read_timeout(Some(Duration::from_millis(1)))
-            .map_err(failed)?;
-        while Instant::now() < drain.grace_ends {
-            match self.echo(input)? {
-                Heard::Bytes => {}
-                Heard::Nothing => break,
-                Heard::End => return Ok(()),
+        let all = self.bytes_in.saturating_add(received(stream));
+        while self.bytes_in < all {
+            if self.echo(input)?.is_break() {
+                return Ok(());
             }
         }
         // A peer that is already gone makes this fail; the read below tells what became of it.
         let _gone = stream.shutdown(Side::Write);
         self.tell(Fact::FinSent);
-        stream
-            .set_read_timeout(Some(self.shared.deafness()))
-            .map_err(failed)?;
         self.linger(input)
     }
 
@@ -404,8 +379,8 @@ impl<O: Observer> Conversation<O> {
             self.quiet_since
                 .is_some_and(|since| since.elapsed() >= timeout)
         });
-        let drain = self.shared.drain.get();
-        if is_idle || drain.is_some_and(|drain| Instant::now() >= drain.expires) {
+        let expires = self.shared.drain_expires.get().copied().flatten();
+        if is_idle || expires.is_some_and(|at| Instant::now() >= at) {
             return Err(Reason::Expired);
         }
         Ok(())
