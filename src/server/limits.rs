@@ -46,7 +46,7 @@ pub(super) const RESERVED_DESCRIPTORS: u64 = 32;
 /// log line. The buffer is on the heap.
 pub(super) const THREAD_STACK: usize = 64 * 1024;
 
-/// The longest that a blocked thread stays deaf to everything but its socket (see `threads`).
+/// The longest that a blocked thread stays deaf to everything but its socket (see `conversation`).
 pub(super) const LONGEST_DEAFNESS: Duration = Duration::from_secs(1);
 
 /// Raises the soft limit on open files to the hard one and returns how many connections fit below it.

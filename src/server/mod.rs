@@ -5,7 +5,7 @@
 //!
 //! 1. `event_loop`, the page that the rest of the program exists for;
 //! 2. what it uses: `run_queue`, `listener`, `shutdown`, `idle`, `slot`;
-//! 3. `threads`, the same server with a thread per connection.
+//! 3. `threads` and `conversation`, the same server with a thread per connection.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -20,6 +20,7 @@
 //! ```
 
 mod bind;
+mod conversation;
 mod event_loop;
 mod idle;
 pub mod limits;

@@ -1,0 +1,194 @@
+//! The contrast: one connection on its own thread, in blocking calls.
+//!
+//! Beside the page of the event loop, [`Conversation::converse`] is all there is to it: the call stack is
+//! the phase, the blocked write is the write queue, and the kernel's scheduler is the run queue.
+//!
+//! # What a blocked thread cannot do
+//!
+//! A thread that is blocked in read(2) listens to one thing only. It cannot hear that the server is asked
+//! to stop, and nothing portable makes it: shutdown(2) of the reading side does wake it, but the kernel
+//! then answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is what lingering is
+//! there to avoid; a signal may come just before the call it should interrupt; and waiting for two things
+//! at once is what poll(2) was invented for. So each blocking call gives up after a second at the latest
+//! (`SO_RCVTIMEO`, `SO_SNDTIMEO`) and the thread looks up. The event loop has no such price to pay.
+
+use super::limits::{IDLE_TICKS, LONGEST_DEAFNESS};
+use super::observer::{ConnectionId, Farewell, Observer};
+use super::slot::received;
+use super::threads::{Shared, lock};
+use crate::connection::{Fact, Reason};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Whose conversation it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    pub(super) id: ConnectionId,
+    pub(super) peer: SocketAddr,
+    /// Where it stands in the books.
+    pub(super) key: usize,
+}
+
+/// One connection, on its own thread.
+pub(super) struct Conversation<O> {
+    name: Name,
+    observer: Arc<Mutex<O>>,
+    shared: Arc<Shared<O>>,
+    bytes_in: u64,
+    bytes_out: u64,
+    /// Since when no byte has moved, if a blocking call has given up since the last one.
+    quiet_since: Option<Instant>,
+}
+
+impl<O: Observer> Conversation<O> {
+    pub(super) fn new(name: Name, observer: Arc<Mutex<O>>, shared: Arc<Shared<O>>) -> Self {
+        Self {
+            name,
+            observer,
+            shared,
+            bytes_in: 0,
+            bytes_out: 0,
+            quiet_since: None,
+        }
+    }
+
+    /// The life of the thread.
+    pub(super) fn run(mut self, stream: TcpStream) {
+        let ended = block(&stream, self.shared.config.idle_timeout)
+            .map_err(|error| Reason::Failed(error.kind()))
+            .and_then(|()| self.converse(&stream));
+        drop(stream);
+        let farewell = Farewell {
+            id: self.name.id,
+            peer: self.name.peer,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            reason: ended.err().unwrap_or(Reason::Finished),
+        };
+        self.shared.close(self.name.key, &farewell);
+    }
+
+    /// The whole of it: hear, answer, until the peer has finished or a stop is requested.
+    fn converse(&mut self, stream: &TcpStream) -> Result<(), Reason> {
+        let mut input = BufReader::with_capacity(self.shared.config.read_buffer, stream);
+        loop {
+            if self.echo(&mut input)?.is_break() {
+                return Ok(());
+            }
+            if self.shared.drain_expires.get().is_some() {
+                return self.drain(&mut input);
+            }
+        }
+    }
+
+    /// Parks until the peer speaks, then answers. Breaks at the peer's FIN.
+    fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<ControlFlow<()>, Reason> {
+        let mut stream = *input.get_ref();
+        let heard = match input.fill_buf() {
+            Ok([]) => {
+                self.tell(Fact::PeerFinished);
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(heard) => heard,
+            Err(error) => return self.look_up(error.kind()).map(ControlFlow::Continue),
+        };
+        let bytes = heard.len();
+        self.bytes_in += bytes as u64;
+        self.tell(Fact::Read { bytes });
+        self.write_all(&mut stream, heard)?;
+        input.consume(bytes);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Parks until the kernel has taken everything.
+    fn write_all(&mut self, stream: &mut &TcpStream, mut owed: &[u8]) -> Result<(), Reason> {
+        while !owed.is_empty() {
+            match stream.write(owed) {
+                Ok(0) => return Err(Reason::Failed(ErrorKind::WriteZero)),
+                Ok(bytes) => {
+                    let offered = owed.len();
+                    owed = owed.get(bytes..).unwrap_or_default();
+                    self.bytes_out += bytes as u64;
+                    self.tell(Fact::Wrote { bytes, offered });
+                }
+                Err(error) => self.look_up(error.kind())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.
+    fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
+        let stream = *input.get_ref();
+        let all = self.bytes_in.saturating_add(received(stream));
+        while self.bytes_in < all {
+            if self.echo(input)?.is_break() {
+                return Ok(());
+            }
+        }
+        // A peer that is already gone makes this fail; the read below tells what became of it.
+        let _gone = stream.shutdown(Shutdown::Write);
+        self.tell(Fact::FinSent);
+        self.linger(input)
+    }
+
+    /// Our FIN is out: discard what comes until the peer's.
+    fn linger(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
+        loop {
+            match input.fill_buf() {
+                Ok([]) => return Ok(()),
+                Ok(late) => {
+                    let bytes = late.len();
+                    input.consume(bytes);
+                    self.tell(Fact::Discarded { bytes });
+                    self.check_deadlines()?;
+                }
+                Err(error) => self.look_up(error.kind())?,
+            }
+        }
+    }
+
+    /// A blocking call did not do what it was called for: the time was up, or the connection is broken.
+    fn look_up(&mut self, kind: ErrorKind) -> Result<(), Reason> {
+        match kind {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                self.quiet_since.get_or_insert_with(Instant::now);
+                self.check_deadlines()
+            }
+            ErrorKind::Interrupted => Ok(()),
+            kind => Err(Reason::Failed(kind)),
+        }
+    }
+
+    fn check_deadlines(&self) -> Result<(), Reason> {
+        let idle = self.shared.config.idle_timeout;
+        let is_idle = idle.is_some_and(|timeout| {
+            self.quiet_since
+                .is_some_and(|since| since.elapsed() >= timeout)
+        });
+        let expires = self.shared.drain_expires.get().copied().flatten();
+        if is_idle || expires.is_some_and(|at| Instant::now() >= at) {
+            return Err(Reason::Expired);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, fact: Fact) {
+        if matches!(fact, Fact::Read { .. } | Fact::Wrote { .. }) {
+            self.quiet_since = None;
+        }
+        lock(&self.observer).happened(self.name.id, fact);
+    }
+}
+
+/// Makes a socket block, but no longer at a time than its thread may be deaf.
+fn block(stream: &TcpStream, idle_timeout: Option<Duration>) -> io::Result<()> {
+    let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
+    let deafness = tick.map_or(LONGEST_DEAFNESS, |tick| tick.min(LONGEST_DEAFNESS));
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(deafness))?;
+    stream.set_write_timeout(Some(deafness))
+}
