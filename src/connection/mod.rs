@@ -21,7 +21,7 @@
 //! use mio_echo::connection::{Connection, Hints, Phase, Script, Turn};
 //!
 //! // A stream that has "hello" to read and takes only two bytes of the answer.
-//! let script = Script::new().read(b"hello").write_takes(2).write_blocks();
+//! let script = Script::new().reads(b"hello").write_takes(2).write_blocks();
 //! let mut connection = Connection::new(script);
 //! let mut buffer = [0; 1024];
 //!

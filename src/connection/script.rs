@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 /// use mio_echo::connection::Script;
 /// use std::io::{ErrorKind, Read};
 ///
-/// let mut script = Script::new().read(b"abc").read_end();
+/// let mut script = Script::new().reads(b"abc").read_ends();
 /// let mut buffer = [0; 2];
 /// assert_eq!(script.read(&mut buffer).unwrap(), 2); // "c" stays for the next read
 /// assert_eq!(script.read(&mut buffer).unwrap(), 1);
@@ -50,7 +50,7 @@ impl Script {
 
     /// The next read meets `bytes`; what does not fit stays for the one after it.
     #[must_use]
-    pub fn read(mut self, bytes: &[u8]) -> Self {
+    pub fn reads(mut self, bytes: &[u8]) -> Self {
         self.reads
             .push_back(OnRead::Bytes(bytes.iter().copied().collect()));
         self
@@ -64,7 +64,7 @@ impl Script {
 
     /// The next read, and each after it, meets the peer's FIN.
     #[must_use]
-    pub fn read_end(mut self) -> Self {
+    pub fn read_ends(mut self) -> Self {
         self.reads.push_back(OnRead::End);
         self
     }
