@@ -286,3 +286,6 @@ impl<O: Observer> EventLoop<O> {
         self.shutdown.ending(all_gone)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! The loop, one phase at a time: what no peer could see from outside.
+
+use super::*;
+use crate::connection::Fact;
+use crate::server::Server;
+use mio::Interest;
+use std::io::Write;
+use std::net;
+
+/// Keeps every fact in the order in which it happened.
+#[derive(Debug, Clone, Default)]
+struct Facts(Vec<(ConnectionId, Fact)>);
+
+impl Observer for Facts {
+    fn happened(&mut self, id: ConnectionId, fact: Fact) {
+        self.0.push((id, fact));
+    }
+}
+
+fn event_loop(read_buffer: usize) -> (EventLoop<Facts>, SocketAddr) {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        read_buffer,
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let address = server.local_addrs()[0];
+    let Server {
+        poll,
+        listeners,
+        shutdown,
+        config,
+        ..
+    } = server;
+    let observer = Facts::default();
+    let event_loop = EventLoop::new(poll, listeners, shutdown, &config, observer);
+    (event_loop, address)
+}
+
+/// As many peers, accepted, with nothing left to do for any of them.
+fn peers(
+    event_loop: &mut EventLoop<Facts>,
+    address: SocketAddr,
+    count: usize,
+) -> Vec<net::TcpStream> {
+    let connect = |_| net::TcpStream::connect(address).unwrap();
+    let peers = (0..count).map(connect).collect();
+    while event_loop.connections.len() < count {
+        event_loop.wait().unwrap();
+        event_loop.note();
+        event_loop.admit().unwrap();
+        event_loop.serve();
+    }
+    peers
+}
+
+/// Waits and notes until as many connections are owed a turn.
+fn note_until_runnable(event_loop: &mut EventLoop<Facts>, count: usize) {
+    while event_loop.run_queue.len() < count {
+        let deadline = Some(Duration::from_secs(10));
+        event_loop
+            .poll
+            .poll(&mut event_loop.events, deadline)
+            .unwrap();
+        assert!(!event_loop.events.is_empty(), "an edge was awaited");
+        event_loop.note();
+    }
+}
+
+#[test]
+fn all_are_heard_before_any_is_answered() {
+    let (mut event_loop, address) = event_loop(1024);
+    let mut peers = peers(&mut event_loop, address, 3);
+    for peer in &mut peers {
+        peer.write_all(b"hello").unwrap();
+    }
+    note_until_runnable(&mut event_loop, 3);
+    event_loop.serve();
+
+    let kinds: Vec<_> = event_loop
+        .observer
+        .0
+        .iter()
+        .map(|(_, fact)| *fact)
+        .collect();
+    let heard = Fact::Read { bytes: 5 };
+    let answered = Fact::Wrote {
+        bytes: 5,
+        offered: 5,
+    };
+    assert_eq!(kinds, [heard, heard, heard, answered, answered, answered]);
+    assert!(event_loop.run_queue.is_empty());
+}
+
+#[test]
+fn who_finds_the_buffer_full_keeps_the_place_in_the_queue() {
+    let (mut event_loop, address) = event_loop(8);
+    let mut peers = peers(&mut event_loop, address, 3);
+    for peer in &mut peers {
+        peer.write_all(b"sixteen bytes...").unwrap();
+    }
+    note_until_runnable(&mut event_loop, 3);
+    let mut order = Vec::new();
+    while order.len() < 6 {
+        event_loop.serve();
+        let reads = event_loop.observer.0.drain(..);
+        order
+            .extend(reads.filter_map(|(id, fact)| matches!(fact, Fact::Read { .. }).then_some(id)));
+    }
+    let [first, second, third] = [order[0], order[1], order[2]];
+    assert_eq!(order, [first, second, third, first, second, third]);
+}
+
+#[test]
+fn an_event_for_a_connection_that_is_gone_concerns_nobody() {
+    let (mut event_loop, _) = event_loop(1024);
+    let (mut ours, mut theirs) = mio::net::UnixStream::pair().unwrap();
+    let stale = Source::Connection(7).into();
+    let registry = event_loop.poll.registry();
+    registry
+        .register(&mut ours, stale, Interest::READABLE)
+        .unwrap();
+    theirs.write_all(b"late").unwrap();
+
+    event_loop.wait().unwrap();
+    assert!(event_loop.events.iter().any(|event| event.token() == stale));
+    event_loop.note();
+    event_loop.serve();
+    assert!(event_loop.run_queue.is_empty());
+    assert!(event_loop.connections.is_empty());
+}
+
+#[test]
+fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peer = peers(&mut event_loop, address, 1);
+    let (key, slot) = event_loop.connections.iter_mut().next().unwrap();
+    slot.connection.note(crate::connection::Hints {
+        readable: true,
+        ..Default::default()
+    });
+    event_loop.run_queue.push(key);
+    event_loop.serve();
+    let facts: Vec<_> = event_loop
+        .observer
+        .0
+        .iter()
+        .map(|(_, fact)| *fact)
+        .collect();
+    assert_eq!(facts, [Fact::ReadWouldBlock]);
+    assert!(event_loop.run_queue.is_empty());
+}
