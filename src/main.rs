@@ -5,6 +5,7 @@ mod logging;
 
 use cli::{Cli, Command};
 use logging::LogObserver;
+use mio_echo::client::{self, Request};
 use mio_echo::server::{Config, Ending, Server, Stats};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     logging::start(cli.log_level());
     match cli.command {
         Command::Serve(serve) => self::serve(serve.into()),
-        Command::Client(_client) => ExitCode::SUCCESS,
+        Command::Client(client) => self::converse(client.into()),
     }
 }
 
@@ -46,6 +47,20 @@ fn serve(config: Config) -> ExitCode {
             ExitCode::from(u8::try_from(128 + signal).unwrap_or(FAILED))
         }
         Err(error) => complain(FAILED, &format!("the server broke: {error}")),
+    }
+}
+
+fn converse(request: Request) -> ExitCode {
+    match client::run(request, io::stdin(), &mut io::stdout().lock()) {
+        Ok(bytes) => {
+            log::debug!("bytes that came back as they were sent: {bytes}");
+            ExitCode::SUCCESS
+        }
+        // Whoever read the output knows why it stopped. Not everything has been verified, though, so this
+        // is no success either.
+        Err(error) if error.is_closed_pipe() => ExitCode::from(FAILED),
+        Err(error) if error.is_about_connecting() => complain(NOT_STARTED, &error.to_string()),
+        Err(error) => complain(FAILED, &error.to_string()),
     }
 }
 

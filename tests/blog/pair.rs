@@ -1,0 +1,84 @@
+//! The pair from which it all began: a Python server and its client. Each end of ours takes the place of
+//! its counterpart.
+
+use crate::child::Running;
+use crate::tools::{skip, tool_or_skip};
+use std::net::TcpListener;
+use std::process::Command;
+
+const MESSAGES: [&str; 2] = ["Hello, world", "汉语/漢語 Hànyǔ"];
+const ECHO: &str = "Hello, world\n汉语/漢語 Hànyǔ\n";
+
+#[test]
+fn its_client_is_served_by_the_event_loop() {
+    its_client_is_served_in_mode("event-loop");
+}
+
+#[test]
+fn its_client_is_served_by_the_threads() {
+    its_client_is_served_in_mode("threads");
+}
+
+fn its_client_is_served_in_mode(mode: &str) {
+    if !tool_or_skip("python3") {
+        return;
+    }
+    for host in hosts() {
+        let listen = format!("{}:0", in_brackets(host));
+        let mut server = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
+        server.args(["serve", "--mode", mode, "--listen", &listen]);
+        let mut server = Running::start(&mut server);
+        let ready = server.first_line();
+        let (_, port) = ready.rsplit_once(':').unwrap();
+
+        let client = Running::start(&mut python("client.py", host, port)).finish(Vec::new());
+        assert_eq!(String::from_utf8_lossy(&client.stdout), ECHO, "{client:?}");
+        assert_eq!(client.code, Some(0), "{client:?}");
+    }
+}
+
+#[test]
+fn its_server_serves_our_client() {
+    if !tool_or_skip("python3") {
+        return;
+    }
+    for host in hosts() {
+        let mut server = Running::start(&mut python("server.py", host, "0"));
+        let address = format!("{}:{}", in_brackets(host), server.first_line());
+
+        let mut client = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
+        client.arg("client").arg(address).args(MESSAGES);
+        let client = Running::start(&mut client).finish(Vec::new());
+        assert_eq!(String::from_utf8_lossy(&client.stdout), ECHO, "{client:?}");
+        assert_eq!(client.code, Some(0), "{client:?}");
+    }
+}
+
+/// Loopback in both families, as far as the machine has them.
+fn hosts() -> Vec<&'static str> {
+    let exists = |host: &&str| {
+        let bound = TcpListener::bind((*host, 0));
+        bound.is_ok() || skip(&format!("there is no {host} here"))
+    };
+    ["127.0.0.1", "::1"].into_iter().filter(exists).collect()
+}
+
+fn in_brackets(host: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
+}
+
+fn python(script: &str, host: &str, port: &str) -> Command {
+    let mut command = Command::new("python3");
+    // Its output is text; which encoding must not depend on the locale.
+    command.env("PYTHONUTF8", "1");
+    command.arg(format!(
+        "{}/tests/blog/{script}",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    command.args([host, port]);
+    command
+}

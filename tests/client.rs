@@ -1,0 +1,450 @@
+//! Promises of `mio-echo client`, kept against servers of std's making: honest ones, and ones that are
+//! wrong in one way each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report, in their helpers too"
+)]
+
+#[path = "blog/pair.rs"]
+mod blog_pair;
+#[path = "common/child.rs"]
+mod child;
+#[path = "common/tools.rs"]
+mod tools;
+
+use child::{Finished, Running};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::ffi::OsStringExt;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+// What comes back.
+
+#[test]
+fn each_message_comes_back_on_a_line_of_its_own() {
+    let server = start(honest);
+    let client = send(server, &["Hello, world", "", "汉语/漢語 Hànyǔ"]);
+    assert_eq!(
+        client.stdout,
+        "Hello, world\n\n汉语/漢語 Hànyǔ\n".as_bytes()
+    );
+    assert_done(&client);
+}
+
+#[test]
+fn messages_are_bytes_not_text() {
+    let message = b"\xff\xfe broken \xe6\xb1 utf-8 \x80";
+    let client = send(start(honest), &[OsString::from_vec(message.to_vec())]);
+    assert_eq!(client.stdout, [message, b"\n".as_slice()].concat());
+    assert_done(&client);
+}
+
+#[test]
+fn a_message_as_long_as_an_argument_can_be_comes_back() {
+    // execve(2): one argument is 128 KiB at most, with the zero behind it.
+    let message = "m".repeat(128 * 1024 - 1);
+    let client = send(start(honest), &[&message, "and on"]);
+    assert_eq!(client.stdout, format!("{message}\nand on\n").as_bytes());
+    assert_done(&client);
+}
+
+#[test]
+fn the_next_message_is_sent_only_after_the_echo_of_the_one_before() {
+    let server = start(|mut peer| {
+        assert_eq!(read(&mut peer, 1)?, b"a");
+        peer.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let early = peer.read(&mut [0]);
+        let kept_back = early.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        let echo = if kept_back { b"a" } else { b"!" };
+        peer.set_read_timeout(None)?;
+        peer.write_all(echo)?;
+        honest(peer)
+    });
+    assert_done(&send(server, &["a", "b"]));
+}
+
+#[test]
+fn standard_input_comes_back_byte_for_byte_whatever_its_length() {
+    for length in [0, 1, 32 * 1024 * 1024] {
+        let input = pattern(length);
+        let client = pipe(start(honest), input.clone());
+        // No `assert_eq!`: nobody wants to read the difference of 32 MiB.
+        assert!(client.stdout == input, "{length} bytes: {}", client.stderr);
+        assert_done(&client);
+    }
+}
+
+#[test]
+fn the_end_of_the_input_is_passed_on_and_the_echo_still_awaited() {
+    let server = start(|mut peer| {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all)?;
+        peer.write_all(&all)
+    });
+    let input = pattern(1024 * 1024);
+    let client = pipe(server, input.clone());
+    assert!(client.stdout == input, "{}", client.stderr);
+    assert_done(&client);
+}
+
+#[test]
+fn what_is_typed_comes_back_at_once_and_a_pause_is_no_timeout() {
+    let timeout = Duration::from_millis(200);
+    let mut client = Running::start(client(start(honest)).args(["--timeout", "200ms"]));
+    client.write(b"one\n");
+    client.wait_for_output(b"one\n");
+    client.assert_quiet_for(4 * timeout);
+    client.write(b"two");
+    client.wait_for_output(b"one\ntwo");
+    assert_done(&client.finish(Vec::new()));
+}
+
+#[test]
+fn a_slow_server_is_no_silent_one() {
+    let server = start(|mut peer| {
+        for byte in read(&mut peer, 8)? {
+            thread::sleep(Duration::from_millis(200));
+            peer.write_all(&[byte])?;
+        }
+        honest(peer)
+    });
+    let client = Running::start(client(server).args(["--timeout", "1s", "eight!!!"]));
+    assert_done(&client.finish(Vec::new()));
+}
+
+#[test]
+fn a_server_may_close_as_soon_as_everything_is_back() {
+    let server = start(|mut peer| {
+        let message = read(&mut peer, 5)?;
+        peer.write_all(&message)
+    });
+    assert_done(&send(server, &["hello"]));
+}
+
+// What is wrong with it.
+
+#[test]
+fn a_changed_byte_is_told_with_its_offset() {
+    let at = 123_456;
+    let input = pattern(200_000);
+    let expected = input[at];
+    let client = pipe(tampering(move |echo| echo[at] ^= 0x80), input.clone());
+    let words = format!(
+        "the echo differs at offset {at}: expected {expected:#04x}, got {:#04x}",
+        expected ^ 0x80
+    );
+    assert_failed(&client, &words);
+    assert!(client.stdout == input[..at], "nothing wrong is printed");
+}
+
+#[test]
+fn a_dropped_byte_is_told_with_its_offset() {
+    let at = 123_456;
+    let server = tampering(move |echo| {
+        echo.remove(at);
+    });
+    let client = pipe(server, pattern(200_000));
+    assert_failed(&client, &format!("the echo differs at offset {at}:"));
+}
+
+#[test]
+fn a_doubled_byte_is_told_with_its_offset() {
+    let at = 123_456;
+    let server = tampering(move |echo| echo.insert(at, echo[at]));
+    let client = pipe(server, pattern(200_000));
+    assert_failed(&client, &format!("the echo differs at offset {}:", at + 1));
+}
+
+#[test]
+fn the_offset_in_a_message_counts_from_the_first_message() {
+    let server = start(|mut peer| {
+        let first = read(&mut peer, 3)?;
+        peer.write_all(&first)?;
+        let second = read(&mut peer, 3)?;
+        peer.write_all(&second.to_ascii_uppercase())?;
+        wait_for_close(peer)
+    });
+    let client = send(server, &["one", "2wo"]);
+    assert_failed(&client, "differs at offset 4: expected 0x77, got 0x57");
+    assert_eq!(client.stdout, b"one\n2");
+}
+
+#[test]
+fn a_missing_end_is_an_early_close() {
+    let server = tampering(|echo| {
+        echo.pop();
+    });
+    let client = pipe(server, pattern(200_000));
+    assert_failed(&client, "closed the connection early: 1 byte did not");
+}
+
+#[test]
+fn a_close_amid_the_messages_tells_how_much_is_missing() {
+    let server = start(|mut peer| {
+        let first = read(&mut peer, 5)?;
+        peer.write_all(&first[..3])
+    });
+    let client = send(server, &["hello", "world"]);
+    assert_failed(&client, "closed the connection early: 7 bytes did not");
+}
+
+#[test]
+fn a_close_is_noticed_while_nothing_is_typed() {
+    let server = start(|mut peer| {
+        let line = read(&mut peer, 2)?;
+        peer.write_all(&line)
+    });
+    let mut client = Running::start(&mut client(server));
+    client.write(b"a\n");
+    client.wait_for_output(b"a\n");
+    assert_failed(&client.end(), "before the input had ended");
+}
+
+#[test]
+fn superfluous_bytes_after_the_end_are_told() {
+    let server = tampering(|echo| echo.push(b'!'));
+    let client = pipe(server, pattern(200_000));
+    assert_failed(&client, "superfluous bytes, from offset 200000 on");
+    assert!(
+        client.stdout == pattern(200_000),
+        "nothing wrong is printed"
+    );
+}
+
+#[test]
+fn superfluous_bytes_after_the_last_message_are_awaited() {
+    let server = start(|mut peer| {
+        let message = read(&mut peer, 5)?;
+        peer.write_all(&message)?;
+        // Our FIN: nothing is sent any more, so everything has come back and is printed.
+        wait_for_fin(&mut peer)?;
+        peer.write_all(b"!")
+    });
+    let client = send(server, &["hello"]);
+    assert_failed(&client, "superfluous bytes, from offset 5 on");
+    assert_eq!(client.stdout, b"hello\n");
+}
+
+#[test]
+fn a_reset_after_the_last_byte_is_no_clean_end() {
+    let server = start(|mut peer| {
+        let message = read(&mut peer, 5)?;
+        peer.write_all(&message)?;
+        wait_for_fin(&mut peer)?;
+        // Closing without lingering sends RST (socket(7), SO_LINGER).
+        SockRef::from(&peer).set_linger(Some(Duration::ZERO))
+    });
+    let client = send(server, &["hello"]);
+    assert_failed(&client, "cannot receive: connection reset by peer");
+    assert_eq!(client.stdout, b"hello\n");
+}
+
+// What does not come in time.
+
+#[test]
+fn a_server_that_never_answers_runs_out_of_time() {
+    let server = start(|mut peer| io::copy(&mut peer, &mut io::sink()).and(wait_for_close(peer)));
+    let mut client = client(server);
+    let client = Running::start(client.args(["--timeout", "300ms", "hello", "world"]));
+    let client = client.finish(Vec::new());
+    assert_failed(&client, "no reply within 300ms: 10 bytes did not come back");
+}
+
+#[test]
+fn a_server_that_never_reads_runs_out_of_time() {
+    let mut client = client(start(hold));
+    let client = Running::start(client.args(["--timeout", "300ms"]));
+    let client = client.finish(pattern(16 * 1024 * 1024));
+    assert_failed(&client, "no reply within 300ms:");
+}
+
+#[test]
+fn a_server_that_never_closes_runs_out_of_time() {
+    let server = start(|mut peer| {
+        let message = read(&mut peer, 5)?;
+        peer.write_all(&message)?;
+        hold(peer)
+    });
+    let client = Running::start(client(server).args(["--timeout", "300ms", "hello"]));
+    let client = client.finish(Vec::new());
+    assert_failed(&client, "has not closed within 300ms");
+    assert_eq!(client.stdout, b"hello\n");
+}
+
+// What does not even begin.
+
+#[test]
+fn an_unreachable_port_exits_with_2_and_names_each_address() {
+    for host in ["127.0.0.1", "localhost"] {
+        let (_taken, port) = silent_port().unwrap();
+        let client = run(Command::new(MIO_ECHO).args(["client", &format!("{host}:{port}"), "a"]));
+        assert_eq!(client.code, Some(2), "{client:?}");
+        for address in (host, port).to_socket_addrs().unwrap() {
+            let words = format!("{address} (connection refused)");
+            assert!(client.stderr.contains(&words), "{words}: {client:?}");
+        }
+        assert_eq!(client.stderr.lines().count(), 1, "{client:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_none_exits_with_2() {
+    for address in ["localhost", "::1:7", "localhost:echo"] {
+        let client = run(Command::new(MIO_ECHO).args(["client", address, "a"]));
+        assert_eq!(client.code, Some(2), "{client:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_none_exits_with_2() {
+    // Two dots: no resolver has to ask anybody.
+    let client = run(Command::new(MIO_ECHO).args(["client", "no..name:7", "a"]));
+    assert_eq!(client.code, Some(2), "{client:?}");
+    let words = "cannot resolve no..name:7: ";
+    assert!(client.stderr.contains(words), "{client:?}");
+}
+
+#[test]
+fn the_address_that_answered_is_logged_on_request() {
+    let server = start(honest);
+    let client = run(client(server).args(["-v", "hello"]));
+    let words = format!("connected to {server}");
+    assert!(client.stderr.contains(&words), "{client:?}");
+    assert_eq!(client.stdout, b"hello\n", "logs are no results");
+}
+
+// What is wrong on this side.
+
+#[test]
+fn an_output_that_nobody_reads_ends_quietly() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let client = Running::spawn(client(start(honest)).arg("hello").stdout(writer)).end();
+    assert_eq!(client.stderr, "");
+    assert_eq!(client.code, Some(1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full_is_told() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let client = Running::spawn(client(start(honest)).arg("hello").stdout(full)).end();
+    assert_failed(&client, "cannot write the output: no space left on device");
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_told() {
+    let directory = File::open("/").unwrap();
+    let client = Running::spawn(client(start(honest)).stdin(directory)).end();
+    assert_failed(&client, "cannot read the input: ");
+}
+
+// The client.
+
+const MIO_ECHO: &str = env!("CARGO_BIN_EXE_mio-echo");
+
+fn client(server: SocketAddr) -> Command {
+    let mut command = Command::new(MIO_ECHO);
+    command.arg("client").arg(server.to_string());
+    command
+}
+
+fn send(server: SocketAddr, messages: &[impl AsRef<OsStr>]) -> Finished {
+    run(client(server).args(messages))
+}
+
+fn pipe(server: SocketAddr, input: Vec<u8>) -> Finished {
+    Running::start(&mut client(server)).finish(input)
+}
+
+fn run(command: &mut Command) -> Finished {
+    Running::start(command).finish(Vec::new())
+}
+
+fn assert_done(client: &Finished) {
+    assert_eq!(client.stderr, "");
+    assert_eq!(client.code, Some(0));
+}
+
+/// It ran, and failed for this reason, in one line.
+fn assert_failed(client: &Finished, reason: &str) {
+    assert!(client.stderr.contains(reason), "{}", client.stderr);
+    assert_eq!(client.stderr.lines().count(), 1, "{}", client.stderr);
+    assert_eq!(client.code, Some(1));
+}
+
+/// Bytes of which no two neighbours are alike, so that a lost or doubled one shows where it is.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
+
+// The servers.
+
+/// Starts a server for one peer.
+fn start(serve: impl FnOnce(TcpStream) -> io::Result<()> + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (peer, _) = listener.accept()?;
+        serve(peer)
+    });
+    address
+}
+
+fn honest(peer: TcpStream) -> io::Result<()> {
+    let echoed = io::copy(&mut &peer, &mut &peer);
+    // With nothing unread, a close is a FIN.
+    drop(peer);
+    echoed.map(drop)
+}
+
+/// Takes everything, changes it, and gives it back.
+fn tampering(tamper: impl FnOnce(&mut Vec<u8>) + Send + 'static) -> SocketAddr {
+    start(move |mut peer| {
+        let mut echo = Vec::new();
+        peer.read_to_end(&mut echo)?;
+        tamper(&mut echo);
+        peer.write_all(&echo)
+    })
+}
+
+fn read(peer: &mut TcpStream, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    peer.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn wait_for_fin(peer: &mut TcpStream) -> io::Result<()> {
+    match peer.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(io::Error::other("a byte, but the end was expected")),
+    }
+}
+
+/// Keeps the connection open until the peer is gone.
+fn wait_for_close(mut peer: TcpStream) -> io::Result<()> {
+    io::copy(&mut peer, &mut io::sink()).map(drop)
+}
+
+/// Keeps the connection open, and does nothing with it.
+fn hold(_peer: TcpStream) -> io::Result<()> {
+    loop {
+        thread::park();
+    }
+}
+
+/// A port that is taken, so that nobody else gets it, but not listened on.
+fn silent_port() -> io::Result<(Socket, u16)> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    let address = socket.local_addr()?.as_socket();
+    Ok((socket, address.map_or(0, |address| address.port())))
+}
