@@ -20,7 +20,7 @@ const STRANGERS: [(&str, &str); 1] = [("client", "server")];
 /// Which files may name a dependency.
 const DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("mio", &["server/"]),
-    ("slab", &["server/event_loop.rs", "server/threads.rs"]),
+    ("slab", &["server/event_loop.rs", "server/books.rs"]),
     ("clap", &["cli.rs"]),
     (
         "log",

@@ -12,10 +12,10 @@
 //! at once is what poll(2) was invented for. So each blocking call gives up after a second at the latest
 //! (`SO_RCVTIMEO`, `SO_SNDTIMEO`) and the thread looks up. The event loop has no such price to pay.
 
+use super::books::{Shared, lock};
 use super::limits::{IDLE_TICKS, LONGEST_DEAFNESS};
 use super::observer::{ConnectionId, Farewell, Observer};
 use super::slot::received;
-use super::threads::{Shared, lock};
 use crate::connection::{Fact, Reason};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -6,7 +6,7 @@
 //! still wait. The rest mean that the listener itself is broken, and end the server.
 
 use super::limits::ACCEPT_RETRY;
-use super::observer::Observer;
+use super::observer::{Observer, Pause};
 use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -14,15 +14,6 @@ use rustix::io::Errno;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Instant;
-
-/// Why nobody is accepted for a while.
-#[derive(Debug)]
-pub enum Pause {
-    /// As many connections are open as may be. Peers wait in the backlog until one ends.
-    Full(usize),
-    /// Descriptors or memory have run out; accept(2) is tried again on a timer.
-    Exhausted(io::Error),
-}
 
 /// What one attempt to accept came to.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //!
 //! 1. `event_loop`, the page that the rest of the program exists for;
 //! 2. what it uses: `run_queue`, `listener`, `shutdown`, `idle`, `slot`;
-//! 3. `threads` and `conversation`, the same server with a thread per connection.
+//! 3. `threads`, `conversation` and `books`, the same server with a thread per connection.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -20,6 +20,7 @@
 //! ```
 
 mod bind;
+mod books;
 mod conversation;
 mod event_loop;
 mod idle;
@@ -34,8 +35,7 @@ mod stats;
 mod threads;
 
 pub use bind::StartError;
-pub use listener::Pause;
-pub use observer::{ConnectionId, Farewell, Observer};
+pub use observer::{ConnectionId, Farewell, Observer, Pause};
 pub use shutdown::{Ending, Stopper};
 pub use stats::Stats;
 

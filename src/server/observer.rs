@@ -1,6 +1,5 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
-use super::listener::Pause;
 use crate::connection::{Fact, Reason};
 use std::fmt;
 use std::io;
@@ -133,4 +132,13 @@ pub struct Farewell {
     pub bytes_out: u64,
     /// Why it ended.
     pub reason: Reason,
+}
+
+/// Why nobody is accepted for a while.
+#[derive(Debug)]
+pub enum Pause {
+    /// As many connections are open as may be. Peers wait in the backlog until one ends.
+    Full(usize),
+    /// Descriptors or memory have run out; accept(2) is tried again on a timer.
+    Exhausted(io::Error),
 }

@@ -1,7 +1,6 @@
 //! Counters: what the server has done so far.
 
-use super::listener::Pause;
-use super::observer::{ConnectionId, Farewell, Observer};
+use super::observer::{ConnectionId, Farewell, Observer, Pause};
 use crate::connection::{Fact, Reason};
 use crate::os_error;
 use std::collections::BTreeMap;

@@ -1,21 +1,21 @@
 //! The contrast: a thread per connection, parked by the kernel where the event loop keeps a state.
 //!
 //! This is the main thread: it accepts, with the same listeners, limits and stages of a stop as the event
-//! loop, and keeps the books. What replaces the rest of the page stands in
+//! loop, and keeps the [`books`](super::books). What replaces the rest of the page stands in
 //! [`conversation`](super::conversation).
 
 use super::Config;
+use super::books::Shared;
 use super::conversation::{Conversation, Name};
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, Farewell, Observer};
+use super::observer::{ConnectionId, Observer};
 use super::shutdown::{Ending, Order, Shutdown};
 use super::sources::Source;
-use mio::{Events, Poll, Waker};
-use slab::Slab;
+use mio::{Events, Poll};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,27 +30,6 @@ pub(super) struct Threads<O> {
     shared: Arc<Shared<O>>,
 }
 
-/// What all threads see.
-#[derive(Debug)]
-pub(super) struct Shared<O> {
-    pub(super) config: Config,
-    books: Mutex<Books<O>>,
-    /// Set once, when a stop is requested: when the peers' time is up, if ever.
-    pub(super) drain_expires: OnceLock<Option<Instant>>,
-    waker: Arc<Waker>,
-}
-
-/// Who is here, and what was seen.
-#[derive(Debug)]
-struct Books<O> {
-    /// The observers of the conversations that are under way.
-    open: Slab<Arc<Mutex<O>>>,
-    /// What the server as a whole did, and the conversations that are over.
-    observer: O,
-    /// Whether the main thread waits for a conversation to end.
-    end_awaited: bool,
-}
-
 impl<O: Observer> Threads<O> {
     pub(super) fn new(
         poll: Poll,
@@ -59,16 +38,7 @@ impl<O: Observer> Threads<O> {
         config: Config,
         observer: O,
     ) -> Self {
-        let shared = Shared {
-            config,
-            books: Mutex::new(Books {
-                open: Slab::new(),
-                observer,
-                end_awaited: false,
-            }),
-            drain_expires: OnceLock::new(),
-            waker: shutdown.waker(),
-        };
+        let shared = Shared::new(config, shutdown.waker(), observer);
         Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
@@ -197,43 +167,4 @@ impl<O: Observer> Threads<O> {
         let all_gone = self.shared.books().open.is_empty() && self.listeners.are_closed();
         self.shutdown.ending(all_gone)
     }
-}
-
-impl<O: Observer> Books<O> {
-    /// Enters the end of a conversation. Returns whether the main thread waits for it.
-    fn close(&mut self, key: usize, farewell: &Farewell) -> bool {
-        let seen = lock(&self.open.remove(key)).clone();
-        self.observer.merge(seen);
-        self.observer.closed(farewell);
-        self.end_awaited
-    }
-
-    /// What was seen so far, the conversations under way included.
-    fn so_far(&self) -> O {
-        let mut all = self.observer.clone();
-        for (_, observer) in &self.open {
-            all.merge(lock(observer).clone());
-        }
-        all
-    }
-}
-
-impl<O: Observer> Shared<O> {
-    fn books(&self) -> MutexGuard<'_, Books<O>> {
-        lock(&self.books)
-    }
-
-    /// Enters the end of a conversation, and tells the main thread if it waits for one.
-    pub(super) fn close(&self, key: usize, farewell: &Farewell) {
-        let awaited = self.books().close(key, farewell);
-        if awaited {
-            // A poll that cannot be woken is gone, and its owner with it.
-            let _gone = self.waker.wake();
-        }
-    }
-}
-
-/// A thread that panicked while it held the lock has left the books as good as they were.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
