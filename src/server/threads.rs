@@ -56,7 +56,8 @@ impl<O: Observer> Threads<O> {
             self.note();
             self.admit()?;
             if let Some(ending) = self.ending() {
-                let observer = self.shared.books().observer.clone();
+                // After a second signal conversations may still be under way: what they did counts too.
+                let observer = self.shared.books().so_far();
                 return Ok((ending, observer));
             }
         }
