@@ -113,6 +113,8 @@ impl<O: Observer> Conversation<O> {
                     owed = owed.get(bytes..).unwrap_or_default();
                     self.bytes_out += bytes as u64;
                     self.tell(Fact::Wrote { bytes, offered });
+                    // A peer that reads ever so slowly makes progress without end, and never an error.
+                    self.check_deadlines()?;
                 }
                 Err(error) => self.look_up(error.kind())?,
             }
