@@ -1,0 +1,146 @@
+//! The other side of the conversation: a blocking socket with a deadline, bytes that know their place.
+
+use super::DEADLINE;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A connection on which no read and no write waits longer than the deadline.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE)
+        .unwrap_or_else(|error| panic!("expected a connection to {address}: {error}"));
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// `length` bytes, each depending on its position: a byte that is lost, doubled or swapped shows.
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
+    pattern_of(0, length)
+}
+
+/// As [`pattern`], but another one for each `peer`.
+pub(crate) fn pattern_of(peer: u64, length: usize) -> Vec<u8> {
+    // Fibonacci hashing: the high bits of a multiple of the golden ratio do not repeat.
+    let word = |at: u64| (at + (peer << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let words = (1..).map(|at| (word(at) ^ (word(at) >> 29)).to_le_bytes());
+    let mut bytes = Vec::with_capacity(length + 8);
+    for eight in words {
+        if bytes.len() >= length {
+            break;
+        }
+        bytes.extend_from_slice(&eight);
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Fails with the place of the first difference, rather than with megabytes.
+pub(crate) fn assert_same(echoed: &[u8], expected: &[u8]) {
+    if echoed == expected {
+        return;
+    }
+    let mut pairs = echoed.iter().zip(expected);
+    let at = pairs.position(|(echoed, expected)| echoed != expected);
+    panic!(
+        "expected {} bytes back exactly, got {} bytes; the first wrong one is at {at:?}",
+        expected.len(),
+        echoed.len(),
+    );
+}
+
+/// Sends `bytes` while it reads as many, and expects the same.
+pub(crate) fn echo_roundtrip(mut stream: &TcpStream, bytes: &[u8]) {
+    let mut echoed = vec![0; bytes.len()];
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || stream.write_all(bytes));
+        let read = stream.read_exact(&mut echoed);
+        writer
+            .join()
+            .unwrap()
+            .expect("the server should take everything");
+        read.expect("everything should come back");
+    });
+    assert_same(&echoed, bytes);
+}
+
+/// Everything up to the server's FIN. A reset instead of a FIN is a failure.
+pub(crate) fn read_to_eof(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream
+        .read_to_end(&mut bytes)
+        .expect("a FIN should come, and no reset before it");
+    bytes
+}
+
+/// Writes `bytes` without reading anything, until the kernel takes no more of them for a while: both
+/// sides' buffers are full, and the server owes what it has read. Returns how many it took.
+///
+/// Leaves the stream non-blocking.
+pub(crate) fn fill_until_blocked(mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    const A_WHILE: Duration = Duration::from_millis(150);
+    stream.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    let mut last_progress = Instant::now();
+    while last_progress.elapsed() < A_WHILE {
+        match stream.write(&bytes[sent..]) {
+            Ok(taken) => {
+                sent += taken;
+                last_progress = Instant::now();
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("expected the write to block, after {sent} bytes: {error}"),
+        }
+        assert!(sent < bytes.len(), "expected to be blocked before {sent}");
+    }
+    sent
+}
+
+/// Cuts the connection with a RST.
+pub(crate) fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(stream);
+}
+
+/// Whether a byte can be read right now. Leaves the stream non-blocking.
+pub(crate) fn has_answer(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    matches!(stream.peek(&mut [0]), Ok(1))
+}
+
+/// Waits until the server's kernel has acknowledged all that was sent.
+pub(crate) fn wait_until_received(stream: &TcpStream) {
+    super::eventually("the server's kernel has received everything", || {
+        unacknowledged(stream) == 0
+    });
+}
+
+/// How many bytes were sent and have not been acknowledged: the send queue, from the table that proc(5)
+/// describes. Its second column is the local address, the fifth `tx_queue:rx_queue`, both hexadecimal.
+#[cfg(target_os = "linux")]
+pub(crate) fn unacknowledged(stream: &TcpStream) -> usize {
+    let port = format!(":{:04X}", stream.local_addr().unwrap().port());
+    let server = format!(":{:04X}", stream.peer_addr().unwrap().port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let queues = table.lines().find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let (local, remote, queues) = (columns.get(1)?, columns.get(2)?, columns.get(4)?);
+        let is_ours = local.ends_with(&port) && remote.ends_with(&server);
+        is_ours.then(|| (*queues).to_owned())
+    });
+    let queues = queues.expect("the connection should be in the table");
+    let (sent, _received) = queues.split_once(':').unwrap();
+    usize::from_str_radix(sent, 16).unwrap()
+}
+
+/// Elsewhere loopback is trusted to have delivered what a write has sent.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn unacknowledged(_stream: &TcpStream) -> usize {
+    0
+}

@@ -1,0 +1,132 @@
+//! What a message costs: its two system calls, and nothing else that grows with it.
+//!
+//! Counted from outside, by strace(1), so that nothing is believed that the kernel has not seen.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::process::PROGRAM;
+use common::{Child, connect, echo_roundtrip, eventually, read_to_eof, tool_or_skip};
+use std::fs;
+use std::net::{Shutdown, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+
+const MESSAGES: usize = 200;
+
+/// What a server may do with a socket, how it may wait, and how it may ask for memory.
+const CALLS: &str = "trace=network,epoll_ctl,epoll_wait,epoll_pwait,poll,read,write,readv,writev,close,\
+                     fcntl,ioctl,dup,mmap,munmap,brk";
+
+#[test]
+fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
+    if !tool_or_skip("strace") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let (server, address) = serve_under_strace(&trace);
+    // The first connection pays for what the loop allocates once.
+    ping_pong(address, 1);
+    wait_for_closings(&trace, 1);
+    ping_pong(address, MESSAGES);
+    wait_for_closings(&trace, 2);
+    let calls = Calls::of_the_second_connection(&trace);
+    server.signal("TERM");
+    assert_eq!(server.wait().code, Some(0));
+
+    calls.expect(
+        "recvfrom(",
+        MESSAGES + 1,
+        "one a message, and one for the FIN",
+    );
+    calls.expect("sendto(", MESSAGES, "one a message");
+    calls.expect(
+        "accept4(",
+        2,
+        "one for the peer, one to find that nobody else waits",
+    );
+    calls.expect("epoll_ctl(", 1, "registered once, for everything");
+    calls.expect("close(", 1, "which sends our FIN: no shutdown");
+    let most = MESSAGES + 3;
+    let waits = calls.count("epoll_wait(");
+    assert!(waits <= most, "expected {most} waits at most, got {waits}");
+    let all = 2 * MESSAGES + 5 + waits;
+    assert_eq!(calls.0.len(), all, "expected no other call: {calls:#?}");
+}
+
+/// One connection: so many messages, each of which comes back before the next, then both FINs.
+fn ping_pong(address: SocketAddr, messages: usize) {
+    let stream = connect(address);
+    for _ in 0..messages {
+        echo_roundtrip(&stream, &[b'x'; 64]);
+    }
+    stream.shutdown(Shutdown::Write).unwrap();
+    read_to_eof(&stream);
+}
+
+/// The server on its one thread, traced. With `-D` the child is the server, and strace(1) hangs on to it.
+fn serve_under_strace(trace: &Path) -> (Child, SocketAddr) {
+    let mut command = Command::new("strace");
+    command
+        .args(["-D", "-f", "-e", CALLS, "-e", "signal=none", "-o"])
+        .arg(trace)
+        .args([PROGRAM, "serve", "--listen", "127.0.0.1:0"])
+        .env_remove("RUST_LOG");
+    let server = Child::spawn(&mut command);
+    let address = server.address();
+    (server, address)
+}
+
+/// Waits until the server has closed so many connections: a peer may see the FIN before strace(1) has
+/// written it down.
+fn wait_for_closings(trace: &Path, connections: usize) {
+    eventually(&format!("{connections} closed connections"), || {
+        let calls = calls_since_ready(trace);
+        let closings = calls.iter().filter(|call| call.starts_with("close("));
+        closings.count() == connections
+    });
+}
+
+/// The calls behind the one that announced the address, without the number of the process.
+fn calls_since_ready(trace: &Path) -> Vec<String> {
+    let text = fs::read_to_string(trace).unwrap();
+    let is_ready_line = |line: &&str| line.contains("write(1, ") && line.contains("listening on");
+    text.lines()
+        .skip_while(|line| !is_ready_line(line))
+        .skip(1)
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_process, call)| call.trim_start().to_owned())
+        // In debug builds std looks whether a descriptor is open before it closes it.
+        .filter(|call| !(cfg!(debug_assertions) && call.contains("F_GETFD")))
+        .collect()
+}
+
+/// System calls in their order, each as strace(1) writes it.
+#[derive(Debug)]
+struct Calls(Vec<String>);
+
+impl Calls {
+    fn of_the_second_connection(trace: &Path) -> Self {
+        let mut calls = calls_since_ready(trace).into_iter();
+        let _closing = calls.find(|call| call.starts_with("close("));
+        Self(calls.collect())
+    }
+
+    fn count(&self, name: &str) -> usize {
+        let named = self.0.iter().filter(|call| call.starts_with(name));
+        named.count()
+    }
+
+    fn expect(&self, name: &str, times: usize, why: &str) {
+        let found = self.count(name);
+        assert_eq!(found, times, "{name}): {why}; the calls were {self:#?}");
+    }
+}

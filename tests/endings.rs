@@ -1,0 +1,153 @@
+//! How a connection ends, and that it ends alone: half-close, reset, peers that vanish; and urgent data,
+//! which must not end it at all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::peer::reset;
+use common::{
+    Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern,
+    read_to_eof,
+};
+use mio_echo::server::Ending;
+use std::io::Write;
+use std::net::Shutdown;
+use std::thread;
+
+#[test]
+fn a_half_closed_peer_still_gets_its_last_64_mebibytes() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let mut stream = connect(server.address);
+        let reader = stream.try_clone().unwrap();
+        let echoed = thread::scope(|scope| {
+            scope.spawn(|| {
+                stream.write_all(&bytes).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+            });
+            read_to_eof(&reader)
+        });
+        assert_same(&echoed, &bytes);
+    });
+}
+
+#[test]
+fn a_peer_that_says_nothing_but_its_fin_gets_ours() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let stream = connect(server.address);
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert_same(&read_to_eof(&stream), b"");
+        let (ending, stats) = server.stop();
+        assert_eq!((ending, stats.closed), (Ending::Drained, 1));
+        assert!(stats.errors.is_empty(), "a FIN is no error: {stats}");
+    });
+}
+
+#[test]
+fn bytes_and_fin_that_arrive_together_are_both_answered() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        // Many times, because the FIN may share the event of the bytes before it, or have its own.
+        for _ in 0..200 {
+            let mut stream = connect(server.address);
+            stream.write_all(b"last words").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_same(&read_to_eof(&stream), b"last words");
+        }
+    });
+}
+
+#[test]
+fn a_reset_ends_that_connection_alone_and_is_counted() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let (other, resetting) = (connect(server.address), connect(server.address));
+        echo_roundtrip(&other, b"before");
+        echo_roundtrip(&resetting, b"before");
+        reset(resetting);
+        echo_roundtrip(&other, b"after");
+        echo_roundtrip(&connect(server.address), b"new");
+        drop(other);
+        let (ending, stats) = server.stop();
+        assert_eq!((ending, stats.closed), (Ending::Drained, 3));
+        let resets = stats.errors.get("connection reset");
+        assert_eq!(resets, Some(&1), "expected one reset: {stats}");
+    });
+}
+
+#[test]
+fn a_peer_that_vanishes_while_it_is_owed_bytes_disturbs_nobody() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let (other, vanishing) = (connect(server.address), connect(server.address));
+        fill_until_blocked(&vanishing, &bytes);
+        echo_roundtrip(&other, b"while bytes are owed to another");
+        reset(vanishing);
+        echo_roundtrip(&other, b"after it has vanished");
+        drop(other);
+        let (ending, stats) = server.stop();
+        assert_eq!((ending, stats.closed), (Ending::Drained, 2));
+        let failures: u64 = stats.errors.values().sum();
+        assert_eq!(failures, 1, "expected one error, of one peer: {stats}");
+        assert!(stats.bytes_out < stats.bytes_in, "bytes were owed: {stats}");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_urgent_byte_is_echoed_in_its_place() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let mut stream = connect(server.address);
+        // More than once: what the server learns from the first urgent mark must hold for the next.
+        for _ in 0..3 {
+            stream.write_all(b"before").unwrap();
+            send_urgent(&stream);
+            stream.write_all(b"behind").unwrap();
+            assert_same(&read(&stream, 13), b"before!behind");
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bytes_around_many_urgent_marks_all_come_back() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        for _ in 0..50 {
+            let mut stream = connect(server.address);
+            for _ in 0..10 {
+                stream.write_all(b"before").unwrap();
+                send_urgent(&stream);
+                stream.write_all(b"behind").unwrap();
+            }
+            // No FIN yet: it would wake a connection that has stalled behind a mark.
+            assert_same(&read(&stream, 130), b"before!behind".repeat(10).as_slice());
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn send_urgent(stream: &std::net::TcpStream) {
+    let sent = socket2::SockRef::from(stream).send_out_of_band(b"!");
+    assert_eq!(sent.unwrap(), 1);
+}
+
+#[cfg(target_os = "linux")]
+fn read(mut stream: &std::net::TcpStream, length: usize) -> Vec<u8> {
+    use std::io::Read;
+    let mut bytes = vec![0; length];
+    stream
+        .read_exact(&mut bytes)
+        .expect("all of it should come back");
+    bytes
+}

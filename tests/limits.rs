@@ -1,0 +1,149 @@
+//! Limits that somebody chose: how many connections, and for how long a silent one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::{
+    Running, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, pattern,
+    read_to_eof,
+};
+use mio_echo::server::Ending;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.max_connections = 2);
+        let (first, second) = (connect(server.address), connect(server.address));
+        echo_roundtrip(&first, b"first");
+        echo_roundtrip(&second, b"second");
+
+        // The backlog takes it; nobody has accepted it yet.
+        let third = connect(server.address);
+        (&third).write_all(b"third").unwrap();
+        assert_silent_for(&third, Duration::from_millis(200));
+        echo_roundtrip(&first, b"those who are in are served meanwhile");
+
+        drop(first);
+        let left = Instant::now();
+        assert_eq!(&read(&third, 5), b"third");
+        let waited = left.elapsed();
+        assert!(
+            waited < Duration::from_secs(3),
+            "expected to be served at once, not after {waited:?}"
+        );
+        drop((second, third));
+        let (ending, stats) = server.stop();
+        assert_eq!((ending, stats.accepted), (Ending::Drained, 3));
+        assert!(stats.errors.is_empty(), "waiting is no error: {stats}");
+    });
+}
+
+#[test]
+fn a_limit_of_one_serves_many_peers_one_after_the_other() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.max_connections = 1);
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| echo_roundtrip(&connect(server.address), &pattern(1000)));
+            }
+        });
+        assert_eq!(server.stop().1.accepted, 20);
+    });
+}
+
+const IDLE_TIMEOUT: Duration = Duration::from_millis(300);
+
+#[test]
+fn an_idle_connection_is_closed_and_not_before_its_time() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
+        let stream = connect(server.address);
+        let last_byte = Instant::now();
+        echo_roundtrip(&stream, b"the last for a while");
+        assert_eq!(read_to_eof(&stream), b"");
+        let waited = last_byte.elapsed();
+        assert!(
+            (IDLE_TIMEOUT..Duration::from_secs(5)).contains(&waited),
+            "expected to be closed after {IDLE_TIMEOUT:?}, not {waited:?}"
+        );
+        let (_, stats) = server.stop();
+        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+    });
+}
+
+#[test]
+fn a_connection_that_moves_a_byte_now_and_then_is_not_idle() {
+    // Longer than above: a pause between two bytes may be stretched by a busy machine.
+    let idle_timeout = Duration::from_millis(600);
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.idle_timeout = Some(idle_timeout));
+        let stream = connect(server.address);
+        let start = Instant::now();
+        while start.elapsed() < 3 * idle_timeout {
+            echo_roundtrip(&stream, b"!");
+            thread::sleep(Duration::from_millis(100));
+        }
+        drop(stream);
+        let (_, stats) = server.stop();
+        assert!(stats.errors.is_empty(), "nothing should expire: {stats}");
+    });
+}
+
+#[test]
+fn a_reader_that_has_stalled_is_idle_too() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
+        let stalled = connect(server.address);
+        fill_until_blocked(&stalled, &bytes);
+        eventually(
+            "the server cuts a peer that takes no byte",
+            || match (&stalled).write(b"more") {
+                Ok(_) => false,
+                Err(error) => error.kind() != ErrorKind::WouldBlock,
+            },
+        );
+        drop(stalled);
+        let (_, stats) = server.stop();
+        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+    });
+}
+
+#[test]
+fn without_an_idle_timeout_silence_closes_nothing() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let stream = connect(server.address);
+        // Longer than a blocked thread is deaf, so that it has looked up once.
+        assert_silent_for(&stream, Duration::from_millis(1300));
+        echo_roundtrip(&stream, b"still here");
+    });
+}
+
+/// Fails if a byte or an end comes within `time`.
+fn assert_silent_for(stream: &TcpStream, time: Duration) {
+    let usual = stream.read_timeout().unwrap();
+    stream.set_read_timeout(Some(time)).unwrap();
+    let heard = stream.peek(&mut [0]).map_err(|error| error.kind());
+    assert!(
+        matches!(heard, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
+        "expected silence for {time:?}, heard {heard:?}"
+    );
+    stream.set_read_timeout(usual).unwrap();
+}
+
+fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).expect("an echo should come");
+    bytes
+}

@@ -1,0 +1,242 @@
+//! A stop is graceful: what was received is echoed, then our FIN, then the end; and it is bounded.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::peer::{unacknowledged, wait_until_received};
+use common::{
+    Bound, DEADLINE, Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked,
+    pattern, read_to_eof,
+};
+use mio_echo::server::Ending;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn bytes_received_before_a_stop_are_echoed_and_then_our_fin_comes() {
+    both_modes(|mode| {
+        // With so small a buffer the server is still in the midst of them when the stop comes.
+        let server = Running::start(mode, |config| config.read_buffer = 1);
+        let peers: Vec<TcpStream> = (0..10).map(|_| connect(server.address)).collect();
+        for peer in &peers {
+            echo_roundtrip(peer, b"!");
+        }
+        let bytes = pattern(2000);
+        for mut peer in &peers {
+            peer.write_all(&bytes).unwrap();
+        }
+        peers.iter().for_each(wait_until_received);
+        server.request_stop();
+        for peer in &peers {
+            assert_same(&read_to_eof(peer), &bytes);
+        }
+        drop(peers);
+        let (ending, stats) = server.wait();
+        assert_eq!((ending, stats.closed), (Ending::Drained, 10));
+        assert!(stats.errors.is_empty(), "{stats}");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_slow_reader_gets_all_that_was_received_before_a_stop() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let slow = connect(server.address);
+        let sent = fill_until_blocked(&slow, &bytes);
+        let received = sent - unacknowledged(&slow);
+        server.request_stop();
+        // However long it takes to come back to it, short of the drain timeout.
+        thread::sleep(Duration::from_millis(1500));
+        slow.set_nonblocking(false).unwrap();
+        let echoed = read_to_eof(&slow);
+        assert!(
+            echoed.len() >= received,
+            "expected all {received} bytes received, got {}",
+            echoed.len()
+        );
+        assert_same(&echoed, &bytes[..echoed.len()]);
+        drop(slow);
+        assert_eq!(server.wait().0, Ending::Drained);
+    });
+}
+
+#[test]
+fn peers_in_the_backlog_at_a_stop_are_let_in_and_echoed() {
+    both_modes(|mode| {
+        let server = Bound::new(mode, |_| {});
+        let peers: Vec<TcpStream> = (0..100).map(|_| connect(server.address())).collect();
+        for mut peer in &peers {
+            peer.write_all(b"before the stop").unwrap();
+        }
+        peers.iter().for_each(wait_until_received);
+        // The server has not run yet: the stop is the first thing that it hears.
+        server.stopper().stop().unwrap();
+        let server = server.run();
+        for peer in &peers {
+            assert_same(&read_to_eof(peer), b"before the stop");
+        }
+        drop(peers);
+        assert_eq!(server.wait().0, Ending::Drained);
+    });
+}
+
+#[test]
+fn after_a_stop_nobody_is_let_in() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let address = server.address;
+        echo_roundtrip(&connect(address), b"before");
+        assert_eq!(server.stop().0, Ending::Drained);
+        let late = TcpStream::connect(address).map_err(|error| error.kind());
+        assert!(late.is_err(), "expected a refusal, got {late:?}");
+    });
+}
+
+#[test]
+fn a_peer_that_waits_at_the_limit_does_not_hold_up_a_stop() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.max_connections = 1);
+        let inside = connect(server.address);
+        echo_roundtrip(&inside, b"in");
+        let waiting = connect(server.address);
+        (&waiting).write_all(b"waiting").unwrap();
+        server.request_stop();
+        assert_same(&read_to_eof(&inside), b"");
+        drop(inside);
+        // There is room now, and the stop has just begun: it may be served, or be let go.
+        let mut echoed = Vec::new();
+        if (&waiting).read_to_end(&mut echoed).is_ok() && !echoed.is_empty() {
+            assert_same(&echoed, b"waiting");
+        }
+        drop(waiting);
+        assert_eq!(server.wait().0, Ending::Drained);
+    });
+}
+
+#[test]
+fn a_peer_that_never_pauses_gets_our_fin_after_an_exact_prefix() {
+    both_modes(|mode| {
+        // So small a buffer makes the server slower than the peer: it never finds the socket empty.
+        let server = Running::start(mode, |config| config.read_buffer = 512);
+        let stream = connect(server.address);
+        let (bytes, finished) = (pattern(1 << 20), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !finished.load(Ordering::Acquire) {
+                    // A server that resets or hangs is the reader's to report.
+                    if (&stream).write_all(&bytes).is_err() {
+                        break;
+                    }
+                }
+            });
+            let reader = scope.spawn(|| read_repetitions_to_eof(&stream, &bytes));
+            thread::sleep(Duration::from_millis(100));
+            let requested = Instant::now();
+            server.request_stop();
+            let echoed = reader.join();
+            finished.store(true, Ordering::Release);
+            let waited = requested.elapsed();
+            assert!(echoed.unwrap() > 0, "expected echoes before the FIN");
+            assert!(
+                waited < Duration::from_secs(4),
+                "expected our FIN soon, not after {waited:?}"
+            );
+        });
+        drop(stream);
+        let (ending, stats) = server.wait();
+        assert_eq!(ending, Ending::Drained);
+        assert!(stats.errors.is_empty(), "expected no reset: {stats}");
+    });
+}
+
+/// Expects `bytes` over and over again, cut anywhere by a FIN and by nothing else. Returns how many came.
+fn read_repetitions_to_eof(mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    let mut chunk = vec![0; 64 << 10];
+    let mut total = 0;
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < DEADLINE, "expected our FIN at last");
+        let at = total % bytes.len();
+        let room = chunk.len().min(bytes.len() - at);
+        let read = stream
+            .read(&mut chunk[..room])
+            .expect("a FIN should come, and no reset before it");
+        if read == 0 {
+            return total;
+        }
+        assert_same(&chunk[..read], &bytes[at..at + read]);
+        total += read;
+    }
+}
+
+#[test]
+fn a_peer_that_never_closes_is_let_go_when_the_drain_times_out() {
+    let drain_timeout = Duration::from_millis(1500);
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.drain_timeout = drain_timeout);
+        let stream = connect(server.address);
+        echo_roundtrip(&stream, b"in");
+        let requested = Instant::now();
+        server.request_stop();
+        assert_same(&read_to_eof(&stream), b"");
+        let (ending, stats) = server.wait();
+        let waited = requested.elapsed();
+        assert_eq!(ending, Ending::Drained);
+        assert!(
+            (drain_timeout..Duration::from_secs(6)).contains(&waited),
+            "expected an end after {drain_timeout:?}, not {waited:?}"
+        );
+        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+    });
+}
+
+#[test]
+fn a_peer_that_reads_too_slowly_is_let_go_when_the_drain_times_out() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let drain_timeout = Duration::from_millis(500);
+        let server = Running::start(mode, |config| config.drain_timeout = drain_timeout);
+        let slow = connect(server.address);
+        let sent = fill_until_blocked(&slow, &bytes);
+        slow.set_nonblocking(false).unwrap();
+        let ended = AtomicBool::new(false);
+        thread::scope(|scope| {
+            // It makes progress all the time, yet would take minutes to come to the end.
+            scope.spawn(|| {
+                while !ended.load(Ordering::Acquire) && (&slow).read(&mut [0; 16 << 10]).is_ok() {
+                    thread::sleep(Duration::from_millis(50));
+                }
+            });
+            let requested = Instant::now();
+            server.request_stop();
+            let outcome = server.ended_within(Duration::from_secs(4));
+            ended.store(true, Ordering::Release);
+            let (ending, stats) = outcome.expect("the server should let go of it");
+            assert_eq!(ending, Ending::Drained);
+            assert!(requested.elapsed() >= drain_timeout, "it has its time");
+            assert!(stats.bytes_out < sent as u64, "it was cut off: {stats}");
+        });
+    });
+}
+
+#[test]
+fn a_server_without_peers_stops_at_once() {
+    both_modes(|mode| {
+        let server = Running::start(mode, |_| {});
+        let requested = Instant::now();
+        assert_eq!(server.stop().0, Ending::Drained);
+        let waited = requested.elapsed();
+        assert!(waited < Duration::from_secs(3), "waited {waited:?}");
+    });
+}
