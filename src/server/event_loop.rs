@@ -11,7 +11,7 @@
 //! no call to change a registration on this page, because there is none to make.
 
 use super::idle::IdleClock;
-use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT};
+use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, HEARD_BEFORE_ANSWERING};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Observer};
 use super::run_queue::RunQueue;
@@ -43,8 +43,12 @@ pub(super) struct EventLoop<O> {
     run_queue: RunQueue,
     /// Who was heard in this turn, and how many bytes each has in the buffer, one behind the other.
     heard: Vec<(usize, usize)>,
-    /// The one read buffer.
+    /// The one buffer: room for one read behind all that may be held when it begins.
     buffer: Box<[u8]>,
+    /// The most bytes that one read brings in.
+    read_size: usize,
+    /// After how many bytes nobody more is heard before those are answered.
+    enough: usize,
     idle_clock: IdleClock,
     next_id: ConnectionId,
     observer: O,
@@ -68,7 +72,9 @@ impl<O: Observer> EventLoop<O> {
             last_call: config.backlog.into(),
             run_queue: RunQueue::default(),
             heard: Vec::new(),
-            buffer: vec![0; config.read_buffer].into(),
+            buffer: vec![0; HEARD_BEFORE_ANSWERING + config.read_buffer].into(),
+            read_size: config.read_buffer,
+            enough: HEARD_BEFORE_ANSWERING,
             idle_clock: IdleClock::new(config.idle_timeout),
             next_id: ConnectionId(1),
             observer,
@@ -237,16 +243,16 @@ impl<O: Observer> EventLoop<O> {
         self.answer();
     }
 
-    /// Each reads once, behind the bytes of the one before it. Ends when the buffer is more than half
-    /// full: whoever has not been heard by then keeps its place for the next turn.
+    /// Each reads once, behind the bytes of the one before it. Ends early when enough has been heard:
+    /// whoever has not been by then keeps its place for the next turn.
     fn hear(&mut self) {
         let mut used = 0;
         for _ in 0..self.run_queue.len() {
-            if used > self.buffer.len() / 2 {
+            if used > self.enough {
                 break;
             }
-            let (Some(key), Some(room)) = (self.run_queue.pop(), self.buffer.get_mut(used..))
-            else {
+            let room = used..used + self.read_size;
+            let (Some(key), Some(room)) = (self.run_queue.pop(), self.buffer.get_mut(room)) else {
                 break;
             };
             if let Some(slot) = self.connections.get_mut(key) {
