@@ -149,7 +149,7 @@ impl<S> Connection<S> {
     }
 
     /// A stop was requested: echo the bytes that the kernel has already `received`, then finish.
-    pub fn drain(&mut self, received: u64) {
+    pub fn drain(&mut self, received: u32) {
         self.phase = self.phase.after(Cause::StopRequested { received });
         self.readiness.suspect_input();
     }
@@ -236,9 +236,7 @@ impl<S: Stream> Connection<S> {
             Ok(bytes) => {
                 self.readiness.have_read(bytes, buffer.len());
                 self.bytes_in += bytes as u64;
-                self.phase = self.phase.after(Cause::Heard {
-                    bytes: bytes as u64,
-                });
+                self.phase = self.phase.after(Cause::Heard { bytes });
                 tell(Fact::Read { bytes });
                 return bytes;
             }

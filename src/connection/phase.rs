@@ -31,7 +31,7 @@ pub enum Phase {
     /// peer that reads slowly gets all of them however long it takes.
     Draining {
         /// Bytes that had been received and are not heard yet.
-        unheard: u64,
+        unheard: u32,
     },
     /// Our FIN is out and the peer's is awaited; what comes meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2).
     ///
@@ -61,12 +61,12 @@ pub enum Cause {
     /// A read brought in bytes.
     Heard {
         /// Never zero.
-        bytes: u64,
+        bytes: usize,
     },
     /// The server was asked to stop.
     StopRequested {
         /// Bytes that the kernel has received and nobody has read.
-        received: u64,
+        received: u32,
     },
     /// Our FIN was sent while the peer may still speak.
     FinSent,
@@ -87,7 +87,7 @@ impl Phase {
 
             (Self::Open, Cause::StopRequested { received }) => Self::Draining { unheard: received },
             (Self::Draining { unheard }, Cause::Heard { bytes }) => Self::Draining {
-                unheard: unheard.saturating_sub(bytes),
+                unheard: unheard.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX)),
             },
             (Self::Draining { .. }, Cause::FinSent) => Self::Lingering,
             (Self::Open | Self::Draining { .. } | Self::Lingering, Cause::PeerFinished) => {

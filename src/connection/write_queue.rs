@@ -3,44 +3,52 @@
 /// What the kernel refused, kept until it takes it.
 ///
 /// Filled at once and only while empty: a connection that owes bytes does not read, so nothing can be
-/// added behind them. That makes the bound (one read) structural, and the storage a boxed slice and
-/// an offset. An empty queue owns no heap.
+/// added behind them. That makes the bound (one read) structural. An empty queue is one word and owns no
+/// heap: most connections never owe anything.
 #[derive(Debug, Default)]
-pub struct WriteQueue {
+pub struct WriteQueue(Option<Box<Owed>>);
+
+/// What a queue that is not empty holds.
+#[derive(Debug)]
+struct Owed {
     bytes: Box<[u8]>,
-    /// How many of `bytes` the kernel has taken; less than `bytes.len()`, or both are zero.
+    /// How many of `bytes` the kernel has taken; fewer than there are.
     written: usize,
 }
 
 impl WriteQueue {
-    /// Takes over `bytes`; the queue must be empty.
+    /// Takes over `bytes`, of which there must be some; the queue must be empty.
     pub fn fill(&mut self, bytes: &[u8]) {
         debug_assert!(self.is_empty(), "bytes would be lost");
-        self.bytes = bytes.into();
-        self.written = 0;
+        let bytes = bytes.into();
+        self.0 = Some(Box::new(Owed { bytes, written: 0 }));
     }
 
     /// What is still owed.
     pub fn pending(&self) -> &[u8] {
-        self.bytes.get(self.written..).unwrap_or_default()
+        let owed = self.0.as_deref();
+        owed.and_then(|owed| owed.bytes.get(owed.written..))
+            .unwrap_or_default()
     }
 
     /// The kernel took the first `count` pending bytes. The last of them frees the heap.
     pub fn advance(&mut self, count: usize) {
-        self.written += count;
-        if self.is_empty() {
-            *self = Self::default();
+        if let Some(owed) = &mut self.0 {
+            owed.written += count;
+            if owed.written >= owed.bytes.len() {
+                self.0 = None;
+            }
         }
     }
 
     /// How many bytes are still owed.
     pub fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.written)
+        self.pending().len()
     }
 
     /// Whether nothing is owed.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_none()
     }
 }
 
@@ -66,6 +74,6 @@ mod tests {
         let mut queue = WriteQueue::default();
         queue.fill(&[0; 64]);
         queue.advance(64);
-        assert_eq!(queue.bytes.len(), 0);
+        assert!(queue.0.is_none());
     }
 }

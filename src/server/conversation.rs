@@ -125,7 +125,7 @@ impl<O: Observer> Conversation<O> {
     /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.
     fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
         let stream = *input.get_ref();
-        let all = self.bytes_in.saturating_add(received(stream));
+        let all = self.bytes_in.saturating_add(received(stream).into());
         while self.bytes_in < all {
             if self.echo(input)?.is_break() {
                 return Ok(());

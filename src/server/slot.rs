@@ -76,8 +76,11 @@ fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact:
 
 /// How many bytes the kernel has received and nobody has read (tcp(7), `FIONREAD`). Where it cannot
 /// tell, all until the socket is found empty.
-pub(super) fn received(socket: impl AsFd) -> u64 {
-    rustix::io::ioctl_fionread(socket).unwrap_or(u64::MAX)
+pub(super) fn received(socket: impl AsFd) -> u32 {
+    let received = rustix::io::ioctl_fionread(socket).ok();
+    received
+        .and_then(|bytes| bytes.try_into().ok())
+        .unwrap_or(u32::MAX)
 }
 
 impl Stream for TcpStream {
