@@ -10,7 +10,7 @@
 mod common;
 
 use common::process::{Exit, program};
-use common::{Child, connect, echo_roundtrip, ipv6_or_skip};
+use common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 fn run(arguments: &[&str]) -> Exit {
@@ -137,7 +137,7 @@ fn a_name_with_two_addresses_gets_one_port_for_both() {
         .all(|v4| addresses.iter().any(|address| address.is_ipv4() == *v4));
     if !has_both {
         // Nothing that could be installed would change it, so this skip is never forbidden.
-        eprintln!("skipped: localhost has no address in one of the families here");
+        skip("localhost has no address in one of the families here");
         return;
     }
     let server = Child::spawn(&mut program(&["serve", "--listen", "localhost:0"]));
