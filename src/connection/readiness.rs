@@ -4,10 +4,13 @@
 //! it: an edge sets a flag here, and only evidence of exhaustion clears it. Forget the edge and the
 //! connection sleeps on unread bytes; clear the flag without evidence and it does the same.
 
-/// On epoll and kqueue a transfer that moves fewer bytes than it was offered has met the end of what
-/// the socket holds (epoll(7), questions and answers, number 9). Other selectors promise nothing of
-/// the kind, so there only `WouldBlock` counts.
-const SHORT_TRANSFER_IS_EVIDENCE: bool = cfg!(any(
+/// With epoll, a read that moves fewer bytes than there was room for has met the end of what the socket
+/// holds (epoll(7), questions and answers, number 9) - unless an urgent mark cut it short, which only
+/// epoll reports. Elsewhere only `WouldBlock` counts.
+const SHORT_READ_IS_EVIDENCE: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// With epoll and kqueue, a write that moves fewer bytes than it was offered has filled the send buffer.
+const SHORT_WRITE_IS_EVIDENCE: bool = cfg!(any(
     target_os = "linux",
     target_os = "android",
     target_os = "macos",
@@ -87,7 +90,7 @@ impl Readiness {
 
     /// A read moved `bytes` into a buffer with room for `room`.
     pub fn have_read(&mut self, bytes: usize, room: usize) {
-        let exhausts = SHORT_TRANSFER_IS_EVIDENCE && self.short_read == ShortRead::Exhausts;
+        let exhausts = SHORT_READ_IS_EVIDENCE && self.short_read == ShortRead::Exhausts;
         if bytes < room && exhausts {
             self.readable = false;
         }
@@ -95,7 +98,7 @@ impl Readiness {
 
     /// A write moved `bytes` of the `offered` ones.
     pub fn have_written(&mut self, bytes: usize, offered: usize) {
-        if bytes < offered && SHORT_TRANSFER_IS_EVIDENCE {
+        if bytes < offered && SHORT_WRITE_IS_EVIDENCE {
             self.writable = false;
         }
     }
@@ -158,7 +161,7 @@ mod tests {
     fn a_short_read_exhausts_the_input() {
         let mut readiness = readable();
         readiness.have_read(7, 8);
-        assert_eq!(readiness.is_readable(), !SHORT_TRANSFER_IS_EVIDENCE);
+        assert_eq!(readiness.is_readable(), !SHORT_READ_IS_EVIDENCE);
     }
 
     #[test]
@@ -188,7 +191,7 @@ mod tests {
         readiness.have_written(8, 8);
         assert!(readiness.is_writable());
         readiness.have_written(7, 8);
-        assert_eq!(readiness.is_writable(), !SHORT_TRANSFER_IS_EVIDENCE);
+        assert_eq!(readiness.is_writable(), !SHORT_WRITE_IS_EVIDENCE);
         readiness.note(Hints {
             writable: true,
             ..Hints::default()
