@@ -52,7 +52,9 @@ impl FromStr for Endpoint {
             .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
         let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
             Some(literal) => {
-                let _: Ipv6Addr = literal
+                // A link-local address carries its interface behind a % (RFC 4007, section 11).
+                let address = literal.split('%').next().unwrap_or(literal);
+                let _: Ipv6Addr = address
                     .parse()
                     .map_err(|_| format!("`{literal}` is not an IPv6 address"))?;
                 literal
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_people_write_is_read_and_written_alike() {
-        for text in ["localhost:50007", "127.0.0.1:0", "[::]:7", "[::1]:65535"] {
+        for text in ["localhost:50007", "127.0.0.1:0", "[::]:7", "[fe80::1%lo]:7"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
     }

@@ -92,14 +92,15 @@ fn try_to_listen_on_all(
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut chosen_port = None;
     for &address in addresses {
-        let port = chosen_port.unwrap_or(address.port());
-        match listen(SocketAddr::new(address.ip(), port), config) {
+        let mut on_one_port = address;
+        on_one_port.set_port(chosen_port.unwrap_or(address.port()));
+        match listen(on_one_port, config) {
             Ok(listener) => {
                 chosen_port = listener.local_addr().map(|local| local.port()).ok();
                 listeners.push(listener);
             }
             Err(error) if addresses.len() > 1 && is_missing_family(address, &error) => {
-                log::warn!("{address} is skipped: this machine lacks its address family");
+                log::warn!(target: "mio_echo", "{address} is skipped: this machine lacks its address family");
             }
             Err(error) => return Err((address, error)),
         }
@@ -142,10 +143,71 @@ fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
 }
 
 fn cannot_bind(address: SocketAddr, error: io::Error, config: &Config) -> StartError {
-    let dual_stack = address.ip() == Ipv6Addr::UNSPECIFIED && !config.v6_only;
+    let dual_stack = address.ip().is_unspecified() && !config.v6_only;
     if dual_stack && error.kind() == ErrorKind::AddrInUse {
-        let what = format_args!("bind {address} (without --v6only it takes IPv4 too)");
+        let what = format_args!("bind {address} (without --v6only, [::] takes IPv4 too)");
         return StartError::new(what, error);
     }
     StartError::new(format_args!("bind {address}"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    fn listener(config: &Config) -> TcpListener {
+        listen("127.0.0.1:0".parse().unwrap(), config).unwrap()
+    }
+
+    /// A peer, and the accepted socket on our side.
+    fn accepted(config: &Config) -> (TcpStream, Socket) {
+        let listener: std::net::TcpListener = listener(config).into();
+        listener.set_nonblocking(false).unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (peer, listener.accept().unwrap().0.into())
+    }
+
+    #[test]
+    fn an_accepted_socket_inherits_what_its_listener_was_told() {
+        let keepalive = Duration::from_secs(77);
+        let (_peer, told) = accepted(&Config {
+            nodelay: true,
+            keepalive: Some(keepalive),
+            ..Config::default()
+        });
+        assert!(told.tcp_nodelay().unwrap());
+        assert!(told.out_of_band_inline().unwrap());
+        assert!(told.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(told.tcp_keepalive_time().unwrap(), keepalive);
+
+        let (_peer, plain) = accepted(&Config {
+            nodelay: false,
+            keepalive: None,
+            ..Config::default()
+        });
+        assert!(!plain.tcp_nodelay().unwrap());
+        assert!(!plain.keepalive().unwrap());
+    }
+
+    #[test]
+    fn a_port_in_time_wait_may_be_taken_again() {
+        let listener = listener(&Config::default());
+        assert!(SockRef::from(&listener).reuse_address().unwrap());
+    }
+
+    #[test]
+    fn a_family_that_the_machine_lacks_is_told_from_other_failures() {
+        let (v4, v6) = ("127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap());
+        let unsupported = Errno::AFNOSUPPORT.into();
+        let not_here = Errno::ADDRNOTAVAIL.into();
+        let taken = Errno::ADDRINUSE.into();
+        assert!(is_missing_family(v6, &unsupported));
+        assert!(is_missing_family(v6, &not_here));
+        assert!(!is_missing_family(v4, &not_here));
+        assert!(!is_missing_family(v6, &taken));
+    }
 }
