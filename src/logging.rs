@@ -6,7 +6,7 @@ use mio_echo::server::{ConnectionId, Farewell, Observer, Pause};
 use simple_logger::SimpleLogger;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 /// What a log line says it comes from: that it passes through this file is nobody's concern.
 const PROGRAM: &str = "mio_echo";
@@ -19,12 +19,25 @@ pub(crate) fn start(level: Option<LevelFilter>) {
         None => logger,
     };
     log::set_max_level(logger.max_level());
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !is_about_stderr(panic) {
+            report(panic);
+        }
+    }));
     // Fails only if there is a logger already, which would do as well.
     let _already = log::set_boxed_logger(Box::new(Outlasting(logger)));
 }
 
+/// Whether somebody could not write to standard error: to say so there would be in vain.
+fn is_about_stderr(panic: &PanicHookInfo<'_>) -> bool {
+    let words = panic.payload_as_str();
+    words.is_some_and(|words| words.starts_with("failed printing to stderr"))
+}
+
 /// A logger that outlasts the reader of standard error: `mio-echo serve 2>&1 | head` must go on serving
-/// when `head` has gone, and a full disk behind standard error must not end it either.
+/// when `head` has gone, and a full disk behind standard error must not end it either. (A reader that
+/// stays but does not read makes whoever logs wait, as any write does.)
 struct Outlasting(SimpleLogger);
 
 impl Log for Outlasting {
@@ -33,11 +46,8 @@ impl Log for Outlasting {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // `eprintln!` underneath panics when it cannot write. Nobody can be told of that any more.
-        let written = panic::catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
-        if written.is_err() {
-            log::set_max_level(LevelFilter::Off);
-        }
+        // `eprintln!` underneath panics when it cannot write. The line is lost; the next may not be.
+        let _lost = panic::catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
     }
 
     fn flush(&self) {
@@ -83,7 +93,7 @@ impl Observer for LogObserver {
     fn paused(&mut self, pause: &Pause) {
         match pause {
             Pause::Full(limit) => {
-                warn!(target: PROGRAM, "{limit} connections are open, the limit; others wait until one ends");
+                warn!(target: PROGRAM, "{limit} connections are open, the limit; who comes now waits until one ends");
             }
             Pause::Exhausted(error) => {
                 let words = os_error::in_words(error);
