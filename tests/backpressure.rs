@@ -38,14 +38,14 @@ fn a_slow_reader_is_owed_one_read_buffer_at_most_and_loses_nothing() {
         echo_roundtrip(&slow, b"and it goes on");
         drop((slow, quick));
 
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         let longest = stats.longest_queue;
         assert!(
             longest <= READ_BUFFER,
             "expected {READ_BUFFER} bytes owed at most: {stats}"
         );
-        // A thread keeps what it owes on its stack; only the loop has a queue.
-        assert_eq!(longest > 0, mode == Mode::EventLoop, "{stats}");
+        // A thread shows what it owes only when a blocked write has given up; the loop always knows.
+        assert!(longest > 0 || mode == Mode::Threads, "{stats}");
     });
 }
 

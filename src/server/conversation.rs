@@ -6,9 +6,9 @@
 //! # What a blocked thread cannot do
 //!
 //! A thread that is blocked in read(2) listens to one thing only. It cannot hear that the server is asked
-//! to stop, and nothing portable makes it: shutdown(2) of the reading side does wake it, but the kernel
-//! then answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is what lingering is
-//! there to avoid; a signal may come just before the call it should interrupt; and waiting for two things
+//! to stop, and nothing portable makes it: shutdown(2) of the reading side does wake it, but then, once our
+//! FIN is out, the kernel answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is
+//! what lingering is there to avoid; a signal may come just before the call it should interrupt; and waiting for two things
 //! at once is what poll(2) was invented for. So each blocking call gives up after a second at the latest
 //! (`SO_RCVTIMEO`, `SO_SNDTIMEO`) and the thread looks up. The event loop has no such price to pay.
 
@@ -111,15 +111,27 @@ impl<O: Observer> Conversation<O> {
                 Ok(bytes) => {
                     let offered = owed.len();
                     owed = owed.get(bytes..).unwrap_or_default();
+                    self.tell_owed(owed);
                     self.bytes_out += bytes as u64;
                     self.tell(Fact::Wrote { bytes, offered });
                     // A peer that reads ever so slowly makes progress without end, and never an error.
                     self.check_deadlines()?;
                 }
-                Err(error) => self.look_up(error.kind())?,
+                Err(error) => {
+                    self.look_up(error.kind())?;
+                    self.tell_owed(owed);
+                }
             }
         }
         Ok(())
+    }
+
+    /// What the peer is owed shows only when a blocked write has given up: the kernel keeps the thread and
+    /// its debt together.
+    fn tell_owed(&mut self, owed: &[u8]) {
+        if !owed.is_empty() {
+            self.tell(Fact::Queued { bytes: owed.len() });
+        }
     }
 
     /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.

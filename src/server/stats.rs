@@ -22,7 +22,7 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes that the kernel took for the peers.
     pub bytes_out: u64,
-    /// The most bytes that were ever owed to one peer.
+    /// The most bytes that were ever owed to one peer; in threads mode, as far as it was seen.
     pub longest_queue: usize,
     /// What went wrong, in words, and how often. Each concerned one peer.
     pub errors: BTreeMap<String, u64>,
