@@ -67,7 +67,7 @@ pub(crate) enum Command {
 const SERVE_EXAMPLES: &str = "\
 Signals:
   SIGINT, SIGTERM  stop accepting, echo what has been received, finish with every peer, exit 0
-  a second one     exit at once, with 130 or 143
+  a second one     exit at once, with code 130 or 143
   SIGUSR1          print the statistics so far on standard error
 
 Examples:
@@ -76,8 +76,9 @@ Examples:
   mio-echo serve --mode threads --listen 127.0.0.1:0";
 
 const CLIENT_EXAMPLES: &str = "\
-Exit codes: 0 every byte came back; 1 the echo differed, ended early or took too long; 2 wrong usage,
-or no connection.
+Exit codes:
+  0 every byte came back; 1 the echo differed, ended early or took too long;
+  2 wrong usage, or no connection.
 
 Examples:
   mio-echo client
@@ -201,7 +202,6 @@ impl Cli {
 
 impl From<Serve> for server::Config {
     fn from(serve: Serve) -> Self {
-        let room = limits::raise_and_count_descriptors();
         Self {
             mode: match serve.mode {
                 ModeName::EventLoop => Mode::EventLoop,
@@ -212,7 +212,9 @@ impl From<Serve> for server::Config {
             backlog: serve.backlog,
             reuse_port: serve.reuse_port,
             read_buffer: serve.read_buffer.0,
-            max_connections: serve.max_connections.unwrap_or(room),
+            max_connections: serve
+                .max_connections
+                .unwrap_or_else(limits::connections_that_fit),
             idle_timeout: serve.idle_timeout,
             keepalive: serve.keepalive,
             nodelay: serve.nodelay,

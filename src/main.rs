@@ -6,7 +6,8 @@ mod logging;
 use cli::{Cli, Command};
 use logging::LogObserver;
 use mio_echo::client::{self, Request};
-use mio_echo::server::{Config, Ending, Server, Stats};
+use mio_echo::os_error;
+use mio_echo::server::{Config, Server, Stats, limits};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -19,12 +20,16 @@ fn main() -> ExitCode {
     let cli = Cli::from_arguments();
     logging::start(cli.log_level());
     match cli.command {
-        Command::Serve(serve) => self::serve(serve.into()),
+        Command::Serve(serve) => {
+            limits::raise_descriptor_limit();
+            self::serve(serve.into())
+        }
         Command::Client(client) => self::converse(client.into()),
     }
 }
 
 fn serve(config: Config) -> ExitCode {
+    let (mode, limit) = (config.mode, config.max_connections);
     let server = Server::bind(config).and_then(|mut server| {
         server.obey_signals()?;
         Ok(server)
@@ -36,17 +41,16 @@ fn serve(config: Config) -> ExitCode {
     for address in server.local_addrs() {
         announce(&format!("listening on {address}"));
     }
+    log::info!("serving up to {limit} connections, mode {mode}");
     match server.run((Stats::default(), LogObserver::default())) {
-        Ok((Ending::Drained, (stats, _))) => {
+        Ok((stats, _)) => {
             log::info!("stopped: {stats}");
             ExitCode::SUCCESS
         }
-        Ok((Ending::Forced(signal), (stats, _))) => {
-            log::warn!("stopped by a second signal: {stats}");
-            // As a shell reports a process that died of the signal.
-            ExitCode::from(u8::try_from(128 + signal).unwrap_or(FAILED))
+        Err(error) => {
+            let words = os_error::in_words(&error);
+            complain(FAILED, &format!("the server broke: {words}"))
         }
-        Err(error) => complain(FAILED, &format!("the server broke: {error}")),
     }
 }
 

@@ -51,7 +51,7 @@ fn what_is_larger_than_every_buffer_comes_back_exactly() {
         let server = Running::start(mode, |_| {});
         let bytes = pattern(16 << 20);
         converse(server.address, &bytes);
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         let length = bytes.len() as u64;
         assert_eq!((stats.bytes_in, stats.bytes_out), (length, length));
     });
@@ -130,7 +130,7 @@ fn two_hundred_peers_get_each_their_own_bytes() {
             }
         }
         drop(peers);
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         assert_eq!((stats.accepted, stats.closed), (PEERS, PEERS));
         assert!(stats.errors.is_empty(), "{stats}");
     });

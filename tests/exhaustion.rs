@@ -59,6 +59,18 @@ fn start_with_few_descriptors(mode: Mode) -> Child {
     Child::spawn(&mut serve_after(&setup, &arguments))
 }
 
+#[test]
+fn the_soft_limit_on_descriptors_is_raised_at_start() {
+    let mut command = serve_after("ulimit -S -n 40", &[]);
+    let server = Child::spawn(&mut command);
+    let address = server.address();
+    let peers: Vec<TcpStream> = (0..100).map(|_| connect(address)).collect();
+    for peer in &peers {
+        echo_roundtrip(peer, b"more than forty");
+    }
+    assert_eq!(server.times_said("accept: "), 0, "{}", server.said());
+}
+
 /// Connects more peers than fit, each of which sends a byte. Returns those who are served, and those who
 /// are not, once the server has said that it can take no more.
 fn overrun(

@@ -10,11 +10,10 @@
 mod common;
 
 use common::{
-    Running, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, pattern,
+    Running, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, read,
     read_to_eof,
 };
-use mio_echo::server::Ending;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,8 +41,8 @@ fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
             "expected to be served at once, not after {waited:?}"
         );
         drop((second, third));
-        let (ending, stats) = server.stop();
-        assert_eq!((ending, stats.accepted), (Ending::Drained, 3));
+        let stats = server.stop();
+        assert_eq!(stats.accepted, 3);
         assert!(stats.errors.is_empty(), "waiting is no error: {stats}");
     });
 }
@@ -57,7 +56,7 @@ fn a_limit_of_one_serves_many_peers_one_after_the_other() {
                 scope.spawn(|| echo_roundtrip(&connect(server.address), &pattern(1000)));
             }
         });
-        assert_eq!(server.stop().1.accepted, 20);
+        assert_eq!(server.stop().accepted, 20);
     });
 }
 
@@ -76,7 +75,7 @@ fn an_idle_connection_is_closed_and_not_before_its_time() {
             (IDLE_TIMEOUT..Duration::from_secs(5)).contains(&waited),
             "expected to be closed after {IDLE_TIMEOUT:?}, not {waited:?}"
         );
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
     });
 }
@@ -84,17 +83,17 @@ fn an_idle_connection_is_closed_and_not_before_its_time() {
 #[test]
 fn a_connection_that_moves_a_byte_now_and_then_is_not_idle() {
     // Longer than above: a pause between two bytes may be stretched by a busy machine.
-    let idle_timeout = Duration::from_millis(600);
+    let idle_timeout = Duration::from_millis(1500);
     both_modes(|mode| {
         let server = Running::start(mode, |config| config.idle_timeout = Some(idle_timeout));
         let stream = connect(server.address);
         let start = Instant::now();
-        while start.elapsed() < 3 * idle_timeout {
+        while start.elapsed() < 2 * idle_timeout {
             echo_roundtrip(&stream, b"!");
             thread::sleep(Duration::from_millis(100));
         }
         drop(stream);
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         assert!(stats.errors.is_empty(), "nothing should expire: {stats}");
     });
 }
@@ -114,7 +113,7 @@ fn a_reader_that_has_stalled_is_idle_too() {
             },
         );
         drop(stalled);
-        let (_, stats) = server.stop();
+        let stats = server.stop();
         assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
     });
 }
@@ -140,10 +139,4 @@ fn assert_silent_for(stream: &TcpStream, time: Duration) {
         "expected silence for {time:?}, heard {heard:?}"
     );
     stream.set_read_timeout(usual).unwrap();
-}
-
-fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).expect("an echo should come");
-    bytes
 }

@@ -11,7 +11,8 @@ mod common;
 
 use common::process::{address_in, program};
 use common::{
-    Child, DEADLINE, assert_same, both_modes, connect, echo_roundtrip, eventually, name_of, pattern,
+    Child, DEADLINE, assert_same, both_modes, connect, echo_roundtrip, eventually, name_of,
+    pattern, read_to_eof,
 };
 use mio_echo::server::Mode;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +20,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 fn serve(mode: Mode) -> (Child, SocketAddr) {
     Child::serve(&["--mode", name_of(mode)])
@@ -78,6 +79,19 @@ fn ping_pong_to_eof(mut stream: TcpStream, started: &AtomicUsize) {
 }
 
 #[test]
+fn one_signal_of_either_kind_stops_the_server_in_peace() {
+    both_modes(|mode| {
+        for signal in ["INT", "TERM"] {
+            let (server, address) = serve(mode);
+            echo_roundtrip(&connect(address), b"before");
+            server.signal(signal);
+            let exit = server.wait();
+            assert_eq!(exit.code, Some(0), "SIG{signal}: {}", exit.stderr);
+        }
+    });
+}
+
+#[test]
 fn a_second_signal_ends_the_server_at_once() {
     both_modes(|mode| {
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
@@ -89,13 +103,70 @@ fn a_second_signal_ends_the_server_at_once() {
             server.signal(signal);
             let exit = server.wait();
             assert_eq!(exit.code, Some(code), "SIG{signal}: {}", exit.stderr);
-            let summary = "stopped by a second signal: connections 1, open 1, bytes in 4,";
-            assert!(
-                exit.stderr.contains(summary),
-                "expected {summary:?}: {}",
-                exit.stderr
-            );
         }
+    });
+}
+
+/// The reader of the log stays, but does not read, as a pager does: sooner or later a log line blocks.
+#[test]
+fn a_second_signal_ends_even_a_server_that_hangs_on_its_log() {
+    both_modes(|mode| {
+        let mut command = program(&["serve", "-v", "--listen", "127.0.0.1:0", "--mode"]);
+        command.arg(name_of(mode)).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let unread = process.stderr.take();
+        let server = Child::watch(process);
+        let address = server.address();
+        while answers(address) {}
+        server.signal("INT");
+        // Signals of a kind that are still pending count as one, so the second one is of the other kind.
+        server.signal("TERM");
+        let code = server.wait().code;
+        assert!(
+            matches!(code, Some(130 | 143)),
+            "expected 130 or 143, got {code:?}"
+        );
+        drop(unread);
+    });
+}
+
+/// Whether a new peer gets its echo, within a time that a server that lives never takes.
+fn answers(address: SocketAddr) -> bool {
+    let mut peer = connect(address);
+    peer.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    peer.write_all(b"?").unwrap();
+    peer.read(&mut [0]).is_ok()
+}
+
+/// Held back by SIGSTOP, the server finds the peers, their bytes and the signal all at once.
+#[test]
+fn all_who_wait_in_the_backlogs_are_echoed_before_a_stop() {
+    both_modes(|mode| {
+        let (server, first) = Child::serve(&[
+            "--backlog",
+            "2",
+            "--mode",
+            name_of(mode),
+            "--listen",
+            "127.0.0.1:0",
+        ]);
+        let second = server.address();
+        server.signal("STOP");
+        let peers: Vec<TcpStream> = [first, second, first, second, first, second]
+            .into_iter()
+            .map(connect)
+            .collect();
+        for mut peer in &peers {
+            peer.write_all(b"before the stop").unwrap();
+        }
+        server.signal("TERM");
+        server.signal("CONT");
+        for peer in &peers {
+            assert_same(&read_to_eof(peer), b"before the stop");
+        }
+        drop(peers);
+        assert_eq!(server.wait().code, Some(0));
     });
 }
 

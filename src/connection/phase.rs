@@ -28,7 +28,7 @@ pub enum Phase {
     /// A stop was requested: what the kernel had received by then is still echoed (ESTABLISHED).
     ///
     /// Counted, not timed: a peer that never pauses gets our FIN as soon as those bytes are echoed, and a
-    /// peer that reads slowly gets all of them however long it takes.
+    /// peer that reads slowly gets all of them, as long as the stop may last.
     Draining {
         /// Bytes that had been received and are not heard yet.
         unheard: u32,

@@ -15,7 +15,7 @@ use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, HEARD_BEFORE_ANSWERING};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Observer};
 use super::run_queue::RunQueue;
-use super::shutdown::{Ending, Order, Shutdown};
+use super::shutdown::{Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
 use super::{Config, hints};
@@ -37,8 +37,6 @@ pub(super) struct EventLoop<O> {
     connections: Slab<Slot>,
     /// The most connections that may be open at once.
     limit: usize,
-    /// How many of those who wait are still let in when a stop is requested.
-    last_call: u32,
     /// Who is owed a turn.
     run_queue: RunQueue,
     /// Who was heard in this turn, and how many bytes each has in the buffer, one behind the other.
@@ -69,7 +67,6 @@ impl<O: Observer> EventLoop<O> {
             shutdown,
             connections: Slab::new(),
             limit: config.max_connections,
-            last_call: config.backlog.into(),
             run_queue: RunQueue::default(),
             heard: Vec::new(),
             buffer: vec![0; HEARD_BEFORE_ANSWERING + config.read_buffer].into(),
@@ -82,21 +79,20 @@ impl<O: Observer> EventLoop<O> {
     }
 
     /// Serves until a stop has been requested and carried out.
-    pub(super) fn run(mut self) -> io::Result<(Ending, O)> {
-        loop {
+    pub(super) fn run(mut self) -> io::Result<O> {
+        while !self.is_done() {
             self.wait()?;
             self.note();
             self.admit()?;
             self.serve();
-            if let Some(ending) = self.ending() {
-                return Ok((ending, self.observer));
-            }
         }
+        Ok(self.observer)
     }
 
     // ── wait ────────────────────────────────────────────────────────────────────────────────────
 
-    /// The only place that blocks. While anybody can be served, it only looks.
+    /// The only place that blocks (a log line can, when nobody reads standard error). While anybody can be
+    /// served, it only looks.
     fn wait(&mut self) -> io::Result<()> {
         let timeout = if self.has_work() {
             Some(Duration::ZERO)
@@ -129,7 +125,8 @@ impl<O: Observer> EventLoop<O> {
 
     // ── note ────────────────────────────────────────────────────────────────────────────────────
 
-    /// Remembers every edge, every order and every deadline. Touches no connection's socket.
+    /// Remembers every edge, every order and every deadline. Neither reads nor writes, and lets nobody in
+    /// or out.
     fn note(&mut self) {
         for event in &self.events {
             match event.token().into() {
@@ -159,7 +156,7 @@ impl<O: Observer> EventLoop<O> {
             Order::Report => self.observer.report(),
             Order::Drain => {
                 self.observer.stopping(self.connections.len());
-                self.listeners.call_last(self.last_call);
+                self.listeners.call_last();
                 self.note_for_all(Slot::drain);
             }
             Order::Expire => {
@@ -243,8 +240,9 @@ impl<O: Observer> EventLoop<O> {
         self.answer();
     }
 
-    /// Each reads once, behind the bytes of the one before it. Ends early when enough has been heard:
-    /// whoever has not been by then keeps its place for the next turn.
+    /// Each does what comes before an answer: write what it owes, and read once, behind the bytes of the
+    /// one before it. Ends early when enough has been heard: whoever has not been by then keeps its place
+    /// for the next turn.
     fn hear(&mut self) {
         let mut used = 0;
         for _ in 0..self.run_queue.len() {
@@ -252,7 +250,10 @@ impl<O: Observer> EventLoop<O> {
                 break;
             }
             let room = used..used + self.read_size;
-            let (Some(key), Some(room)) = (self.run_queue.pop(), self.buffer.get_mut(room)) else {
+            let Some(room) = self.buffer.get_mut(room) else {
+                break;
+            };
+            let Some(key) = self.run_queue.pop() else {
                 break;
             };
             if let Some(slot) = self.connections.get_mut(key) {
@@ -286,10 +287,10 @@ impl<O: Observer> EventLoop<O> {
         }
     }
 
-    /// A second signal, or the last connection after a stop.
-    fn ending(&self) -> Option<Ending> {
+    /// Whether a stop was requested and the last connection is gone.
+    fn is_done(&self) -> bool {
         let all_gone = self.connections.is_empty() && self.listeners.are_closed();
-        self.shutdown.ending(all_gone)
+        self.shutdown.is_under_way() && all_gone
     }
 }
 

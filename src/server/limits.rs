@@ -1,4 +1,4 @@
-//! Every number of the server, with its unit and its reason.
+//! The limits of the server: each number with its unit and its reason.
 
 use std::time::Duration;
 
@@ -55,11 +55,15 @@ pub(super) const THREAD_STACK: usize = 64 * 1024;
 /// The longest that a blocked thread stays deaf to everything but its socket (see `conversation`).
 pub(super) const LONGEST_DEAFNESS: Duration = Duration::from_secs(1);
 
-/// Raises the soft limit on open files to the hard one and returns how many connections fit below it.
-///
-/// Where the limit cannot be read, a thousand is assumed. Source: getrlimit(2), `RLIMIT_NOFILE`.
-pub fn raise_and_count_descriptors() -> usize {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+/// Raises this process's soft limit on open files to the hard one. Where that fails, the soft one stays.
+/// Source: getrlimit(2), `RLIMIT_NOFILE`.
+pub fn raise_descriptor_limit() {
+    let _stays_as_it_is = rlimit::increase_nofile_limit(u64::MAX);
+}
+
+/// How many connections fit below the limit on open files. Where it cannot be read, 1024 is assumed.
+pub fn connections_that_fit() -> usize {
+    let (limit, _hard) = rlimit::Resource::NOFILE.get().unwrap_or((1024, 1024));
     let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(1);
     usize::try_from(room).unwrap_or(usize::MAX)
 }

@@ -12,6 +12,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind};
+use std::mem::{self, Discriminant};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -32,10 +33,10 @@ pub(super) struct Listeners {
     open: Vec<Listener>,
     /// While set, nobody is accepted: descriptors or memory had run out.
     retry_at: Option<Instant>,
-    /// Whether the current episode of a pause has been told.
-    pause_told: bool,
-    /// Once a stop was requested: how many of those who wait may still come in.
-    last_call: Option<u32>,
+    /// Which pause has been told in the current episode.
+    pause_told: Option<Discriminant<Pause>>,
+    /// How many peers may wait on each listener.
+    backlog: u32,
 }
 
 #[derive(Debug)]
@@ -44,11 +45,17 @@ struct Listener {
     socket: TcpListener,
     /// An edge was seen, and no `WouldBlock` since.
     ready: bool,
+    /// Once a stop was requested: how many of those who wait may still come in.
+    last_call: Option<u32>,
 }
 
 impl Listeners {
     /// Registers each socket, once and for all.
-    pub(super) fn new(sockets: Vec<TcpListener>, registry: &Registry) -> io::Result<Self> {
+    pub(super) fn new(
+        sockets: Vec<TcpListener>,
+        backlog: u16,
+        registry: &Registry,
+    ) -> io::Result<Self> {
         let mut open = Vec::new();
         for (number, mut socket) in sockets.into_iter().enumerate() {
             let token = Source::Listener(number).into();
@@ -57,13 +64,14 @@ impl Listeners {
                 number,
                 socket,
                 ready: false,
+                last_call: None,
             });
         }
         Ok(Self {
             open,
             retry_at: None,
-            pause_told: false,
-            last_call: None,
+            pause_told: None,
+            backlog: backlog.into(),
         })
     }
 
@@ -97,11 +105,13 @@ impl Listeners {
     }
 
     /// A stop was requested: who is in the backlog by now, with bytes that the kernel may already have
-    /// received, is still let in, up to `backlog` of them; then the listeners close.
-    pub(super) fn call_last(&mut self, backlog: u32) {
-        self.last_call = Some(backlog);
+    /// received, is still let in; then the listeners close. No more come in than could wait by then: new
+    /// peers may arrive as fast as the old ones are let in.
+    pub(super) fn call_last(&mut self) {
         for listener in &mut self.open {
             listener.ready = true;
+            // Linux lets one more wait than it was asked for.
+            listener.last_call = Some(self.backlog + 1);
         }
     }
 
@@ -134,7 +144,9 @@ impl Listeners {
         };
         let error = match listener.socket.accept() {
             Ok((stream, peer)) => {
-                self.count_last_call();
+                if listener.is_last_of_all() {
+                    self.open.pop();
+                }
                 return Ok(Accepted::Peer(stream, as_it_calls_itself(peer)));
             }
             Err(error) => error,
@@ -142,8 +154,8 @@ impl Listeners {
         match Concern::of(&error) {
             Concern::NobodyWaits => {
                 listener.ready = false;
-                self.pause_told = false;
-                if self.last_call.is_some() {
+                self.pause_told = None;
+                if listener.last_call.is_some() {
                     self.open.pop();
                 }
                 Ok(Accepted::Gone)
@@ -162,22 +174,20 @@ impl Listeners {
         }
     }
 
-    /// After a stop was requested, no more come in than the backlog could hold by then: new peers may
-    /// arrive as fast as the old ones are let in.
-    fn count_last_call(&mut self) {
-        if let Some(left) = &mut self.last_call {
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                self.close();
-            }
-        }
-    }
-
     fn tell(&mut self, pause: &Pause, observer: &mut impl Observer) {
-        if !self.pause_told {
-            self.pause_told = true;
+        let kind = Some(mem::discriminant(pause));
+        if mem::replace(&mut self.pause_told, kind) != kind {
             observer.paused(pause);
         }
+    }
+}
+
+impl Listener {
+    /// Counts one who came in. Returns whether nobody more may.
+    fn is_last_of_all(&mut self) -> bool {
+        let left = self.last_call.map(|left| left.saturating_sub(1));
+        self.last_call = left;
+        left == Some(0)
     }
 }
 

@@ -14,8 +14,8 @@
 //! for address in server.local_addrs() {
 //!     println!("listening on {address}");
 //! }
-//! let (ending, stats) = server.run(Stats::default())?;
-//! println!("{ending:?}: {stats}");
+//! let stats = server.run(Stats::default())?;
+//! println!("{stats}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -36,7 +36,7 @@ mod threads;
 
 pub use bind::StartError;
 pub use observer::{ConnectionId, Farewell, Observer, Pause};
-pub use shutdown::{Ending, Stopper};
+pub use shutdown::Stopper;
 pub use stats::Stats;
 
 use crate::connection::Hints;
@@ -47,6 +47,7 @@ use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Interest, Poll};
 use shutdown::Shutdown;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -60,6 +61,16 @@ pub enum Mode {
     EventLoop,
     /// A thread for each, blocked while its peer is silent.
     Threads,
+}
+
+/// As on the command line.
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EventLoop => "event-loop",
+            Self::Threads => "threads",
+        })
+    }
 }
 
 /// All that a server can be told. [`Config::default`] is what `mio-echo serve` does without options.
@@ -101,7 +112,7 @@ impl Default for Config {
             backlog: limits::BACKLOG,
             reuse_port: false,
             read_buffer: limits::READ_BUFFER,
-            max_connections: limits::raise_and_count_descriptors(),
+            max_connections: limits::connections_that_fit(),
             idle_timeout: None,
             keepalive: None,
             nodelay: true,
@@ -125,8 +136,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A name is unknown, an address is in use or not permitted, descriptors have run out.
+    /// A name is unknown, an address is in use or not permitted, descriptors have run out, or a limit is
+    /// zero.
     pub fn bind(config: Config) -> Result<Self, StartError> {
+        if config.read_buffer == 0 || config.max_connections == 0 {
+            let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
+            return Err(StartError::new("serve anybody", zero));
+        }
         let sockets = bind::listen_everywhere(&config)?;
         Self::assemble(config, sockets).map_err(|error| StartError::new("start the poll", error))
     }
@@ -137,7 +153,7 @@ impl Server {
         let poll = Poll::new()?;
         Ok(Self {
             addresses,
-            listeners: Listeners::new(sockets, poll.registry())?,
+            listeners: Listeners::new(sockets, config.backlog, poll.registry())?,
             shutdown: Shutdown::new(poll.registry(), config.drain_timeout)?,
             poll,
             config,
@@ -149,8 +165,8 @@ impl Server {
         &self.addresses
     }
 
-    /// From now on SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 has the
-    /// observer report.
+    /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 has the observer report, and a second
+    /// request to stop ends the process at once, with exit code 130 or 143.
     ///
     /// # Errors
     ///
@@ -166,12 +182,12 @@ impl Server {
         self.shutdown.stopper()
     }
 
-    /// Serves until it is stopped, and returns how it ended and what was observed.
+    /// Serves until it is stopped, and returns what was observed.
     ///
     /// # Errors
     ///
     /// The poll or a listener broke. An error of one peer is never among them.
-    pub fn run<O: Observer>(self, observer: O) -> io::Result<(Ending, O)> {
+    pub fn run<O: Observer>(self, observer: O) -> io::Result<O> {
         let Self {
             poll,
             listeners,

@@ -6,21 +6,13 @@
 use super::sources::Source;
 use mio::{Interest, Registry, Waker};
 use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// How a server ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// A stop was requested, and every connection was drained or ran out of time.
-    Drained,
-    /// A second signal came; its number is given. Connections were cut.
-    Forced(i32),
-}
 
 /// Asks a server to stop, from any thread.
 #[derive(Debug, Clone)]
@@ -66,11 +58,12 @@ pub(super) struct Shutdown {
     requested: Arc<AtomicBool>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
+    /// Set by the first signal that requests a stop; the second one then ends the process.
+    signalled: Arc<AtomicBool>,
     stage: Stage,
     /// How long the peers have, from the request to the end.
     timeout: Duration,
     report_requested: bool,
-    forced: Option<i32>,
 }
 
 impl Shutdown {
@@ -79,15 +72,25 @@ impl Shutdown {
             requested: Arc::default(),
             waker: Arc::new(Waker::new(registry, Source::Waker.into())?),
             signals: None,
+            signalled: Arc::default(),
             stage: Stage::Serving,
             timeout,
             report_requested: false,
-            forced: None,
         })
     }
 
     /// From now on SIGINT and SIGTERM request a stop, and SIGUSR1 a report.
+    ///
+    /// A second request ends the process in the signal's own handler: whatever the server hangs on, be it
+    /// a log that nobody reads, must not matter then.
     pub(super) fn obey_signals(&mut self, registry: &Registry) -> io::Result<()> {
+        for signal in [SIGINT, SIGTERM] {
+            // The order counts: at the first signal the flag is looked at before it is set. The code is
+            // the one with which a shell reports a process that died of the signal.
+            let code = 128 + signal;
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&self.signalled))?;
+            flag::register(signal, Arc::clone(&self.signalled))?;
+        }
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
         registry.register(&mut signals, Source::Signals.into(), Interest::READABLE)?;
         self.signals = Some(signals);
@@ -111,7 +114,6 @@ impl Shutdown {
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
             match signal {
                 SIGUSR1 => self.report_requested = true,
-                _ if self.requested.load(Ordering::Acquire) => self.forced = Some(signal),
                 _ => self.requested.store(true, Ordering::Release),
             }
         }
@@ -147,16 +149,6 @@ impl Shutdown {
     /// Whether a stop is under way.
     pub(super) fn is_under_way(&self) -> bool {
         self.stage != Stage::Serving
-    }
-
-    /// How the server ended, once it has: a second signal ends it at once, else the last connection
-    /// (`all_gone`) after a stop was requested.
-    pub(super) fn ending(&self, all_gone: bool) -> Option<Ending> {
-        match self.forced {
-            Some(signal) => Some(Ending::Forced(signal)),
-            None if self.is_under_way() && all_gone => Some(Ending::Drained),
-            None => None,
-        }
     }
 }
 

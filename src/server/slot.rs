@@ -75,7 +75,7 @@ fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact:
 }
 
 /// How many bytes the kernel has received and nobody has read (tcp(7), `FIONREAD`). Where it cannot
-/// tell, all until the socket is found empty.
+/// tell, more than there can be.
 pub(super) fn received(socket: impl AsFd) -> u32 {
     let received = rustix::io::ioctl_fionread(socket).ok();
     received

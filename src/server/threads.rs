@@ -10,7 +10,7 @@ use super::conversation::{Conversation, Name};
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Observer};
-use super::shutdown::{Ending, Order, Shutdown};
+use super::shutdown::{Order, Shutdown};
 use super::sources::Source;
 use mio::{Events, Poll};
 use std::io::{self, ErrorKind};
@@ -50,17 +50,14 @@ impl<O: Observer> Threads<O> {
     }
 
     /// Serves until a stop has been requested and carried out.
-    pub(super) fn run(mut self) -> io::Result<(Ending, O)> {
-        loop {
+    pub(super) fn run(mut self) -> io::Result<O> {
+        while !self.is_done() {
             self.wait()?;
             self.note();
             self.admit()?;
-            if let Some(ending) = self.ending() {
-                // After a second signal conversations may still be under way: what they did counts too.
-                let observer = self.shared.books().so_far();
-                return Ok((ending, observer));
-            }
         }
+        let books = self.shared.books();
+        Ok(books.observer.clone())
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -84,7 +81,8 @@ impl<O: Observer> Threads<O> {
         let has_room = books.open.len() < self.shared.config.max_connections;
         let stopping = self.shutdown.is_under_way();
         books.end_awaited = stopping || !has_room;
-        (has_room && self.listeners.are_ready()) || (stopping && books.open.is_empty())
+        (has_room && self.listeners.are_ready())
+            || (stopping && books.open.is_empty() && self.listeners.are_closed())
     }
 
     fn note(&mut self) {
@@ -111,7 +109,7 @@ impl<O: Observer> Threads<O> {
                 let open = books.open.len();
                 books.observer.stopping(open);
                 let _first = self.shared.drain_expires.set(self.shutdown.deadline());
-                self.listeners.call_last(self.shared.config.backlog.into());
+                self.listeners.call_last();
             }
             // The threads look at the clock themselves.
             Order::Expire => self.listeners.close(),
@@ -164,8 +162,8 @@ impl<O: Observer> Threads<O> {
         }
     }
 
-    fn ending(&self) -> Option<Ending> {
+    fn is_done(&self) -> bool {
         let all_gone = self.shared.books().open.is_empty() && self.listeners.are_closed();
-        self.shutdown.ending(all_gone)
+        self.shutdown.is_under_way() && all_gone
     }
 }

@@ -17,7 +17,7 @@ pub(crate) mod running;
 pub(crate) mod tools;
 
 pub(crate) use peer::{
-    assert_same, connect, echo_roundtrip, fill_until_blocked, pattern, read_to_eof,
+    assert_same, connect, echo_roundtrip, fill_until_blocked, pattern, read, read_to_eof,
 };
 pub(crate) use process::Child;
 pub(crate) use running::{Bound, Running};

@@ -1,6 +1,7 @@
 //! The other side of the conversation: a blocking socket with a deadline, bytes that know their place.
 
 use super::DEADLINE;
+use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -66,6 +67,15 @@ pub(crate) fn echo_roundtrip(mut stream: &TcpStream, bytes: &[u8]) {
     assert_same(&echoed, bytes);
 }
 
+/// The next `length` bytes.
+pub(crate) fn read(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream
+        .read_exact(&mut bytes)
+        .expect("all of it should come back");
+    bytes
+}
+
 /// Everything up to the server's FIN. A reset instead of a FIN is a failure.
 pub(crate) fn read_to_eof(mut stream: &TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -114,33 +124,44 @@ pub(crate) fn has_answer(stream: &TcpStream) -> bool {
     matches!(stream.peek(&mut [0]), Ok(1))
 }
 
-/// Waits until the server's kernel has acknowledged all that was sent.
-pub(crate) fn wait_until_received(stream: &TcpStream) {
+/// Waits until the server's kernel has acknowledged all that these peers have sent.
+pub(crate) fn wait_until_received(peers: &[TcpStream]) {
     super::eventually("the server's kernel has received everything", || {
-        unacknowledged(stream) == 0
+        let queues = send_queues();
+        peers.iter().all(|peer| queued(&queues, peer) == 0)
     });
 }
 
-/// How many bytes were sent and have not been acknowledged: the send queue, from the table that proc(5)
-/// describes. Its second column is the local address, the fifth `tx_queue:rx_queue`, both hexadecimal.
-#[cfg(target_os = "linux")]
-pub(crate) fn unacknowledged(stream: &TcpStream) -> usize {
-    let port = format!(":{:04X}", stream.local_addr().unwrap().port());
-    let server = format!(":{:04X}", stream.peer_addr().unwrap().port());
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let queues = table.lines().find_map(|line| {
+/// How many bytes were sent and have not been acknowledged.
+pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
+    queued(&send_queues(), peer)
+}
+
+/// Bytes in the send queue of each connection, by its two ports. Elsewhere than on Linux, loopback is
+/// trusted to have delivered what a write has sent.
+type SendQueues = HashMap<(u16, u16), usize>;
+
+fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
+    let ports = (
+        peer.local_addr().unwrap().port(),
+        peer.peer_addr().unwrap().port(),
+    );
+    queues.get(&ports).copied().unwrap_or(0)
+}
+
+/// From the table that proc(5) describes: the second and third column are the two addresses, the fifth is
+/// `tx_queue:rx_queue`, all hexadecimal.
+fn send_queues() -> SendQueues {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let queue_of = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        let (local, remote, queues) = (columns.get(1)?, columns.get(2)?, columns.get(4)?);
-        let is_ours = local.ends_with(&port) && remote.ends_with(&server);
-        is_ours.then(|| (*queues).to_owned())
-    });
-    let queues = queues.expect("the connection should be in the table");
-    let (sent, _received) = queues.split_once(':').unwrap();
-    usize::from_str_radix(sent, 16).unwrap()
-}
-
-/// Elsewhere loopback is trusted to have delivered what a write has sent.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn unacknowledged(_stream: &TcpStream) -> usize {
-    0
+        let port = |column: usize| {
+            let (_, port) = columns.get(column)?.split_once(':')?;
+            u16::from_str_radix(port, 16).ok()
+        };
+        let (sent, _received) = columns.get(4)?.split_once(':')?;
+        let sent = usize::from_str_radix(sent, 16).ok()?;
+        Some(((port(1)?, port(2)?), sent))
+    };
+    table.lines().filter_map(queue_of).collect()
 }

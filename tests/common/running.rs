@@ -1,7 +1,7 @@
 //! A server on a thread of the test.
 
 use super::DEADLINE;
-use mio_echo::server::{Config, Ending, Mode, Server, Stats, Stopper};
+use mio_echo::server::{Config, Mode, Server, Stats, Stopper};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
@@ -17,7 +17,7 @@ pub(crate) struct Bound {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stopper: Stopper,
-    ended: Receiver<io::Result<(Ending, Stats)>>,
+    ended: Receiver<io::Result<Stats>>,
 }
 
 impl Bound {
@@ -71,19 +71,19 @@ impl Running {
     }
 
     /// Waits for the end, with a deadline.
-    pub(crate) fn wait(&self) -> (Ending, Stats) {
+    pub(crate) fn wait(&self) -> Stats {
         self.ended_within(DEADLINE)
             .expect("the server should end within the deadline, and not panic")
     }
 
     /// As [`wait`](Self::wait), but leaves it to the caller to fail.
-    pub(crate) fn ended_within(&self, time: Duration) -> Option<(Ending, Stats)> {
+    pub(crate) fn ended_within(&self, time: Duration) -> Option<Stats> {
         let ended = self.ended.recv_timeout(time).ok()?;
         Some(ended.expect("the server should not break"))
     }
 
     /// Stops the server and returns how it ended and what it counted.
-    pub(crate) fn stop(self) -> (Ending, Stats) {
+    pub(crate) fn stop(self) -> Stats {
         self.request_stop();
         self.wait()
     }
