@@ -97,11 +97,11 @@ fn the_end_of_the_input_is_passed_on_and_the_echo_still_awaited() {
 
 #[test]
 fn what_is_typed_comes_back_at_once_and_a_pause_is_no_timeout() {
-    let timeout = Duration::from_millis(200);
-    let mut client = Running::start(client(start(honest)).args(["--timeout", "200ms"]));
+    let timeout = Duration::from_millis(500);
+    let mut client = Running::start(client(start(honest)).args(["--timeout", "500ms"]));
     client.write(b"one\n");
     client.wait_for_output(b"one\n");
-    client.assert_quiet_for(4 * timeout);
+    client.assert_quiet_for(2 * timeout);
     client.write(b"two");
     client.wait_for_output(b"one\ntwo");
     assert_done(&client.finish(Vec::new()));
