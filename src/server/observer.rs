@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 /// Sees what the server does, as it does it.
 ///
 /// Every method has an empty default, and `()` observes nothing at no cost. In threads mode each
-/// connection's thread has an observer of its own, made by [`fork`](Self::fork) and given back to
+/// connection's thread has an observer of its own, which sees what [`happened`](Self::happened) there and
+/// nothing else, made by [`fork`](Self::fork) and given back to
 /// [`merge`](Self::merge).
 pub trait Observer: Clone + Send + 'static {
     /// An observer for one more thread, with nothing seen yet.
