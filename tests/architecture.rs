@@ -21,16 +21,10 @@ const STRANGERS: [(&str, &str); 1] = [("client", "server")];
 const DEPENDENCIES: [(&str, &[&str]); 12] = [
     ("mio", &["server/"]),
     ("slab", &["server/event_loop.rs", "server/books.rs"]),
-    ("clap", &["cli.rs"]),
+    ("clap", &["cli/"]),
     (
         "log",
-        &[
-            "cli.rs",
-            "logging.rs",
-            "main.rs",
-            "server/bind.rs",
-            "client",
-        ],
+        &["cli/", "command/", "logging.rs", "server/bind.rs", "client"],
     ),
     ("simple_logger", &["logging.rs"]),
     ("socket2", &["server/bind.rs"]),
@@ -41,11 +35,8 @@ const DEPENDENCIES: [(&str, &[&str]); 12] = [
         "rustix",
         &["server/bind.rs", "server/listener.rs", "server/slot.rs"],
     ),
-    (
-        "humantime",
-        &["cli.rs", "client/error.rs", "server/stats.rs"],
-    ),
-    ("bytesize", &["cli.rs"]),
+    ("humantime", &["cli/", "client/error.rs", "server/stats.rs"]),
+    ("bytesize", &["cli/"]),
 ];
 
 /// What `connection/` must not know, in any form: sockets, clocks, polls, logs.

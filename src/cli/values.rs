@@ -1,0 +1,59 @@
+//! Values as people write them: sizes, durations, counts.
+
+use bytesize::ByteSize;
+use std::time::Duration;
+
+/// A size, written as people write it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bytes(pub(super) usize);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // bytesize puts a space between number and unit; it reads both ways, people write neither.
+        let size = ByteSize(self.0 as u64).to_string();
+        f.write_str(&size.replace(".0 ", "").replace(' ', ""))
+    }
+}
+
+/// A size from 1 byte to `largest`.
+pub(super) fn size_up_to(largest: usize, text: &str) -> Result<Bytes, String> {
+    let size: ByteSize = text
+        .parse()
+        .map_err(|_| "expected a size such as 4096, 64KiB or 1MiB".to_owned())?;
+    match usize::try_from(size.0) {
+        Ok(bytes) if (1..=largest).contains(&bytes) => Ok(Bytes(bytes)),
+        _ => Err(format!("must be from 1 byte to {}", Bytes(largest))),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error} (as in 500ms, 10s, 5m)"))
+}
+
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration.is_zero() {
+        return Err("must be longer than nothing".to_owned());
+    }
+    Ok(duration)
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        for text in ["1B", "4KiB", "256KiB", "1.5MiB"] {
+            assert_eq!(size_up_to(usize::MAX, text).unwrap().to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What each command does, from its plain values to its exit code.
+
+mod client;
+mod serve;
+
+pub(crate) use client::client;
+pub(crate) use serve::serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// It ran and failed.
+const FAILED: u8 = 1;
+/// It could not start. The same as clap's code for wrong usage.
+const NOT_STARTED: u8 = 2;
+
+/// A result for whoever reads standard output. If nobody does, the work goes on all the same.
+fn announce(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _nobody = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// One line for whoever started the program.
+fn complain(code: u8, line: &str) -> ExitCode {
+    let _nobody = writeln!(io::stderr(), "mio-echo: {line}");
+    ExitCode::from(code)
+}
