@@ -10,7 +10,7 @@
 //! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
 //! | [`client`] | the other side of the conversation: send, receive, verify |
 //!
-//! [`endpoint`] and [`os_error`] are words that all of them use.
+//! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share.
 //!
 //! # Invariants
 //!
@@ -27,6 +27,7 @@ compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited soc
 
 pub mod client;
 pub mod connection;
+mod edges;
 pub mod endpoint;
 pub mod os_error;
 pub mod server;

@@ -10,16 +10,16 @@
 //! reports a change once, `note` remembers it, and only evidence of exhaustion makes us forget. There is
 //! no call to change a registration on this page, because there is none to make.
 
+use super::Config;
 use super::idle::IdleClock;
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, HEARD_BEFORE_ANSWERING};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Observer};
-use super::run_queue::RunQueue;
 use super::shutdown::{Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
-use super::{Config, hints};
 use crate::connection::Turn;
+use crate::edges::{INTEREST, RunQueue, hints};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use slab::Slab;
@@ -211,11 +211,7 @@ impl<O: Observer> EventLoop<O> {
         let key = entry.key();
         let token = Source::Connection(key).into();
         // The registration reports what the socket is ready for by now, so nobody needs a first turn.
-        if let Err(error) = self
-            .poll
-            .registry()
-            .register(&mut stream, token, super::INTEREST)
-        {
+        if let Err(error) = self.poll.registry().register(&mut stream, token, INTEREST) {
             return self.observer.refused(peer, &error);
         }
         let id = self.next_id;

@@ -4,7 +4,7 @@
 //! stages of a stop, the observer. Read in this order:
 //!
 //! 1. `event_loop`, the page that the rest of the program exists for;
-//! 2. what it uses: `run_queue`, `listener`, `shutdown`, `idle`, `slot`;
+//! 2. what it uses: `edges`, `listener`, `shutdown`, `idle`, `slot`;
 //! 3. `threads`, `conversation` and `books`, the same server with a thread per connection.
 //!
 //! ```no_run
@@ -27,7 +27,6 @@ mod idle;
 pub mod limits;
 mod listener;
 mod observer;
-mod run_queue;
 mod shutdown;
 mod slot;
 mod sources;
@@ -39,13 +38,11 @@ pub use observer::{ConnectionId, Farewell, Observer, Pause};
 pub use shutdown::Stopper;
 pub use stats::Stats;
 
-use crate::connection::Hints;
 use crate::endpoint::Endpoint;
 use event_loop::EventLoop;
 use listener::Listeners;
-use mio::event::Event;
+use mio::Poll;
 use mio::net::TcpListener;
-use mio::{Interest, Poll};
 use shutdown::Shutdown;
 use std::fmt;
 use std::io;
@@ -199,25 +196,5 @@ impl Server {
             Mode::EventLoop => EventLoop::new(poll, listeners, shutdown, &config, observer).run(),
             Mode::Threads => Threads::new(poll, listeners, shutdown, config, observer).run(),
         }
-    }
-}
-
-/// What a connection is registered for, once: everything.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const INTEREST: Interest = Interest::READABLE
-    .add(Interest::WRITABLE)
-    .add(Interest::PRIORITY);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
-/// What an event says, in the words of a connection. An error is collected by whichever call comes
-/// next, so it makes both directions worth one.
-fn hints(event: &Event) -> Hints {
-    let error = event.is_error();
-    Hints {
-        readable: event.is_readable() || event.is_read_closed() || error,
-        writable: event.is_writable() || event.is_write_closed() || error,
-        read_closed: event.is_read_closed(),
-        urgent: event.is_priority(),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// Keys in the order in which they will be served.
 #[derive(Debug, Default)]
-pub(super) struct RunQueue {
+pub(crate) struct RunQueue {
     keys: VecDeque<usize>,
     /// Indexed by key: whether it stands in `keys`.
     member: Vec<bool>,
@@ -15,7 +15,7 @@ pub(super) struct RunQueue {
 
 impl RunQueue {
     /// Puts `key` at the back, unless it is already waiting.
-    pub(super) fn push(&mut self, key: usize) {
+    pub(crate) fn push(&mut self, key: usize) {
         if key >= self.member.len() {
             self.member.resize(key + 1, false);
         }
@@ -27,7 +27,7 @@ impl RunQueue {
     }
 
     /// Takes the key at the front.
-    pub(super) fn pop(&mut self) -> Option<usize> {
+    pub(crate) fn pop(&mut self) -> Option<usize> {
         let key = self.keys.pop_front()?;
         if let Some(waiting) = self.member.get_mut(key) {
             *waiting = false;
@@ -36,12 +36,12 @@ impl RunQueue {
     }
 
     /// How many are waiting.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether nobody is waiting.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 }
