@@ -9,6 +9,7 @@
 //! | [`connection`] | ONE connection: readiness, phases, the write queue. No socket, no clock |
 //! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
 //! | [`client`] | the other side of the conversation: send, receive, verify |
+//! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share.
 //!
@@ -29,5 +30,6 @@ pub mod client;
 pub mod connection;
 mod edges;
 pub mod endpoint;
+pub mod load;
 pub mod os_error;
 pub mod server;

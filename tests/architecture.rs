@@ -12,38 +12,56 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The library's modules in reading order: each may know those before it.
-const LAYERS: [&str; 6] = [
+const LAYERS: [&str; 7] = [
     "os_error",
     "endpoint",
     "connection",
     "edges",
     "server",
     "client",
+    "load",
 ];
 
-/// Beside the order, who may not know whom: the client is the other side, and shares no code with it.
-const STRANGERS: [(&str, &str); 1] = [("client", "server")];
+/// Beside the order, who may not know whom: the client and the load are the other side, and share no code
+/// with the server.
+const STRANGERS: [(&str, &str); 3] = [("client", "server"), ("load", "server"), ("load", "client")];
 
 /// Which files may name a dependency.
-const DEPENDENCIES: [(&str, &[&str]); 12] = [
-    ("mio", &["edges/", "server/"]),
-    ("slab", &["server/event_loop.rs", "server/books.rs"]),
+const DEPENDENCIES: [(&str, &[&str]); 14] = [
+    ("mio", &["edges/", "load/", "server/"]),
+    (
+        "slab",
+        &[
+            "load/event_loop.rs",
+            "server/event_loop.rs",
+            "server/books.rs",
+        ],
+    ),
     ("clap", &["cli/"]),
     (
         "log",
         &["cli/", "command/", "logging.rs", "server/bind.rs", "client"],
     ),
     ("simple_logger", &["logging.rs"]),
-    ("socket2", &["server/bind.rs"]),
+    ("socket2", &["load/connect.rs", "server/bind.rs"]),
     ("signal_hook", &["server/shutdown.rs"]),
     ("signal_hook_mio", &["server/shutdown.rs"]),
     ("rlimit", &["server/limits.rs"]),
     (
         "rustix",
-        &["server/bind.rs", "server/listener.rs", "server/slot.rs"],
+        &[
+            "load/alarm.rs",
+            "load/connect.rs",
+            "load/tally.rs",
+            "server/bind.rs",
+            "server/listener.rs",
+            "server/slot.rs",
+        ],
     ),
     ("humantime", &["cli/", "client/error.rs", "server/stats.rs"]),
     ("bytesize", &["cli/"]),
+    ("hdrhistogram", &["load/latency.rs"]),
+    ("serde", &["load/outcome.rs"]),
 ];
 
 /// What `connection/` must not know, in any form: sockets, clocks, polls, logs.
