@@ -10,6 +10,7 @@
 //! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
 //! | [`client`] | the other side of the conversation: send, receive, verify |
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
+//! | [`process`] | other people's processes: started, watched, measured, ended |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share.
 //!
@@ -32,4 +33,5 @@ mod edges;
 pub mod endpoint;
 pub mod load;
 pub mod os_error;
+pub mod process;
 pub mod server;

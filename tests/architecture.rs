@@ -12,9 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The library's modules in reading order: each may know those before it.
-const LAYERS: [&str; 7] = [
+const LAYERS: &[&str] = &[
     "os_error",
     "endpoint",
+    "process",
     "connection",
     "edges",
     "server",
@@ -23,11 +24,19 @@ const LAYERS: [&str; 7] = [
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code
-/// with the server.
-const STRANGERS: [(&str, &str); 3] = [("client", "server"), ("load", "server"), ("load", "client")];
+/// with the server; none of them knows anything of other processes.
+const STRANGERS: &[(&str, &str)] = &[
+    ("client", "server"),
+    ("load", "server"),
+    ("load", "client"),
+    ("connection", "process"),
+    ("server", "process"),
+    ("client", "process"),
+    ("load", "process"),
+];
 
 /// Which files may name a dependency.
-const DEPENDENCIES: [(&str, &[&str]); 14] = [
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("mio", &["edges/", "load/", "server/"]),
     (
         "slab",
@@ -53,11 +62,13 @@ const DEPENDENCIES: [(&str, &[&str]); 14] = [
             "load/alarm.rs",
             "load/connect.rs",
             "load/tally.rs",
+            "process/",
             "server/bind.rs",
             "server/listener.rs",
             "server/slot.rs",
         ],
     ),
+    ("nix", &["process/proc.rs"]),
     ("humantime", &["cli/", "client/error.rs", "server/stats.rs"]),
     ("bytesize", &["cli/"]),
     ("hdrhistogram", &["load/latency.rs"]),
@@ -115,7 +126,7 @@ fn names(line: &str, name: &str) -> bool {
 
 fn layer_of(file: &str) -> Option<&'static str> {
     let module = file.split(['/', '.']).next().unwrap();
-    LAYERS.into_iter().find(|layer| *layer == module)
+    LAYERS.iter().copied().find(|layer| *layer == module)
 }
 
 #[test]
@@ -125,7 +136,7 @@ fn later_layers_import_earlier_ones_and_never_back() {
     for (file, lines) in sources() {
         let Some(own) = layer_of(&file) else { continue };
         for line in lines {
-            for other in LAYERS {
+            for other in LAYERS.iter().copied() {
                 if other == own || !line.contains(&format!("crate::{other}")) {
                     continue;
                 }
@@ -171,7 +182,7 @@ fn a_connection_knows_no_socket_no_clock_and_no_poll() {
 fn each_dependency_is_named_only_where_it_belongs() {
     for (file, lines) in sources() {
         for line in lines {
-            for (dependency, homes) in DEPENDENCIES {
+            for (dependency, homes) in DEPENDENCIES.iter().copied() {
                 let home = homes.iter().any(|home| file.starts_with(home));
                 let named = names(&line, dependency);
                 assert!(home || !named, "{file} names {dependency}: {line}");
@@ -183,13 +194,19 @@ fn each_dependency_is_named_only_where_it_belongs() {
 #[test]
 fn each_dependency_of_the_manifest_has_a_home() {
     let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-    let section = manifest.split("[dependencies]").nth(1).unwrap();
-    let section = section.split("\n[").next().unwrap();
-    for line in section.lines().filter(|line| line.contains(" = ")) {
-        let name = line.split(' ').next().unwrap().replace('-', "_");
-        let known = DEPENDENCIES
-            .iter()
-            .any(|(dependency, _)| *dependency == name);
-        assert!(known, "{name} has no home");
+    let mut sections = 0;
+    for section in manifest.split("\n[").filter(|section| {
+        let header = section.lines().next().unwrap();
+        header.ends_with("dependencies]") && !header.starts_with("dev-")
+    }) {
+        sections += 1;
+        for line in section.lines().skip(1).filter(|line| line.contains(" = ")) {
+            let name = line.split(' ').next().unwrap().replace('-', "_");
+            let known = DEPENDENCIES
+                .iter()
+                .any(|(dependency, _)| *dependency == name);
+            assert!(known, "{name} has no home");
+        }
     }
+    assert_eq!(sections, 2, "the test has lost sight of the manifest");
 }

@@ -1,0 +1,107 @@
+//! Which processor core who runs on (`sched_setaffinity(2)`).
+//!
+//! A server and the load on it disturb each other least on cores of their own, and a thread that stays
+//! where it is keeps its caches. Elsewhere than on Linux a process has no say in this.
+
+use std::io;
+
+/// The cores that this thread may run on, by the kernel's numbers, in order. Empty where that cannot be
+/// known.
+pub fn allowed() -> Vec<usize> {
+    system::allowed()
+}
+
+/// Keeps the calling thread, and whatever thread or process it starts from now on, on `core`.
+///
+/// # Errors
+///
+/// There is no such core, or this process may not use it; or the system has no such call.
+pub fn pin_this_thread(core: usize) -> io::Result<()> {
+    system::pin_this_thread(core)
+}
+
+/// What `work` returns, done on `core`; afterwards this thread may run where it could before. A process
+/// that is started meanwhile stays on `core`: affinity is inherited through fork(2) and execve(2).
+pub(super) fn while_pinned_to<T>(core: usize, work: impl FnOnce() -> T) -> io::Result<T> {
+    system::while_pinned_to(core, work)
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use std::io;
+
+    /// A machine with more cores than a `CpuSet` holds refuses to answer.
+    pub(super) fn allowed() -> Vec<usize> {
+        let allowed = sched_getaffinity(None).unwrap_or_default();
+        (0..CpuSet::MAX_CPU)
+            .filter(|&core| allowed.is_set(core))
+            .collect()
+    }
+
+    pub(super) fn pin_this_thread(core: usize) -> io::Result<()> {
+        if core >= CpuSet::MAX_CPU {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut only = CpuSet::new();
+        only.set(core);
+        Ok(sched_setaffinity(None, &only)?)
+    }
+
+    pub(super) fn while_pinned_to<T>(core: usize, work: impl FnOnce() -> T) -> io::Result<T> {
+        let before = sched_getaffinity(None)?;
+        pin_this_thread(core)?;
+        let done = work();
+        sched_setaffinity(None, &before)?;
+        Ok(done)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::io;
+
+    pub(super) fn allowed() -> Vec<usize> {
+        Vec::new()
+    }
+
+    pub(super) fn pin_this_thread(_core: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn while_pinned_to<T>(_core: usize, _work: impl FnOnce() -> T) -> io::Result<T> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_pinned_thread_may_run_on_one_core_and_its_parent_on_all() {
+        let before = allowed();
+        let core = *before.last().unwrap();
+        let pinned = thread::spawn(move || {
+            pin_this_thread(core).unwrap();
+            allowed()
+        });
+        assert_eq!(pinned.join().unwrap(), [core]);
+        assert_eq!(allowed(), before);
+    }
+
+    #[test]
+    fn the_pin_is_pulled_out_when_the_work_is_done() {
+        let before = allowed();
+        let core = before[0];
+        assert_eq!(while_pinned_to(core, allowed).unwrap(), [core]);
+        assert_eq!(allowed(), before);
+    }
+
+    #[test]
+    fn a_core_that_does_not_exist_is_an_error() {
+        assert!(pin_this_thread(1023).is_err());
+        assert!(pin_this_thread(usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! What a process costs, seen from outside: figures that are what it used, and no others.
+
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::process::{PROGRAM, address_in};
+use common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
+use mio_echo::process::{CannotCount, Child, Command, SyscallCount, Tool, Usage, cores};
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const MESSAGES: u64 = 200;
+
+/// A call is under way when counting begins, and one when it ends: the peer has the answer before the
+/// server is back from giving it.
+const EDGE: u64 = 2;
+
+#[test]
+fn processor_time_is_what_the_process_itself_has_counted() {
+    // The shell burns some time, says what times(2) made of it, and sleeps. (Of the two lines that it
+    // prints the first is about itself.)
+    let line = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; times; exec sleep 60";
+    let mut shell = spawn("sh", &["-c", line]);
+    let counted = seconds_in(&shell.ready_line(Duration::from_mins(1)).unwrap());
+    let usage = Usage::of(shell.pid()).unwrap();
+    let seen = usage.cpu().as_secs_f64();
+    assert!(counted > 0.05, "it burned no more than {counted} s");
+    assert!(
+        (seen - counted).abs() < 0.05,
+        "it counted {counted} s, we see {seen} s"
+    );
+    assert!(usage.user > usage.system, "it did nothing but calculate");
+}
+
+#[test]
+fn what_ended_threads_have_used_stays_in_the_bill() {
+    let (server, address) = serving("threads");
+    let alone = Usage::of(server.pid()).unwrap();
+    let stream = connect(address);
+    echo_roundtrip(&stream, &pattern(32 << 20));
+    let with_one = Usage::of(server.pid()).unwrap();
+    assert_eq!(with_one.threads, alone.threads + 1);
+    drop(stream);
+    let mut after = with_one;
+    eventually("its thread has ended", || {
+        after = Usage::of(server.pid()).unwrap();
+        after.threads == alone.threads
+    });
+    assert!(after.cpu() >= with_one.cpu(), "{after:?} {with_one:?}");
+    let thread = with_one.since(&alone).cpu();
+    assert!(
+        after.since(&alone).cpu() >= thread && thread > Duration::from_millis(1),
+        "{thread:?}"
+    );
+}
+
+#[test]
+fn waiting_is_counted_as_switches() {
+    let line = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.01; done; echo slept; exec sleep 60";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(DEADLINE).unwrap();
+    let usage = Usage::of(shell.pid()).unwrap();
+    assert!(usage.voluntary_switches >= 10, "{usage:?}");
+}
+
+#[test]
+fn switches_of_all_threads_are_counted() {
+    let (server, address) = serving("threads");
+    let stream = connect(address);
+    echo_roundtrip(&stream, b"hello");
+    let before = Usage::of(server.pid()).unwrap();
+    assert!(before.threads >= 2, "{before:?}");
+    // The thread that accepts has nothing to do with it; the other one waits now and then.
+    eventually("the thread of the connection waits", || {
+        echo_roundtrip(&stream, b"hello");
+        let now = Usage::of(server.pid()).unwrap();
+        now.since(&before).voluntary_switches >= 10
+    });
+}
+
+#[test]
+fn memory_is_counted_while_it_is_held() {
+    let line = "x=$(head -c 16777216 /dev/zero | tr '\\0' x); echo full; sleep 60 & wait";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(DEADLINE).unwrap();
+    let usage = Usage::of(shell.pid()).unwrap();
+    assert!(usage.resident >= 16 << 20, "{usage:?}");
+    assert!(usage.resident < 128 << 20, "{usage:?}");
+    assert_eq!(usage.threads, 1);
+}
+
+#[test]
+fn who_has_ended_cannot_be_seen() {
+    let mut brief = spawn("true", &[]);
+    eventually("it has ended", || brief.death().is_some());
+    let pid = brief.pid();
+    assert!(Usage::of(pid).is_err(), "ended, but not reaped");
+    brief.end();
+    assert!(Usage::of(pid).is_err(), "reaped");
+}
+
+#[test]
+fn a_pinned_process_stays_on_its_core_and_we_on_ours() {
+    let before = cores::allowed();
+    let core = *before.last().unwrap();
+    let command = Command::new("sleep", ["60"]);
+    let child = Child::spawn(&command, Some(core)).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.pid())).unwrap();
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    assert_eq!(list.unwrap().trim(), core.to_string());
+    assert_eq!(cores::allowed(), before);
+}
+
+#[test]
+fn a_core_that_is_not_there_starts_no_process() {
+    let command = Command::new("sleep", ["60"]);
+    assert!(Child::spawn(&command, Some(1023)).is_err());
+}
+
+#[test]
+fn perf_counts_the_calls_of_a_server() {
+    // It may be missing, or be of no use in a container; then strace has to do.
+    calls_are_counted_with(Tool::Perf);
+}
+
+#[test]
+fn strace_counts_the_calls_of_a_server_by_name() {
+    if !tool_or_skip("strace") {
+        return;
+    }
+    let Some(count) = calls_are_counted_with(Tool::Strace) else {
+        return;
+    };
+    let of = |names: [&str; 2]| -> u64 {
+        let counts = names.iter().filter_map(|name| count.by_name.get(*name));
+        counts.sum()
+    };
+    assert!(
+        of(["sendto", "write"]).abs_diff(MESSAGES) <= EDGE,
+        "{count:?}"
+    );
+    assert!(of(["recvfrom", "read"]) + EDGE >= MESSAGES, "{count:?}");
+}
+
+#[test]
+fn who_cannot_count_says_why() {
+    if !tool_or_skip("strace") {
+        return;
+    }
+    // No process has a number as high as that (PID_MAX_LIMIT, proc_sys_kernel(5)).
+    let error = SyscallCount::start_with(Tool::Strace, 1 << 30).unwrap_err();
+    assert!(matches!(error, CannotCount::Refused(Tool::Strace, ..)));
+    let line = error.to_string();
+    assert!(line.starts_with("strace: exited with status 1"), "{line}");
+    let error = SyscallCount::start(1 << 30).unwrap_err().to_string();
+    assert!(
+        error.starts_with("nobody can count system calls; "),
+        "{error}"
+    );
+}
+
+/// The calls of a server for some messages, one at a time, if it can be traced here. It serves on
+/// afterwards.
+fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
+    for mode in ["threads", "event-loop"] {
+        let (mut server, address) = serving(mode);
+        let stream = connect(address);
+        echo_roundtrip(&stream, b"hello");
+        let counting = match SyscallCount::start_with(tool, server.pid()) {
+            Ok(counting) => counting,
+            Err(reason) => {
+                skip(&reason.to_string());
+                return None;
+            }
+        };
+        for _ in 0..MESSAGES {
+            echo_roundtrip(&stream, &[b'x'; 64]);
+        }
+        let count = counting.finish().unwrap();
+        assert_eq!(count.tool, tool);
+        assert!(count.total + EDGE >= 2 * MESSAGES, "{mode}: {count:?}");
+        assert!(count.total <= 5 * MESSAGES, "{mode}: {count:?}");
+        echo_roundtrip(&stream, b"still there");
+        assert_eq!(server.death(), None);
+        if mode == "event-loop" {
+            return Some(count);
+        }
+    }
+    None
+}
+
+fn spawn(program: &str, arguments: &[&str]) -> Child {
+    let command = Command::new(program, arguments);
+    Child::spawn(&command, None).unwrap()
+}
+
+fn serving(mode: &str) -> (Child, SocketAddr) {
+    let listen = ["serve", "--quiet", "--listen", "127.0.0.1:0"];
+    let mut server = spawn(PROGRAM, &[&listen[..], &["--mode", mode]].concat());
+    let address = address_in(&server.ready_line(DEADLINE).unwrap());
+    (server, address)
+}
+
+/// The sum of the times that the shell's `times` prints, as in `0m0.12s`.
+fn seconds_in(times: &str) -> f64 {
+    let seconds = |time: &str| -> f64 {
+        let (minutes, rest) = time.split_once('m').unwrap();
+        let minutes: f64 = minutes.parse().unwrap();
+        minutes * 60.0 + rest.trim_end_matches('s').parse::<f64>().unwrap()
+    };
+    times.split_whitespace().map(seconds).sum()
+}
