@@ -11,8 +11,10 @@
 //! | [`client`] | the other side of the conversation: send, receive, verify |
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //! | [`process`] | other people's processes: started, watched, measured, ended |
+//! | [`bench`] | a measurement of one server: the load, its cost, and what to make of both |
 //!
-//! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share.
+//! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,
+//! `notation` is how figures are written.
 //!
 //! # Invariants
 //!
@@ -27,11 +29,13 @@
 #[cfg(not(unix))]
 compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited socket options");
 
+pub mod bench;
 pub mod client;
 pub mod connection;
 mod edges;
 pub mod endpoint;
 pub mod load;
+mod notation;
 pub mod os_error;
 pub mod process;
 pub mod server;

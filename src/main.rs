@@ -15,5 +15,9 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(arguments) => command::serve(arguments.into()),
         Command::Client(arguments) => command::client(arguments.into()),
+        Command::Bench(arguments) => match (*arguments).try_into() {
+            Ok(request) => command::bench(&request),
+            Err(mistake) => command::misused(&mistake),
+        },
     }
 }

@@ -21,6 +21,8 @@ const LAYERS: &[&str] = &[
     "server",
     "client",
     "load",
+    "notation",
+    "bench",
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code
@@ -53,7 +55,10 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("simple_logger", &["logging.rs"]),
     ("socket2", &["load/connect.rs", "server/bind.rs"]),
-    ("signal_hook", &["server/shutdown.rs"]),
+    (
+        "signal_hook",
+        &["command/interrupt.rs", "server/shutdown.rs"],
+    ),
     ("signal_hook_mio", &["server/shutdown.rs"]),
     ("rlimit", &["server/limits.rs"]),
     (
@@ -68,11 +73,21 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/slot.rs",
         ],
     ),
-    ("nix", &["process/proc.rs"]),
-    ("humantime", &["cli/", "client/error.rs", "server/stats.rs"]),
+    (
+        "humantime",
+        &[
+            "cli/",
+            "bench/threshold.rs",
+            "client/error.rs",
+            "server/stats.rs",
+        ],
+    ),
     ("bytesize", &["cli/"]),
-    ("hdrhistogram", &["load/latency.rs"]),
-    ("serde", &["load/outcome.rs"]),
+    ("hdrhistogram", &["bench/export.rs", "load/latency.rs"]),
+    ("serde", &["bench/", "load/outcome.rs"]),
+    ("serde_json", &["command/"]),
+    ("indicatif", &["command/"]),
+    ("nix", &["process/proc.rs"]),
 ];
 
 /// What `connection/` must not know, in any form: sockets, clocks, polls, logs.

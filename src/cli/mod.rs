@@ -7,10 +7,12 @@
     reason = "the comments on arguments are the help text, where a backtick would be printed"
 )]
 
+mod bench;
 mod client;
 mod serve;
 mod values;
 
+use bench::Bench;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use client::Client;
 use log::LevelFilter;
@@ -62,6 +64,9 @@ pub(crate) enum Command {
     /// Send messages, or standard input, and check what comes back
     #[command(after_help = client::EXAMPLES)]
     Client(Client),
+    /// Put load on an echo server, check every byte, and tell what it costs
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(Box<Bench>),
 }
 
 impl Cli {

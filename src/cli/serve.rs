@@ -5,10 +5,10 @@
     reason = "the comments on arguments are the help text, where a backtick would be printed"
 )]
 
-use super::values::{Bytes, at_least_one, duration, size_up_to};
-use clap::{ArgAction, Args, ValueEnum};
+use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
+use clap::{ArgAction, Args};
 use mio_echo::endpoint::Endpoint;
-use mio_echo::server::{self, DEFAULT_ENDPOINT, Mode, limits};
+use mio_echo::server::{self, DEFAULT_ENDPOINT, limits};
 use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -81,21 +81,10 @@ pub(crate) struct Serve {
     nodelay: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ModeName {
-    /// One thread for all connections: readiness instead of blocking
-    EventLoop,
-    /// A thread for each connection, for contrast
-    Threads,
-}
-
 impl From<Serve> for server::Config {
     fn from(serve: Serve) -> Self {
         Self {
-            mode: match serve.mode {
-                ModeName::EventLoop => Mode::EventLoop,
-                ModeName::Threads => Mode::Threads,
-            },
+            mode: serve.mode.into(),
             listen: serve.listen,
             v6_only: serve.v6only,
             backlog: serve.backlog,

@@ -1,6 +1,8 @@
 //! Values as people write them: sizes, durations, counts.
 
 use bytesize::ByteSize;
+use clap::ValueEnum;
+use mio_echo::server::Mode;
 use std::time::Duration;
 
 /// A size, written as people write it.
@@ -12,6 +14,24 @@ impl std::fmt::Display for Bytes {
         // bytesize puts a space between number and unit; it reads both ways, people write neither.
         let size = ByteSize(self.0 as u64).to_string();
         f.write_str(&size.replace(".0 ", "").replace(' ', ""))
+    }
+}
+
+/// The mode of a server.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ModeName {
+    /// One thread for all connections: readiness instead of blocking
+    EventLoop,
+    /// A thread for each connection, for contrast
+    Threads,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::EventLoop => Self::EventLoop,
+            ModeName::Threads => Self::Threads,
+        }
     }
 }
 
@@ -43,6 +63,17 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// More than any machine can do, and few enough to be counted.
+const LARGEST_RATE: f64 = 1e8;
+
+pub(super) fn positive_rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && rate <= LARGEST_RATE => Ok(rate),
+        Ok(_) => Err(format!("must be above 0 and at most {LARGEST_RATE}")),
+        Err(_) => Err("expected a number, as in 1000 or 0.5".to_owned()),
     }
 }
 

@@ -1,8 +1,12 @@
 //! What each command does, from its plain values to its exit code.
 
+mod bench;
 mod client;
+mod interrupt;
+mod output;
 mod serve;
 
+pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;
 pub(crate) use serve::serve;
 
@@ -13,6 +17,11 @@ use std::process::ExitCode;
 const FAILED: u8 = 1;
 /// It could not start. The same as clap's code for wrong usage.
 const NOT_STARTED: u8 = 2;
+
+/// What was asked for makes no sense.
+pub(crate) fn misused(mistake: &str) -> ExitCode {
+    complain(NOT_STARTED, mistake)
+}
 
 /// A result for whoever reads standard output. If nobody does, the work goes on all the same.
 fn announce(line: &str) {

@@ -162,14 +162,14 @@ pub trait Watch {
 impl Watch for () {}
 
 /// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Connections that are open.
     pub connected: usize,
     /// Messages that count so far; while connecting and warming up, none.
     pub messages: u64,
-    /// What part of the whole is done, from 0 to 1, as far as that can be told.
-    pub part: f64,
+    /// How many thousandths of what counts are done.
+    pub per_mille: u64,
 }
 
 /// Puts the load on the server, and returns what came of it. What goes wrong with a connection is part of

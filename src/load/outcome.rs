@@ -39,6 +39,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Nothing measured yet.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            elapsed: Duration::ZERO,
+            messages: 0,
+            bytes: 0,
+            connected: 0,
+            starved: 0,
+            service: Latency::new(),
+            response: None,
+            unanswered: 0,
+            failures: Failures::default(),
+            mismatch: None,
+            silence: None,
+            generator: GeneratorCost::default(),
+            ended_early: false,
+        }
+    }
+
     /// Messages in a second.
     pub fn messages_per_second(&self) -> f64 {
         per_second(self.messages, self.elapsed)

@@ -2,7 +2,7 @@
 
 use super::conversation::{Nanos, Stamp};
 use super::latency::Latency;
-use super::outcome::{Failure, Failures, GeneratorCost, Mismatch, Outcome, Silence};
+use super::outcome::{Failure, GeneratorCost, Mismatch, Outcome, Silence};
 use super::stage::Stage;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -21,22 +21,12 @@ impl Tally {
     pub(super) fn new(open_loop: bool, enough: u64) -> Self {
         Self {
             outcome: Outcome {
-                elapsed: Duration::ZERO,
-                messages: 0,
-                bytes: 0,
-                connected: 0,
-                starved: 0,
-                service: Latency::new(),
                 response: open_loop.then(Latency::new),
-                unanswered: 0,
-                failures: Failures::default(),
-                mismatch: None,
-                silence: None,
                 generator: GeneratorCost {
                     cpu: Duration::ZERO,
                     lag: open_loop.then(Latency::new),
                 },
-                ended_early: false,
+                ..Outcome::nothing()
             },
             enough,
             cpu_before: Duration::ZERO,

@@ -4,7 +4,7 @@ use super::{EventLoop, TICK};
 use crate::load::conversation::{Broken, Nanos, Stamp};
 use crate::load::outcome::{Failure, Mismatch, Outcome};
 use crate::load::schedule::Schedule;
-use crate::load::stage::{Situation, Stage};
+use crate::load::stage::{Situation, Stage, nanos};
 use crate::load::{End, Pattern, Progress, Watch};
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ impl<W: Watch> EventLoop<'_, W> {
         let so_far = Progress {
             connected: self.connections.len() - self.connecting,
             messages: self.tally.messages(),
-            part: self.part_done(now),
+            per_mille: self.per_mille(now),
         };
         self.told_to_stop |= self.watch.progress(&so_far).is_break();
         let patience = self.plan.patience;
@@ -115,17 +115,13 @@ impl<W: Watch> EventLoop<'_, W> {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-    fn part_done(&self, now: Nanos) -> f64 {
+    fn per_mille(&self, now: Nanos) -> u64 {
+        let of = |done: u64, all: u64| (done.saturating_mul(1000) / all.max(1)).min(1000);
         match (self.stage, self.plan.end) {
-            (Stage::Connecting | Stage::WarmingUp { .. }, _) => 0.0,
-            (Stage::Measuring { since }, End::After(duration)) => {
-                ((now - since) as f64 / duration.as_nanos().max(1) as f64).min(1.0)
-            }
-            (Stage::Measuring { .. }, End::Messages(count)) => {
-                self.tally.messages() as f64 / count.max(1) as f64
-            }
-            (Stage::Draining { .. } | Stage::Done, _) => 1.0,
+            (Stage::Connecting | Stage::WarmingUp { .. }, _) => 0,
+            (Stage::Measuring { since }, End::After(duration)) => of(now - since, nanos(duration)),
+            (Stage::Measuring { .. }, End::Messages(count)) => of(self.tally.messages(), count),
+            (Stage::Draining { .. } | Stage::Done, _) => 1000,
         }
     }
 

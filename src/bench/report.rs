@@ -1,0 +1,225 @@
+//! All that was measured, as plain data.
+
+use super::server::ServerReport;
+use super::verdict::Verdict;
+use crate::load::{End, Failures, Latency, Mismatch, Outcome, Plan, QUANTILES, Silence, Verify};
+use serde::{Serialize, Serializer};
+use std::time::Duration;
+
+/// The version of the JSON. It changes when a field changes its meaning or goes away.
+const FORMAT: u32 = 1;
+
+/// All that was measured. The names of the fields are those of the JSON; `_ns` are nanoseconds, `_us`
+/// microseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The version of this format.
+    pub format: u32,
+    /// Version of this program.
+    pub program: String,
+    /// What was asked for.
+    pub plan: PlanReport,
+    /// How long it was measured.
+    pub elapsed_ns: u64,
+    /// Messages that came back in that time (with the churn pattern: connections).
+    pub messages: u64,
+    /// Bytes of these messages.
+    pub bytes: u64,
+    /// Messages in a second.
+    pub messages_per_second: f64,
+    /// Bytes in a second, in one direction.
+    pub bytes_per_second: f64,
+    /// Connections that were established.
+    pub connected: u64,
+    /// Connections that asked and never had an answer.
+    pub starved: usize,
+    /// Messages that were due and never came back; only with a rate.
+    pub unanswered: u64,
+    /// From the moment at which a message was sent.
+    pub service: Times,
+    /// From the moment at which a message was due; only with a rate.
+    pub response: Option<Times>,
+    /// Connections that failed, by kind.
+    pub failures: Failures,
+    /// The first byte that came back wrong.
+    pub mismatch: Option<Mismatch>,
+    /// The first connection that was given up.
+    pub silence: Option<Silence>,
+    /// What the server needed; none where its process cannot be seen.
+    pub server: Option<ServerReport>,
+    /// What the generator needed.
+    pub generator: GeneratorReport,
+    /// Whether it ended before its time.
+    pub ended_early: bool,
+    /// What has to be known to read the rest.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanReport {
+    /// The address of the server.
+    pub target: String,
+    /// echo, churn, idle or stream.
+    pub pattern: String,
+    /// Connections held.
+    pub connections: usize,
+    /// Bytes of a message.
+    pub size: usize,
+    /// Messages in flight on each connection.
+    pub depth: usize,
+    /// Messages due in a second; none for the closed loop.
+    pub rate: Option<f64>,
+    /// How long to measure; none if messages end it.
+    pub duration_ns: Option<u64>,
+    /// After how many messages to end; none if time ends it.
+    pub messages: Option<u64>,
+    /// How long the load ran before it counted.
+    pub warm_up_ns: u64,
+    /// Whether every byte was compared.
+    pub verified: bool,
+}
+
+/// How long messages took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Times {
+    /// How many were measured.
+    pub count: u64,
+    /// The mean; none of nothing.
+    pub mean_ns: Option<u64>,
+    /// Each percentile by its name; none with fewer than 10 samples above it.
+    #[serde(serialize_with = "as_map")]
+    pub percentiles_ns: Vec<(&'static str, Option<u64>)>,
+    /// The longest, exactly; none of nothing.
+    pub max_ns: Option<u64>,
+}
+
+/// In the order in which they stand.
+fn as_map<S: Serializer>(
+    percentiles: &[(&'static str, Option<u64>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(percentiles.iter().copied())
+}
+
+/// What the generator needed.
+#[derive(Debug, Clone, Serialize)]
+pub struct GeneratorReport {
+    /// Processor time for a message; none without one.
+    pub cpu_us_per_message: Option<f64>,
+    /// The share of one core that it used, from 0 to 1.
+    pub cpu_share: f64,
+    /// How late it noticed that messages were due; only with a rate.
+    pub lag: Option<Times>,
+}
+
+impl Report {
+    /// What came of `plan`, and what it cost the server where that could be seen.
+    pub fn new(plan: &Plan, outcome: &Outcome, server: Option<ServerReport>) -> Self {
+        let generator = GeneratorReport::new(outcome);
+        let verdicts = Verdict::all(plan, outcome, &generator, server.as_ref());
+        Self {
+            format: FORMAT,
+            program: concat!("mio-echo ", env!("CARGO_PKG_VERSION")).to_owned(),
+            plan: plan.into(),
+            elapsed_ns: nanoseconds(outcome.elapsed),
+            messages: outcome.messages,
+            bytes: outcome.bytes,
+            messages_per_second: outcome.messages_per_second(),
+            bytes_per_second: outcome.bytes_per_second(),
+            connected: outcome.connected,
+            starved: outcome.starved,
+            unanswered: outcome.unanswered,
+            service: (&outcome.service).into(),
+            response: outcome.response.as_ref().map(Into::into),
+            failures: outcome.failures,
+            mismatch: outcome.mismatch,
+            silence: outcome.silence,
+            server,
+            generator,
+            ended_early: outcome.ended_early,
+            verdicts,
+        }
+    }
+
+    /// The times that a user of the server meets: with a rate from the moment at which a message was due.
+    pub fn times(&self) -> &Times {
+        self.response.as_ref().unwrap_or(&self.service)
+    }
+
+    /// Whether every byte came back on every connection.
+    pub fn is_flawless(&self) -> bool {
+        self.failures.total() == 0 && self.starved == 0 && self.unanswered == 0
+    }
+}
+
+impl From<&Plan> for PlanReport {
+    fn from(plan: &Plan) -> Self {
+        let (duration_ns, messages) = match plan.end {
+            End::After(duration) => (Some(nanoseconds(duration)), None),
+            End::Messages(count) => (None, Some(count)),
+        };
+        Self {
+            target: plan.target.to_string(),
+            pattern: plan.pattern.to_string(),
+            connections: plan.connections,
+            size: plan.size,
+            depth: plan.depth,
+            rate: plan.rate,
+            duration_ns,
+            messages,
+            warm_up_ns: nanoseconds(plan.warm_up),
+            verified: plan.verify == Verify::EveryByte,
+        }
+    }
+}
+
+impl From<&Latency> for Times {
+    fn from(latency: &Latency) -> Self {
+        let told = |(name, quantile)| (name, latency.quantile(quantile).map(nanoseconds));
+        Self {
+            count: latency.count(),
+            mean_ns: latency.mean().map(nanoseconds),
+            percentiles_ns: QUANTILES.into_iter().map(told).collect(),
+            max_ns: latency.max().map(nanoseconds),
+        }
+    }
+}
+
+impl Times {
+    /// The percentile of this name; none if there is no such, or not samples enough.
+    pub fn percentile(&self, name: &str) -> Option<Duration> {
+        let mut all = self.percentiles_ns.iter();
+        let (_, time) = all.find(|(own, _)| *own == name)?;
+        time.map(Duration::from_nanos)
+    }
+}
+
+impl GeneratorReport {
+    fn new(outcome: &Outcome) -> Self {
+        let cpu = outcome.generator.cpu;
+        Self {
+            cpu_us_per_message: per_message(cpu, outcome.messages),
+            cpu_share: share(cpu, outcome.elapsed),
+            lag: outcome.generator.lag.as_ref().map(Into::into),
+        }
+    }
+}
+
+/// Microseconds for each message; none without messages.
+#[expect(clippy::cast_precision_loss, reason = "a count of messages")]
+pub(super) fn per_message(time: Duration, messages: u64) -> Option<f64> {
+    (messages > 0).then(|| time.as_secs_f64() * 1e6 / messages as f64)
+}
+
+/// What part of `whole` it is.
+pub(super) fn share(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() {
+        return 0.0;
+    }
+    part.as_secs_f64() / whole.as_secs_f64()
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
