@@ -231,6 +231,7 @@ fn what_makes_no_sense_is_one_clear_line_and_exits_with_2() {
         (&["--pid", "1"], "<ADDR>"),
         (&["localhost:7", "--mode", "threads"], "--mode"),
         (&["nowhere"], "HOST:PORT"),
+        (&["--json", "-", "--hgrm", "-"], "only one"),
     ] {
         let exit = bench(arguments);
         assert_eq!(exit.code, Some(2), "{arguments:?}");

@@ -17,7 +17,7 @@ mod verdict;
 
 pub use export::{write_hgrm, write_hlog};
 pub use own_server::OwnServer;
-pub use report::{GeneratorReport, PlanReport, Report, Times};
+pub use report::{Cores, GeneratorReport, PlanReport, Report, Times};
 pub use server::{ServerReport, Watched};
 pub use threshold::{Judgement, Threshold};
 pub use verdict::Verdict;

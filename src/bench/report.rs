@@ -19,6 +19,8 @@ pub struct Report {
     pub program: String,
     /// What was asked for.
     pub plan: PlanReport,
+    /// Which core the server and the generator had to themselves; none if the system chose.
+    pub cores: Option<Cores>,
     /// How long it was measured.
     pub elapsed_ns: u64,
     /// Messages that came back in that time (with the churn pattern: connections).
@@ -53,6 +55,15 @@ pub struct Report {
     pub ended_early: bool,
     /// What has to be known to read the rest.
     pub verdicts: Vec<Verdict>,
+}
+
+/// The cores that a server of our own and the generator are bound to, by the kernel's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cores {
+    /// The server's.
+    pub server: usize,
+    /// The generator's.
+    pub generator: usize,
 }
 
 /// What was asked for.
@@ -122,6 +133,7 @@ impl Report {
             format: FORMAT,
             program: concat!("mio-echo ", env!("CARGO_PKG_VERSION")).to_owned(),
             plan: plan.into(),
+            cores: None,
             elapsed_ns: nanoseconds(outcome.elapsed),
             messages: outcome.messages,
             bytes: outcome.bytes,
@@ -140,6 +152,13 @@ impl Report {
             ended_early: outcome.ended_early,
             verdicts,
         }
+    }
+
+    /// The same, with each of the two on a core of its own.
+    #[must_use]
+    pub fn on(mut self, cores: Option<Cores>) -> Self {
+        self.cores = cores;
+        self
     }
 
     /// The times that a user of the server meets: with a rate from the moment at which a message was due.

@@ -44,16 +44,20 @@ impl Report {
             &format!("{load}, messages of {size}, to {}", plan.target),
         )?;
         let elapsed = seconds(self.elapsed_ns);
+        let placed = match self.cores {
+            Some(cores) => format!(
+                "; server on core {}, generator on core {}",
+                cores.server, cores.generator
+            ),
+            None => String::new(),
+        };
         let verified = if plan.verified {
             "every byte verified"
         } else {
             "not verified"
         };
-        line(
-            f,
-            "measured",
-            &format!("{}, {verified}", notation::value(elapsed, TIME)),
-        )?;
+        let elapsed = notation::value(elapsed, TIME);
+        line(f, "measured", &format!("{elapsed}, {verified}{placed}"))?;
         if plan.pattern == "idle" {
             return line(
                 f,

@@ -13,15 +13,16 @@ use clap::{Args, ValueEnum};
 use mio_echo::bench::Threshold;
 use mio_echo::endpoint::Endpoint;
 use mio_echo::load::{End, Pattern, Verify};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
 Without ADDR a server is started as a process of its own, measured and ended.
 
-Without --rate each connection starts a message when one comes back (closed loop): a server that stalls is
-asked less while it stalls, and its percentiles hide it. With --rate messages are due at fixed times (open
-loop), and what waits to be sent counts from the time at which it was due ('response').
+Without --rate each connection starts a message when one comes back (closed loop): a server that \
+stalls is asked less while it stalls, and its percentiles hide it. With --rate messages are due at \
+fixed times (open loop), and what waits to be sent counts from the time at which it was due \
+('response').
 
 Metrics for --fail-if:
   p50 p90 p99 p99.9 p99.99 mean max   a time; with --rate of the response, else of the service
@@ -159,6 +160,16 @@ impl TryFrom<Bench> for BenchRequest {
             return Err(format!(
                 "--rate and --depth mean nothing to the pattern {pattern}"
             ));
+        }
+        let outputs = [&bench.json, &bench.hgrm, &bench.hlog];
+        let to_stdout = outputs
+            .into_iter()
+            .flatten()
+            .filter(|path| *path == Path::new("-"));
+        if to_stdout.count() > 1 {
+            return Err(
+                "only one of --json, --hgrm and --hlog can go to standard output".to_owned(),
+            );
         }
         let (size, depth) = match pattern {
             Pattern::Stream => (64 * 1024, 8),

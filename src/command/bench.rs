@@ -4,7 +4,7 @@ use super::interrupt::Interrupt;
 use super::output::write_to;
 use super::{FAILED, NOT_STARTED, announce, complain};
 use indicatif::{ProgressBar, ProgressStyle};
-use mio_echo::bench::{self, OwnServer, Report, Threshold, Watched};
+use mio_echo::bench::{self, Cores, OwnServer, Report, Threshold, Watched};
 use mio_echo::endpoint::Endpoint;
 use mio_echo::load::{self, End, Outcome, Pattern, Plan, Progress, Verify, Watch};
 use mio_echo::os_error;
@@ -66,6 +66,7 @@ pub(crate) struct BenchOutput {
 struct Found {
     address: SocketAddr,
     watched: Option<Watched>,
+    cores: Option<Cores>,
     _own: Option<OwnServer>,
 }
 
@@ -98,7 +99,7 @@ fn measure(request: &BenchRequest) -> Result<Measured, String> {
     observing.bar.finish_and_clear();
     let server = observing.watched.and_then(|it| it.report(&outcome));
     Ok(Measured {
-        report: Report::new(&plan, &outcome, server),
+        report: Report::new(&plan, &outcome, server).on(found.cores),
         outcome,
         began,
     })
@@ -125,32 +126,36 @@ impl BenchRequest {
 fn find(subject: &Subject, pinning: Pinning, patience: Duration) -> Result<Found, String> {
     match subject {
         Subject::Own(mode) => {
-            let core = pin_apart(pinning);
-            let mut own = OwnServer::start(*mode, core).map_err(|error| error.to_string())?;
+            let cores = pin_apart(pinning);
+            let mut own = OwnServer::start(*mode, cores.map(|cores| cores.server))
+                .map_err(|error| error.to_string())?;
             Ok(Found {
                 address: own.address(),
                 watched: Watched::new(own.child().pid()).ok(),
+                cores,
                 _own: Some(own),
             })
         }
         Subject::Running { endpoint, pid } => Ok(Found {
             address: reach(endpoint, patience)?,
             watched: pid.map(watch).transpose()?,
+            cores: None,
             _own: None,
         }),
     }
 }
 
-/// Puts this thread on the last core that it may use, and returns the first for the server, if there are two.
-fn pin_apart(pinning: Pinning) -> Option<usize> {
-    let cores = cores::allowed();
-    match (pinning, cores.as_slice()) {
-        (Pinning::Apart, [server, .., generator]) => {
-            cores::pin_this_thread(*generator).ok()?;
-            Some(*server)
-        }
-        _ => None,
-    }
+/// Binds this thread, the generator, to the last core that it may use, if there is another one for the server.
+fn pin_apart(pinning: Pinning) -> Option<Cores> {
+    let allowed = cores::allowed();
+    let (Pinning::Apart, [server, .., generator]) = (pinning, allowed.as_slice()) else {
+        return None;
+    };
+    cores::pin_this_thread(*generator).ok()?;
+    Some(Cores {
+        server: *server,
+        generator: *generator,
+    })
 }
 
 /// The first address of `endpoint` that accepts a connection.
