@@ -68,6 +68,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "load/connect.rs",
             "load/tally.rs",
             "process/",
+            "server/bell.rs",
             "server/bind.rs",
             "server/listener.rs",
             "server/slot.rs",

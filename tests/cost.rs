@@ -1,6 +1,7 @@
-//! What a message costs: its two system calls, and nothing else that grows with it.
+//! What a message costs: its two system calls, and nothing else that grows with it. What silence costs:
+//! nothing.
 //!
-//! Counted from outside, by strace(1), so that nothing is believed that the kernel has not seen.
+//! Counted from outside, by strace(1) and by the kernel, so that nothing is believed that it has not seen.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -13,16 +14,22 @@
 mod common;
 
 use common::process::PROGRAM;
-use common::{Child, connect, echo_roundtrip, eventually, read_to_eof, skip, tool_or_skip};
+use common::{
+    Child, both_modes, connect, echo_roundtrip, eventually, name_of, read_to_eof, skip,
+    tool_or_skip,
+};
+use mio_echo::server::Mode;
 use std::fs;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 const MESSAGES: usize = 200;
 
 /// What a server may do with a socket, how it may wait, and how it may ask for memory.
-const CALLS: &str = "trace=network,epoll_ctl,epoll_wait,epoll_pwait,poll,read,write,readv,writev,close,\
+const CALLS: &str = "trace=network,epoll_ctl,epoll_wait,epoll_pwait,poll,ppoll,read,write,readv,writev,close,\
                      fcntl,ioctl,dup,mmap,munmap,brk";
 
 #[test]
@@ -32,15 +39,7 @@ fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
     }
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
-    let (server, address) = serve_under_strace(&trace);
-    // The first connection pays for what the loop allocates once.
-    ping_pong(address, 1);
-    wait_for_closings(&trace, 1);
-    ping_pong(address, MESSAGES);
-    wait_for_closings(&trace, 2);
-    let calls = Calls::of_the_second_connection(&trace);
-    server.signal("TERM");
-    assert_eq!(server.wait().code, Some(0));
+    let calls = calls_for_a_conversation(Mode::EventLoop, &trace);
 
     calls.expect(
         "recvfrom(",
@@ -62,6 +61,64 @@ fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
     assert_eq!(calls.0.len(), all, "expected no other call: {calls:#?}");
 }
 
+#[test]
+fn a_thread_that_is_kept_busy_pays_two_calls_a_message_too() {
+    if !tool_or_skip("strace") || !may_trace() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("trace");
+    let calls = calls_for_a_conversation(Mode::Threads, &trace);
+
+    // A busy machine may keep the peer from speaking for longer than the thread is patient.
+    let pauses = calls.count("poll(") + calls.count("ppoll(");
+    let most = MESSAGES / 10;
+    assert!(pauses <= most, "expected {most} pauses at most: {calls:#?}");
+    calls.expect(
+        "recvfrom(",
+        MESSAGES + 1 + pauses,
+        "one a message, one for the FIN, and one more for each pause",
+    );
+    calls.expect("sendto(", MESSAGES, "one a message");
+}
+
+#[test]
+fn a_silent_peer_costs_nothing() {
+    const A_WHILE: Duration = Duration::from_millis(2500);
+    both_modes(|mode| {
+        let (server, address) = Child::serve(&["--mode", name_of(mode)]);
+        let peers: Vec<TcpStream> = (0..8).map(|_| connect(address)).collect();
+        for peer in &peers {
+            echo_roundtrip(peer, b"and then silence");
+        }
+        // At first a thread may be about to fall asleep, and on a busy machine that may take its time.
+        let mut before = sleeps(&server);
+        eventually("nobody wakes for a while", || {
+            thread::sleep(A_WHILE);
+            let after = sleeps(&server);
+            let nobody_woke = after == before;
+            before = after;
+            nobody_woke
+        });
+        for peer in &peers {
+            echo_roundtrip(peer, b"and all are still awake to that");
+        }
+    });
+}
+
+/// How often each thread of the server has gone to sleep (proc(5), `/proc/PID/task/TID/status`).
+fn sleeps(server: &Child) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    let counts = threads.map(|thread| {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        let count = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"));
+        count.unwrap().to_owned()
+    });
+    counts.collect()
+}
+
 /// Whether processes may be traced here; some containers forbid it.
 fn may_trace() -> bool {
     let traced = Command::new("strace")
@@ -80,13 +137,28 @@ fn ping_pong(address: SocketAddr, messages: usize) {
     read_to_eof(&stream);
 }
 
-/// The server on its one thread, traced. With `-D` the child is the server, and strace(1) hangs on to it.
-fn serve_under_strace(trace: &Path) -> (Child, SocketAddr) {
+/// What a server does for a conversation of so many messages, traced.
+fn calls_for_a_conversation(mode: Mode, trace: &Path) -> Calls {
+    let (server, address) = serve_under_strace(mode, trace);
+    // The first connection pays for what is allocated once.
+    ping_pong(address, 1);
+    wait_for_closings(trace, 1);
+    ping_pong(address, MESSAGES);
+    wait_for_closings(trace, 2);
+    let calls = Calls::of_the_second_connection(trace);
+    server.signal("TERM");
+    assert_eq!(server.wait().code, Some(0));
+    calls
+}
+
+/// The server, traced. With `-D` the child is the server, and strace(1) hangs on to it.
+fn serve_under_strace(mode: Mode, trace: &Path) -> (Child, SocketAddr) {
     let mut command = Command::new("strace");
     command
         .args(["-D", "-f", "-e", CALLS, "-e", "signal=none", "-o"])
         .arg(trace)
-        .args([PROGRAM, "serve", "--listen", "127.0.0.1:0"])
+        .args([PROGRAM, "serve", "--listen", "127.0.0.1:0", "--mode"])
+        .arg(name_of(mode))
         .env_remove("RUST_LOG");
     let server = Child::spawn(&mut command);
     let address = server.address();

@@ -123,7 +123,7 @@ fn without_an_idle_timeout_silence_closes_nothing() {
     both_modes(|mode| {
         let server = Running::start(mode, |_| {});
         let stream = connect(server.address);
-        // Longer than a blocked thread is deaf, so that it has looked up once.
+        // Longer than a blocked thread is deaf, so that it has parked.
         assert_silent_for(&stream, Duration::from_millis(1300));
         echo_roundtrip(&stream, b"still here");
     });

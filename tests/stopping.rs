@@ -14,6 +14,7 @@ use common::{
     Bound, DEADLINE, Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked,
     pattern, read_to_eof,
 };
+use mio_echo::server::Mode;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -199,6 +200,23 @@ fn a_peer_that_never_closes_is_let_go_when_the_drain_times_out() {
 }
 
 #[test]
+fn a_peer_that_reads_nothing_is_let_go_when_the_drain_times_out() {
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let drain_timeout = Duration::from_millis(500);
+        let server = Running::start(mode, |config| config.drain_timeout = drain_timeout);
+        let stalled = connect(server.address);
+        fill_until_blocked(&stalled, &bytes);
+        let requested = Instant::now();
+        server.request_stop();
+        let stats = server.ended_within(Duration::from_secs(4));
+        let stats = stats.expect("whoever waits to write should hear the stop");
+        assert!(requested.elapsed() >= drain_timeout, "it has its time");
+        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+    });
+}
+
+#[test]
 fn a_peer_that_reads_too_slowly_is_let_go_when_the_drain_times_out() {
     let bytes = pattern(64 << 20);
     both_modes(|mode| {
@@ -224,6 +242,40 @@ fn a_peer_that_reads_too_slowly_is_let_go_when_the_drain_times_out() {
             assert!(stats.bytes_out < sent as u64, "it was cut off: {stats}");
         });
     });
+}
+
+#[test]
+fn idle_peers_get_our_fin_at_once() {
+    const AT_ONCE: Duration = Duration::from_millis(250);
+    both_modes(|mode| {
+        // A busy machine may be late, but not each time.
+        let waited = (0..5).map(|_| time_to_the_last_fin(mode));
+        let soonest = waited.min().unwrap();
+        assert!(
+            soonest < AT_ONCE,
+            "expected our FIN within {AT_ONCE:?}, not {soonest:?}"
+        );
+    });
+}
+
+/// From a stop until the last one of many silent peers has our FIN.
+fn time_to_the_last_fin(mode: Mode) -> Duration {
+    let server = Running::start(mode, |_| {});
+    let peers: Vec<TcpStream> = (0..20).map(|_| connect(server.address)).collect();
+    for peer in &peers {
+        echo_roundtrip(peer, b"and then silence");
+        // They do not all fall silent at the same moment.
+        thread::sleep(Duration::from_millis(20));
+    }
+    let requested = Instant::now();
+    server.request_stop();
+    for peer in &peers {
+        assert_same(&read_to_eof(peer), b"");
+    }
+    let waited = requested.elapsed();
+    drop(peers);
+    server.wait();
+    waited
 }
 
 #[test]

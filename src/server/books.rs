@@ -2,6 +2,7 @@
 //! needs none of this.
 
 use super::Config;
+use super::bell::Bell;
 use super::observer::{Farewell, Observer};
 use mio::Waker;
 use slab::Slab;
@@ -14,6 +15,8 @@ pub(super) struct Shared<O> {
     pub(super) config: Config,
     /// Set once, when a stop is requested: when the peers' time is up, if ever.
     pub(super) drain_expires: OnceLock<Option<Instant>>,
+    /// Rung after that.
+    pub(super) bell: Bell,
     books: Mutex<Books<O>>,
     /// Wakes the main thread.
     waker: Arc<Waker>,
@@ -31,10 +34,11 @@ pub(super) struct Books<O> {
 }
 
 impl<O: Observer> Shared<O> {
-    pub(super) fn new(config: Config, waker: Arc<Waker>, observer: O) -> Self {
+    pub(super) fn new(config: Config, bell: Bell, waker: Arc<Waker>, observer: O) -> Self {
         Self {
             config,
             drain_expires: OnceLock::new(),
+            bell,
             books: Mutex::new(Books {
                 open: Slab::new(),
                 observer,

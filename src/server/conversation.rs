@@ -5,13 +5,21 @@
 //!
 //! # What a blocked thread cannot do
 //!
-//! A thread that is blocked in read(2) listens to one thing only. It cannot hear that the server is asked
-//! to stop, and nothing portable makes it: shutdown(2) of the reading side does wake it, but then, once our
-//! FIN is out, the kernel answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is
-//! what lingering is there to avoid; a signal may come just before the call it should interrupt; and waiting for two things
-//! at once is what poll(2) was invented for. So each blocking call gives up after a second at the latest
-//! (`SO_RCVTIMEO`, `SO_SNDTIMEO`) and the thread looks up. The event loop has no such price to pay.
+//! A thread that is blocked in recv(2) or send(2) listens to one thing only: it cannot hear that the server
+//! is asked to stop. Nothing simple makes it. shutdown(2) of the reading side does wake it, but then, once
+//! our FIN is out, the kernel answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is
+//! what lingering is there to avoid. A signal may come just before the call that it should interrupt, so it
+//! would have to be repeated until the thread answers, and its handler belongs to the whole process. To wait
+//! for two things at once is what poll(2) was invented for; but a poll before each call would be one more
+//! system call a message.
+//!
+//! So a blocking call gives up after a moment of quiet (`SO_RCVTIMEO`, `SO_SNDTIMEO`), and only then the
+//! thread [`parks`](Conversation::park) in poll(2), where it hears its socket and the [`bell`]
+//! of a stop. A conversation in full flow never comes that far: a message costs it recv and send. One that
+//! has fallen silent sleeps until there is something to wake up for. In between it is deaf, for that one
+//! moment ([`LONGEST_DEAFNESS`]). The event loop, which waits for everything at once, has no such moment.
 
+use super::bell::{self, Awaited};
 use super::books::{Shared, lock};
 use super::limits::{IDLE_TICKS, LONGEST_DEAFNESS};
 use super::observer::{ConnectionId, Farewell, Observer};
@@ -41,6 +49,8 @@ pub(super) struct Conversation<O> {
     bytes_out: u64,
     /// Since when no byte has moved, if a blocking call has given up since the last one.
     quiet_since: Option<Instant>,
+    /// Whether the bell has been heard. Once rung it never falls silent, so it is not listened to again.
+    bell_heard: bool,
 }
 
 impl<O: Observer> Conversation<O> {
@@ -52,6 +62,7 @@ impl<O: Observer> Conversation<O> {
             bytes_in: 0,
             bytes_out: 0,
             quiet_since: None,
+            bell_heard: false,
         }
     }
 
@@ -74,14 +85,12 @@ impl<O: Observer> Conversation<O> {
     /// The whole of it: hear, answer, until the peer has finished or a stop is requested.
     fn converse(&mut self, stream: &TcpStream) -> Result<(), Reason> {
         let mut input = BufReader::with_capacity(self.shared.config.read_buffer, stream);
-        loop {
+        while !self.stop_requested() {
             if self.echo(&mut input)?.is_break() {
                 return Ok(());
             }
-            if self.shared.drain_expires.get().is_some() {
-                return self.drain(&mut input);
-            }
         }
+        self.drain(&mut input)
     }
 
     /// Parks until the peer speaks, then answers. Breaks at the peer's FIN.
@@ -93,7 +102,10 @@ impl<O: Observer> Conversation<O> {
                 return Ok(ControlFlow::Break(()));
             }
             Ok(heard) => heard,
-            Err(error) => return self.look_up(error.kind()).map(ControlFlow::Continue),
+            Err(error) => {
+                let gone_on = self.look_up(stream, Awaited::Input, error.kind());
+                return gone_on.map(ControlFlow::Continue);
+            }
         };
         let bytes = heard.len();
         self.bytes_in += bytes as u64;
@@ -115,11 +127,11 @@ impl<O: Observer> Conversation<O> {
                     self.bytes_out += bytes as u64;
                     self.tell(Fact::Wrote { bytes, offered });
                     // A peer that reads ever so slowly makes progress without end, and never an error.
-                    self.check_deadlines()?;
+                    self.check_deadline()?;
                 }
                 Err(error) => {
-                    self.look_up(error.kind())?;
                     self.tell_owed(owed);
+                    self.look_up(stream, Awaited::Room, error.kind())?;
                 }
             }
         }
@@ -151,6 +163,7 @@ impl<O: Observer> Conversation<O> {
 
     /// Our FIN is out: discard what comes until the peer's.
     fn linger(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
+        let stream = *input.get_ref();
         loop {
             match input.fill_buf() {
                 Ok([]) => return Ok(()),
@@ -158,36 +171,58 @@ impl<O: Observer> Conversation<O> {
                     let bytes = late.len();
                     input.consume(bytes);
                     self.tell(Fact::Discarded { bytes });
-                    self.check_deadlines()?;
+                    self.check_deadline()?;
                 }
-                Err(error) => self.look_up(error.kind())?,
+                Err(error) => self.look_up(stream, Awaited::Input, error.kind())?,
             }
         }
     }
 
-    /// A blocking call did not do what it was called for: the time was up, or the connection is broken.
-    fn look_up(&mut self, kind: ErrorKind) -> Result<(), Reason> {
+    /// A blocking call did not do what it was called for: nothing came of it for a moment, or the
+    /// connection is broken.
+    fn look_up(
+        &mut self,
+        stream: &TcpStream,
+        awaited: Awaited,
+        kind: ErrorKind,
+    ) -> Result<(), Reason> {
         match kind {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                self.quiet_since.get_or_insert_with(Instant::now);
-                self.check_deadlines()
-            }
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => self.park(stream, awaited),
             ErrorKind::Interrupted => Ok(()),
             kind => Err(Reason::Failed(kind)),
         }
     }
 
-    fn check_deadlines(&self) -> Result<(), Reason> {
-        let idle = self.shared.config.idle_timeout;
-        let is_idle = idle.is_some_and(|timeout| {
-            self.quiet_since
-                .is_some_and(|since| since.elapsed() >= timeout)
-        });
-        let expires = self.shared.drain_expires.get().copied().flatten();
-        if is_idle || expires.is_some_and(|at| Instant::now() >= at) {
-            return Err(Reason::Expired);
+    /// Sleeps until the call is worth another try, a stop is requested, or a deadline has passed.
+    fn park(&mut self, stream: &TcpStream, awaited: Awaited) -> Result<(), Reason> {
+        self.quiet_since.get_or_insert_with(Instant::now);
+        let bell = (!self.bell_heard).then_some(&self.shared.bell);
+        let woken = bell::wait(stream, awaited, bell, self.deadline());
+        self.bell_heard = self.stop_requested();
+        woken.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => Reason::Expired,
+            kind => Reason::Failed(kind),
+        })
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.shared.drain_expires.get().is_some()
+    }
+
+    /// When the peer has been quiet for too long, or the time that a stop may take is up.
+    fn deadline(&self) -> Option<Instant> {
+        let idle_timeout = self.shared.config.idle_timeout;
+        let quiet = self.quiet_since.zip(idle_timeout);
+        let idle = quiet.and_then(|(since, timeout)| since.checked_add(timeout));
+        let drained = self.shared.drain_expires.get().copied().flatten();
+        idle.into_iter().chain(drained).min()
+    }
+
+    fn check_deadline(&self) -> Result<(), Reason> {
+        match self.deadline() {
+            Some(at) if Instant::now() >= at => Err(Reason::Expired),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn tell(&mut self, fact: Fact) {
@@ -198,7 +233,8 @@ impl<O: Observer> Conversation<O> {
     }
 }
 
-/// Makes a socket block, but no longer at a time than its thread may be deaf.
+/// Makes a socket block, but no longer at a time than its thread may be deaf. The moment is part of an
+/// idle timeout's lateness, which is one tick at most.
 fn block(stream: &TcpStream, idle_timeout: Option<Duration>) -> io::Result<()> {
     let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
     let deafness = tick.map_or(LONGEST_DEAFNESS, |tick| tick.min(LONGEST_DEAFNESS));

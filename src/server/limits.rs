@@ -44,7 +44,7 @@ pub const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_millis(8);
 /// How long a stop waits for the peers to finish.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Descriptors that are not for connections: the standard three, poll, waker, the signal pipe,
+/// Descriptors that are not for connections: the standard three, poll, waker, the signal pipe, the bell,
 /// listeners, and some for the libraries underneath.
 pub(super) const RESERVED_DESCRIPTORS: u64 = 32;
 
@@ -52,8 +52,9 @@ pub(super) const RESERVED_DESCRIPTORS: u64 = 32;
 /// log line. The buffer is on the heap.
 pub(super) const THREAD_STACK: usize = 64 * 1024;
 
-/// The longest that a blocked thread stays deaf to everything but its socket (see `conversation`).
-pub(super) const LONGEST_DEAFNESS: Duration = Duration::from_secs(1);
+/// The longest that a blocked thread stays deaf to everything but its socket (see `conversation`). Short
+/// enough that nobody notices it in a stop, long enough that a conversation in full flow never looks up.
+pub(super) const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
 
 /// Raises this process's soft limit on open files to the hard one. Where that fails, the soft one stays.
 /// Source: getrlimit(2), `RLIMIT_NOFILE`.

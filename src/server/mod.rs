@@ -5,7 +5,7 @@
 //!
 //! 1. `event_loop`, the page that the rest of the program exists for;
 //! 2. what it uses: `edges`, `listener`, `shutdown`, `idle`, `slot`;
-//! 3. `threads`, `conversation` and `books`, the same server with a thread per connection.
+//! 3. `threads`, `conversation`, `bell` and `books`, the same server with a thread per connection.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bell;
 mod bind;
 mod books;
 mod conversation;
@@ -183,7 +184,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The poll or a listener broke. An error of one peer is never among them.
+    /// The poll or a listener broke; in threads mode, there is no descriptor left for the bell. An error of
+    /// one peer is never among them.
     pub fn run<O: Observer>(self, observer: O) -> io::Result<O> {
         let Self {
             poll,
@@ -194,7 +196,7 @@ impl Server {
         } = self;
         match config.mode {
             Mode::EventLoop => EventLoop::new(poll, listeners, shutdown, &config, observer).run(),
-            Mode::Threads => Threads::new(poll, listeners, shutdown, config, observer).run(),
+            Mode::Threads => Threads::new(poll, listeners, shutdown, config, observer)?.run(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`conversation`](super::conversation).
 
 use super::Config;
+use super::bell::{self, Rope};
 use super::books::Shared;
 use super::conversation::{Conversation, Name};
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
@@ -28,6 +29,8 @@ pub(super) struct Threads<O> {
     shutdown: Shutdown,
     next_id: ConnectionId,
     shared: Arc<Shared<O>>,
+    /// Tells the threads that a stop was requested, who may all be asleep; none once it was.
+    rope: Option<Rope>,
 }
 
 impl<O: Observer> Threads<O> {
@@ -37,16 +40,18 @@ impl<O: Observer> Threads<O> {
         shutdown: Shutdown,
         config: Config,
         observer: O,
-    ) -> Self {
-        let shared = Shared::new(config, shutdown.waker(), observer);
-        Self {
+    ) -> io::Result<Self> {
+        let (bell, rope) = bell::hang()?;
+        let shared = Shared::new(config, bell, shutdown.waker(), observer);
+        Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             listeners,
             shutdown,
             next_id: ConnectionId(1),
             shared: Arc::new(shared),
-        }
+            rope: Some(rope),
+        })
     }
 
     /// Serves until a stop has been requested and carried out.
@@ -109,9 +114,10 @@ impl<O: Observer> Threads<O> {
                 let open = books.open.len();
                 books.observer.stopping(open);
                 let _first = self.shared.drain_expires.set(self.shutdown.deadline());
+                self.rope = None;
                 self.listeners.call_last();
             }
-            // The threads look at the clock themselves.
+            // Each thread keeps its own clock.
             Order::Expire => self.listeners.close(),
         }
     }
