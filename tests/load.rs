@@ -327,6 +327,28 @@ fn a_server_that_swallows_is_given_up_with_what_it_owes() {
 }
 
 #[test]
+fn who_never_has_an_answer_is_starved() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static PEERS: AtomicU64 = AtomicU64::new(0);
+    let unfair = |mut peer: &TcpStream| match PEERS.fetch_add(1, Ordering::Relaxed) {
+        0 => io::copy(&mut peer, &mut io::sink()).map(drop),
+        _ => honest(peer),
+    };
+    let plan = Plan {
+        connections: 3,
+        end: End::After(Duration::from_millis(1200)),
+        ..plan(server(unfair))
+    };
+    let outcome = run_briefly(&plan);
+    assert_eq!(outcome.starved, 1, "{outcome:?}");
+    assert_eq!(
+        outcome.failures.total(),
+        0,
+        "its patience is not at its end"
+    );
+}
+
+#[test]
 fn more_than_was_sent_is_corruption() {
     let talkative = |mut peer: &TcpStream| {
         let mut message = [0; 65];

@@ -33,7 +33,7 @@ pub struct Report {
     pub bytes_per_second: f64,
     /// Connections that were established.
     pub connected: u64,
-    /// Connections that asked and never had an answer.
+    /// Connections that asked a second before the end or earlier, and never had an answer.
     pub starved: usize,
     /// Messages that were due and never came back; only with a rate.
     pub unanswered: u64,

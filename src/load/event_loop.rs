@@ -264,13 +264,12 @@ impl<'a, W: Watch> EventLoop<'a, W> {
         }
     }
 
+    /// The next one that is not lost: when the schedule begins, everybody is connected or has failed.
     fn next_connected(&mut self) -> Option<usize> {
         let keys = self.plan.connections;
         let from = self.next_key;
-        let key = (from..from + keys).map(|key| key % keys).find(|key| {
-            let slot = self.connections.get(*key);
-            slot.is_some_and(Slot::is_connected)
-        })?;
+        let mut ring = (from..from + keys).map(|key| key % keys);
+        let key = ring.find(|key| self.connections.contains(*key))?;
         self.next_key = key + 1;
         Some(key)
     }

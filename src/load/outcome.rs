@@ -18,7 +18,7 @@ pub struct Outcome {
     pub bytes: u64,
     /// Connections that were established, warm-up included.
     pub connected: u64,
-    /// Connections that were open to the end and never had an answer.
+    /// Connections that were open to the end, asked a second before it or earlier, and never had an answer.
     pub starved: usize,
     /// From the moment at which a message was sent; for connections, from connect(2).
     pub service: Latency,

@@ -2,10 +2,15 @@
 
 use super::conversation::{Broken, Conversation, Nanos, Stamp};
 use super::outcome::{Failure, Silence};
+use super::stage::nanos;
 use crate::connection::Hints;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Who has waited so long for its first answer is starved. In a shorter run nobody is: somebody has to be the
+/// last to be answered.
+const STARVING: Duration = Duration::from_secs(1);
 
 /// What the loop keeps for each connection.
 #[derive(Debug)]
@@ -83,9 +88,10 @@ impl Slot {
         in_flight.chain(waiting).filter(|due| counts(*due)).count()
     }
 
-    /// Whether it never had an answer, although it asked.
-    pub(super) fn is_starved(&self) -> bool {
-        self.conversation.finished() == 0 && self.outstanding(|_| true) > 0
+    /// Whether it never had an answer, although it asked long enough ago.
+    pub(super) fn is_starved(&self, now: Nanos) -> bool {
+        let long_ago = |asked| nanos(STARVING) <= now.saturating_sub(asked);
+        self.conversation.finished() == 0 && self.outstanding(long_ago) > 0
     }
 
     /// Whether it has waited for longer than `patience`: to be established, or for an answer.

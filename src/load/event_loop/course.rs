@@ -54,7 +54,7 @@ impl<W: Watch> EventLoop<'_, W> {
                 self.watch.measuring();
                 self.tally.begin();
             }
-            Stage::Done => self.sum_up(),
+            Stage::Done => self.sum_up(now),
         }
         self.stage = next;
     }
@@ -78,14 +78,14 @@ impl<W: Watch> EventLoop<'_, W> {
     }
 
     /// What can only be said at the end.
-    fn sum_up(&mut self) {
+    fn sum_up(&mut self, now: Nanos) {
         if !matches!(self.stage, Stage::Draining { .. }) {
             self.tally.ended_early();
         }
         self.tally.unanswered(self.outstanding());
         if self.plan.pattern != Pattern::Churn {
             let slots = self.connections.iter();
-            let starved = slots.filter(|(_, slot)| slot.is_starved()).count();
+            let starved = slots.filter(|(_, slot)| slot.is_starved(now)).count();
             self.tally.starved(starved);
         }
     }
