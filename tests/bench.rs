@@ -57,14 +57,7 @@ fn without_an_address_it_measures_a_server_of_its_own() {
 #[cfg(target_os = "linux")]
 fn what_the_server_needs_is_seen_from_outside() {
     both_modes(|mode| {
-        let load = [
-            "--warmup",
-            "0s",
-            "--messages",
-            "20000",
-            "--connections",
-            "4",
-        ];
+        let load = ["--warmup", "0s", "--messages", "5000", "--connections", "4"];
         let asked = ["--mode", name_of(mode), "--json", "-"];
         let exit = bench(&[load.as_slice(), &asked].concat());
         let server = &json(&exit)["server"];
