@@ -12,6 +12,7 @@
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //! | [`process`] | other people's processes: started, watched, measured, ended |
 //! | [`bench`] | a measurement of one server: the load, its cost, and what to make of both |
+//! | [`compare`] | servers side by side |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,
 //! `notation` is how figures are written.
@@ -31,6 +32,7 @@ compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited soc
 
 pub mod bench;
 pub mod client;
+pub mod compare;
 pub mod connection;
 mod edges;
 pub mod endpoint;

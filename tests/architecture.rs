@@ -23,10 +23,12 @@ const LAYERS: &[&str] = &[
     "load",
     "notation",
     "bench",
+    "compare",
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code
-/// with the server; none of them knows anything of other processes.
+/// with the server; none of them knows anything of other processes. A comparison reaches a
+/// server only as a process.
 const STRANGERS: &[(&str, &str)] = &[
     ("client", "server"),
     ("load", "server"),
@@ -35,6 +37,7 @@ const STRANGERS: &[(&str, &str)] = &[
     ("server", "process"),
     ("client", "process"),
     ("load", "process"),
+    ("compare", "server"),
 ];
 
 /// Which files may name a dependency.
@@ -51,7 +54,14 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     (
         "log",
-        &["cli/", "command/", "logging.rs", "server/bind.rs", "client"],
+        &[
+            "cli/",
+            "client",
+            "command/",
+            "compare/",
+            "logging.rs",
+            "server/bind.rs",
+        ],
     ),
     ("simple_logger", &["logging.rs"]),
     ("socket2", &["load/connect.rs", "server/bind.rs"]),
@@ -85,8 +95,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("bytesize", &["cli/"]),
     ("hdrhistogram", &["bench/export.rs", "load/latency.rs"]),
-    ("serde", &["bench/", "load/outcome.rs"]),
-    ("serde_json", &["command/"]),
+    ("serde", &["bench/", "compare/", "load/outcome.rs"]),
+    ("serde_json", &["command/", "compare/"]),
     ("indicatif", &["command/"]),
     ("nix", &["process/proc.rs"]),
 ];

@@ -1,0 +1,65 @@
+//! A peer to be measured against: an echo server on tokio, with a task per connection on one thread.
+//!
+//! build: cargo build --release --example peer-tokio
+//! run:   target/release/examples/peer-tokio PORT
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// Connections that may wait to be accepted (listen(2)).
+const BACKLOG: u32 = 4096;
+
+/// Bytes read at once; the same in all peers.
+const BUFFER: usize = 64 * 1024;
+
+/// How long to wait for resources, such as descriptors, to become free.
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn main() -> io::Result<()> {
+    let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
+    let Some(port) = port else {
+        return Err(io::Error::other("usage: peer-tokio PORT"));
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(port))
+}
+
+async fn serve(port: u16) -> io::Result<()> {
+    let listener = listen(port)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A peer that breaks off is its own affair.
+                tokio::spawn(async move { echo(stream).await.ok() });
+            }
+            // Either this one peer is gone, or there are no descriptors left.
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(BACKLOG)
+}
+
+/// Gives everything back. At the end of the input the stream is dropped, which sends the FIN behind it.
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        let Some(message @ [_, ..]) = buffer.get(..length) else {
+            return Ok(());
+        };
+        stream.write_all(message).await?;
+    }
+}

@@ -1,0 +1,7 @@
+//! Servers side by side.
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | [`peers`] | the servers to be measured against, as a manifest describes them |
+
+pub mod peers;

@@ -1,0 +1,229 @@
+//! The servers that we measure ourselves against: whoever is slow, they are all right.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::process::{PROGRAM, address_in};
+use common::{
+    assert_same, connect, echo_roundtrip, fill_until_blocked, pattern, peer, read_to_eof, skip,
+    tool_or_skip,
+};
+use mio_echo::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
+use mio_echo::process::{Child, Command};
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+/// How long a server may take to start: Python, on a machine that is busy with other tests.
+const START: Duration = Duration::from_mins(1);
+
+#[test]
+fn every_peer_that_can_be_built_is_an_echo_server() {
+    let manifest = Manifest::read(Path::new(MANIFEST_DIR)).unwrap();
+    assert_eq!(manifest.recipes().len(), 7);
+    for recipe in manifest.recipes() {
+        let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
+        let made = if recipe.name() == "tokio" && !skips_are_forbidden {
+            // Its release build takes minutes, for all that tests and benches of this package need.
+            Ok(tokio_as_tests_are_built())
+        } else {
+            manifest.make(recipe)
+        };
+        match made {
+            Ok(peer) => verify(&peer),
+            Err(LeftOut { name, why }) => {
+                assert!(!skips_are_forbidden, "{name} is left out: {why}");
+                skip(&format!("{name} is left out: {why}"));
+            }
+        }
+    }
+}
+
+/// The example, in the profile of the tests: there already, if all of them are run.
+fn tokio_as_tests_are_built() -> Peer {
+    let folder = Path::new(PROGRAM).parent().unwrap();
+    let mut build = std::process::Command::new(env!("CARGO"));
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "--quiet", "--example", "peer-tokio"]);
+    build.arg("--target-dir").arg(folder.parent().unwrap());
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success());
+    let program = folder.join("examples/peer-tokio");
+    Peer {
+        name: "tokio".to_owned(),
+        about: "Rust on tokio".to_owned(),
+        command: Command::new(program, ["{port}"]),
+    }
+}
+
+/// It echoes exactly, to many at once, to whoever has said his last word or reads late; and whoever breaks
+/// off breaks off alone.
+fn verify(peer: &Peer) {
+    eprintln!("verifying {}", peer.name);
+    assert!(peer.command.mentions("{port}"));
+    let command = peer.command.replacing("{port}", "0");
+    let mut server = Child::spawn(&command, None).unwrap();
+    let address = address_in(&server.ready_line(START).unwrap());
+
+    gives_all_back_behind_a_half_close(address);
+    gives_all_back_to_who_reads_late(address);
+    serves_two_hundred_at_once(address);
+    outlives_who_breaks_off(address);
+    assert_eq!(server.death(), None);
+}
+
+fn gives_all_back_behind_a_half_close(address: SocketAddr) {
+    let stream = connect(address);
+    let bytes = pattern(1 << 20);
+    let echoed = thread::scope(|scope| {
+        scope.spawn(|| {
+            (&stream).write_all(&bytes).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+        });
+        read_to_eof(&stream)
+    });
+    assert_same(&echoed, &bytes);
+}
+
+/// Its writes are cut short, and it owes when the FIN comes.
+fn gives_all_back_to_who_reads_late(address: SocketAddr) {
+    let stream = connect(address);
+    let bytes = pattern(64 << 20);
+    let sent = fill_until_blocked(&stream, &bytes);
+    stream.shutdown(Shutdown::Write).unwrap();
+    stream.set_nonblocking(false).unwrap();
+    assert_same(&read_to_eof(&stream), &bytes[..sent]);
+}
+
+fn serves_two_hundred_at_once(address: SocketAddr) {
+    let streams: Vec<_> = (0..200).map(|_| connect(address)).collect();
+    for stream in &streams {
+        (&*stream).write_all(&pattern(1000)).unwrap();
+    }
+    for stream in &streams {
+        assert_same(&common::read(stream, 1000), &pattern(1000));
+        stream.shutdown(Shutdown::Write).unwrap();
+        assert!(read_to_eof(stream).is_empty());
+    }
+}
+
+/// With nothing said, with an echo awaited, and with an echo that finds no room.
+fn outlives_who_breaks_off(address: SocketAddr) {
+    for _ in 0..10 {
+        peer::reset(connect(address));
+        let awaiting = connect(address);
+        (&awaiting).write_all(&pattern(1000)).unwrap();
+        peer::reset(awaiting);
+    }
+    let blocked = connect(address);
+    fill_until_blocked(&blocked, &pattern(64 << 20));
+    peer::reset(blocked);
+    echo_roundtrip(&connect(address), b"still there");
+}
+
+#[test]
+fn what_is_missing_or_broken_is_left_out_with_the_reason() {
+    let dir = manifest_of(
+        r#"{"name": "exotic", "about": "", "source": "s", "needs": ["no-such-tool"], "run": ["x"]},
+           {"name": "broken", "about": "", "source": "s", "needs": ["sh"],
+            "build": ["sh", "-c", "echo trying >&2; echo disk full >&2; exit 1"], "run": ["x"]},
+           {"name": "plain", "about": "", "source": "s", "needs": ["sh"], "run": ["sh", "{dir}/s", "{port}"]}"#,
+    );
+    let Peers { ready, left_out } = prepare(dir.path()).unwrap();
+    let script = dir.path().join("s").into_os_string();
+    assert_eq!(
+        ready[0].command,
+        Command::new("sh", [script, "{port}".into()])
+    );
+    let left_out: Vec<String> = left_out
+        .into_iter()
+        .map(|LeftOut { name, why }| format!("{name}: {why}"))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            "exotic: no-such-tool is not installed",
+            "broken: sh: disk full"
+        ]
+    );
+}
+
+#[test]
+fn a_header_that_is_missing_is_named() {
+    if !tool_or_skip("gcc") {
+        return;
+    }
+    let dir = manifest_of(
+        r#"{"name": "c", "about": "", "source": "s", "needs": ["gcc"], "headers": ["no/such.h"],
+            "build": ["gcc", "s"], "product": "{dir}/out", "run": ["{out}"]}"#,
+    );
+    let peers = prepare(dir.path()).unwrap();
+    assert_eq!(peers.left_out[0].why, "no/such.h is not installed");
+}
+
+#[test]
+fn what_is_newer_than_its_source_is_not_built_again() {
+    let dir = manifest_of(
+        r#"{"name": "counted", "about": "", "source": "s", "needs": ["sh"],
+            "build": ["sh", "-c", "echo built >> {out}"], "product": "{dir}/made/{name}",
+            "run": ["{out}", "{port}"]}"#,
+    );
+    let times_built = || {
+        let peers = prepare(dir.path()).unwrap();
+        assert_eq!(peers.left_out, []);
+        let product = dir.path().join("made/counted");
+        assert_eq!(peers.ready[0].command.program, product);
+        fs::read_to_string(product).unwrap().lines().count()
+    };
+    assert_eq!(times_built(), 1);
+    assert_eq!(times_built(), 1, "nothing has changed");
+    let source = File::options()
+        .write(true)
+        .open(dir.path().join("s"))
+        .unwrap();
+    let later = SystemTime::now() + Duration::from_mins(1);
+    source.set_modified(later).unwrap();
+    assert_eq!(times_built(), 2, "the source has changed");
+}
+
+#[test]
+fn a_manifest_that_is_not_there_or_not_one_is_an_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = prepare(dir.path()).unwrap_err();
+    assert!(matches!(error, PeersError::Unreadable(..)));
+    let line = error.to_string();
+    assert!(
+        line.ends_with("peers.json: no such file or directory"),
+        "{line}"
+    );
+    fs::write(
+        dir.path().join("peers.json"),
+        r#"{"about": [], "beers": []}"#,
+    )
+    .unwrap();
+    let error = prepare(dir.path()).unwrap_err();
+    assert!(matches!(error, PeersError::Malformed(..)));
+    assert!(error.to_string().contains("beers"), "{error}");
+}
+
+/// A folder with a manifest of these peers, and a source called `s`.
+fn manifest_of(peers: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(r#"{{"about": [], "peers": [{peers}]}}"#);
+    fs::write(dir.path().join("peers.json"), text).unwrap();
+    fs::write(dir.path().join("s"), "").unwrap();
+    dir
+}
