@@ -11,19 +11,22 @@ mod common;
 
 use common::process::{PROGRAM, address_in};
 use common::{
-    assert_same, connect, echo_roundtrip, fill_until_blocked, pattern, peer, read_to_eof, skip,
-    tool_or_skip,
+    assert_same, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, peer,
+    read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
 use mio_echo::process::{Child, Command};
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+/// More bytes than all buffers between two processes hold.
+const MUCH: usize = 64 << 20;
 
 /// How long a server may take to start: Python, on a machine that is busy with other tests.
 const START: Duration = Duration::from_mins(1);
@@ -31,6 +34,7 @@ const START: Duration = Duration::from_mins(1);
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
     let manifest = Manifest::read(Path::new(MANIFEST_DIR)).unwrap();
+    let much = pattern(MUCH);
     assert_eq!(manifest.recipes().len(), 7);
     for recipe in manifest.recipes() {
         let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
@@ -41,7 +45,7 @@ fn every_peer_that_can_be_built_is_an_echo_server() {
             manifest.make(recipe)
         };
         match made {
-            Ok(peer) => verify(&peer),
+            Ok(peer) => verify(&peer, &much),
             Err(LeftOut { name, why }) => {
                 assert!(!skips_are_forbidden, "{name} is left out: {why}");
                 skip(&format!("{name} is left out: {why}"));
@@ -71,7 +75,7 @@ fn tokio_as_tests_are_built() -> Peer {
 
 /// It echoes exactly, to many at once, to whoever has said his last word or reads late; and whoever breaks
 /// off breaks off alone.
-fn verify(peer: &Peer) {
+fn verify(peer: &Peer, much: &[u8]) {
     eprintln!("verifying {}", peer.name);
     assert!(peer.command.mentions("{port}"));
     let command = peer.command.replacing("{port}", "0");
@@ -79,9 +83,9 @@ fn verify(peer: &Peer) {
     let address = address_in(&server.ready_line(START).unwrap());
 
     gives_all_back_behind_a_half_close(address);
-    gives_all_back_to_who_reads_late(address);
+    gives_all_back_to_who_reads_late(address, much);
     serves_two_hundred_at_once(address);
-    outlives_who_breaks_off(address);
+    outlives_who_breaks_off(address, much);
     assert_eq!(server.death(), None);
 }
 
@@ -99,13 +103,12 @@ fn gives_all_back_behind_a_half_close(address: SocketAddr) {
 }
 
 /// Its writes are cut short, and it owes when the FIN comes.
-fn gives_all_back_to_who_reads_late(address: SocketAddr) {
+fn gives_all_back_to_who_reads_late(address: SocketAddr, much: &[u8]) {
     let stream = connect(address);
-    let bytes = pattern(64 << 20);
-    let sent = fill_until_blocked(&stream, &bytes);
+    let sent = fill_until_blocked(&stream, much);
     stream.shutdown(Shutdown::Write).unwrap();
     stream.set_nonblocking(false).unwrap();
-    assert_same(&read_to_eof(&stream), &bytes[..sent]);
+    assert_same(&read_to_eof(&stream), &much[..sent]);
 }
 
 fn serves_two_hundred_at_once(address: SocketAddr) {
@@ -121,7 +124,7 @@ fn serves_two_hundred_at_once(address: SocketAddr) {
 }
 
 /// With nothing said, with an echo awaited, and with an echo that finds no room.
-fn outlives_who_breaks_off(address: SocketAddr) {
+fn outlives_who_breaks_off(address: SocketAddr, much: &[u8]) {
     for _ in 0..10 {
         peer::reset(connect(address));
         let awaiting = connect(address);
@@ -129,9 +132,25 @@ fn outlives_who_breaks_off(address: SocketAddr) {
         peer::reset(awaiting);
     }
     let blocked = connect(address);
-    fill_until_blocked(&blocked, &pattern(64 << 20));
+    fill_until_blocked(&blocked, much);
     peer::reset(blocked);
+    peer::reset(owed_behind_a_fin(address, much));
     echo_roundtrip(&connect(address), b"still there");
+}
+
+/// A connection whose FIN has arrived while the echo of much before it finds no room. If it is reset now, the
+/// server learns of a broken pipe, which comes with a signal (send(2)).
+fn owed_behind_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
+    let stream = connect(address);
+    fill_until_blocked(&stream, much);
+    stream.shutdown(Shutdown::Write).unwrap();
+    // Makes room for what is still on our side, and for no more than the kernel insists on.
+    stream.set_nonblocking(false).unwrap();
+    common::read(&stream, peer::unacknowledged(&stream));
+    eventually("the server's kernel has the FIN", || {
+        peer::unacknowledged(&stream) == 0 || common::read(&stream, 64 << 10).is_empty()
+    });
+    stream
 }
 
 #[test]
