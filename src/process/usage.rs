@@ -28,8 +28,9 @@ impl Usage {
     /// What the process `pid` has cost so far. The processor time is read first, so that two calls enclose
     /// what happens between their beginnings.
     ///
-    /// A call costs about 20 µs and 20 µs more for each thread of the process, which is not disturbed: its
-    /// threads run on, and wait only if they change its memory map just then.
+    /// A call takes some 50 µs, and some tens of them more for each thread of the process: tens of
+    /// milliseconds for a thousand, which are not to be spent while something is measured. The process itself
+    /// runs on; only a thread that changes its memory map just then waits.
     ///
     /// # Errors
     ///
