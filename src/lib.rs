@@ -11,7 +11,7 @@
 //! | [`client`] | the other side of the conversation: send, receive, verify |
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //! | [`process`] | other people's processes: started, watched, measured, ended |
-//! | [`bench`] | a measurement of one server: the load, its cost, and what to make of both |
+//! | [`mod@bench`] | a measurement of one server: the load, its cost, and what to make of both |
 //! | [`compare`] | servers side by side |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,

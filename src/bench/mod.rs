@@ -16,7 +16,7 @@ mod threshold;
 mod verdict;
 
 pub use export::{write_hgrm, write_hlog};
-pub use own_server::OwnServer;
+pub use own_server::{NoServer, OwnServer};
 pub use report::{Cores, GeneratorReport, PlanReport, Report, Times};
 pub use server::{ServerReport, Watched};
 pub use threshold::{Judgement, Threshold};
