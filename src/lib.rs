@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`connection`] | ONE connection: readiness, phases, the write queue. No socket, no clock |
 //! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
+//! | [`trace`] | SEEING it: records of what the server does, as text, JSON Lines and a timeline |
 //! | [`client`] | the other side of the conversation: send, receive, verify |
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //! | [`process`] | other people's processes: started, watched, measured, ended |
@@ -41,3 +42,4 @@ mod notation;
 pub mod os_error;
 pub mod process;
 pub mod server;
+pub mod trace;

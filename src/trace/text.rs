@@ -1,0 +1,230 @@
+//! A trace for people: one line a fact.
+//!
+//! ```text
+//!    12.345 ms  loop                     woke after 3.20 ms with 2 events
+//!    12.351 ms  #3 127.0.0.1:40112       IN OUT
+//!    12.363 ms  #3 127.0.0.1:40112       read 64
+//!    12.371 ms  #3 127.0.0.1:40112       wrote 64 of 64
+//! ```
+//!
+//! What the server believes ([`Event::Believes`]) is left out: it is no fact, it follows from the facts,
+//! and the timeline shows it.
+
+use super::record::{Event, Lane, Record};
+use super::words::brief;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Whether lines are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Plain text, for files, pipes and whoever asks for it (`NO_COLOR`).
+    Plain,
+    /// With the escape sequences of ECMA-48, for a terminal.
+    Ansi,
+}
+
+/// Writes records as lines. Keeps what a line needs to know of the records before it.
+#[derive(Debug, Clone)]
+pub struct Text {
+    colour: Colour,
+    /// Where each open connection came from.
+    peers: BTreeMap<u64, SocketAddr>,
+    /// When the loop last began to wait.
+    waiting_since: Option<u64>,
+}
+
+impl Text {
+    /// A writer that has seen no record yet.
+    pub fn new(colour: Colour) -> Self {
+        Self {
+            colour,
+            peers: BTreeMap::new(),
+            waiting_since: None,
+        }
+    }
+
+    /// The line for `record`, without its line break; none if the text form leaves it out.
+    pub fn line(&mut self, record: &Record) -> Option<String> {
+        self.remember(record);
+        let line = match &record.event {
+            Event::Believes { .. } => None,
+            event => {
+                let what = self.words(record.at, event);
+                let name = self.name(record.lane);
+                let when = Duration::from_nanos(record.at).as_secs_f64() * 1e3;
+                Some(self.paint(when, &name, event, &what))
+            }
+        };
+        self.forget(record);
+        line
+    }
+
+    fn remember(&mut self, record: &Record) {
+        if let (Lane::Connection(number), Event::Accepted { peer }) = (record.lane, &record.event) {
+            self.peers.insert(number, *peer);
+        }
+    }
+
+    fn forget(&mut self, record: &Record) {
+        match (record.lane, &record.event) {
+            (Lane::Loop, Event::Waits { .. }) => self.waiting_since = Some(record.at),
+            (Lane::Connection(number), Event::Closed { .. }) => {
+                self.peers.remove(&number);
+            }
+            _ => {}
+        }
+    }
+
+    fn words(&self, now: u64, event: &Event) -> String {
+        match (event, self.waiting_since) {
+            (Event::Woke { .. }, Some(since)) => {
+                let (woke, slept) = (event.to_string(), brief(now.saturating_sub(since)));
+                woke.replacen("woke", &format!("woke after {slept}"), 1)
+            }
+            _ => event.to_string(),
+        }
+    }
+
+    fn name(&self, lane: Lane) -> String {
+        let peer = match lane {
+            Lane::Loop => None,
+            Lane::Connection(number) => self.peers.get(&number),
+        };
+        match peer {
+            Some(peer) => format!("{lane} {peer}"),
+            None => lane.to_string(),
+        }
+    }
+
+    fn paint(&self, millis: f64, name: &str, event: &Event, what: &str) -> String {
+        match self.colour {
+            Colour::Plain => format!("{millis:>12.3} ms  {name:<24}  {what}"),
+            Colour::Ansi => {
+                let colour = Sgr::of(event).code();
+                format!("\x1b[2m{millis:>12.3} ms\x1b[0m  {name:<24}  \x1b[{colour}m{what}\x1b[0m")
+            }
+        }
+    }
+}
+
+/// How a fact is shown on a terminal: colours from the palette that every terminal has.
+#[derive(Debug, Clone, Copy)]
+enum Sgr {
+    /// What the loop does for itself.
+    Dim,
+    /// What the kernel said.
+    Yellow,
+    /// What came in.
+    Cyan,
+    /// What went out.
+    Green,
+    /// What had to wait.
+    Magenta,
+    /// What went wrong.
+    Red,
+    /// The marks of a life.
+    Bold,
+}
+
+impl Sgr {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::Waits { .. } | Event::Enters { .. } | Event::Calls { .. } => Self::Dim,
+            Event::Woke { .. } | Event::Called { .. } | Event::Hinted(_) => Self::Yellow,
+            Event::Read { .. } | Event::PeerFinished | Event::Discarded { .. } => Self::Cyan,
+            Event::Wrote { .. } | Event::FinSent => Self::Green,
+            Event::ReadWouldBlock
+            | Event::WriteWouldBlock
+            | Event::Queued { .. }
+            | Event::Paused
+            | Event::Resumed
+            | Event::Yielded
+            | Event::Believes { .. } => Self::Magenta,
+            Event::AcceptFailed { .. }
+            | Event::Refused { .. }
+            | Event::AcceptPaused { .. }
+            | Event::LimitReached { .. } => Self::Red,
+            Event::AcceptResumed
+            | Event::Stopping { .. }
+            | Event::Ended
+            | Event::Accepted { .. }
+            | Event::Phase { .. }
+            | Event::Closed { .. } => Self::Bold,
+        }
+    }
+
+    /// The parameter of "select graphic rendition" (ECMA-48, section 8.3.117).
+    fn code(self) -> u8 {
+        match self {
+            Self::Bold => 1,
+            Self::Dim => 2,
+            Self::Red => 31,
+            Self::Green => 32,
+            Self::Yellow => 33,
+            Self::Magenta => 35,
+            Self::Cyan => 36,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at: u64, lane: u64, event: Event) -> Record {
+        let lane = lane.into();
+        Record { at, lane, event }
+    }
+
+    fn lines(colour: Colour, records: &[Record]) -> Vec<String> {
+        let mut text = Text::new(colour);
+        records.iter().filter_map(|one| text.line(one)).collect()
+    }
+
+    #[test]
+    fn a_line_tells_when_who_and_what() {
+        let peer = "127.0.0.1:40112".parse().unwrap();
+        let closed = Event::Closed {
+            reason: "finished".to_owned(),
+            bytes_in: 64,
+            bytes_out: 64,
+        };
+        let records = [
+            record(0, 0, Event::Waits { timeout: None }),
+            record(3_200_000, 0, Event::Woke { events: 2 }),
+            record(3_210_500, 3, Event::Accepted { peer }),
+            record(3_250_000, 3, Event::Read { bytes: 64 }),
+            record(12_345_678, 3, closed),
+            record(12_345_678, 3, Event::Yielded),
+        ];
+        let expected = [
+            "       0.000 ms  loop                      waits",
+            "       3.200 ms  loop                      woke after 3.20 ms with 2 events",
+            "       3.210 ms  #3 127.0.0.1:40112        accepted",
+            "       3.250 ms  #3 127.0.0.1:40112        read 64",
+            "      12.346 ms  #3 127.0.0.1:40112        closed: finished, 64 in, 64 out",
+            "      12.346 ms  #3                        yielded",
+        ];
+        assert_eq!(lines(Colour::Plain, &records), expected);
+    }
+
+    #[test]
+    fn without_its_colours_a_coloured_line_is_the_plain_one() {
+        let records = [
+            record(1_000, 0, Event::Woke { events: 0 }),
+            record(2_000, 7, Event::WriteWouldBlock),
+        ];
+        let plain = lines(Colour::Plain, &records);
+        let mut coloured = lines(Colour::Ansi, &records);
+        assert_ne!(coloured, plain);
+        for line in &mut coloured {
+            while let Some(start) = line.find('\x1b') {
+                let end = start + line[start..].find('m').unwrap();
+                line.replace_range(start..=end, "");
+            }
+        }
+        assert_eq!(coloured, plain);
+    }
+}
