@@ -164,6 +164,11 @@ impl<S> Connection<S> {
         self.phase
     }
 
+    /// What it believes of its socket.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness
+    }
+
     /// Bytes heard to be echoed.
     pub fn bytes_in(&self) -> u64 {
         self.bytes_in

@@ -22,9 +22,9 @@
 use super::bell::{self, Awaited};
 use super::books::{Shared, lock};
 use super::limits::{IDLE_TICKS, LONGEST_DEAFNESS};
-use super::observer::{ConnectionId, Farewell, Observer};
+use super::observer::{BlockingCall, ConnectionId, Farewell, Observer};
 use super::slot::received;
-use crate::connection::{Fact, Reason};
+use crate::connection::{Fact, Phase, Reason};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
@@ -96,6 +96,7 @@ impl<O: Observer> Conversation<O> {
     /// Parks until the peer speaks, then answers. Breaks at the peer's FIN.
     fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<ControlFlow<()>, Reason> {
         let mut stream = *input.get_ref();
+        self.tell_call(BlockingCall::Read);
         let heard = match input.fill_buf() {
             Ok([]) => {
                 self.tell(Fact::PeerFinished);
@@ -118,6 +119,7 @@ impl<O: Observer> Conversation<O> {
     /// Parks until the kernel has taken everything.
     fn write_all(&mut self, stream: &mut &TcpStream, mut owed: &[u8]) -> Result<(), Reason> {
         while !owed.is_empty() {
+            self.tell_call(BlockingCall::Write);
             match stream.write(owed) {
                 Ok(0) => return Err(Reason::Failed(ErrorKind::WriteZero)),
                 Ok(bytes) => {
@@ -149,7 +151,9 @@ impl<O: Observer> Conversation<O> {
     /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.
     fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
         let stream = *input.get_ref();
-        let all = self.bytes_in.saturating_add(received(stream).into());
+        let unheard = received(stream);
+        self.tell_phase(Phase::Draining { unheard });
+        let all = self.bytes_in.saturating_add(unheard.into());
         while self.bytes_in < all {
             if self.echo(input)?.is_break() {
                 return Ok(());
@@ -158,6 +162,7 @@ impl<O: Observer> Conversation<O> {
         // A peer that is already gone makes this fail; the read below tells what became of it.
         let _gone = stream.shutdown(Shutdown::Write);
         self.tell(Fact::FinSent);
+        self.tell_phase(Phase::Lingering);
         self.linger(input)
     }
 
@@ -165,8 +170,12 @@ impl<O: Observer> Conversation<O> {
     fn linger(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
         let stream = *input.get_ref();
         loop {
+            self.tell_call(BlockingCall::Read);
             match input.fill_buf() {
-                Ok([]) => return Ok(()),
+                Ok([]) => {
+                    self.tell(Fact::PeerFinished);
+                    return Ok(());
+                }
                 Ok(late) => {
                     let bytes = late.len();
                     input.consume(bytes);
@@ -230,6 +239,14 @@ impl<O: Observer> Conversation<O> {
             self.quiet_since = None;
         }
         lock(&self.observer).happened(self.name.id, fact);
+    }
+
+    fn tell_call(&self, call: BlockingCall) {
+        lock(&self.observer).calling(self.name.id, call);
+    }
+
+    fn tell_phase(&self, phase: Phase) {
+        lock(&self.observer).stands(self.name.id, phase);
     }
 }
 

@@ -14,12 +14,12 @@ use super::Config;
 use super::idle::IdleClock;
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, HEARD_BEFORE_ANSWERING};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, Observer};
+use super::observer::{Caller, ConnectionId, LoopPhase, Observer};
 use super::shutdown::{Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
 use crate::connection::Turn;
-use crate::edges::{INTEREST, RunQueue, hints};
+use crate::edges::{INTEREST, RunQueue};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use slab::Slab;
@@ -100,7 +100,10 @@ impl<O: Observer> EventLoop<O> {
             self.next_deadline()
                 .map(|at| at.saturating_duration_since(Instant::now()))
         };
-        match self.poll.poll(&mut self.events, timeout) {
+        self.observer.waiting(timeout);
+        let polled = self.poll.poll(&mut self.events, timeout);
+        self.observer.woke(self.events.iter().count());
+        match polled {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             done => done,
         }
@@ -133,14 +136,20 @@ impl<O: Observer> EventLoop<O> {
                 // An event for a key that is free again is stale; it concerns nobody.
                 Source::Connection(key) => {
                     if let Some(slot) = self.connections.get_mut(key)
-                        && slot.connection.note(hints(event))
+                        && slot.note(event.into(), &mut self.observer)
                     {
                         self.run_queue.push(key);
                     }
                 }
-                Source::Listener(number) => self.listeners.note(number),
-                Source::Signals => self.shutdown.note_signals(),
-                Source::Waker => {}
+                Source::Listener(number) => {
+                    self.observer.called(Caller::Listener);
+                    self.listeners.note(number);
+                }
+                Source::Signals => {
+                    self.observer.called(Caller::Signals);
+                    self.shutdown.note_signals();
+                }
+                Source::Waker => self.observer.called(Caller::Waker),
             }
         }
         while let Some(order) = self.shutdown.next_order() {
@@ -169,6 +178,7 @@ impl<O: Observer> EventLoop<O> {
     fn note_for_all(&mut self, change: fn(&mut Slot)) {
         for (key, slot) in &mut self.connections {
             change(slot);
+            slot.show(&mut self.observer);
             self.run_queue.push(key);
         }
     }
@@ -192,6 +202,7 @@ impl<O: Observer> EventLoop<O> {
 
     /// Accepts, while there is room, as many as one turn may bring.
     fn admit(&mut self) -> io::Result<()> {
+        self.observer.entered(LoopPhase::Admit);
         for _ in 0..ACCEPTS_PER_TURN {
             if !self.has_room() {
                 self.listeners.wait_for_room(self.limit, &mut self.observer);
@@ -240,6 +251,7 @@ impl<O: Observer> EventLoop<O> {
     /// one before it. Ends early when enough has been heard: whoever has not been by then keeps its place
     /// for the next turn.
     fn hear(&mut self) {
+        self.observer.entered(LoopPhase::Hear);
         let mut used = 0;
         for _ in 0..self.run_queue.len() {
             if used > self.enough {
@@ -263,6 +275,7 @@ impl<O: Observer> EventLoop<O> {
     /// Each writes what it heard, straight from the buffer. Who parked will be reported by an edge; who
     /// yielded goes to the back of the queue; who closed goes out.
     fn answer(&mut self) {
+        self.observer.entered(LoopPhase::Answer);
         let mut rest = &*self.buffer;
         for (key, bytes) in self.heard.drain(..) {
             let Some((heard, behind)) = rest.split_at_checked(bytes) else {

@@ -154,9 +154,11 @@ impl Listeners {
         match Concern::of(&error) {
             Concern::NobodyWaits => {
                 listener.ready = false;
-                self.pause_told = None;
                 if listener.last_call.is_some() {
                     self.open.pop();
+                }
+                if self.pause_told.take().is_some() {
+                    observer.resumed();
                 }
                 Ok(Accepted::Gone)
             }

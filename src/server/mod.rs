@@ -34,8 +34,9 @@ mod sources;
 mod stats;
 mod threads;
 
+pub use crate::edges::Edge;
 pub use bind::StartError;
-pub use observer::{ConnectionId, Farewell, Observer, Pause};
+pub use observer::{BlockingCall, Caller, ConnectionId, Farewell, LoopPhase, Observer, Pause};
 pub use shutdown::Stopper;
 pub use stats::Stats;
 

@@ -1,16 +1,18 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
-use crate::connection::{Fact, Reason};
+use crate::connection::{Fact, Phase, Readiness, Reason};
+use crate::edges::Edge;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Sees what the server does, as it does it.
 ///
 /// Every method has an empty default, and `()` observes nothing at no cost. In threads mode each
-/// connection's thread has an observer of its own, which sees what [`happened`](Self::happened) there and
-/// nothing else, made by [`fork`](Self::fork) and given back to
-/// [`merge`](Self::merge).
+/// connection's thread has an observer of its own, which sees what happens there
+/// ([`happened`](Self::happened), [`stands`](Self::stands), [`calling`](Self::calling)) and nothing else,
+/// made by [`fork`](Self::fork) and given back to [`merge`](Self::merge).
 pub trait Observer: Clone + Send + 'static {
     /// An observer for one more thread, with nothing seen yet.
     #[must_use]
@@ -21,11 +23,40 @@ pub trait Observer: Clone + Send + 'static {
     /// Takes over what a forked observer has seen.
     fn merge(&mut self, _seen: Self) {}
 
+    /// The loop is about to wait for events, `timeout` at most; without one, until there are some.
+    fn waiting(&mut self, _timeout: Option<Duration>) {}
+
+    /// The loop has so many events to note.
+    fn woke(&mut self, _events: usize) {}
+
+    /// An event spoke of something else than a connection.
+    fn called(&mut self, _by: Caller) {}
+
+    /// A turn of the loop came to its next phase. Waiting and noting are told by
+    /// [`waiting`](Self::waiting) and [`woke`](Self::woke).
+    fn entered(&mut self, _phase: LoopPhase) {}
+
     /// A peer was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
 
+    /// An event spoke of a connection.
+    fn hinted(&mut self, _id: ConnectionId, _edge: Edge) {}
+
     /// A connection did something.
     fn happened(&mut self, _id: ConnectionId, _fact: Fact) {}
+
+    /// What the loop believes of a connection's socket by now. Told after each event and each half of a
+    /// turn, changed or not.
+    fn believes(&mut self, _id: ConnectionId, _readiness: Readiness) {}
+
+    /// Where a connection stands by now, changed or not.
+    fn stands(&mut self, _id: ConnectionId, _phase: Phase) {}
+
+    /// A connection has had its turn and has more to do: it went to the back of the run queue.
+    fn yielded(&mut self, _id: ConnectionId) {}
+
+    /// A connection's thread is about to make a call in which it may sleep.
+    fn calling(&mut self, _id: ConnectionId, _call: BlockingCall) {}
 
     /// A connection is over.
     fn closed(&mut self, _farewell: &Farewell) {}
@@ -40,6 +71,9 @@ pub trait Observer: Clone + Send + 'static {
     /// have been accepted.
     fn paused(&mut self, _pause: &Pause) {}
 
+    /// All who waited have been accepted: the pause is over.
+    fn resumed(&mut self) {}
+
     /// A stop was requested with so many connections open.
     fn stopping(&mut self, _open: usize) {}
 
@@ -49,58 +83,6 @@ pub trait Observer: Clone + Send + 'static {
 
 /// Observes nothing.
 impl Observer for () {}
-
-/// Two observers see the same.
-impl<A: Observer, B: Observer> Observer for (A, B) {
-    fn fork(&self) -> Self {
-        (self.0.fork(), self.1.fork())
-    }
-
-    fn merge(&mut self, seen: Self) {
-        self.0.merge(seen.0);
-        self.1.merge(seen.1);
-    }
-
-    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
-        self.0.accepted(id, peer);
-        self.1.accepted(id, peer);
-    }
-
-    fn happened(&mut self, id: ConnectionId, fact: Fact) {
-        self.0.happened(id, fact);
-        self.1.happened(id, fact);
-    }
-
-    fn closed(&mut self, farewell: &Farewell) {
-        self.0.closed(farewell);
-        self.1.closed(farewell);
-    }
-
-    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        self.0.refused(peer, error);
-        self.1.refused(peer, error);
-    }
-
-    fn accept_failed(&mut self, error: &io::Error) {
-        self.0.accept_failed(error);
-        self.1.accept_failed(error);
-    }
-
-    fn paused(&mut self, pause: &Pause) {
-        self.0.paused(pause);
-        self.1.paused(pause);
-    }
-
-    fn stopping(&mut self, open: usize) {
-        self.0.stopping(open);
-        self.1.stopping(open);
-    }
-
-    fn report(&self) {
-        self.0.report();
-        self.1.report();
-    }
-}
 
 /// The name of a connection: counted from 1 in the order of acceptance, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +100,37 @@ impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
     }
+}
+
+/// Who an event spoke of, if not of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A listener: somebody may wait to be accepted.
+    Listener,
+    /// The signal pipe.
+    Signals,
+    /// The waker: a stop was requested, or a thread has ended.
+    Waker,
+}
+
+/// The phases of a turn of the loop that are told apart behind `wait` and `note`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopPhase {
+    /// Accepting who wants in.
+    Admit,
+    /// The first half of `serve`.
+    Hear,
+    /// The second half of `serve`.
+    Answer,
+}
+
+/// A call in which a thread may sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockingCall {
+    /// Until the peer speaks.
+    Read,
+    /// Until the kernel has room.
+    Write,
 }
 
 /// What is left to say of a connection that is over.
@@ -142,4 +155,106 @@ pub enum Pause {
     Full(usize),
     /// Descriptors or memory have run out; accept(2) is tried again on a timer.
     Exhausted(io::Error),
+}
+
+/// Two observers see the same.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn fork(&self) -> Self {
+        (self.0.fork(), self.1.fork())
+    }
+
+    fn merge(&mut self, seen: Self) {
+        self.0.merge(seen.0);
+        self.1.merge(seen.1);
+    }
+
+    fn waiting(&mut self, timeout: Option<Duration>) {
+        self.0.waiting(timeout);
+        self.1.waiting(timeout);
+    }
+
+    fn woke(&mut self, events: usize) {
+        self.0.woke(events);
+        self.1.woke(events);
+    }
+
+    fn called(&mut self, by: Caller) {
+        self.0.called(by);
+        self.1.called(by);
+    }
+
+    fn entered(&mut self, phase: LoopPhase) {
+        self.0.entered(phase);
+        self.1.entered(phase);
+    }
+
+    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+        self.0.accepted(id, peer);
+        self.1.accepted(id, peer);
+    }
+
+    fn hinted(&mut self, id: ConnectionId, edge: Edge) {
+        self.0.hinted(id, edge);
+        self.1.hinted(id, edge);
+    }
+
+    fn happened(&mut self, id: ConnectionId, fact: Fact) {
+        self.0.happened(id, fact);
+        self.1.happened(id, fact);
+    }
+
+    fn believes(&mut self, id: ConnectionId, readiness: Readiness) {
+        self.0.believes(id, readiness);
+        self.1.believes(id, readiness);
+    }
+
+    fn stands(&mut self, id: ConnectionId, phase: Phase) {
+        self.0.stands(id, phase);
+        self.1.stands(id, phase);
+    }
+
+    fn yielded(&mut self, id: ConnectionId) {
+        self.0.yielded(id);
+        self.1.yielded(id);
+    }
+
+    fn calling(&mut self, id: ConnectionId, call: BlockingCall) {
+        self.0.calling(id, call);
+        self.1.calling(id, call);
+    }
+
+    fn closed(&mut self, farewell: &Farewell) {
+        self.0.closed(farewell);
+        self.1.closed(farewell);
+    }
+
+    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+        self.0.refused(peer, error);
+        self.1.refused(peer, error);
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        self.0.accept_failed(error);
+        self.1.accept_failed(error);
+    }
+
+    fn paused(&mut self, pause: &Pause) {
+        self.0.paused(pause);
+        self.1.paused(pause);
+    }
+
+    fn resumed(&mut self) {
+        self.0.resumed();
+        self.1.resumed();
+    }
+
+    fn stopping(&mut self, open: usize) {
+        self.0.stopping(open);
+        self.1.stopping(open);
+    }
+
+    fn report(&self) {
+        self.0.report();
+        self.1.report();
+    }
 }

@@ -3,6 +3,7 @@
 use super::idle::Quiet;
 use super::observer::{ConnectionId, Farewell, Observer};
 use crate::connection::{Connection, Fact, Reason, Stream, Turn};
+use crate::edges::Edge;
 use mio::net::TcpStream;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -28,6 +29,14 @@ impl Slot {
         }
     }
 
+    /// Remembers what an event said, observed. Returns whether the connection is now worth a turn.
+    pub(super) fn note(&mut self, edge: Edge, observer: &mut impl Observer) -> bool {
+        observer.hinted(self.id, edge);
+        let is_worth_a_turn = self.connection.note(edge.into());
+        self.show(observer);
+        is_worth_a_turn
+    }
+
     /// The first half of a turn, observed.
     pub(super) fn hear(&mut self, room: &mut [u8], observer: &mut impl Observer) -> usize {
         let Self {
@@ -36,7 +45,9 @@ impl Slot {
             id,
             ..
         } = self;
-        connection.hear(room, &mut |fact| tell(observer, *id, quiet, fact))
+        let bytes = connection.hear(room, &mut |fact| tell(observer, *id, quiet, fact));
+        self.show(observer);
+        bytes
     }
 
     /// The second half of a turn, observed.
@@ -47,7 +58,18 @@ impl Slot {
             id,
             ..
         } = self;
-        connection.answer(heard, &mut |fact| tell(observer, *id, quiet, fact))
+        let turn = connection.answer(heard, &mut |fact| tell(observer, *id, quiet, fact));
+        self.show(observer);
+        if turn == Turn::Yielded {
+            observer.yielded(self.id);
+        }
+        turn
+    }
+
+    /// Shows the state of the connection.
+    pub(super) fn show(&self, observer: &mut impl Observer) {
+        observer.believes(self.id, self.connection.readiness());
+        observer.stands(self.id, self.connection.phase());
     }
 
     /// A stop was requested: the connection owes an echo of what the kernel has received by now.

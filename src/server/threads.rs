@@ -6,11 +6,11 @@
 
 use super::Config;
 use super::bell::{self, Rope};
-use super::books::Shared;
+use super::books::{Shared, lock};
 use super::conversation::{Conversation, Name};
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, Observer};
+use super::observer::{Caller, ConnectionId, Observer};
 use super::shutdown::{Order, Shutdown};
 use super::sources::Source;
 use mio::{Events, Poll};
@@ -73,7 +73,13 @@ impl<O: Observer> Threads<O> {
             let next = deadlines.into_iter().flatten().min();
             next.map(|at| at.saturating_duration_since(Instant::now()))
         };
-        match self.poll.poll(&mut self.events, timeout) {
+        self.shared.books().observer.waiting(timeout);
+        let polled = self.poll.poll(&mut self.events, timeout);
+        self.shared
+            .books()
+            .observer
+            .woke(self.events.iter().count());
+        match polled {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             done => done,
         }
@@ -92,11 +98,18 @@ impl<O: Observer> Threads<O> {
 
     fn note(&mut self) {
         for event in &self.events {
-            match event.token().into() {
-                Source::Listener(number) => self.listeners.note(number),
-                Source::Signals => self.shutdown.note_signals(),
-                Source::Waker | Source::Connection(_) => {}
-            }
+            let caller = match event.token().into() {
+                Source::Listener(number) => {
+                    self.listeners.note(number);
+                    Caller::Listener
+                }
+                Source::Signals => {
+                    self.shutdown.note_signals();
+                    Caller::Signals
+                }
+                Source::Waker | Source::Connection(_) => Caller::Waker,
+            };
+            self.shared.books().observer.called(caller);
         }
         while let Some(order) = self.shutdown.next_order() {
             self.note_order(order);
@@ -154,18 +167,21 @@ impl<O: Observer> Threads<O> {
             key: entry.key(),
         };
         let conversation = Conversation::new(name, Arc::clone(&observer), Arc::clone(&self.shared));
+        // Its first word waits until its acceptance has been told.
+        let silence = lock(&observer);
         let thread = thread::Builder::new()
             .name(id.to_string())
             .stack_size(THREAD_STACK)
             .spawn(move || conversation.run(stream));
         match thread {
             Ok(_detached) => {
-                entry.insert(observer);
+                entry.insert(Arc::clone(&observer));
                 books.observer.accepted(id, peer);
                 self.next_id = id.next();
             }
             Err(error) => books.observer.refused(peer, &error),
         }
+        drop(silence);
     }
 
     fn is_done(&self) -> bool {
