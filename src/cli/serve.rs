@@ -6,9 +6,13 @@
 )]
 
 use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
+use crate::command::serve::{Request, TraceRequest, TraceTo};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
 use mio_echo::endpoint::Endpoint;
 use mio_echo::server::{self, DEFAULT_ENDPOINT, limits};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -20,7 +24,8 @@ Signals:
 Examples:
   mio-echo serve
   mio-echo serve --listen '[::]:7' --idle-timeout 5m -v
-  mio-echo serve --mode threads --listen 127.0.0.1:0";
+  mio-echo serve --mode threads --listen 127.0.0.1:0
+  mio-echo serve --trace=echo.html";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -79,6 +84,35 @@ pub(crate) struct Serve {
         help_heading = "Socket options"
     )]
     nodelay: bool,
+
+    /// Tell everything that the server does: as text on standard error, or into FILE.jsonl as JSON Lines
+    /// (`mio-echo timeline` draws them), or into FILE.html as a timeline, written when the server ends
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().try_map(trace_to),
+        default_missing_value = "-",
+        num_args = 0..=1,
+        require_equals = true,
+        help_heading = "Trace"
+    )]
+    trace: Option<TraceTo>,
+
+    /// Records after which the trace ends [default: 1000000 into FILE.jsonl, 200000 into FILE.html, none
+    /// as text]
+    #[arg(long, value_name = "N", value_parser = at_least_one, requires = "trace", help_heading = "Trace")]
+    trace_limit: Option<usize>,
+}
+
+impl From<Serve> for Request {
+    fn from(serve: Serve) -> Self {
+        let limit = serve.trace_limit.map(|records| records as u64);
+        let trace = serve.trace.clone().map(|to| TraceRequest { to, limit });
+        Self {
+            config: serve.into(),
+            trace,
+        }
+    }
 }
 
 impl From<Serve> for server::Config {
@@ -98,6 +132,19 @@ impl From<Serve> for server::Config {
             nodelay: serve.nodelay,
             drain_timeout: serve.drain_timeout,
         }
+    }
+}
+
+/// The form of a trace follows from the name of its file.
+fn trace_to(file: OsString) -> Result<TraceTo, String> {
+    if file == "-" {
+        return Ok(TraceTo::StandardError);
+    }
+    let extension = Path::new(&file).extension().and_then(|name| name.to_str());
+    match extension {
+        Some("jsonl") => Ok(TraceTo::JsonLines(PathBuf::from(file))),
+        Some("html") => Ok(TraceTo::Page(PathBuf::from(file))),
+        _ => Err("the file must end in .jsonl (JSON Lines) or .html (a timeline)".to_owned()),
     }
 }
 

@@ -4,7 +4,7 @@ mod bench;
 mod client;
 mod interrupt;
 mod output;
-mod serve;
+pub(crate) mod serve;
 
 pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;

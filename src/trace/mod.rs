@@ -1,12 +1,37 @@
 //! SEEING it: what the server does, fact by fact, as text, as JSON Lines and as a picture.
 //!
-//! 1. [`Record`]: what happened, when and where;
-//! 2. [`Text`]: one line a fact, for people.
+//! A [`Tracer`] is an observer of the server; without one, nothing of this costs anything. Read it in this
+//! order:
+//!
+//! 1. [`Record`]: what happened, when and where, and its wording (`words`);
+//! 2. [`Tracer`], which is told, and `recorder`, which leaves out what need not be said twice;
+//! 3. where it goes: [`Text`], one line a fact, for people; [`json_lines`], for programs; [`timeline`].
+//!
+//! ```
+//! use mio_echo::server::Mode;
+//! use mio_echo::trace::{Event, Header, Lane, Record, Target, Tracer};
+//!
+//! let tracer = Tracer::new(Target::Memory, Header::new(Mode::EventLoop.into()), None)?;
+//! // … server.run(tracer.clone()) …
+//! let trace = tracer.finish().expect("it was kept in memory");
+//! assert_eq!(trace.records.last().map(|last| &last.event), Some(&Event::Ended));
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
+mod header;
+pub mod json_lines;
+mod observer;
 mod record;
+mod recorder;
+mod sink;
 mod text;
+pub mod timeline;
 mod words;
 
+pub use header::{Header, Model};
+pub use json_lines::{ReadError, Trace};
+pub use observer::Tracer;
 pub use record::{Call, Event, Hints, Lane, Part, PhaseName, Record, Who};
+pub use sink::Target;
 pub use text::{Colour, Text};
 pub use words::brief;

@@ -1,0 +1,217 @@
+//! The observer that traces.
+
+use super::header::Header;
+use super::json_lines::Trace;
+use super::record::{Call, Event, Hints, Lane, Part, PhaseName, Who};
+use super::recorder::Recorder;
+use super::sink::Target;
+use crate::connection::{Fact, Phase, Readiness};
+use crate::os_error;
+use crate::server::{
+    BlockingCall, Caller, ConnectionId, Edge, Farewell, LoopPhase, Observer, Pause,
+};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// An observer that records what it sees. All clones write into the same trace, in the order of time;
+/// in threads mode each thread has one.
+#[derive(Debug, Clone)]
+pub struct Tracer {
+    recorder: Arc<Mutex<Recorder>>,
+}
+
+impl Tracer {
+    /// A trace that begins now, with at most so many records; the last one of them says that there were
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// The header cannot be written.
+    pub fn new(target: Target, header: Header, limit: Option<u64>) -> io::Result<Self> {
+        let recorder = Recorder::new(target, header, limit)?;
+        Ok(Self {
+            recorder: Arc::new(Mutex::new(recorder)),
+        })
+    }
+
+    /// The server has ended: completes the trace, and returns it if it is in memory. Whoever still
+    /// observes is not heard any more.
+    ///
+    /// A page that cannot be written is lost, with a warning in the log, as any other trace is.
+    pub fn finish(&self) -> Option<Trace> {
+        self.recorder().finish()
+    }
+
+    fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_loop(&self, event: Event) {
+        self.recorder().record(Lane::Loop, event);
+    }
+}
+
+impl Observer for Tracer {
+    fn waiting(&mut self, timeout: Option<Duration>) {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let timeout = timeout.map(nanos);
+        let mut recorder = self.recorder();
+        recorder.record(Lane::Loop, Event::Waits { timeout });
+        if timeout != Some(0) {
+            recorder.flush();
+        }
+    }
+
+    fn woke(&mut self, events: usize) {
+        self.on_loop(Event::Woke { events });
+    }
+
+    fn called(&mut self, by: Caller) {
+        self.on_loop(Event::Called { by: by.into() });
+    }
+
+    fn entered(&mut self, phase: LoopPhase) {
+        self.recorder().enter(phase.into());
+    }
+
+    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+        let lane = Lane::Connection(id.0);
+        self.recorder().record(lane, Event::Accepted { peer });
+    }
+
+    fn hinted(&mut self, id: ConnectionId, edge: Edge) {
+        let lane = Lane::Connection(id.0);
+        self.recorder().record(lane, Event::Hinted(edge.into()));
+    }
+
+    fn happened(&mut self, id: ConnectionId, fact: Fact) {
+        self.recorder().happen(id.0, fact.into());
+    }
+
+    fn believes(&mut self, id: ConnectionId, readiness: Readiness) {
+        let (readable, writable) = (readiness.is_readable(), readiness.is_writable());
+        self.recorder().believe(id.0, readable, writable);
+    }
+
+    fn stands(&mut self, id: ConnectionId, phase: Phase) {
+        let name = match phase {
+            Phase::Open => PhaseName::Open,
+            Phase::Draining { .. } => PhaseName::Draining,
+            Phase::Lingering => PhaseName::Lingering,
+            // Told by `closed`, with its reason.
+            Phase::Closed(_) => return,
+        };
+        self.recorder().stand(id.0, name);
+    }
+
+    fn yielded(&mut self, id: ConnectionId) {
+        let lane = Lane::Connection(id.0);
+        self.recorder().record(lane, Event::Yielded);
+    }
+
+    fn calling(&mut self, id: ConnectionId, call: BlockingCall) {
+        self.recorder().call(id.0, call.into());
+    }
+
+    fn closed(&mut self, farewell: &Farewell) {
+        let closed = Event::Closed {
+            reason: farewell.reason.to_string(),
+            bytes_in: farewell.bytes_in,
+            bytes_out: farewell.bytes_out,
+        };
+        self.recorder().close(farewell.id.0, closed);
+    }
+
+    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+        let error = os_error::in_words(error);
+        self.on_loop(Event::Refused { peer, error });
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        let error = os_error::in_words(error);
+        self.on_loop(Event::AcceptFailed { error });
+    }
+
+    fn paused(&mut self, pause: &Pause) {
+        let reason = match pause {
+            Pause::Full(limit) => format!("{limit} connections are open, the limit"),
+            Pause::Exhausted(error) => os_error::in_words(error),
+        };
+        self.on_loop(Event::AcceptPaused { reason });
+    }
+
+    fn resumed(&mut self) {
+        self.on_loop(Event::AcceptResumed);
+    }
+
+    fn stopping(&mut self, open: usize) {
+        self.on_loop(Event::Stopping { open });
+    }
+}
+
+impl From<Fact> for Event {
+    fn from(fact: Fact) -> Self {
+        match fact {
+            Fact::Read { bytes } => Self::Read { bytes },
+            Fact::ReadWouldBlock => Self::ReadWouldBlock,
+            Fact::PeerFinished => Self::PeerFinished,
+            Fact::Wrote { bytes, offered } => Self::Wrote { bytes, offered },
+            Fact::WriteWouldBlock => Self::WriteWouldBlock,
+            Fact::Queued { bytes } => Self::Queued { bytes },
+            Fact::Discarded { bytes } => Self::Discarded { bytes },
+            Fact::FinSent => Self::FinSent,
+        }
+    }
+}
+
+impl From<Edge> for Hints {
+    fn from(edge: Edge) -> Self {
+        let Edge {
+            readable,
+            writable,
+            read_closed,
+            write_closed,
+            error,
+            priority,
+        } = edge;
+        Self {
+            readable,
+            writable,
+            read_closed,
+            write_closed,
+            error,
+            priority,
+        }
+    }
+}
+
+impl From<Caller> for Who {
+    fn from(caller: Caller) -> Self {
+        match caller {
+            Caller::Listener => Self::Listener,
+            Caller::Signals => Self::Signals,
+            Caller::Waker => Self::Waker,
+        }
+    }
+}
+
+impl From<LoopPhase> for Part {
+    fn from(phase: LoopPhase) -> Self {
+        match phase {
+            LoopPhase::Admit => Self::Admit,
+            LoopPhase::Hear => Self::Hear,
+            LoopPhase::Answer => Self::Answer,
+        }
+    }
+}
+
+impl From<BlockingCall> for Call {
+    fn from(call: BlockingCall) -> Self {
+        match call {
+            BlockingCall::Read => Self::Read,
+            BlockingCall::Write => Self::Write,
+        }
+    }
+}
