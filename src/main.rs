@@ -19,5 +19,6 @@ fn main() -> ExitCode {
             Ok(request) => command::bench(&request),
             Err(mistake) => command::misused(&mistake),
         },
+        Command::Timeline(arguments) => command::timeline(&arguments.into()),
     }
 }

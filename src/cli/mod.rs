@@ -10,6 +10,7 @@
 mod bench;
 mod client;
 mod serve;
+mod timeline;
 mod values;
 
 use bench::Bench;
@@ -17,6 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use client::Client;
 use log::LevelFilter;
 use serve::Serve;
+use timeline::Timeline;
 
 /// An echo server (RFC 862) on one thread, built on readiness: to use, to measure, and to learn from.
 #[derive(Debug, Parser)]
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Put load on an echo server, check every byte, and tell what it costs
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<Bench>),
+    /// Draw a trace that `serve` has written
+    #[command(after_help = timeline::EXAMPLES)]
+    Timeline(Timeline),
 }
 
 impl Cli {

@@ -5,10 +5,12 @@ mod client;
 mod interrupt;
 mod output;
 pub(crate) mod serve;
+pub(crate) mod timeline;
 
 pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;
 pub(crate) use serve::serve;
+pub(crate) use timeline::timeline;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

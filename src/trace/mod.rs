@@ -5,7 +5,9 @@
 //!
 //! 1. [`Record`]: what happened, when and where, and its wording (`words`);
 //! 2. [`Tracer`], which is told, and `recorder`, which leaves out what need not be said twice;
-//! 3. where it goes: [`Text`], one line a fact, for people; [`json_lines`], for programs; [`timeline`].
+//! 3. where it goes: [`Text`], one line a fact, for people; [`json_lines`], for programs;
+//! 4. what is made of it afterwards: [`state`], how everything stands at an instant; `lanes`, what held from
+//!    when to when; the [`timeline`] page with what it says of each kind (`explain`); [`perfetto`].
 //!
 //! ```
 //! use mio_echo::server::Mode;
@@ -18,12 +20,16 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod explain;
 mod header;
 pub mod json_lines;
+mod lanes;
 mod observer;
+pub mod perfetto;
 mod record;
 mod recorder;
 mod sink;
+pub mod state;
 mod text;
 pub mod timeline;
 mod words;

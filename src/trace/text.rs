@@ -10,6 +10,7 @@
 //! What the server believes ([`Event::Believes`]) is left out: it is no fact, it follows from the facts,
 //! and the timeline shows it.
 
+use super::explain::{Group, group_of};
 use super::record::{Event, Lane, Record};
 use super::words::brief;
 use std::collections::BTreeMap;
@@ -102,70 +103,24 @@ impl Text {
         match self.colour {
             Colour::Plain => format!("{millis:>12.3} ms  {name:<24}  {what}"),
             Colour::Ansi => {
-                let colour = Sgr::of(event).code();
+                let colour = rendition(group_of(event));
                 format!("\x1b[2m{millis:>12.3} ms\x1b[0m  {name:<24}  \x1b[{colour}m{what}\x1b[0m")
             }
         }
     }
 }
 
-/// How a fact is shown on a terminal: colours from the palette that every terminal has.
-#[derive(Debug, Clone, Copy)]
-enum Sgr {
-    /// What the loop does for itself.
-    Dim,
-    /// What the kernel said.
-    Yellow,
-    /// What came in.
-    Cyan,
-    /// What went out.
-    Green,
-    /// What had to wait.
-    Magenta,
-    /// What went wrong.
-    Red,
-    /// The marks of a life.
-    Bold,
-}
-
-impl Sgr {
-    fn of(event: &Event) -> Self {
-        match event {
-            Event::Waits { .. } | Event::Enters { .. } | Event::Calls { .. } => Self::Dim,
-            Event::Woke { .. } | Event::Called { .. } | Event::Hinted(_) => Self::Yellow,
-            Event::Read { .. } | Event::PeerFinished | Event::Discarded { .. } => Self::Cyan,
-            Event::Wrote { .. } | Event::FinSent => Self::Green,
-            Event::ReadWouldBlock
-            | Event::WriteWouldBlock
-            | Event::Queued { .. }
-            | Event::Paused
-            | Event::Resumed
-            | Event::Yielded
-            | Event::Believes { .. } => Self::Magenta,
-            Event::AcceptFailed { .. }
-            | Event::Refused { .. }
-            | Event::AcceptPaused { .. }
-            | Event::LimitReached { .. } => Self::Red,
-            Event::AcceptResumed
-            | Event::Stopping { .. }
-            | Event::Ended
-            | Event::Accepted { .. }
-            | Event::Phase { .. }
-            | Event::Closed { .. } => Self::Bold,
-        }
-    }
-
-    /// The parameter of "select graphic rendition" (ECMA-48, section 8.3.117).
-    fn code(self) -> u8 {
-        match self {
-            Self::Bold => 1,
-            Self::Dim => 2,
-            Self::Red => 31,
-            Self::Green => 32,
-            Self::Yellow => 33,
-            Self::Magenta => 35,
-            Self::Cyan => 36,
-        }
+/// How a group is shown on a terminal: the parameter of "select graphic rendition" (ECMA-48, section
+/// 8.3.117), from the palette that every terminal has.
+fn rendition(group: Group) -> u8 {
+    match group {
+        Group::Life => 1,
+        Group::Own => 2,
+        Group::Trouble => 31,
+        Group::Out => 32,
+        Group::Kernel => 33,
+        Group::Held => 35,
+        Group::In => 36,
     }
 }
 

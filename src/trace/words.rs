@@ -55,6 +55,42 @@ impl fmt::Display for Event {
     }
 }
 
+impl Event {
+    /// The name of its kind, as in JSON Lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waits { .. } => "waits",
+            Self::Woke { .. } => "woke",
+            Self::Called { .. } => "called",
+            Self::Enters { .. } => "enters",
+            Self::AcceptFailed { .. } => "accept_failed",
+            Self::Refused { .. } => "refused",
+            Self::AcceptPaused { .. } => "accept_paused",
+            Self::AcceptResumed => "accept_resumed",
+            Self::Stopping { .. } => "stopping",
+            Self::Ended => "ended",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::Accepted { .. } => "accepted",
+            Self::Hinted(_) => "hinted",
+            Self::Believes { .. } => "believes",
+            Self::Phase { .. } => "phase",
+            Self::Calls { .. } => "calls",
+            Self::Read { .. } => "read",
+            Self::ReadWouldBlock => "read_would_block",
+            Self::PeerFinished => "peer_finished",
+            Self::Wrote { .. } => "wrote",
+            Self::WriteWouldBlock => "write_would_block",
+            Self::Queued { .. } => "queued",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Yielded => "yielded",
+            Self::Discarded { .. } => "discarded",
+            Self::FinSent => "fin_sent",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
 struct Events(usize);
 
 impl fmt::Display for Events {

@@ -1,0 +1,162 @@
+//! A trace for Perfetto and other viewers of Chrome's trace-event format (JSON array format: `ph` is the
+//! kind of an entry, `X` something that lasted, `i` an instant, `C` a counter, `M` a name; `ts` and `dur`
+//! are microseconds).
+//!
+//! The loop is the thread 0 of the process 1, a connection the thread of its number.
+
+use super::json_lines::Trace;
+use super::lanes::{ConnectionLane, Lanes, Span, Turn};
+use super::record::{Event, Lane, PhaseName, Record};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// Writes `trace` as one JSON object.
+///
+/// # Errors
+///
+/// Those of `output`.
+pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
+    let lanes = Lanes::of(&trace.records);
+    let mut entries = vec![
+        name("process_name", 0, &trace.header.program),
+        name("thread_name", 0, &Lane::Loop.to_string()),
+    ];
+    entries.extend(lanes.turns.iter().flat_map(turn));
+    entries.extend(lanes.connections.iter().flat_map(connection));
+    entries.extend(trace.records.iter().filter_map(instant));
+    let whole = json!({ "displayTimeUnit": "ns", "traceEvents": entries });
+    serde_json::to_writer(&mut *output, &whole)?;
+    output.write_all(b"\n")
+}
+
+fn turn(turn: &Turn) -> Vec<Value> {
+    let Turn {
+        waits,
+        woke,
+        parts,
+        to,
+        ..
+    } = turn;
+    let mut entries = vec![lasted(0, "wait", *waits, woke.unwrap_or(*to))];
+    let Some(woke) = woke else { return entries };
+    let starts = std::iter::once((*woke, "note".to_owned()))
+        .chain(parts.iter().map(|(at, part)| (*at, part.to_string())));
+    let ends = parts.iter().map(|(at, _)| *at).chain([*to]);
+    entries.extend(
+        starts
+            .zip(ends)
+            .map(|((from, name), to)| lasted(0, &name, from, to)),
+    );
+    entries
+}
+
+fn connection(lane: &ConnectionLane) -> Vec<Value> {
+    let number = lane.number;
+    let title = match lane.peer {
+        Some(peer) => format!("{} {peer}", Lane::Connection(number)),
+        None => Lane::Connection(number).to_string(),
+    };
+    let mut entries = vec![name("thread_name", number, &title)];
+    let later = lane
+        .phases
+        .iter()
+        .filter(|span| span.what != PhaseName::Open);
+    entries.extend(later.map(|span| lasted(number, &span.what.to_string(), span.from, span.to)));
+    entries.extend(lane.calls.iter().filter_map(|span| {
+        let call = span.what?;
+        Some(lasted(number, &format!("in {call}"), span.from, span.to))
+    }));
+    entries.extend(counter(number, "readable", &lane.readable, u64::from));
+    entries.extend(counter(number, "writable", &lane.writable, u64::from));
+    entries.extend(counter(number, "owed", &lane.owed, |bytes| bytes as u64));
+    entries
+}
+
+fn instant(record: &Record) -> Option<Value> {
+    if matches!(
+        record.event,
+        Event::Waits { .. }
+            | Event::Enters { .. }
+            | Event::Believes { .. }
+            | Event::Calls { .. }
+            | Event::Phase { .. }
+    ) {
+        // Shown as what lasts from here on.
+        return None;
+    }
+    Some(json!({
+        "ph": "i", "s": "t", "pid": 1, "tid": u64::from(record.lane),
+        "ts": micros(record.at), "name": record.event.to_string(),
+    }))
+}
+
+fn counter<T: Copy>(
+    number: u64,
+    of: &str,
+    spans: &[Span<T>],
+    value: impl Fn(T) -> u64,
+) -> Vec<Value> {
+    let name = format!("{} {of}", Lane::Connection(number));
+    let entry = |span: &Span<T>| {
+        json!({
+            "ph": "C", "pid": 1, "tid": number, "ts": micros(span.from), "name": name,
+            "args": { of: value(span.what) },
+        })
+    };
+    spans.iter().map(entry).collect()
+}
+
+fn lasted(thread: u64, name: &str, from: u64, to: u64) -> Value {
+    json!({
+        "ph": "X", "pid": 1, "tid": thread, "name": name,
+        "ts": micros(from), "dur": micros(to.saturating_sub(from)),
+    })
+}
+
+fn name(what: &str, thread: u64, name: &str) -> Value {
+    json!({ "ph": "M", "pid": 1, "tid": thread, "name": what, "args": { "name": name } })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact for the first hundred days"
+)]
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Header, Model};
+
+    #[test]
+    fn every_entry_says_what_viewers_ask_for() {
+        let record = |at, lane: u64, event| Record {
+            at,
+            lane: lane.into(),
+            event,
+        };
+        let records = vec![
+            record(0, 0, Event::Waits { timeout: None }),
+            record(2_500, 0, Event::Woke { events: 1 }),
+            record(3_000, 1, Event::Queued { bytes: 7 }),
+            record(4_000, 0, Event::Ended),
+        ];
+        let header = Header::new(Model::EventLoop);
+        let mut text = Vec::new();
+        write(&Trace { header, records }, &mut text).unwrap();
+        let whole: Value = serde_json::from_slice(&text).unwrap();
+        let entries = whole["traceEvents"].as_array().unwrap();
+        for entry in entries {
+            for field in ["ph", "pid", "tid", "name"] {
+                assert!(!entry[field].is_null(), "{field} in {entry}");
+            }
+            assert!(entry["ph"] == "M" || entry["ts"].is_number(), "{entry}");
+        }
+        let named = |name: &str| entries.iter().find(|entry| entry["name"] == name);
+        assert_eq!(named("wait").unwrap()["dur"], 2.5);
+        assert_eq!(named("queued 7").unwrap()["tid"], 1);
+        assert!(named("#1 owed").is_some());
+    }
+}

@@ -1,0 +1,325 @@
+// The picture: lanes on a canvas. Draws what is in view and nothing else; knows nothing of keys.
+"use strict";
+
+const canvas = document.querySelector("canvas");
+const chart = document.getElementById("chart");
+const pen = canvas.getContext("2d");
+
+/** What is in view: places on the axis, and what is chosen. */
+const view = { axis: new Axis(true), from: 0, to: 1, step: 0, record: -1 };
+
+/** Where things are, in pixels; worked out again when the window changes. */
+const layout = { width: 0, height: 0, gutter: 0, top: 26, loop: 46, lane: 30 };
+
+let colours = {};
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  colours = new Proxy({}, { get: (known, name) => (known[name] ??= style.getPropertyValue(`--${name}`).trim()) });
+}
+
+function arrange() {
+  layout.width = chart.clientWidth;
+  layout.gutter = layout.width < 640 ? 58 : 168;
+  const room = Math.max(220, Math.min(innerHeight * 0.62, 900)) - layout.top - layout.loop;
+  const others = Math.max(lanes.length - 1, 1);
+  layout.lane = Math.max(24, Math.min(66, Math.floor(room / others)));
+  const all = layout.lane * (lanes.length - 1);
+  layout.height = Math.round(layout.top + layout.loop + Math.min(all, room) + 4);
+  document.getElementById("height").style.height = `${Math.max(0, all - room)}px`;
+  canvas.style.height = `${layout.height}px`;
+  canvas.width = Math.round(layout.width * devicePixelRatio);
+  canvas.height = Math.round(layout.height * devicePixelRatio);
+}
+
+function xOf(place) {
+  return layout.gutter + ((place - view.from) / (view.to - view.from)) * (layout.width - layout.gutter);
+}
+
+function xAt(time) {
+  return xOf(view.axis.placeOf(time));
+}
+
+function placeAt(x) {
+  return view.from + ((x - layout.gutter) / (layout.width - layout.gutter)) * (view.to - view.from);
+}
+
+function topOf(lane) {
+  if (lane === 0) return layout.top;
+  return layout.top + layout.loop + (lane - 1) * layout.lane - chart.scrollTop;
+}
+
+/** Draws everything anew. */
+function draw() {
+  const began = performance.now();
+  pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  pen.font = "11.5px ui-monospace, SF Mono, Menlo, Consolas, DejaVu Sans Mono, monospace";
+  pen.textBaseline = "middle";
+  fill("paper", 0, 0, layout.width, layout.height);
+  const time = { from: view.axis.timeAt(view.from), to: view.axis.timeAt(view.to) };
+  const visible = Math.ceil((layout.height - layout.top - layout.loop) / layout.lane) + 1;
+  const first = 1 + Math.floor(chart.scrollTop / layout.lane);
+  for (let lane = first; lane < Math.min(lanes.length, first + visible); lane++) drawConnection(lane, time);
+  fill("paper", 0, 0, layout.width, layout.top + layout.loop);
+  drawLoop(time);
+  drawStep();
+  drawAxis();
+  drawNames(first, visible);
+  document.body.dataset.drawMs = (performance.now() - began).toFixed(1);
+}
+
+function fill(colour, x, y, width, height) {
+  pen.fillStyle = colours[colour];
+  pen.fillRect(x, y, width, height);
+}
+
+/** Calls `each` with the spans that are in view and with where they are; of many that share a pixel, with one. */
+function spansInView(spans, time, each) {
+  let i = Math.max(0, lastAtMost(spans.length, time.from, (at) => spans[at][0]));
+  let drawn = -Infinity;
+  for (; i < spans.length && spans[i][0] <= time.to; i++) {
+    const right = Math.min(xAt(spans[i][1]), layout.width + 1);
+    if (right <= drawn) continue;
+    const left = Math.max(xAt(spans[i][0]), layout.gutter - 1);
+    if (right < layout.gutter) continue;
+    const width = Math.max(right - left, 1);
+    each(spans[i], left, width);
+    drawn = left + width - 0.5;
+  }
+}
+
+function label(text, x, y, room, colour) {
+  if (room < text.length * 7 + 4) return;
+  pen.fillStyle = colours[colour];
+  pen.fillText(text, x, y);
+}
+
+// ── the loop ────────────────────────────────────────────────────────────────────────────────────────
+
+function drawLoop(time) {
+  const [top, height] = [layout.top + 4, layout.loop - 10];
+  if (isThreads) {
+    drawCalls(0, time, top, height);
+    drawMarks(0, top, height);
+    return;
+  }
+  let drawn = -Infinity;
+  const first = Math.max(0, lastAtMost(steps.length, time.from, (i) => steps[i].from));
+  for (let i = first; i < steps.length && steps[i].from <= time.to; i++) {
+    const right = xAt(steps[i].to);
+    // Turns that share a pixel: one of them stands for all.
+    if (right - drawn < 0.5) continue;
+    drawTurn(steps[i], top, height);
+    drawn = right;
+  }
+}
+
+function drawTurn(step, top, height) {
+  const starts = [[step.from, "wait"], [step.woke, "note"], ...step.parts];
+  starts.forEach(([from, name], i) => {
+    const to = starts[i + 1]?.[0] ?? step.to;
+    const left = Math.max(xAt(from), layout.gutter - 1);
+    const width = Math.max(xAt(to) - left, 0.6);
+    if (left + width < layout.gutter || left > layout.width) return;
+    const isWait = name === "wait";
+    fill(name, left, isWait ? top + height / 4 : top, width - (width > 4 ? 0.7 : 0), isWait ? height / 2 : height);
+    const words = isWait ? `waits ${brief(to - from)}` : name;
+    const visible = Math.min(width, layout.width - left);
+    label(visible < words.length * 7 + 4 && isWait ? brief(to - from) : words, left + 3, top + height / 2, visible, isWait ? "faint" : "paper");
+  });
+}
+
+// ── connections ─────────────────────────────────────────────────────────────────────────────────────
+
+function drawConnection(lane, time) {
+  const [top, height] = [topOf(lane) + 1, layout.lane - 3];
+  const { phases, readable, writable, owed } = lanes[lane];
+  const tints = { Open: "lane", Draining: "draining", Lingering: "lingering" };
+  spansInView(phases, time, ([, , name], x, width) => {
+    fill(tints[name], x, top, width, height);
+    if (name !== "Open") label(name, x + 4, top + height - 7, width, "faint");
+  });
+  const strip = isThreads ? 0 : Math.max(3, Math.round(height * 0.13));
+  spansInView(readable, time, (_, x, width) => fill("readable", x, top, width, strip));
+  spansInView(writable, time, (_, x, width) => fill("writable", x, top + strip + 1, width, strip));
+  const below = isThreads ? 0 : 2 * strip + 3;
+  drawCalls(lane, time, top, height);
+  pen.globalAlpha = 0.45;
+  spansInView(owed, time, ([, , bytes], x, width) => {
+    const tall = Math.max(2, (bytes / mostOwed) * (height - below));
+    fill("owed", x, top + height - tall, width, tall);
+  });
+  pen.globalAlpha = 1;
+  drawMarks(lane, top + below, height - below);
+}
+
+/** What a thread sleeps in. */
+function drawCalls(lane, time, top, height) {
+  const colour = { read: "asleep-read", write: "asleep-write", poll: "wait" };
+  spansInView(lanes[lane].calls, time, ([from, to, call], x, width) => {
+    fill(colour[call], x, top + height * 0.2, width, height * 0.6);
+    const words = `in ${call}, ${brief(to - from)}`;
+    label(words, x + 4, top + height / 2, Math.min(width, layout.width - x), "faint");
+  });
+}
+
+function drawMarks(lane, top, height) {
+  const { index } = byLane[lane];
+  const from = view.axis.timeAt(placeAt(layout.gutter - 8));
+  const to = view.axis.timeAt(placeAt(layout.width + 8));
+  let i = Math.max(0, lastAtMost(index.length, from, (at) => records.at[index[at]]));
+  const drawn = {};
+  for (; i < index.length && records.at[index[i]] <= to; i++) {
+    const kind = kinds[records.kind[index[i]]];
+    const x = xAt(records.at[index[i]]);
+    // Of many of a kind that share a pixel one is enough.
+    if (x - (drawn[kind.name] ?? -Infinity) < 0.7 && index[i] !== view.record) continue;
+    drawn[kind.name] = x;
+    const next = index.slice(i + 1, i + 4).find((other) => records.bytes[other] > 0 || records.at[other] > records.at[index[i]]);
+    const room = next === undefined ? 80 : xAt(records.at[next]) - x;
+    drawMark(kind, index[i], x, top, height, room);
+  }
+}
+
+/** Reads stand on the middle line, writes hang from it; as tall as the logarithm of their bytes. */
+function drawMark(kind, record, x, top, height, room) {
+  const bytes = records.bytes[record];
+  const middle = top + height / 2;
+  const half = height / 2;
+  pen.fillStyle = pen.strokeStyle = colours[kind.group];
+  pen.lineWidth = 1.4;
+  if (bytes > 0) {
+    const tall = Math.max(2, (Math.log2(bytes + 1) / Math.log2(mostBytes + 1)) * half);
+    const wide = Math.max(1.5, Math.min(5, room / 3));
+    const up = kind.group === "in";
+    pen.fillRect(x, up ? middle - tall : middle, wide, tall);
+    if (height > 17) label(shortBytes(bytes), x + wide + 2, up ? middle - Math.min(half - 3, 7) : middle + Math.min(half - 3, 8), room - wide, kind.group);
+  } else {
+    drawSign(kind.name, x, middle, Math.min(4, half), top, height);
+  }
+  if (record === view.record) {
+    pen.strokeStyle = colours.cursor;
+    pen.lineWidth = 2;
+    pen.strokeRect(x - 5, top, 12, height);
+  }
+}
+
+function drawSign(name, x, y, size, top, height) {
+  pen.beginPath();
+  switch (name) {
+    case "hinted":
+    case "called":
+      pen.moveTo(x - size * 0.8, top - 1);
+      pen.lineTo(x + size * 0.8, top - 1);
+      pen.lineTo(x, top + size);
+      pen.fill();
+      break;
+    case "read_would_block":
+    case "write_would_block":
+      pen.arc(x, y, size * 0.8, 0, 2 * Math.PI);
+      pen.stroke();
+      break;
+    case "accepted":
+      pen.fillRect(x - 1, top, 2, height);
+      break;
+    case "closed":
+    case "refused":
+    case "accept_failed":
+      pen.moveTo(x - size, y - size);
+      pen.lineTo(x + size, y + size);
+      pen.moveTo(x - size, y + size);
+      pen.lineTo(x + size, y - size);
+      pen.stroke();
+      break;
+    case "peer_finished":
+    case "fin_sent":
+    case "phase":
+    case "stopping":
+      pen.moveTo(x, y - size);
+      pen.lineTo(x + size, y);
+      pen.lineTo(x, y + size);
+      pen.lineTo(x - size, y);
+      pen.fill();
+      break;
+    case "yielded":
+    case "paused":
+    case "resumed":
+    case "accept_paused":
+    case "accept_resumed":
+    case "limit_reached":
+      pen.rect(x - size * 0.7, y - size * 0.7, size * 1.4, size * 1.4);
+      pen.stroke();
+      break;
+    default: // what is shown as a span: waits, enters, believes, calls, queued, …
+  }
+}
+
+// ── around the lanes ────────────────────────────────────────────────────────────────────────────────
+
+function drawStep() {
+  const step = steps[view.step];
+  if (!step) return;
+  const [left, right] = [xAt(step.from), xAt(step.to)];
+  fill("step", Math.max(left, layout.gutter), layout.top, Math.max(2, right - Math.max(left, layout.gutter)), layout.height);
+  if (right >= layout.gutter) fill("cursor", right - 0.5, layout.top - 5, 1.4, layout.height);
+}
+
+function drawAxis() {
+  const distance = layout.width < 640 ? 90 : 120;
+  for (let x = layout.gutter + distance / 2; x < layout.width - 30; x += distance) {
+    const time = view.axis.timeAt(placeAt(x));
+    const near = Math.abs(view.axis.timeAt(placeAt(x + 2)) - time);
+    fill("line", x, layout.top - 6, 1, 6);
+    pen.textAlign = "center";
+    pen.fillStyle = colours.faint;
+    pen.fillText(pointInTime(time, Math.max(near * 20, 1)), x, 11);
+    pen.textAlign = "left";
+  }
+  for (const [from, to] of view.axis.folds(view.from, view.to)) {
+    const [left, right] = [xOf(from), xOf(to)];
+    if (right - left < 3) continue;
+    pen.strokeStyle = colours.faint;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    const middle = (left + right) / 2;
+    pen.moveTo(middle - 4, layout.top + 1);
+    pen.lineTo(middle, layout.top - 5);
+    pen.moveTo(middle, layout.top + 1);
+    pen.lineTo(middle + 4, layout.top - 5);
+    pen.stroke();
+  }
+}
+
+function drawNames(first, visible) {
+  fill("paper", 0, layout.top + layout.loop, layout.gutter - 1, layout.height);
+  fill("line", layout.gutter - 1, layout.top, 1, layout.height);
+  pen.fillStyle = colours.ink;
+  for (let lane = first; lane < Math.min(lanes.length, first + visible); lane++) drawName(lane, topOf(lane) + layout.lane / 2);
+  fill("paper", 0, layout.top - 4, layout.gutter - 1, layout.loop + 3);
+  drawName(0, layout.top + layout.loop / 2 - 1);
+}
+
+function drawName(lane, y) {
+  const { name, peer } = lanes[lane];
+  pen.fillStyle = colours.ink;
+  pen.fillText(name, 6, y);
+  if (peer && layout.gutter > 100) {
+    pen.fillStyle = colours.faint;
+    pen.fillText(peer.length > 17 ? `…${peer.slice(-16)}` : peer, 6 + Math.max(4, name.length + 1) * 7, y);
+  }
+}
+
+/** What is at a point of the canvas: a record, or what held there then. */
+function thingAt(x, y) {
+  const lane = y < layout.top + layout.loop ? 0 : 1 + Math.floor((y - layout.top - layout.loop + chart.scrollTop) / layout.lane);
+  if (x < layout.gutter || y < layout.top || lane >= lanes.length) return undefined;
+  const { index } = byLane[lane];
+  const time = view.axis.timeAt(placeAt(x));
+  const before = lastAtMost(index.length, time, (i) => records.at[index[i]]);
+  const isDrawn = (record) => !["waits", "enters", "believes", "calls", "woke", "queued"].includes(kinds[records.kind[record]].name);
+  const near = index.slice(Math.max(0, before - 6), before + 7).filter(isDrawn);
+  const distance = (record) => Math.abs(xAt(records.at[record]) + 1 - x);
+  const nearest = near.toSorted((a, b) => distance(a) - distance(b))[0];
+  const record = nearest !== undefined && distance(nearest) < 7 ? nearest : undefined;
+  return { lane, time, record, end: lastAtMost(count, time, (i) => records.at[i]) + 1 };
+}

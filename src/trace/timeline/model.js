@@ -1,0 +1,130 @@
+// The trace and what can be asked of it. Knows nothing of the page.
+"use strict";
+
+const trace = JSON.parse(document.getElementById("trace").textContent);
+const { header, kinds, words, records, steps, lanes } = trace;
+const isThreads = header.model === "threads";
+const count = records.at.length;
+
+/** The index of the last of `length` items whose key is at most `value`; -1 if there is none. */
+function lastAtMost(length, value, key) {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (key(middle) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** The span [from, to, …] that holds at `time`, the first instant included. */
+function spanAt(spans, time) {
+  const span = spans[lastAtMost(spans.length, time, (i) => spans[i][0])];
+  return span && (time < span[1] || time === span[0]) ? span : undefined;
+}
+
+/** For each lane the numbers of its records, and how many bytes had come in and gone out after each. */
+const byLane = lanes.map(() => ({ index: [], bytesIn: [0], bytesOut: [0] }));
+for (let i = 0; i < count; i++) {
+  const lane = byLane[records.lane[i]];
+  const kind = kinds[records.kind[i]].name;
+  lane.index.push(i);
+  lane.bytesIn.push(lane.bytesIn.at(-1) + (kind === "read" ? records.bytes[i] : 0));
+  lane.bytesOut.push(lane.bytesOut.at(-1) + (kind === "wrote" ? records.bytes[i] : 0));
+}
+
+const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);
+const mostOwed = lanes.reduce((most, lane) => lane.owed.reduce((m, span) => Math.max(m, span[2]), most), 1);
+
+/** How a connection stands after all records before number `end`; nothing if it had not come by then. */
+function stateBefore(lane, end) {
+  const { index, bytesIn, bytesOut } = byLane[lane];
+  const seen = lastAtMost(index.length, end - 1, (i) => index[i]) + 1;
+  if (seen === 0) return undefined;
+  const last = index[seen - 1];
+  const time = records.at[Math.max(end - 1, 0)];
+  const spans = lanes[lane];
+  const isOver = kinds[records.kind[last]].name === "closed";
+  return {
+    isOver,
+    last,
+    phase: isOver ? spans.ending : (spanAt(spans.phases, time)?.[2] ?? "Open"),
+    readable: spanAt(spans.readable, time) !== undefined,
+    writable: spanAt(spans.writable, time) !== undefined,
+    asleep: spanAt(spans.calls, time)?.[2],
+    owed: spanAt(spans.owed, time)?.[2] ?? 0,
+    bytesIn: bytesIn[seen],
+    bytesOut: bytesOut[seen],
+  };
+}
+
+/** The step that a record belongs to. */
+function stepOf(record) {
+  return Math.max(0, lastAtMost(steps.length, record, (i) => steps[i].first));
+}
+
+/**
+ * The axis: from time to place and back. Nothing happens between two records, so a long time between them
+ * may be folded to a short way. What is long is told by the others: five times their median.
+ */
+class Axis {
+  constructor(isFolded) {
+    this.isFolded = isFolded;
+    this.times = [0, ...records.at, trace.end].filter((time, i, all) => i === 0 || time > all[i - 1]);
+    const gaps = this.times.slice(1).map((time, i) => time - this.times[i]);
+    const median = gaps.toSorted((a, b) => a - b)[gaps.length >> 1] ?? 1;
+    this.longest = isFolded ? 5 * median : Infinity;
+    this.places = [0];
+    for (const gap of gaps) this.places.push(this.places.at(-1) + Math.min(gap, this.longest));
+    this.end = Math.max(this.places.at(-1), 1);
+  }
+
+  placeOf(time) {
+    return this.#between(this.times, this.places, time);
+  }
+
+  timeAt(place) {
+    return this.#between(this.places, this.times, place);
+  }
+
+  /** The gaps that were folded between two places: [place, place, nanoseconds]. */
+  folds(from, to) {
+    const found = [];
+    if (!this.isFolded) return found;
+    const first = Math.max(0, lastAtMost(this.places.length, from, (i) => this.places[i]));
+    for (let i = first; i + 1 < this.places.length && this.places[i] < to; i++) {
+      const gap = this.times[i + 1] - this.times[i];
+      if (gap > this.longest) found.push([this.places[i], this.places[i + 1], gap]);
+    }
+    return found;
+  }
+
+  #between(from, to, value) {
+    if (from.length < 2) return 0;
+    const known = lastAtMost(from.length, value, (i) => from[i]);
+    const i = Math.min(Math.max(known, 0), from.length - 2);
+    return to[i] + ((value - from[i]) * (to[i + 1] - to[i])) / (from[i + 1] - from[i]);
+  }
+}
+
+/** A duration in nanoseconds, in three digits and the unit that fits. */
+function brief(nanos) {
+  for (const [size, unit] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
+    if (nanos >= size) return `${(nanos / size).toPrecision(3).replace(/e.*/, "")} ${unit}`;
+  }
+  return `${Math.round(nanos)} ns`;
+}
+
+/** A point in time, in milliseconds with as many decimals as neighbours at `distance` need. */
+function pointInTime(nanos, distance = 1e3) {
+  const decimals = Math.min(6, Math.max(0, Math.ceil(6 - Math.log10(Math.max(distance, 1)))));
+  return `${(nanos / 1e6).toFixed(decimals)} ms`;
+}
+
+/** A count of bytes, short enough for a mark. */
+function shortBytes(bytes) {
+  if (bytes < 10_000) return String(bytes);
+  if (bytes < 10_240_000) return `${Math.round(bytes / 1024)}Ki`;
+  return `${Math.round(bytes / 1_048_576)}Mi`;
+}

@@ -1,0 +1,421 @@
+// The page around the picture: keys, pointer, tables, and words for whoever does not see the picture.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const ROWS = 200;
+
+// ── stepping ────────────────────────────────────────────────────────────────────────────────────────
+
+/** Goes to a step: marks it, brings it into view, shows its facts and what they led to. */
+function goToStep(number, record = -1) {
+  if (steps.length === 0) return;
+  view.step = Math.max(0, Math.min(steps.length - 1, number));
+  view.record = record;
+  bringIntoView();
+  showStep();
+  refresh();
+}
+
+function goToRecord(record) {
+  const chosen = Math.max(0, Math.min(count - 1, record));
+  goToStep(stepOf(chosen), chosen);
+  showThing({ lane: records.lane[chosen], time: records.at[chosen], record: chosen, end: chosen + 1 });
+  bringLaneIntoView(records.lane[chosen]);
+}
+
+/** Moves as little as it takes; zooms only where the step would be a hair's breadth. */
+function bringIntoView() {
+  const step = steps[view.step];
+  const [from, to] = [view.axis.placeOf(step.from), view.axis.placeOf(step.to)];
+  const width = view.to - view.from;
+  if ((to - from) / width < 0.03 && view.to - view.from > 1) show(to - (to - from) * 12, to + (to - from) * 8);
+  else if (from < view.from || to > view.to) show(from - width * 0.25, from + width * 0.75);
+}
+
+function bringLaneIntoView(lane) {
+  if (lane === 0) return;
+  const room = layout.height - layout.top - layout.loop;
+  const top = (lane - 1) * layout.lane;
+  if (top < chart.scrollTop) chart.scrollTop = top;
+  else if (top + layout.lane > chart.scrollTop + room) chart.scrollTop = top + layout.lane - room;
+}
+
+function fitStep() {
+  const step = steps[view.step];
+  const [from, to] = [view.axis.placeOf(step.from), view.axis.placeOf(step.to)];
+  show(from - (to - from) * 0.05, to + (to - from) * 0.05);
+  refresh();
+}
+
+// ── zooming and panning ─────────────────────────────────────────────────────────────────────────────
+
+/** Puts these places at the edges, as far as there is something to see. */
+function show(from, to) {
+  const end = view.axis.end;
+  const width = Math.max(Math.min(to - from, end), Math.min(1e-3 * view.axis.end, 200));
+  view.from = Math.max(0, Math.min(from, end - width));
+  view.to = view.from + width;
+}
+
+function zoom(factor, at = (view.from + view.to) / 2) {
+  show(at - (at - view.from) * factor, at + (view.to - at) * factor);
+  refresh();
+}
+
+function pan(share) {
+  const way = (view.to - view.from) * share;
+  show(view.from + way, view.to + way);
+  refresh();
+}
+
+function fold(isFolded) {
+  const times = [view.axis.timeAt(view.from), view.axis.timeAt(view.to)];
+  view.axis = new Axis(isFolded);
+  show(...times.map((time) => view.axis.placeOf(time)));
+  byId("fold").checked = isFolded;
+  refresh();
+}
+
+let isAwaited = false;
+
+/** Draws once a frame, however often it is asked for. */
+function refresh() {
+  if (isAwaited) return;
+  isAwaited = true;
+  requestAnimationFrame(() => {
+    isAwaited = false;
+    draw();
+    note();
+  });
+}
+
+/** Keeps the place in the address, so that it can be passed on, and in the document, for tests. */
+function note() {
+  const [from, to] = [view.from, view.to].map((place) => Math.round(view.axis.timeAt(place)));
+  Object.assign(document.body.dataset, { step: view.step, record: view.record, from, to, folded: view.axis.isFolded });
+  const address = `#step=${view.step + 1}&from=${from}&to=${to}${view.axis.isFolded ? "" : "&fold=no"}`;
+  try {
+    history.replaceState(null, "", address);
+  } catch {
+    // A page within a page may not have an address of its own.
+  }
+}
+
+// ── tables ──────────────────────────────────────────────────────────────────────────────────────────
+
+function cell(text, className = "") {
+  const cell = document.createElement("td");
+  cell.textContent = text;
+  cell.className = className;
+  return cell;
+}
+
+function laneName(lane) {
+  const { name, peer } = lanes[lane];
+  return peer ? `${name} ${peer}` : name;
+}
+
+function recordRow(record) {
+  const row = document.createElement("tr");
+  const kind = kinds[records.kind[record]];
+  row.dataset.record = record;
+  row.title = kind.why;
+  row.classList.toggle("now", record === view.record);
+  row.append(cell(pointInTime(records.at[record]), "number"), cell(laneName(records.lane[record])), cell(words[records.word[record]], kind.group));
+  return row;
+}
+
+function fillRows(table, from, end) {
+  const rows = [];
+  for (let i = from; i < Math.min(end, from + ROWS); i++) rows.push(recordRow(i));
+  if (end > from + ROWS) {
+    const row = document.createElement("tr");
+    row.append(cell(""), cell(""), cell(`… and ${end - from - ROWS} more`, "own"));
+    rows.push(row);
+  }
+  byId(table).tBodies[0].replaceChildren(...rows);
+}
+
+function showStep() {
+  const step = steps[view.step];
+  const facts = step.end - step.first;
+  const unit = isThreads ? "fact" : "turn";
+  byId("position").textContent = `${unit} ${view.step + 1} of ${steps.length}`;
+  byId("facts-title").textContent = isThreads ? "This fact" : `Facts of this turn (${facts}, ${brief(step.to - step.woke)} of work)`;
+  fillRows("facts", step.first, step.end);
+  showStates(step);
+}
+
+function showStates(step) {
+  const end = view.record >= 0 ? view.record + 1 : step.end;
+  byId("states-title").textContent = view.record >= 0 ? "Every connection, after this fact" : `Every connection, after this ${isThreads ? "fact" : "turn"}`;
+  const rows = [];
+  let others = 0;
+  for (let lane = 1; lane < lanes.length; lane++) {
+    const state = stateBefore(lane, end);
+    if (!state || (state.isOver && state.last < step.first)) continue;
+    if (rows.length < ROWS) rows.push(stateRow(lane, state, step));
+    else others++;
+  }
+  if (others > 0) {
+    const row = document.createElement("tr");
+    row.append(cell(`… and ${others} more`, "own"));
+    rows.push(row);
+  }
+  if (rows.length === 0) {
+    const row = document.createElement("tr");
+    row.append(cell("nobody is connected", "own"));
+    rows.push(row);
+  }
+  byId("states").tBodies[0].replaceChildren(...rows);
+}
+
+function stateRow(lane, state, step) {
+  const row = document.createElement("tr");
+  const yes = (is, word) => (is && !state.isOver ? cell(`● ${word}`, `yes-${word}`) : cell("○", "no"));
+  const asleep = state.asleep ? `in ${state.asleep}` : "";
+  const belief = isThreads ? [cell(asleep, state.asleep === "write" ? "held" : "in")] : [yes(state.readable, "read"), yes(state.writable, "write")];
+  const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "no" : className}`);
+  row.append(cell(laneName(lane)), cell(state.phase), ...belief, count(state.owed, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
+  row.classList.toggle("now", state.last >= step.first);
+  row.classList.toggle("over", state.isOver);
+  return row;
+}
+
+// ── what is this? ───────────────────────────────────────────────────────────────────────────────────
+
+/** What held at a point where nothing happened: said in the words of what began it. */
+function kindOfRest({ lane, time }) {
+  const named = (name) => kinds.find((kind) => kind.name === name);
+  if (lane === 0 && !isThreads) {
+    const step = steps[lastAtMost(steps.length, time, (i) => steps[i].from)];
+    if (!step) return undefined;
+    if (time < step.woke) return { title: `waits, ${brief(step.woke - step.from)}`, kind: named("waits") };
+    const part = step.parts.findLast(([at]) => at <= time)?.[1] ?? "note";
+    return { title: part, kind: named(part === "note" ? "woke" : "enters") };
+  }
+  const spans = lanes[lane];
+  const call = spanAt(spans.calls, time);
+  if (call) return { title: `in ${call[2]}, ${brief(call[1] - call[0])}`, kind: named(lane === 0 ? "waits" : "calls") };
+  const phase = spanAt(spans.phases, time);
+  if (!phase) return undefined;
+  const owed = spanAt(spans.owed, time);
+  const ready = [spanAt(spans.readable, time) && "readable", spanAt(spans.writable, time) && "writable"].filter(Boolean);
+  const belief = isThreads ? "" : `, believed ${ready.join(" and ") || "not ready"}`;
+  return { title: `${phase[2]}${belief}${owed ? `, owes ${owed[2]}` : ""}`, kind: named(owed ? "queued" : "believes") };
+}
+
+function describe(thing) {
+  if (thing.record === undefined) return { ...kindOfRest(thing), time: thing.time, lane: thing.lane };
+  const { record } = thing;
+  return { title: words[records.word[record]], kind: kinds[records.kind[record]], time: records.at[record], lane: thing.lane };
+}
+
+function showThing(thing) {
+  const { title, kind, time, lane } = describe(thing);
+  if (!kind) return;
+  const line = (className, ...parts) => {
+    const line = document.createElement("p");
+    line.className = className;
+    line.append(...parts);
+    return line;
+  };
+  const code = document.createElement("code");
+  code.textContent = kind.file;
+  byId("detail").replaceChildren(
+    line(`fact ${kind.group}`, title),
+    line("where", `${laneName(lane)}, at ${pointInTime(time)}`),
+    line("", kind.why),
+    line("where", "Read ", code, `, and in the guide: ${kind.chapter}.`),
+  );
+}
+
+// ── the whole trace as text ─────────────────────────────────────────────────────────────────────────
+
+let firstRow = 0;
+
+function showPage(first) {
+  firstRow = Math.max(0, Math.min(first, count - 1));
+  const end = Math.min(count, firstRow + ROWS);
+  fillRows("records", firstRow, end);
+  byId("page").textContent = `records ${firstRow + 1} to ${end} of ${count}`;
+}
+
+// ── hands ───────────────────────────────────────────────────────────────────────────────────────────
+
+const KEYS = {
+  ArrowRight: () => goToStep(view.step + 1),
+  ArrowLeft: () => goToStep(view.step - 1),
+  Home: () => goToStep(0),
+  End: () => goToStep(steps.length - 1),
+  n: () => goToRecord(view.record >= 0 ? view.record + 1 : steps[view.step].first),
+  p: () => goToRecord(view.record >= 0 ? view.record - 1 : steps[view.step].first),
+  "+": () => zoom(1 / 1.6),
+  "=": () => zoom(1 / 1.6),
+  "-": () => zoom(1.6),
+  a: () => pan(-0.2),
+  d: () => pan(0.2),
+  ArrowUp: () => chart.scrollBy(0, -layout.lane),
+  ArrowDown: () => chart.scrollBy(0, layout.lane),
+  f: fitStep,
+  0: () => (show(0, view.axis.end), refresh()),
+  g: () => fold(!view.axis.isFolded),
+};
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
+  if (!act || steps.length === 0) return;
+  event.preventDefault();
+  act();
+});
+
+const BUTTONS = { first: "Home", back: "ArrowLeft", forward: "ArrowRight", last: "End", in: "+", out: "-", fit: "f", whole: "0" };
+for (const [id, key] of Object.entries(BUTTONS)) byId(id).addEventListener("click", () => steps.length > 0 && KEYS[key]());
+byId("fold").addEventListener("change", (event) => fold(event.target.checked));
+byId("earlier").addEventListener("click", () => showPage(firstRow - ROWS));
+byId("later").addEventListener("click", () => firstRow + ROWS < count && showPage(firstRow + ROWS));
+byId("all").addEventListener("toggle", () => showPage(steps[view.step]?.first ?? 0));
+for (const table of ["facts", "records"]) {
+  byId(table).addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-record]");
+    if (row) goToRecord(Number(row.dataset.record));
+  });
+}
+
+canvas.addEventListener("wheel", (event) => {
+  event.preventDefault();
+  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) / layout.width);
+  else zoom(Math.exp(Math.max(-0.5, Math.min(0.5, event.deltaY * 0.003))), placeAt(event.offsetX));
+}, { passive: false });
+
+/** The fingers, or the mouse, that are down: where each was last. */
+const pointers = new Map();
+let moved = 0;
+
+canvas.addEventListener("pointerdown", (event) => {
+  canvas.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
+  moved = 0;
+});
+
+canvas.addEventListener("pointermove", (event) => {
+  const before = pointers.get(event.pointerId);
+  if (!before) {
+    const thing = thingAt(event.offsetX, event.offsetY);
+    if (thing) showThing(thing);
+    return;
+  }
+  const now = [event.offsetX, event.offsetY];
+  const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+  pointers.set(event.pointerId, now);
+  moved += Math.abs(now[0] - before[0]) + Math.abs(now[1] - before[1]);
+  canvas.classList.toggle("dragged", moved > 4);
+  if (other) {
+    const [was, is] = [before, now].map((point) => Math.max(20, Math.hypot(point[0] - other[0], point[1] - other[1])));
+    zoom(was / is, placeAt((now[0] + other[0]) / 2));
+  } else {
+    chart.scrollTop -= now[1] - before[1];
+    pan((before[0] - now[0]) / (layout.width - layout.gutter));
+  }
+});
+
+for (const name of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(name, (event) => {
+    pointers.delete(event.pointerId);
+    canvas.classList.remove("dragged");
+    if (name === "pointercancel" || moved > 4) return;
+    const thing = thingAt(event.offsetX, event.offsetY);
+    if (thing?.record !== undefined) goToRecord(thing.record);
+    else if (thing && thing.end > 0) goToStep(stepOf(thing.end - 1));
+    if (thing) showThing(thing);
+  });
+}
+
+chart.addEventListener("scroll", refresh);
+new ResizeObserver(() => (arrange(), refresh())).observe(chart);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), showLegend(), refresh()));
+
+// ── at the beginning ────────────────────────────────────────────────────────────────────────────────
+
+function showAbout() {
+  const open = lanes.length - 1;
+  const model = isThreads ? "a thread for each connection" : "one thread, an event loop";
+  byId("about").textContent = `${model} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · ${header.started} · ${header.program}`;
+  canvas.setAttribute("aria-label", "The lanes of the trace. The tables below say the same in words.");
+}
+
+function showLegend() {
+  const box = (colour) => `<svg viewBox="0 0 13 10"><rect y="1" width="13" height="8" fill="var(--${colour})"/></svg>`;
+  const path = (colour, d, rest = "") => `<svg viewBox="0 0 13 10"><path d="${d}" fill="var(--${colour})" ${rest}/></svg>`;
+  const line = (colour) => `stroke="var(--${colour})" stroke-width="1.4" fill-opacity="0"`;
+  const common = [
+    [path("in", "M5 0h3v8h-3z"), "read"],
+    [path("out", "M5 2h3v8h-3z"), "write"],
+    [path("held", "M10 5a4 4 0 1 1-8 0a4 4 0 1 1 8 0", line("held")), "WouldBlock"],
+    [path("held", "M3 2h7v7h-7z", line("held")), "paused, yielded"],
+    [box("owed"), "bytes owed"],
+    [path("in", "M6 0l5 5-5 5-5-5z"), "FIN, stop"],
+    [path("life", "M2 1l9 8M11 1l-9 8", line("life")), "closed"],
+  ];
+  const believed = [
+    [path("kernel", "M2 1h9l-4.5 7z"), "event"],
+    [box("readable"), "believed readable"],
+    [box("writable"), "believed writable"],
+    [box("draining"), "Draining"],
+    [box("lingering"), "Lingering"],
+  ];
+  const asleep = [
+    [box("asleep-read"), "blocked in read"],
+    [box("asleep-write"), "blocked in write"],
+  ];
+  const loop = ["wait", "note", "admit", "hear", "answer"].map((part) => [box(part), part]);
+  const items = isThreads ? [...asleep, ...common] : [...loop, ...believed, ...common];
+  byId("legend").replaceChildren(...items.map(([sign, name]) => {
+    const item = document.createElement("li");
+    item.innerHTML = sign;
+    item.append(name);
+    return item;
+  }));
+}
+
+function showHeads() {
+  const names = isThreads
+    ? ["connection", "phase", "asleep", "owed", "in", "out"]
+    : ["connection", "phase", "to read?", "to write?", "owed", "in", "out"];
+  const row = document.createElement("tr");
+  for (const name of names) {
+    const head = document.createElement("th");
+    head.scope = "col";
+    head.textContent = name;
+    head.classList.toggle("number", ["owed", "in", "out"].includes(name));
+    row.append(head);
+  }
+  byId("states").tHead.replaceChildren(row);
+}
+
+function begin() {
+  readColours();
+  showAbout();
+  showLegend();
+  showHeads();
+  arrange();
+  const place = new URLSearchParams(location.hash.slice(1));
+  if (place.get("fold") === "no") view.axis = new Axis(false);
+  byId("fold").checked = view.axis.isFolded;
+  show(0, view.axis.end);
+  if (steps.length > 0) {
+    view.step = Math.max(0, Math.min(steps.length, Number(place.get("step")) || 1) - 1);
+    showStep();
+  }
+  if (place.has("from") && place.has("to")) {
+    show(...["from", "to"].map((edge) => view.axis.placeOf(Number(place.get(edge)))));
+  } else if (place.has("step") && steps.length > 0) {
+    bringIntoView();
+  }
+  draw();
+  note();
+  document.body.dataset.readyMs = performance.now().toFixed(0);
+}
+
+begin();
