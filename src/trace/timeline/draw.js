@@ -18,7 +18,9 @@ function readColours() {
   colours = new Proxy({}, { get: (known, name) => (known[name] ??= style.getPropertyValue(`--${name}`).trim()) });
 }
 
+/** Fits the canvas to the window. Returns whether that changed anything; if so, it is empty now. */
 function arrange() {
+  const before = JSON.stringify(layout) + devicePixelRatio;
   layout.width = chart.clientWidth;
   layout.gutter = layout.width < 640 ? 58 : 168;
   const room = Math.max(220, Math.min(innerHeight * 0.62, 900)) - layout.top - layout.loop;
@@ -27,9 +29,11 @@ function arrange() {
   const all = layout.lane * (lanes.length - 1);
   layout.height = Math.round(layout.top + layout.loop + Math.min(all, room) + 4);
   document.getElementById("height").style.height = `${Math.max(0, all - room)}px`;
+  if (JSON.stringify(layout) + devicePixelRatio === before) return false;
   canvas.style.height = `${layout.height}px`;
   canvas.width = Math.round(layout.width * devicePixelRatio);
   canvas.height = Math.round(layout.height * devicePixelRatio);
+  return true;
 }
 
 function xOf(place) {
@@ -73,18 +77,21 @@ function fill(colour, x, y, width, height) {
   pen.fillRect(x, y, width, height);
 }
 
+/** The first span that ends behind the pixel at `x`, from number `i` on: those before it would not be seen. */
+function skipTo(x, i, length, endOf) {
+  const time = view.axis.timeAt(placeAt(x));
+  return i < length && endOf(i) <= time ? lastAtMost(length, time, endOf) + 1 : i;
+}
+
 /** Calls `each` with the spans that are in view and with where they are; of many that share a pixel, with one. */
 function spansInView(spans, time, each) {
-  let i = Math.max(0, lastAtMost(spans.length, time.from, (at) => spans[at][0]));
-  let drawn = -Infinity;
-  for (; i < spans.length && spans[i][0] <= time.to; i++) {
-    const right = Math.min(xAt(spans[i][1]), layout.width + 1);
-    if (right <= drawn) continue;
+  const endOf = (i) => spans[i][1];
+  let i = skipTo(layout.gutter, 0, spans.length, endOf);
+  while (i < spans.length && spans[i][0] <= time.to) {
     const left = Math.max(xAt(spans[i][0]), layout.gutter - 1);
-    if (right < layout.gutter) continue;
-    const width = Math.max(right - left, 1);
+    const width = Math.max(Math.min(xAt(spans[i][1]), layout.width + 1) - left, 1);
     each(spans[i], left, width);
-    drawn = left + width - 0.5;
+    i = skipTo(left + width + 0.5, i + 1, spans.length, endOf);
   }
 }
 
@@ -103,14 +110,11 @@ function drawLoop(time) {
     drawMarks(0, top, height);
     return;
   }
-  let drawn = -Infinity;
-  const first = Math.max(0, lastAtMost(steps.length, time.from, (i) => steps[i].from));
-  for (let i = first; i < steps.length && steps[i].from <= time.to; i++) {
-    const right = xAt(steps[i].to);
-    // Turns that share a pixel: one of them stands for all.
-    if (right - drawn < 0.5) continue;
+  const endOf = (i) => steps[i].to;
+  let i = skipTo(layout.gutter, 0, steps.length, endOf);
+  while (i < steps.length && steps[i].from <= time.to) {
     drawTurn(steps[i], top, height);
-    drawn = right;
+    i = skipTo(xAt(steps[i].to) + 0.3, i + 1, steps.length, endOf);
   }
 }
 
@@ -158,27 +162,36 @@ function drawCalls(lane, time, top, height) {
   const colour = { read: "asleep-read", write: "asleep-write", poll: "wait" };
   spansInView(lanes[lane].calls, time, ([from, to, call], x, width) => {
     fill(colour[call], x, top + height * 0.2, width, height * 0.6);
-    const words = `in ${call}, ${brief(to - from)}`;
-    label(words, x + 4, top + height / 2, Math.min(width, layout.width - x), "faint");
+    // Behind the marks of the fact before it, which have labels of their own.
+    const begin = x > layout.gutter && lane > 0 ? 46 : 4;
+    label(`in ${call}, ${brief(to - from)}`, x + begin, top + height / 2, Math.min(width, layout.width - x) - begin, "faint");
   });
 }
 
 function drawMarks(lane, top, height) {
   const { index } = byLane[lane];
-  const from = view.axis.timeAt(placeAt(layout.gutter - 8));
-  const to = view.axis.timeAt(placeAt(layout.width + 8));
-  let i = Math.max(0, lastAtMost(index.length, from, (at) => records.at[index[at]]));
+  const placeOf = (i) => view.axis.placeOfRecord(index[i]);
+  const to = placeAt(layout.width + 8);
   const drawn = {};
-  for (; i < index.length && records.at[index[i]] <= to; i++) {
+  for (let i = Math.max(0, lastAtMost(index.length, placeAt(layout.gutter - 8), placeOf)); i < index.length && placeOf(i) <= to; i++) {
     const kind = kinds[records.kind[index[i]]];
-    const x = xAt(records.at[index[i]]);
-    // Of many of a kind that share a pixel one is enough.
-    if (x - (drawn[kind.name] ?? -Infinity) < 0.7 && index[i] !== view.record) continue;
+    const x = xOf(placeOf(i));
+    // Of many of a kind that share their place one is enough.
+    if (x - (drawn[kind.name] ?? -Infinity) < (kind.group === "kernel" ? 4 : 0.7) && index[i] !== view.record) continue;
     drawn[kind.name] = x;
-    const next = index.slice(i + 1, i + 4).find((other) => records.bytes[other] > 0 || records.at[other] > records.at[index[i]]);
-    const room = next === undefined ? 80 : xAt(records.at[next]) - x;
-    drawMark(kind, index[i], x, top, height, room);
+    drawMark(kind, index[i], x, top, height, roomBehind(index, i, x));
   }
+}
+
+/** How far it is to the next mark of the same direction, as far as it matters for a label. */
+function roomBehind(index, i, x) {
+  const { kind, bytes } = records;
+  if (bytes[index[i]] === 0) return 0;
+  for (let next = i + 1; next < index.length; next++) {
+    const room = xOf(view.axis.placeOfRecord(index[next])) - x;
+    if (room > 80 || (bytes[index[next]] > 0 && kind[index[next]] === kind[index[i]])) return room;
+  }
+  return 80;
 }
 
 /** Reads stand on the middle line, writes hang from it; as tall as the logarithm of their bytes. */
@@ -190,12 +203,12 @@ function drawMark(kind, record, x, top, height, room) {
   pen.lineWidth = 1.4;
   if (bytes > 0) {
     const tall = Math.max(2, (Math.log2(bytes + 1) / Math.log2(mostBytes + 1)) * half);
-    const wide = Math.max(1.5, Math.min(5, room / 3));
+    const wide = Math.max(1.5, Math.min(4, room / 3));
     const up = kind.group === "in";
     pen.fillRect(x, up ? middle - tall : middle, wide, tall);
     if (height > 17) label(shortBytes(bytes), x + wide + 2, up ? middle - Math.min(half - 3, 7) : middle + Math.min(half - 3, 8), room - wide, kind.group);
   } else {
-    drawSign(kind.name, x, middle, Math.min(4, half), top, height);
+    drawSign(kind.name, x, middle, Math.min(4, height / 5), top, height);
   }
   if (record === view.record) {
     pen.strokeStyle = colours.cursor;
@@ -209,9 +222,9 @@ function drawSign(name, x, y, size, top, height) {
   switch (name) {
     case "hinted":
     case "called":
-      pen.moveTo(x - size * 0.8, top - 1);
-      pen.lineTo(x + size * 0.8, top - 1);
-      pen.lineTo(x, top + size);
+      pen.moveTo(x - size * 0.7, top - 1);
+      pen.lineTo(x + size * 0.7, top - 1);
+      pen.lineTo(x, top + size * 0.9);
       pen.fill();
       break;
     case "read_would_block":
@@ -266,18 +279,18 @@ function drawStep() {
 
 function drawAxis() {
   const distance = layout.width < 640 ? 90 : 120;
+  const near = (view.axis.timeAt(view.to) - view.axis.timeAt(view.from)) / 1000;
   for (let x = layout.gutter + distance / 2; x < layout.width - 30; x += distance) {
     const time = view.axis.timeAt(placeAt(x));
-    const near = Math.abs(view.axis.timeAt(placeAt(x + 2)) - time);
     fill("line", x, layout.top - 6, 1, 6);
     pen.textAlign = "center";
     pen.fillStyle = colours.faint;
-    pen.fillText(pointInTime(time, Math.max(near * 20, 1)), x, 11);
+    pen.fillText(pointInTime(time, near), x, 11);
     pen.textAlign = "left";
   }
-  for (const [from, to] of view.axis.folds(view.from, view.to)) {
+  const folds = view.axis.folds(view.from, view.to);
+  for (const [from, to] of folds.length < layout.width / 12 ? folds : []) {
     const [left, right] = [xOf(from), xOf(to)];
-    if (right - left < 3) continue;
     pen.strokeStyle = colours.faint;
     pen.lineWidth = 1;
     pen.beginPath();
@@ -318,7 +331,7 @@ function thingAt(x, y) {
   const before = lastAtMost(index.length, time, (i) => records.at[index[i]]);
   const isDrawn = (record) => !["waits", "enters", "believes", "calls", "woke", "queued"].includes(kinds[records.kind[record]].name);
   const near = index.slice(Math.max(0, before - 6), before + 7).filter(isDrawn);
-  const distance = (record) => Math.abs(xAt(records.at[record]) + 1 - x);
+  const distance = (record) => Math.abs(xOf(view.axis.placeOfRecord(record)) + 1 - x);
   const nearest = near.toSorted((a, b) => distance(a) - distance(b))[0];
   const record = nearest !== undefined && distance(nearest) < 7 ? nearest : undefined;
   return { lane, time, record, end: lastAtMost(count, time, (i) => records.at[i]) + 1 };

@@ -71,13 +71,18 @@ function stepOf(record) {
 class Axis {
   constructor(isFolded) {
     this.isFolded = isFolded;
-    this.times = [0, ...records.at, trace.end].filter((time, i, all) => i === 0 || time > all[i - 1]);
+    this.times = new Float64Array(count + 1);
+    this.times.set(records.at, 1);
     const gaps = this.times.slice(1).map((time, i) => time - this.times[i]);
-    const median = gaps.toSorted((a, b) => a - b)[gaps.length >> 1] ?? 1;
-    this.longest = isFolded ? 5 * median : Infinity;
-    this.places = [0];
-    for (const gap of gaps) this.places.push(this.places.at(-1) + Math.min(gap, this.longest));
+    this.longest = isFolded ? 5 * gaps.toSorted()[gaps.length >> 1] : Infinity;
+    this.places = new Float64Array(this.times.length);
+    gaps.forEach((gap, i) => (this.places[i + 1] = this.places[i] + Math.min(gap, this.longest)));
     this.end = Math.max(this.places.at(-1), 1);
+  }
+
+  /** The place of a record, without a search. */
+  placeOfRecord(record) {
+    return this.places[record + 1];
   }
 
   placeOf(time) {
@@ -104,7 +109,8 @@ class Axis {
     if (from.length < 2) return 0;
     const known = lastAtMost(from.length, value, (i) => from[i]);
     const i = Math.min(Math.max(known, 0), from.length - 2);
-    return to[i] + ((value - from[i]) * (to[i + 1] - to[i])) / (from[i + 1] - from[i]);
+    const whole = from[i + 1] - from[i];
+    return whole > 0 ? to[i] + ((value - from[i]) * (to[i + 1] - to[i])) / whole : to[i + 1];
   }
 }
 

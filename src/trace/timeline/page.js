@@ -120,8 +120,10 @@ function recordRow(record) {
   const kind = kinds[records.kind[record]];
   row.dataset.record = record;
   row.title = kind.why;
-  row.classList.toggle("now", record === view.record);
-  row.append(cell(pointInTime(records.at[record]), "number"), cell(laneName(records.lane[record])), cell(words[records.word[record]], kind.group));
+  row.classList.toggle("now", record === view.record || (isThreads && record === view.step));
+  const lane = cell(lanes[records.lane[record]].name);
+  lane.title = laneName(records.lane[record]);
+  row.append(cell(pointInTime(records.at[record]), "number"), lane, cell(words[records.word[record]], kind.group));
   return row;
 }
 
@@ -141,8 +143,9 @@ function showStep() {
   const facts = step.end - step.first;
   const unit = isThreads ? "fact" : "turn";
   byId("position").textContent = `${unit} ${view.step + 1} of ${steps.length}`;
-  byId("facts-title").textContent = isThreads ? "This fact" : `Facts of this turn (${facts}, ${brief(step.to - step.woke)} of work)`;
-  fillRows("facts", step.first, step.end);
+  byId("facts-title").textContent = isThreads ? "This fact and its neighbours" : `Facts of this turn (${facts}, ${brief(step.to - step.woke)} of work)`;
+  if (isThreads) fillRows("facts", Math.max(0, step.first - 5), Math.min(count, step.end + 5));
+  else fillRows("facts", step.first, step.end);
   showStates(step);
 }
 
@@ -172,10 +175,10 @@ function showStates(step) {
 
 function stateRow(lane, state, step) {
   const row = document.createElement("tr");
-  const yes = (is, word) => (is && !state.isOver ? cell(`● ${word}`, `yes-${word}`) : cell("○", "no"));
+  const yes = (is, group) => (is && !state.isOver ? cell("yes", group) : cell("no", "own"));
   const asleep = state.asleep ? `in ${state.asleep}` : "";
-  const belief = isThreads ? [cell(asleep, state.asleep === "write" ? "held" : "in")] : [yes(state.readable, "read"), yes(state.writable, "write")];
-  const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "no" : className}`);
+  const belief = isThreads ? [cell(asleep, state.asleep === "write" ? "held" : "in")] : [yes(state.readable, "in"), yes(state.writable, "out")];
+  const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "own" : className}`);
   row.append(cell(laneName(lane)), cell(state.phase), ...belief, count(state.owed, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
   row.classList.toggle("now", state.last >= step.first);
   row.classList.toggle("over", state.isOver);
@@ -228,6 +231,17 @@ function showThing(thing) {
     line("", kind.why),
     line("where", "Read ", code, `, and in the guide: ${kind.chapter}.`),
   );
+}
+
+/** A word beside the pointer; the panel has the whole story. */
+function showTip(thing, event) {
+  const tip = byId("tip");
+  const { title, time, kind } = thing ? describe(thing) : {};
+  tip.hidden = !kind;
+  if (!kind) return;
+  tip.textContent = `${title} · ${pointInTime(time)}`;
+  tip.style.left = `${Math.min(event.pageX + 14, scrollX + innerWidth - tip.offsetWidth - 12)}px`;
+  tip.style.top = `${event.pageY + 16}px`;
 }
 
 // ── the whole trace as text ─────────────────────────────────────────────────────────────────────────
@@ -304,6 +318,7 @@ canvas.addEventListener("pointermove", (event) => {
   if (!before) {
     const thing = thingAt(event.offsetX, event.offsetY);
     if (thing) showThing(thing);
+    showTip(thing, event);
     return;
   }
   const now = [event.offsetX, event.offsetY];
@@ -332,8 +347,11 @@ for (const name of ["pointerup", "pointercancel"]) {
   });
 }
 
+canvas.addEventListener("pointerleave", () => (byId("tip").hidden = true));
 chart.addEventListener("scroll", refresh);
-new ResizeObserver(() => (arrange(), refresh())).observe(chart);
+// What is resized is empty until it is drawn, so this does not wait for a frame.
+new ResizeObserver(() => arrange() && draw()).observe(chart);
+addEventListener("resize", () => arrange() && draw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), showLegend(), refresh()));
 
 // ── at the beginning ────────────────────────────────────────────────────────────────────────────────
@@ -382,7 +400,7 @@ function showLegend() {
 function showHeads() {
   const names = isThreads
     ? ["connection", "phase", "asleep", "owed", "in", "out"]
-    : ["connection", "phase", "to read?", "to write?", "owed", "in", "out"];
+    : ["connection", "phase", "readable", "writable", "owed", "in", "out"];
   const row = document.createElement("tr");
   for (const name of names) {
     const head = document.createElement("th");
