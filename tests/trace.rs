@@ -1,0 +1,451 @@
+//! What a trace promises: it tells what happened, in order, all of it, and the server does not suffer.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+use common::process::program;
+use common::{
+    Child, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, name_of, pattern,
+    read, read_to_eof,
+};
+use mio_echo::server::{Config, Mode, Server};
+use mio_echo::trace::{Event, Header, Lane, Record, Target, Trace, Tracer, state};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// What a server did while `peers` did what they do.
+fn trace_of(mode: Mode, read_buffer: usize, peers: impl FnOnce(SocketAddr)) -> Trace {
+    let config = Config {
+        mode,
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        read_buffer,
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let (address, stopper) = (server.local_addrs()[0], server.stopper());
+    let tracer = Tracer::new(Target::Memory, Header::new(mode.into()), None).unwrap();
+    let observer = tracer.clone();
+    let running = thread::spawn(|| server.run(observer));
+    peers(address);
+    stopper.stop().unwrap();
+    running.join().unwrap().unwrap();
+    tracer.finish().expect("it is kept in memory")
+}
+
+/// The events of one connection, in their order.
+fn events_of(trace: &Trace, number: u64) -> Vec<&Event> {
+    let own = |record: &&Record| record.lane == Lane::Connection(number);
+    let records = trace.records.iter().filter(own);
+    records.map(|record| &record.event).collect()
+}
+
+fn finish(stream: &TcpStream) {
+    stream.shutdown(Shutdown::Write).unwrap();
+    read_to_eof(stream);
+}
+
+#[test]
+fn a_conversation_is_told_from_its_acceptance_to_its_end() {
+    both_modes(|mode| {
+        let mut peer = None;
+        let trace = trace_of(mode, 1024, |address| {
+            let stream = connect(address);
+            peer = Some(stream.local_addr().unwrap());
+            echo_roundtrip(&stream, &pattern(64));
+            finish(&stream);
+        });
+        let told: Vec<Event> = events_of(&trace, 1)
+            .into_iter()
+            .filter(|event| {
+                let how = ["hinted", "believes", "calls"];
+                !how.contains(&event.name())
+            })
+            .cloned()
+            .collect();
+        let expected = [
+            Event::Accepted {
+                peer: peer.unwrap(),
+            },
+            Event::Read { bytes: 64 },
+            Event::Wrote {
+                bytes: 64,
+                offered: 64,
+            },
+            Event::PeerFinished,
+            Event::Closed {
+                reason: "finished".to_owned(),
+                bytes_in: 64,
+                bytes_out: 64,
+            },
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(trace.records[0].event.name(), "waits");
+        assert_eq!(trace.records.last().unwrap().event, Event::Ended);
+    });
+}
+
+#[test]
+fn the_bytes_of_every_connection_add_up_and_time_never_falls() {
+    const PEERS: usize = 8;
+    const BYTES: usize = 300_000;
+    both_modes(|mode| {
+        let trace = trace_of(mode, 4096, |address| {
+            thread::scope(|scope| {
+                for _ in 0..PEERS {
+                    scope.spawn(move || {
+                        let stream = connect(address);
+                        echo_roundtrip(&stream, &pattern(BYTES));
+                        finish(&stream);
+                    });
+                }
+            });
+        });
+        let times: Vec<u64> = trace.records.iter().map(|record| record.at).collect();
+        assert!(times.is_sorted());
+        let states = state::at(&trace.records, u64::MAX);
+        assert_eq!(states.len(), PEERS);
+        for (number, state) in states {
+            let totals = (state.bytes_in, state.bytes_out, state.owed);
+            assert_eq!(totals, (BYTES as u64, BYTES as u64, 0), "#{number}");
+            assert_eq!(state.ending.as_deref(), Some("finished"), "#{number}");
+        }
+    });
+}
+
+#[test]
+fn a_thread_says_where_it_may_sleep_before_each_call() {
+    let trace = trace_of(Mode::Threads, 1024, |address| {
+        let stream = connect(address);
+        echo_roundtrip(&stream, &pattern(64));
+        finish(&stream);
+    });
+    let names: Vec<_> = events_of(&trace, 1)
+        .into_iter()
+        .map(Event::to_string)
+        .collect();
+    let expected = [
+        "accepted",
+        "calls read",
+        "read 64",
+        "calls write",
+        "wrote 64 of 64",
+        "calls read",
+        "read the peer's FIN",
+        "closed: finished, 64 in, 64 out",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_slow_reader_is_seen_to_be_paused_and_resumed() {
+    let trace = trace_of(Mode::EventLoop, 4096, |address| {
+        let stream = connect(address);
+        let sent = fill_until_blocked(&stream, &pattern(64 << 20));
+        stream.set_nonblocking(false).unwrap();
+        read(&stream, sent);
+        finish(&stream);
+    });
+    let records = &trace.records;
+    let first = |name| records.iter().position(|one| one.event.name() == name);
+    let (paused, resumed) = (first("paused").unwrap(), first("resumed").unwrap());
+    assert!(paused < resumed);
+    // The state once the turn that paused it is over, which is when the loop waits again.
+    let rest = &records[paused..];
+    let waits = rest.iter().find(|one| one.event.name() == "waits").unwrap();
+    let state = &state::at(records, waits.at)[&1];
+    assert!(state.owed > 0, "{state:?}");
+    assert!(!state.writable, "{state:?}");
+    assert_eq!(state.bytes_in, state.bytes_out + state.owed as u64);
+}
+
+#[test]
+fn the_text_of_a_conversation_reads_line_by_line() {
+    let (server, address) = Child::serve(&["--trace", "--quiet"]);
+    let stream = connect(address);
+    // Each word is awaited, so that no two steps fall into one turn of the loop.
+    server.wait_until_said("  OUT");
+    echo_roundtrip(&stream, &pattern(64));
+    server.wait_until_said("wrote 64 of 64");
+    finish(&stream);
+    server.wait_until_said("closed: finished");
+    let name = format!("#1 {}", stream.local_addr().unwrap());
+    let said = server.said();
+    let lines = said.lines().map(|line| without_times(line, &name));
+    let expected = [
+        "loop waits",
+        "loop woke with 1 event",
+        "loop called by a listener",
+        "loop admits",
+        "#1 accepted",
+        "loop waits",
+        "loop woke with 1 event",
+        "#1 OUT",
+        "loop waits",
+        "loop woke with 1 event",
+        "#1 IN OUT",
+        "loop hears",
+        "#1 read 64",
+        "loop answers",
+        "#1 wrote 64 of 64",
+        "loop waits",
+        "loop woke with 1 event",
+        "#1 IN OUT RDHUP",
+        "loop hears",
+        "#1 read the peer's FIN",
+        "loop answers",
+        "#1 closed: finished, 64 in, 64 out",
+    ];
+    let told: Vec<String> = lines.take(expected.len()).collect();
+    assert_eq!(told, expected, "{said}");
+    assert!(!said.contains('\x1b'), "a pipe gets no colours: {said}");
+}
+
+/// A line of text without what differs from run to run: when, how long, and the port of the peer.
+fn without_times(line: &str, name: &str) -> String {
+    let (_when, line) = line.split_once(" ms  ").unwrap();
+    let line = line.replace(name, "#1");
+    let line = match line.split_once(" after ").zip(line.split_once(" with ")) {
+        Some(((before, _), (_, events))) => format!("{before} with {events}"),
+        None => line,
+    };
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn read_trace(path: &Path) -> Trace {
+    let mut file = BufReader::new(File::open(path).unwrap());
+    Trace::read(&mut file).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn serve_into(path: &Path, arguments: &[&str]) -> (Child, SocketAddr) {
+    let trace = format!("--trace={}", path.display());
+    let all: Vec<&str> = [trace.as_str()].iter().chain(arguments).copied().collect();
+    Child::serve(&all)
+}
+
+#[test]
+fn after_sigterm_the_file_is_complete() {
+    both_modes(|mode| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let (server, address) = serve_into(&path, &["--mode", name_of(mode)]);
+        let stream = connect(address);
+        echo_roundtrip(&stream, &pattern(64));
+        server.signal("TERM");
+        read_to_eof(&stream);
+        drop(stream);
+        assert_eq!(server.wait().code, Some(0));
+
+        let trace = read_trace(&path);
+        let told: Vec<String> = events_of(&trace, 1)
+            .into_iter()
+            .map(Event::to_string)
+            .collect();
+        for words in [
+            "phase Open → Draining",
+            "sent our FIN",
+            "phase Draining → Lingering",
+            "closed: finished, 64 in, 64 out",
+        ] {
+            assert!(told.iter().any(|one| one == words), "{words}: {told:#?}");
+        }
+        assert_eq!(trace.records.last().unwrap().event, Event::Ended);
+    });
+}
+
+#[test]
+fn after_sigkill_the_file_has_all_but_the_turn_under_way() {
+    both_modes(|mode| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let (server, address) = serve_into(&path, &["--mode", name_of(mode)]);
+        let stream = connect(address);
+        echo_roundtrip(&stream, &pattern(64));
+        eventually("the server waits again, with the write in its file", || {
+            fs::read_to_string(&path).unwrap().contains("\"wrote\"")
+        });
+        server.signal("KILL");
+        server.wait();
+        let trace = read_trace(&path);
+        let told = events_of(&trace, 1);
+        assert!(told.contains(&&Event::Read { bytes: 64 }), "{told:#?}");
+    });
+}
+
+#[test]
+fn at_its_limit_a_trace_ends_with_a_record_that_says_so_and_the_server_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let (server, address) = serve_into(&path, &["--trace-limit", "12"]);
+    let stream = connect(address);
+    for _ in 0..20 {
+        echo_roundtrip(&stream, &pattern(64));
+    }
+    server.signal("TERM");
+    assert!(read_to_eof(&stream).is_empty());
+    drop(stream);
+    assert_eq!(server.wait().code, Some(0));
+    let trace = read_trace(&path);
+    assert_eq!(trace.records.len(), 12);
+    let last = &trace.records[11].event;
+    assert_eq!(*last, Event::LimitReached { records: 11 });
+}
+
+#[test]
+fn a_trace_whose_reader_has_gone_costs_one_warning_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe.jsonl");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let reader = thread::spawn({
+        let path = path.clone();
+        move || {
+            let mut header = String::new();
+            let mut pipe = BufReader::new(File::open(path).unwrap());
+            pipe.read_line(&mut header).unwrap();
+            header
+        }
+    });
+    let (server, address) = serve_into(&path, &[]);
+    assert!(reader.join().unwrap().contains("mio-echo trace"));
+    for _ in 0..3 {
+        let stream = connect(address);
+        echo_roundtrip(&stream, &pattern(64));
+        finish(&stream);
+    }
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code, Some(0));
+    let warnings = exit.stderr.matches("the trace ends here: broken pipe");
+    assert_eq!(warnings.count(), 1, "{}", exit.stderr);
+}
+
+#[test]
+fn a_text_that_nobody_reads_does_not_end_the_server() {
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--trace"]);
+    let mut process = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(process.stderr.take());
+    let server = Child::watch(process);
+    let address = server.address();
+    for _ in 0..3 {
+        echo_roundtrip(&connect(address), &pattern(64));
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
+fn a_page_is_written_when_the_server_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.html");
+    let (server, address) = serve_into(&path, &[]);
+    let stream = connect(address);
+    echo_roundtrip(&stream, &pattern(64));
+    finish(&stream);
+    server.signal("TERM");
+    assert_eq!(server.wait().code, Some(0));
+    let page = fs::read_to_string(&path).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    assert!(page.contains("wrote 64 of 64"));
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String) {
+    let exit = Child::spawn(&mut program(arguments)).wait();
+    assert!(exit.stdout.is_empty(), "{:?}", exit.stdout);
+    (exit.code, exit.stderr)
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_a_mistake_at_the_start() {
+    let serve = |trace: &str| run(&["serve", "--listen", "127.0.0.1:0", trace]);
+    let (code, said) = serve("--trace=trace.txt");
+    assert_eq!(code, Some(2), "{said}");
+    let first = said.lines().next().unwrap();
+    for words in ["trace.txt", ".jsonl", ".html"] {
+        assert!(first.contains(words), "expected {words} in {first}");
+    }
+    let (code, said) = serve("--trace=/nowhere/trace.jsonl");
+    assert_eq!(code, Some(2));
+    let expected = "mio-echo: cannot write /nowhere/trace.jsonl: no such file or directory";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn what_is_no_trace_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.jsonl");
+    let name = path.to_str().unwrap();
+    let header = "{\"format\":\"mio-echo trace\",\"version\":1,\"program\":\"p\",\
+                  \"model\":\"threads\",\"started\":\"s\"}\n";
+    for (text, complaint) in [
+        ("", "line 1: not a trace: it is empty"),
+        ("hello\n", "line 1: not a trace: no `mio-echo trace`"),
+        (
+            "{\"format\":\"mio-echo trace\",\"version\":9}\n",
+            "line 1: a trace of version 9; this program reads version 1",
+        ),
+        (
+            &format!("{header}{{\"at\":1}}\n"),
+            "line 2: missing field `lane`",
+        ),
+        (
+            &format!("{header}{{\"at\":1,\"lane\":0,\"event\":\"sneezes\"}}\n"),
+            "line 2: unknown variant `sneezes`",
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        let (code, said) = run(&["timeline", name]);
+        assert_eq!(code, Some(2), "{text}");
+        let expected = format!("mio-echo: {name}, {complaint}");
+        assert!(said.starts_with(&expected), "expected {expected}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    fs::remove_file(&path).unwrap();
+    let (code, said) = run(&["timeline", name]);
+    let expected = format!("mio-echo: cannot read {name}: no such file or directory");
+    assert_eq!((code, said), (Some(2), expected));
+}
+
+#[test]
+fn a_trace_becomes_a_page_or_a_file_for_perfetto() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (trace, page, perfetto) = (
+        path("trace.jsonl"),
+        path("page.html"),
+        path("perfetto.json"),
+    );
+    let (server, address) = serve_into(Path::new(&trace), &[]);
+    let stream = connect(address);
+    echo_roundtrip(&stream, &pattern(64));
+    finish(&stream);
+    server.signal("TERM");
+    server.wait();
+    for (format, output) in [("html", &page), ("perfetto", &perfetto)] {
+        let done = run(&["timeline", &trace, "--format", format, "-o", output]);
+        assert_eq!(done, (Some(0), String::new()));
+    }
+    assert!(fs::read_to_string(page).unwrap().contains("wrote 64 of 64"));
+    let text = fs::read_to_string(perfetto).unwrap();
+    let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let entries = whole["traceEvents"].as_array().unwrap();
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry["name"] == "wrote 64 of 64")
+    );
+}
