@@ -322,6 +322,21 @@ fn threads_are_drawn_where_they_sleep() {
 }
 
 #[test]
+fn a_trace_without_records_is_a_page_without_a_picture() {
+    if !tool_or_skip("chromium") {
+        return;
+    }
+    let trace = Trace {
+        header: Header::new(Model::EventLoop),
+        records: Vec::new(),
+    };
+    let what = r#"press("ArrowRight", "n", "+", "f", "g"); report.about = text("about");"#;
+    let report = open(&trace, "", what);
+    let about = report["about"].as_str().unwrap();
+    assert!(about.contains("0 connections · 0 records"), "{about}");
+}
+
+#[test]
 fn a_hundred_thousand_facts_of_fifty_connections_stay_usable() {
     if !tool_or_skip("chromium") {
         return;

@@ -141,14 +141,8 @@ impl<O: Observer> EventLoop<O> {
                         self.run_queue.push(key);
                     }
                 }
-                Source::Listener(number) => {
-                    self.observer.called(Caller::Listener);
-                    self.listeners.note(number);
-                }
-                Source::Signals => {
-                    self.observer.called(Caller::Signals);
-                    self.shutdown.note_signals();
-                }
+                Source::Listener(number) => self.listeners.note(number, &mut self.observer),
+                Source::Signals => self.shutdown.note_signals(&mut self.observer),
                 Source::Waker => self.observer.called(Caller::Waker),
             }
         }

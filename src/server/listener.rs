@@ -6,7 +6,7 @@
 //! still wait. The rest mean that the listener itself is broken, and end the server.
 
 use super::limits::ACCEPT_RETRY;
-use super::observer::{Observer, Pause};
+use super::observer::{Caller, Observer, Pause};
 use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -76,7 +76,8 @@ impl Listeners {
     }
 
     /// Remembers an edge.
-    pub(super) fn note(&mut self, number: usize) {
+    pub(super) fn note(&mut self, number: usize, observer: &mut impl Observer) {
+        observer.called(Caller::Listener);
         for listener in &mut self.open {
             listener.ready |= listener.number == number;
         }

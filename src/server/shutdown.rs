@@ -3,6 +3,7 @@
 //! A stop is a conversation of its own: echo what has been received, say our FIN, wait for the peer's.
 //! This file keeps its clock and turns its stages into [`Order`]s; the two modes carry them out.
 
+use super::observer::{Caller, Observer};
 use super::sources::Source;
 use mio::{Interest, Registry, Waker};
 use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
@@ -110,7 +111,8 @@ impl Shutdown {
     }
 
     /// Takes the signals that have come.
-    pub(super) fn note_signals(&mut self) {
+    pub(super) fn note_signals(&mut self, observer: &mut impl Observer) {
+        observer.called(Caller::Signals);
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
             match signal {
                 SIGUSR1 => self.report_requested = true,

@@ -98,18 +98,13 @@ impl<O: Observer> Threads<O> {
 
     fn note(&mut self) {
         for event in &self.events {
-            let caller = match event.token().into() {
-                Source::Listener(number) => {
-                    self.listeners.note(number);
-                    Caller::Listener
-                }
-                Source::Signals => {
-                    self.shutdown.note_signals();
-                    Caller::Signals
-                }
-                Source::Waker | Source::Connection(_) => Caller::Waker,
-            };
-            self.shared.books().observer.called(caller);
+            let observer = &mut self.shared.books().observer;
+            match event.token().into() {
+                Source::Listener(number) => self.listeners.note(number, observer),
+                Source::Signals => self.shutdown.note_signals(observer),
+                Source::Waker => observer.called(Caller::Waker),
+                Source::Connection(_) => {}
+            }
         }
         while let Some(order) = self.shutdown.next_order() {
             self.note_order(order);
