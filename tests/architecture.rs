@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 /// The library's modules in reading order: each may know those before it.
 const LAYERS: &[&str] = &[
     "os_error",
+    "notation",
     "endpoint",
     "process",
     "connection",
@@ -22,7 +23,6 @@ const LAYERS: &[&str] = &[
     "trace",
     "client",
     "load",
-    "notation",
     "bench",
     "compare",
 ];

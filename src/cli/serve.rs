@@ -6,7 +6,7 @@
 )]
 
 use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
-use crate::command::serve::{Request, TraceRequest, TraceTo};
+use crate::command::{ServeRequest, TraceRequest, TraceTo};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args};
 use mio_echo::endpoint::Endpoint;
@@ -104,7 +104,7 @@ pub(crate) struct Serve {
     trace_limit: Option<usize>,
 }
 
-impl From<Serve> for Request {
+impl From<Serve> for ServeRequest {
     fn from(serve: Serve) -> Self {
         let limit = serve.trace_limit.map(|records| records as u64);
         let trace = serve.trace.clone().map(|to| TraceRequest { to, limit });

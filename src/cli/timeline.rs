@@ -1,6 +1,6 @@
 //! `mio-echo timeline`: its arguments.
 
-use crate::command::timeline::{Form, Request};
+use crate::command::{TimelineForm, TimelineRequest};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -33,14 +33,14 @@ enum FormName {
     Perfetto,
 }
 
-impl From<Timeline> for Request {
+impl From<Timeline> for TimelineRequest {
     fn from(timeline: Timeline) -> Self {
         Self {
             trace: timeline.trace,
             output: timeline.output,
             form: match timeline.format {
-                FormName::Html => Form::Page,
-                FormName::Perfetto => Form::Perfetto,
+                FormName::Html => TimelineForm::Page,
+                FormName::Perfetto => TimelineForm::Perfetto,
             },
         }
     }

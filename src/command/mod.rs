@@ -4,13 +4,13 @@ mod bench;
 mod client;
 mod interrupt;
 mod output;
-pub(crate) mod serve;
-pub(crate) mod timeline;
+mod serve;
+mod timeline;
 
 pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;
-pub(crate) use serve::serve;
-pub(crate) use timeline::timeline;
+pub(crate) use serve::{ServeRequest, TraceRequest, TraceTo, serve};
+pub(crate) use timeline::{TimelineForm, TimelineRequest, timeline};
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// What `serve` is asked for.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct ServeRequest {
     pub(crate) config: Config,
     pub(crate) trace: Option<TraceRequest>,
 }
@@ -43,7 +43,7 @@ const JSON_LINES_LIMIT: u64 = 1_000_000;
 /// until the server ends, some 20 MB.
 const PAGE_LIMIT: u64 = 200_000;
 
-pub(crate) fn serve(request: Request) -> ExitCode {
+pub(crate) fn serve(request: ServeRequest) -> ExitCode {
     let server = Server::bind(request.config.clone()).and_then(|mut server| {
         server.obey_signals()?;
         Ok(server)

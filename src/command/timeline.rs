@@ -1,47 +1,37 @@
 //! `mio-echo timeline`: from a trace to a picture of it.
 
+use super::output::write_to;
 use super::{FAILED, NOT_STARTED, complain};
 use mio_echo::os_error;
 use mio_echo::trace::{Trace, perfetto, timeline};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What `timeline` is asked for. The path `-` is standard input or output.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct TimelineRequest {
     pub(crate) trace: PathBuf,
     pub(crate) output: PathBuf,
-    pub(crate) form: Form,
+    pub(crate) form: TimelineForm,
 }
 
 /// What to make of a trace.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Form {
+pub(crate) enum TimelineForm {
     Page,
     Perfetto,
 }
 
-pub(crate) fn timeline(request: &Request) -> ExitCode {
+pub(crate) fn timeline(request: &TimelineRequest) -> ExitCode {
     let trace = match read(&request.trace) {
         Ok(trace) => trace,
         Err(complaint) => return complain(NOT_STARTED, &complaint),
     };
-    let written = if request.output.as_os_str() == "-" {
-        draw(request.form, &trace, io::stdout().lock())
-    } else {
-        File::create(&request.output).and_then(|file| draw(request.form, &trace, file))
-    };
-    match written {
+    match write_to(&request.output, |output| draw(request.form, &trace, output)) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has enough of it.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(FAILED),
-        Err(error) => {
-            let words = os_error::in_words(&error);
-            let output = request.output.display();
-            complain(FAILED, &format!("cannot write {output}: {words}"))
-        }
+        Err(complaint) => complain(FAILED, &complaint),
     }
 }
 
@@ -62,11 +52,11 @@ fn read(path: &Path) -> Result<Trace, String> {
     trace.map_err(|error| format!("{name}, {error}"))
 }
 
-fn draw(form: Form, trace: &Trace, output: impl Write) -> io::Result<()> {
+fn draw(form: TimelineForm, trace: &Trace, output: &mut dyn Write) -> io::Result<()> {
     let mut output = BufWriter::new(output);
     match form {
-        Form::Page => timeline::write(trace, &mut output)?,
-        Form::Perfetto => perfetto::write(trace, &mut output)?,
+        TimelineForm::Page => timeline::write(trace, &mut output)?,
+        TimelineForm::Perfetto => perfetto::write(trace, &mut output)?,
     }
     output.flush()
 }

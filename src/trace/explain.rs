@@ -55,7 +55,7 @@ const WRITE_QUEUE: &str = "src/connection/write_queue.rs";
 const PHASES: &str = "src/connection/phase.rs";
 const LISTENER: &str = "src/server/listener.rs";
 const STOP: &str = "src/server/shutdown.rs";
-const RUN_QUEUE: &str = "src/server/run_queue.rs";
+const RUN_QUEUE: &str = "src/edges/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
 const CONVERSATION: &str = "src/server/conversation.rs";
 

@@ -1,6 +1,7 @@
 //! The one wording of each fact: the text form, the timeline and the lab all use it.
 
 use super::record::{Call, Event, Hints, Lane, Part, PhaseName, Who};
+use crate::notation;
 use std::fmt;
 use std::time::Duration;
 
@@ -172,21 +173,9 @@ impl fmt::Display for Call {
     }
 }
 
-/// A time of so many nanoseconds, in three digits and the unit that fits: `950 ns`, `3.21 ms`, `12.0 s`.
+/// A time of so many nanoseconds, in three digits and the unit that fits: `3.21 ms`, `12.0 s`.
 pub fn brief(nanos: u64) -> String {
-    let seconds = Duration::from_nanos(nanos).as_secs_f64();
-    let (value, unit) = match nanos {
-        0..1_000 => return format!("{nanos} ns"),
-        1_000..1_000_000 => (seconds * 1e6, "µs"),
-        1_000_000..1_000_000_000 => (seconds * 1e3, "ms"),
-        _ => (seconds, "s"),
-    };
-    let decimals = match value {
-        ..9.995 => 2,
-        ..99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.decimals$} {unit}")
+    notation::value(Duration::from_nanos(nanos).as_secs_f64(), notation::TIME)
 }
 
 #[cfg(test)]
@@ -208,21 +197,5 @@ mod tests {
             ..fin
         };
         assert_eq!(reset.to_string(), "IN OUT HUP ERR");
-    }
-
-    #[test]
-    fn times_have_three_digits_and_the_unit_that_fits() {
-        for (nanos, words) in [
-            (0, "0 ns"),
-            (999, "999 ns"),
-            (1_000, "1.00 µs"),
-            (12_345, "12.3 µs"),
-            (999_499, "999 µs"),
-            (3_210_000, "3.21 ms"),
-            (12_000_000_000, "12.0 s"),
-            (86_400_000_000_000, "86400 s"),
-        ] {
-            assert_eq!(brief(nanos), words);
-        }
     }
 }
