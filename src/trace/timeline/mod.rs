@@ -2,7 +2,7 @@
 //!
 //! What is shown is worked out here (`data`). The page's own source stands beside it: `page.html`,
 //! `page.css`, and in the order in which they know of each other `model.js` (what can be asked of the
-//! trace), `draw.js` (the picture) and `page.js` (keys, pointer, tables).
+//! trace), `draw.js` (the picture), `tables.js` (the words) and `page.js` (keys and pointer).
 
 mod data;
 
@@ -25,6 +25,7 @@ pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
         ("/* trace */", &within_script(&data)),
         ("/* model.js */", include_str!("model.js")),
         ("/* draw.js */", include_str!("draw.js")),
+        ("/* tables.js */", include_str!("tables.js")),
         ("/* page.js */", include_str!("page.js")),
     ] {
         let (before, behind) = rest.split_once(mark).unwrap_or((rest, ""));
