@@ -187,7 +187,7 @@ fn the_page_opens_steps_and_shows_every_connection_as_it_was() {
     has("facts", "read 64");
     has("facts", "wrote 64 of 64");
     has("states", "#1 127.0.0.1:4711");
-    has("states", "128");
+    has("states", "Open\tno\tyes\t0\t128\t128");
     has("back", "turn 2 of 6");
     has("last", "</script><b id=out>");
     assert_eq!(report["left"], true, "its words stay words");

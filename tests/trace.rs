@@ -27,10 +27,15 @@ use std::thread;
 fn trace_of(mode: Mode, read_buffer: usize, peers: impl FnOnce(SocketAddr)) -> Trace {
     let config = Config {
         mode,
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
         read_buffer,
         ..Config::default()
     };
+    trace_with(config, peers)
+}
+
+fn trace_with(mut config: Config, peers: impl FnOnce(SocketAddr)) -> Trace {
+    config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let mode = config.mode;
     let server = Server::bind(config).unwrap();
     let (address, stopper) = (server.local_addrs()[0], server.stopper());
     let tracer = Tracer::new(Target::Memory, Header::new(mode.into()), None).unwrap();
@@ -166,6 +171,38 @@ fn a_slow_reader_is_seen_to_be_paused_and_resumed() {
     assert!(state.owed > 0, "{state:?}");
     assert!(!state.writable, "{state:?}");
     assert_eq!(state.bytes_in, state.bytes_out + state.owed as u64);
+}
+
+#[test]
+fn at_the_connection_limit_the_pause_is_told_and_its_end() {
+    let config = Config {
+        max_connections: 1,
+        ..Config::default()
+    };
+    let trace = trace_with(config, |address| {
+        let first = connect(address);
+        echo_roundtrip(&first, &pattern(64));
+        // In the backlog before the first one ends, and noted before it is served.
+        let second = connect(address);
+        finish(&first);
+        echo_roundtrip(&second, &pattern(64));
+        finish(&second);
+    });
+    let told = |record: &&Record| {
+        ["accepted", "accept_paused", "accept_resumed"].contains(&record.event.name())
+    };
+    let words = trace
+        .records
+        .iter()
+        .filter(told)
+        .map(|one| one.event.to_string());
+    let expected = [
+        "accepted",
+        "accept paused: 1 connections are open, the limit",
+        "accepted",
+        "accept resumed",
+    ];
+    assert_eq!(words.collect::<Vec<_>>(), expected);
 }
 
 #[test]

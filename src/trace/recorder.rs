@@ -181,3 +181,58 @@ impl Recorder {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Model;
+
+    /// What is recorded of connection 1 while `happens`.
+    fn words(happens: impl FnOnce(&mut Recorder)) -> Vec<String> {
+        let header = Header::new(Model::Threads);
+        let mut recorder = Recorder::new(Target::Memory, header, None).unwrap();
+        happens(&mut recorder);
+        let records = recorder.finish().unwrap().records;
+        let mut words: Vec<_> = records.iter().map(|one| one.event.to_string()).collect();
+        assert_eq!(words.pop().as_deref(), Some("ended"));
+        words
+    }
+
+    #[test]
+    fn a_thread_that_looks_up_and_sleeps_again_is_told_once_and_told_anew_after_a_fact() {
+        let told = words(|recorder| {
+            recorder.call(1, Call::Read);
+            recorder.call(1, Call::Read);
+            recorder.happen(1, Event::Discarded { bytes: 5 });
+            recorder.call(1, Call::Read);
+        });
+        assert_eq!(told, ["calls read", "discarded 5", "calls read"]);
+    }
+
+    #[test]
+    fn only_changes_of_belief_and_phase_are_told() {
+        let told = words(|recorder| {
+            recorder.believe(1, false, true);
+            recorder.believe(1, true, true);
+            recorder.believe(1, true, true);
+            recorder.stand(1, PhaseName::Open);
+            recorder.stand(1, PhaseName::Draining);
+        });
+        assert_eq!(
+            told,
+            ["ready to read and to write", "phase Open → Draining"]
+        );
+    }
+
+    #[test]
+    fn a_phase_in_which_nothing_happens_is_not_told() {
+        let told = words(|recorder| {
+            recorder.enter(Part::Admit);
+            recorder.enter(Part::Hear);
+            recorder.record(Lane::Connection(1), Event::Read { bytes: 5 });
+            recorder.enter(Part::Answer);
+            recorder.record(Lane::Loop, Event::Waits { timeout: None });
+        });
+        assert_eq!(told, ["hears", "read 5", "waits"]);
+    }
+}
