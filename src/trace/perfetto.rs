@@ -17,16 +17,22 @@ use std::io::{self, Write};
 /// Those of `output`.
 pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
     let lanes = Lanes::of(&trace.records);
-    let mut entries = vec![
+    let names = [
         name("process_name", 0, &trace.header.program),
         name("thread_name", 0, &Lane::Loop.to_string()),
     ];
-    entries.extend(lanes.turns.iter().flat_map(turn));
-    entries.extend(lanes.connections.iter().flat_map(connection));
-    entries.extend(trace.records.iter().filter_map(instant));
-    let whole = json!({ "displayTimeUnit": "ns", "traceEvents": entries });
-    serde_json::to_writer(&mut *output, &whole)?;
-    output.write_all(b"\n")
+    let entries = (names.into_iter())
+        .chain(lanes.turns.iter().flat_map(turn))
+        .chain(lanes.connections.iter().flat_map(connection))
+        .chain(trace.records.iter().filter_map(instant));
+    output.write_all(b"{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n")?;
+    for (number, entry) in entries.enumerate() {
+        if number > 0 {
+            output.write_all(b",\n")?;
+        }
+        serde_json::to_writer(&mut *output, &entry)?;
+    }
+    output.write_all(b"\n]}\n")
 }
 
 fn turn(turn: &Turn) -> Vec<Value> {
