@@ -9,10 +9,10 @@
 
 mod common;
 
-use common::process::program;
+use common::process::{PROGRAM, program};
 use common::{
-    Child, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, name_of, pattern,
-    read, read_to_eof,
+    Child, DEADLINE, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, name_of,
+    pattern, read, read_to_eof, tool_or_skip,
 };
 use mio_echo::server::{Config, Mode, Server};
 use mio_echo::trace::{Event, Header, Lane, Record, Target, Trace, Tracer, state};
@@ -21,6 +21,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 /// What a server did while `peers` did what they do.
@@ -245,6 +246,39 @@ fn the_text_of_a_conversation_reads_line_by_line() {
     let told: Vec<String> = lines.take(expected.len()).collect();
     assert_eq!(told, expected, "{said}");
     assert!(!said.contains('\x1b'), "a pipe gets no colours: {said}");
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_they_are_refused() {
+    if !tool_or_skip("script") {
+        return;
+    }
+    for (environment, coloured) in [("NO_COLOR=", true), ("NO_COLOR=1", false)] {
+        let line = first_traced_line_on_a_terminal(environment);
+        assert_eq!(line.contains('\x1b'), coloured, "{environment}: {line:?}");
+    }
+}
+
+/// Serves on a terminal of its own, that of script(1), until the first line of the trace.
+fn first_traced_line_on_a_terminal(environment: &str) -> String {
+    let serve = format!("{environment} exec {PROGRAM} serve -q --listen 127.0.0.1:0 --trace");
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--command", &serve, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let shown = BufReader::new(terminal.stdout.take().unwrap());
+    let (found, awaited) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = shown.lines().map_while(Result::ok);
+        let _nobody = found.send(lines.find(|line| line.contains("waits")));
+    });
+    let line = awaited.recv_timeout(DEADLINE);
+    // Its terminal gone, the server gets SIGHUP.
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    line.expect("a line in time").expect("a line that waits")
 }
 
 /// A line of text without what differs from run to run: when, how long, and the port of the peer.
