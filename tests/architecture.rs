@@ -38,6 +38,7 @@ const STRANGERS: &[(&str, &str)] = &[
     ("server", "process"),
     ("client", "process"),
     ("load", "process"),
+    ("trace", "process"),
     ("compare", "server"),
 ];
 
@@ -58,6 +59,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "cli/",
             "client",
+            "trace/recorder.rs",
             "command/",
             "compare/",
             "logging.rs",
@@ -97,7 +99,10 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("bytesize", &["cli/"]),
     ("hdrhistogram", &["bench/export.rs", "load/latency.rs"]),
-    ("serde", &["bench/", "compare/", "load/outcome.rs", "trace/"]),
+    (
+        "serde",
+        &["bench/", "compare/", "load/outcome.rs", "trace/"],
+    ),
     ("serde_json", &["command/", "compare/", "trace/"]),
     ("indicatif", &["command/"]),
     ("nix", &["process/proc.rs"]),
