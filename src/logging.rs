@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 /// What a log line says it comes from: that it passes through this file is nobody's concern.
-const PROGRAM: &str = "mio_echo";
+pub(crate) const PROGRAM: &str = "mio_echo";
 
 /// Starts logging: at `level`, else as `RUST_LOG` says, else at `info`.
 pub(crate) fn start(level: Option<LevelFilter>) {

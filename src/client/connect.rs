@@ -23,7 +23,7 @@ fn to_any_of(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, C
     for &address in addresses {
         match to(address, timeout) {
             Ok(stream) => {
-                log::debug!("connected to {address}");
+                log::debug!(target: "mio_echo", "connected to {address}");
                 return Ok(stream);
             }
             Err(error) => failures.push((address, error)),

@@ -1,6 +1,7 @@
 //! `mio-echo client`: send, receive, compare.
 
 use super::{FAILED, NOT_STARTED, complain};
+use crate::logging::PROGRAM;
 use mio_echo::client::{self, Request};
 use std::io;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 pub(crate) fn client(request: Request) -> ExitCode {
     match client::run(request, io::stdin(), &mut io::stdout().lock()) {
         Ok(bytes) => {
-            log::debug!("bytes that came back as they were sent: {bytes}");
+            log::debug!(target: PROGRAM, "bytes that came back as they were sent: {bytes}");
             ExitCode::SUCCESS
         }
         // Whoever read the output knows why it stopped. Not everything has been verified, though, so this

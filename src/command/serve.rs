@@ -1,7 +1,7 @@
 //! `mio-echo serve`: bind, announce, serve until told to stop.
 
 use super::{FAILED, NOT_STARTED, announce, complain};
-use crate::logging::LogObserver;
+use crate::logging::{LogObserver, PROGRAM};
 use mio_echo::os_error;
 use mio_echo::server::{Config, Observer, Server, Stats};
 use mio_echo::trace::{Colour, Header, Target, Tracer};
@@ -65,7 +65,7 @@ pub(crate) fn serve(request: ServeRequest) -> ExitCode {
         mode,
         ..
     } = request.config;
-    log::info!("serving up to {limit} connections, mode {mode}");
+    log::info!(target: PROGRAM, "serving up to {limit} connections, mode {mode}");
     match tracer {
         None => run(server, ()),
         Some(tracer) => {
@@ -79,7 +79,7 @@ pub(crate) fn serve(request: ServeRequest) -> ExitCode {
 fn run(server: Server, trace: impl Observer) -> ExitCode {
     match server.run(((Stats::default(), LogObserver::default()), trace)) {
         Ok(((stats, _), _)) => {
-            log::info!("stopped: {stats}");
+            log::info!(target: PROGRAM, "stopped: {stats}");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -177,7 +177,7 @@ impl Manifest {
         if let Some(header) = recipe.headers.iter().find(|name| !build::has_header(name)) {
             return Err(format!("{header} is not installed"));
         }
-        log::info!("building {}", recipe.name);
+        log::info!(target: "mio_echo", "building {}", recipe.name);
         build::make_room_for(&product)?;
         build::run(&self.command(recipe, &recipe.build), &self.dir)
     }
