@@ -14,6 +14,7 @@
 //! | [`process`] | other people's processes: started, watched, measured, ended |
 //! | [`mod@bench`] | a measurement of one server: the load, its cost, and what to make of both |
 //! | [`compare`] | servers side by side |
+//! | [`lab`] | wrong servers on purpose, each with the experiment that shows what breaks |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,
 //! `notation` is how figures are written.
@@ -37,6 +38,7 @@ pub mod compare;
 pub mod connection;
 mod edges;
 pub mod endpoint;
+pub mod lab;
 pub mod load;
 mod notation;
 pub mod os_error;

@@ -20,5 +20,6 @@ fn main() -> ExitCode {
             Err(mistake) => command::misused(&mistake),
         },
         Command::Timeline(arguments) => command::timeline(&arguments.into()),
+        Command::Lab(arguments) => command::lab(arguments.into()),
     }
 }

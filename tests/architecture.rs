@@ -25,11 +25,13 @@ const LAYERS: &[&str] = &[
     "load",
     "bench",
     "compare",
+    "lab",
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code
 /// with the server; none of them knows anything of other processes. A comparison reaches a
-/// server only as a process.
+/// server only as a process. The lab is made of wrong servers, and of nothing that measures or talks to
+/// right ones.
 const STRANGERS: &[(&str, &str)] = &[
     ("client", "server"),
     ("load", "server"),
@@ -40,14 +42,31 @@ const STRANGERS: &[(&str, &str)] = &[
     ("load", "process"),
     ("trace", "process"),
     ("compare", "server"),
+    ("lab", "client"),
+    ("lab", "load"),
+    ("lab", "bench"),
+    ("lab", "compare"),
 ];
 
 /// Which files may name a dependency.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
-    ("mio", &["edges/", "load/", "server/"]),
+    (
+        "mio",
+        &[
+            "edges/",
+            "lab/emfile.rs",
+            "lab/peer.rs",
+            "lab/site.rs",
+            "lab/token_reuse.rs",
+            "load/",
+            "server/",
+        ],
+    ),
     (
         "slab",
         &[
+            "lab/site.rs",
+            "lab/token_reuse.rs",
             "load/event_loop.rs",
             "server/event_loop.rs",
             "server/books.rs",
@@ -67,16 +86,27 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("simple_logger", &["logging.rs"]),
-    ("socket2", &["load/connect.rs", "server/bind.rs"]),
+    (
+        "socket2",
+        &[
+            "lab/client.rs",
+            "lab/site.rs",
+            "load/connect.rs",
+            "server/bind.rs",
+        ],
+    ),
     (
         "signal_hook",
         &["command/interrupt.rs", "server/shutdown.rs"],
     ),
     ("signal_hook_mio", &["server/shutdown.rs"]),
-    ("rlimit", &["server/limits.rs"]),
+    ("rlimit", &["lab/emfile.rs", "server/limits.rs"]),
     (
         "rustix",
         &[
+            "lab/always_writable.rs",
+            "lab/emfile.rs",
+            "lab/kernel.rs",
             "load/alarm.rs",
             "load/connect.rs",
             "load/tally.rs",
@@ -98,6 +128,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bytesize", &["cli/"]),
+    ("strsim", &["lab/mod.rs"]),
     ("hdrhistogram", &["bench/export.rs", "load/latency.rs"]),
     (
         "serde",

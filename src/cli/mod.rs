@@ -9,6 +9,7 @@
 
 mod bench;
 mod client;
+mod lab;
 mod serve;
 mod timeline;
 mod values;
@@ -16,6 +17,7 @@ mod values;
 use bench::Bench;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use client::Client;
+use lab::Lab;
 use log::LevelFilter;
 use serve::Serve;
 use timeline::Timeline;
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     /// Draw a trace that `serve` has written
     #[command(after_help = timeline::EXAMPLES)]
     Timeline(Timeline),
+    /// Run a wrong server, see how it fails, and the right one beside it
+    #[command(after_help = lab::EXAMPLES)]
+    Lab(Lab),
 }
 
 impl Cli {

@@ -3,16 +3,20 @@
 mod bench;
 mod client;
 mod interrupt;
+mod lab;
 mod output;
 mod serve;
 mod timeline;
 
 pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;
+pub(crate) use lab::{LabRequest, lab};
 pub(crate) use serve::{ServeRequest, TraceRequest, TraceTo, serve};
 pub(crate) use timeline::{TimelineForm, TimelineRequest, timeline};
 
-use std::io::{self, Write};
+use mio_echo::trace::Colour;
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// It ran and failed.
@@ -35,4 +39,14 @@ fn announce(line: &str) {
 fn complain(code: u8, line: &str) -> ExitCode {
     let _nobody = writeln!(io::stderr(), "mio-echo: {line}");
     ExitCode::from(code)
+}
+
+/// Colours are for terminals, and for those who do not refuse them (the convention `NO_COLOR`).
+fn colour_on(stream: &impl IsTerminal) -> Colour {
+    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stream.is_terminal() && !refused {
+        Colour::Ansi
+    } else {
+        Colour::Plain
+    }
 }

@@ -1,13 +1,12 @@
 //! `mio-echo serve`: bind, announce, serve until told to stop.
 
-use super::{FAILED, NOT_STARTED, announce, complain};
+use super::{FAILED, NOT_STARTED, announce, colour_on, complain};
 use crate::logging::{LogObserver, PROGRAM};
 use mio_echo::os_error;
 use mio_echo::server::{Config, Observer, Server, Stats};
-use mio_echo::trace::{Colour, Header, Target, Tracer};
-use std::env;
+use mio_echo::trace::{Header, Target, Tracer};
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -93,7 +92,11 @@ fn run(server: Server, trace: impl Observer) -> ExitCode {
 fn start(request: TraceRequest, config: &Config) -> Result<Tracer, String> {
     let create = |path: &Path| File::create(path).map_err(|error| cannot_write(path, &error));
     let (target, path, usual) = match request.to {
-        TraceTo::StandardError => (Target::Text(colour()), PathBuf::from("-"), None),
+        TraceTo::StandardError => (
+            Target::Text(colour_on(&io::stderr())),
+            PathBuf::from("-"),
+            None,
+        ),
         TraceTo::JsonLines(path) => {
             let target = Target::JsonLines(create(&path)?);
             (target, path, Some(JSON_LINES_LIMIT))
@@ -111,14 +114,4 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
         path.display(),
         os_error::in_words(error)
     )
-}
-
-/// Colours are for terminals, and for those who do not refuse them (the convention `NO_COLOR`).
-fn colour() -> Colour {
-    let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if io::stderr().is_terminal() && !refused {
-        Colour::Ansi
-    } else {
-        Colour::Plain
-    }
 }
