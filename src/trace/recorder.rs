@@ -141,6 +141,7 @@ impl Recorder {
 
     /// The server has ended. Returns the records, if they were kept.
     pub(super) fn finish(&mut self) -> Option<Trace> {
+        self.entered = None;
         self.record(Lane::Loop, Event::Ended);
         let finished = self.sink.as_mut().map_or(Ok(()), Sink::finish);
         self.check(finished);
