@@ -36,8 +36,10 @@ fn out_of_descriptors_the_server_serves_who_is_in_and_later_who_waits() {
             #[cfg(target_os = "linux")]
             assert_idle_for_a_second(&server);
             drop(inside);
-            for stream in &waiting {
-                eventually("who waited is served", || has_answer(stream));
+            // Each leaves when it has been served: on a busy machine some of those who fit have no answer
+            // yet and count as waiting, and then there is no room for all of these at once.
+            for stream in waiting {
+                eventually("who waited is served", || has_answer(&stream));
             }
             let told = server.times_said("accept: ");
             assert_eq!(
