@@ -15,6 +15,7 @@
 //! | [`mod@bench`] | a measurement of one server: the load, its cost, and what to make of both |
 //! | [`compare`] | servers side by side |
 //! | [`lab`] | wrong servers on purpose, each with the experiment that shows what breaks |
+//! | [`guide`] | the course: eleven chapters on all of this |
 //!
 //! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,
 //! `notation` is how figures are written.
@@ -38,6 +39,7 @@ pub mod compare;
 pub mod connection;
 mod edges;
 pub mod endpoint;
+pub mod guide;
 pub mod lab;
 pub mod load;
 mod notation;

@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "bench",
     "compare",
     "lab",
+    "guide",
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code

@@ -1,0 +1,216 @@
+//! The course keeps its own promises: each chapter has what it should have, and points at what exists.
+//!
+//! That its code is right is the business of `cargo test --doc`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the report"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The experiments of the laboratory. Each is named by a chapter.
+const EXPERIMENTS: [&str; 14] = [
+    "accept-once",
+    "always-writable",
+    "bytes-are-not-text",
+    "close-on-eof",
+    "close-with-unread",
+    "emfile",
+    "forgotten-writable",
+    "no-budget",
+    "partial-write",
+    "read-once",
+    "short-read",
+    "threads-vs-loop",
+    "token-reuse",
+    "unbounded-queue",
+];
+
+/// Where a path in the text may begin.
+const TOP_LEVEL: [&str; 5] = ["src/", "tests/", "benches/", "README.md", "CHANGELOG.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn guide(file: &str) -> String {
+    fs::read_to_string(root().join("src/guide").join(file)).unwrap()
+}
+
+/// The chapters by file name, in their order.
+fn chapters() -> BTreeMap<String, String> {
+    let files = fs::read_dir(root().join("src/guide")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let chapters: BTreeMap<_, _> = names
+        .filter(|name| name.starts_with(|first: char| first.is_ascii_digit()))
+        .map(|name| (name.clone(), guide(&name)))
+        .collect();
+    assert_eq!(chapters.len(), 11, "{:?}", chapters.keys());
+    chapters
+}
+
+/// What stands under the heading `title`, up to the next one of its level.
+fn section<'a>(text: &'a str, title: &str) -> &'a str {
+    let (_, section) = text
+        .split_once(&format!("\n## {title}\n"))
+        .unwrap_or_else(|| panic!("expected a section {title:?}"));
+    section.split("\n## ").next().unwrap()
+}
+
+/// Everything between single backticks, code blocks left out.
+fn quoted(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose
+        .flat_map(|prose| prose.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// The link definitions of a file: what a name points at.
+fn definitions(text: &str) -> BTreeMap<&str, &str> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
+        .filter(|(name, _)| !name.contains(']'))
+        .collect()
+}
+
+/// The names that links use, as in `[text][name]`.
+fn used_names(text: &str) -> BTreeSet<&str> {
+    let prose = text.split("```").step_by(2);
+    prose
+        .flat_map(|prose| prose.split("][").skip(1))
+        .map(|rest| rest.split(']').next().unwrap())
+        .collect()
+}
+
+/// The names of the experiments that `text` invites to run.
+fn experiments(text: &str) -> BTreeSet<&str> {
+    quoted(text)
+        .into_iter()
+        .filter_map(|quoted| quoted.strip_prefix("mio-echo lab "))
+        .collect()
+}
+
+#[test]
+fn every_chapter_begins_with_the_misconception_that_it_cures() {
+    for (number, (name, text)) in (1..).zip(chapters()) {
+        let mut lines = text.lines().filter(|line| !line.is_empty());
+        let title = lines.next().unwrap();
+        assert!(
+            title.starts_with(&format!("# {number}. ")),
+            "{name}: {title}"
+        );
+        let second = lines.next().unwrap();
+        assert!(
+            second.starts_with("> **The misconception:** "),
+            "{name}: {second}"
+        );
+    }
+}
+
+#[test]
+fn every_chapter_names_an_experiment_and_every_experiment_has_a_chapter() {
+    let mut named = BTreeSet::new();
+    for (name, text) in chapters() {
+        let here = experiments(section(&text, "See it break"))
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>();
+        assert!(!here.is_empty(), "{name} names no experiment");
+        named.extend(here);
+    }
+    let all = EXPERIMENTS.map(str::to_owned).into();
+    assert_eq!(named, all);
+}
+
+#[test]
+fn the_table_of_chapters_names_the_same_experiments_as_they_do() {
+    let table = guide("mod.rs");
+    for (name, text) in chapters() {
+        let module = format!("(chapter_{})", name.trim_end_matches(".md"));
+        let row = table.lines().find(|line| line.contains(&module)).unwrap();
+        let listed: BTreeSet<_> = quoted(row)
+            .into_iter()
+            .filter_map(|quoted| quoted.strip_prefix("lab "))
+            .collect();
+        let shown = experiments(section(&text, "See it break"));
+        assert_eq!(listed, shown, "{name}");
+    }
+}
+
+#[test]
+fn every_chapter_has_a_file_to_read() {
+    for (name, text) in chapters() {
+        let paths = quoted(section(&text, "The file to read"));
+        let files = paths.iter().filter(|path| root().join(path).is_file());
+        assert!(files.count() > 0, "{name} has no file to read: {paths:?}");
+    }
+}
+
+#[test]
+fn every_chapter_has_three_exercises_with_folded_answers() {
+    for (name, text) in chapters() {
+        let exercises = section(&text, "Exercises");
+        let numbers: Vec<&str> = exercises
+            .lines()
+            .filter_map(|line| line.split_once(". ").map(|(number, _)| number))
+            .filter(|number| number.parse::<u8>().is_ok())
+            .collect();
+        assert_eq!(numbers, ["1", "2", "3"], "{name}");
+        let answers = exercises
+            .matches("<details><summary>Answer</summary>")
+            .count();
+        let ends = exercises.matches("</details>").count();
+        assert_eq!((answers, ends), (3, 3), "{name}");
+    }
+}
+
+#[test]
+fn every_file_that_is_mentioned_exists() {
+    let texts = chapters()
+        .into_iter()
+        .chain([("mod.rs".to_owned(), guide("mod.rs"))]);
+    let mut mentioned = 0;
+    for (name, text) in texts {
+        for path in quoted(&text) {
+            if TOP_LEVEL.iter().any(|top| path.starts_with(top)) {
+                mentioned += 1;
+                assert!(root().join(path).exists(), "{name} mentions {path}");
+            }
+        }
+    }
+    assert!(mentioned > 20, "the test has lost sight of the paths");
+}
+
+#[test]
+fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
+    let links = guide("links.md");
+    let rendered = definitions(&links);
+    for (name, text) in chapters() {
+        let own = definitions(&text);
+        for used in used_names(&text) {
+            assert!(own.contains_key(used), "{name} does not define {used:?}");
+        }
+        for (label, target) in own {
+            let file = root().join("src/guide").join(target);
+            assert!(file.is_file(), "{name}: {target} does not exist");
+            let Some(page) = rendered.get(label) else {
+                panic!("links.md does not define {label:?}, which {name} uses");
+            };
+            if let Some(expected) = source_of(page) {
+                let found = file.canonicalize().unwrap();
+                assert_eq!(found, expected, "{name}: {label:?}");
+            }
+        }
+    }
+}
+
+/// The source file that rustdoc shows on `page`; none if the page is that of an item, which rustdoc checks.
+fn source_of(page: &str) -> Option<PathBuf> {
+    let path = page.strip_prefix("../../../src/mio_echo/")?;
+    let file = root().join("src").join(path.trim_end_matches(".html"));
+    Some(file.canonicalize().unwrap())
+}
