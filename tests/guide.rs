@@ -77,12 +77,11 @@ fn definitions(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// The names that links use, as in `[text][name]`.
-fn used_names(text: &str) -> BTreeSet<&str> {
-    let prose = text.split("```").step_by(2);
-    prose
-        .flat_map(|prose| prose.split("][").skip(1))
-        .map(|rest| rest.split(']').next().unwrap())
+/// Those of `names` by which a link of `text` goes, as in `[name]` or `[words][name]`, in any case.
+fn used_names<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let prose: String = text.to_lowercase().split("```").step_by(2).collect();
+    names
+        .filter(|name| prose.contains(&format!("[{}]", name.to_lowercase())))
         .collect()
 }
 
@@ -191,7 +190,7 @@ fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
     let rendered = definitions(&links);
     for (name, text) in chapters() {
         let own = definitions(&text);
-        for used in used_names(&text) {
+        for used in used_names(&text, rendered.keys().copied()) {
             assert!(own.contains_key(used), "{name} does not define {used:?}");
         }
         for (label, target) in own {
