@@ -34,11 +34,14 @@
 //!
 //! # The path
 //!
-//! 1. Watch it: `mio-echo serve -v` in one terminal, `mio-echo client localhost:50007 'Hello, world'` in
-//!    another.
-//! 2. Chapters 1 to 4, in their order: each needs the one before it. They are the heart of the matter.
-//! 3. Chapters 5 to 8, in any order: what makes a server out of a loop.
-//! 4. Chapters 9 to 11: what it is good for, how to know, and what comes after.
+//! 1. **Watch it.** `mio-echo serve --trace` in one terminal, `mio-echo client localhost:50007 'Hello, world'` in
+//!    another: every turn of the loop, line by line. `mio-echo serve --trace=run.html` draws it when it is stopped.
+//! 2. **Break it.** Chapters 1 to 4, in their order, for each needs the one before it, with their experiments:
+//!    `mio-echo lab read-once`. They are the heart of the matter.
+//! 3. **Make a server of it.** Chapters 5 to 8, in any order: what turns a loop into something that strangers can
+//!    use.
+//! 4. **Measure it.** Chapters 9 to 11: what it is good for, how to know (`mio-echo bench`, `mio-echo compare`), and
+//!    what comes after.
 //!
 //! Whoever would rather begin with the code reads `src/server/event_loop.rs`, one page, and comes back with
 //! questions.
