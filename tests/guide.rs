@@ -207,6 +207,44 @@ fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
     }
 }
 
+#[test]
+fn every_figure_that_is_compared_is_that_of_the_readme() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let measured: BTreeMap<_, _> = rows(&readme).collect();
+    let mut compared = 0;
+    for name in ["09_threads.md", "11_beyond.md"] {
+        let text = guide(name);
+        let figures = rows(&text).filter(|(label, _)| is_measured(label));
+        for (label, figures) in figures {
+            let Some(known) = measured.get(label) else {
+                panic!("{name}: README.md has no row {label:?}");
+            };
+            for figure in figures {
+                compared += 1;
+                assert!(known.contains(&figure), "{name}: {label}: {figure}");
+            }
+        }
+    }
+    assert!(compared > 20, "the test has lost sight of the figures");
+}
+
+/// The rows of all tables: what stands in the first column, and what is not empty in the others.
+fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    text.lines().filter_map(|line| {
+        let row = line.strip_prefix("| ")?.strip_suffix('|')?;
+        let mut cells = row.split('|').map(str::trim);
+        let label = cells.next()?;
+        Some((label, cells.filter(|cell| !cell.is_empty()).collect()))
+    })
+}
+
+/// Whether a row of this name holds measurements.
+fn is_measured(label: &str) -> bool {
+    ["64 B", "64 KiB", "1 MiB", "connect, echo", "resident"]
+        .iter()
+        .any(|start| label.starts_with(start))
+}
+
 /// The source file that rustdoc shows on `page`; none if the page is that of an item, which rustdoc checks.
 fn source_of(page: &str) -> Option<PathBuf> {
     let path = page.strip_prefix("../../../src/mio_echo/")?;
