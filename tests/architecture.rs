@@ -30,9 +30,9 @@ const LAYERS: &[&str] = &[
 ];
 
 /// Beside the order, who may not know whom: the client and the load are the other side, and share no code
-/// with the server; none of them knows anything of other processes. A comparison reaches a
-/// server only as a process. The lab is made of wrong servers, and of nothing that measures or talks to
-/// right ones.
+/// with the server; none of them knows anything of other processes. A comparison reaches a server only as a
+/// process; of ours it knows what the modes are called. The lab is made of wrong servers, and of nothing that
+/// measures or talks to right ones.
 const STRANGERS: &[(&str, &str)] = &[
     ("client", "server"),
     ("load", "server"),
@@ -105,6 +105,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "rustix",
         &[
+            "compare/machine.rs",
             "lab/always_writable.rs",
             "lab/emfile.rs",
             "lab/kernel.rs",
@@ -124,6 +125,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "cli/",
             "bench/threshold.rs",
             "client/error.rs",
+            "compare/",
             "server/stats.rs",
             "trace/header.rs",
         ],
@@ -136,6 +138,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &["bench/", "compare/", "load/outcome.rs", "trace/"],
     ),
     ("serde_json", &["command/", "compare/", "trace/"]),
+    ("comfy_table", &["compare/report/terminal.rs"]),
     ("indicatif", &["command/"]),
     ("nix", &["process/proc.rs"]),
 ];

@@ -1,7 +1,4 @@
-//! Servers side by side.
-//!
-//! | file | what it owns |
-//! | --- | --- |
-//! | [`peers`] | the servers to be measured against, as a manifest describes them |
-
+//! Servers against each other, in a way that can be believed.
 pub mod peers;
+pub mod random;
+pub mod statistics;
