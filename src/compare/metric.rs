@@ -1,0 +1,179 @@
+//! What can be read off a measurement, each with its unit and its name.
+
+use super::model::{Cost, Values};
+use super::notation;
+use super::{Pattern, Scenario};
+
+/// Connections below which memory per connection is not given: the kernel counts in pages of 4 KiB.
+const ENOUGH_FOR_MEMORY: usize = 100;
+
+/// A number that measurements are compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Messages (of churn, connections) in a second.
+    Throughput,
+    /// Bytes in a second, of streams.
+    Bandwidth,
+    /// The latency that half of the messages stay below.
+    Median,
+    /// The latency that 99 of 100 messages stay below.
+    P99,
+    /// Processor time of the server for one message, user and system together.
+    CpuPerMessage,
+    /// What a connection adds to the server's resident memory.
+    MemoryPerConnection,
+    /// The server's resident memory with all connections open.
+    Memory,
+    /// Bytes in a second that a flooding connection gets.
+    Flood,
+    /// The server's threads.
+    Threads,
+    /// How often the server gave up or lost the processor, for one message.
+    SwitchesPerMessage,
+    /// System calls of the server for one message.
+    CallsPerMessage,
+}
+
+impl Metric {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 11] = [
+        Self::Throughput,
+        Self::Bandwidth,
+        Self::Median,
+        Self::P99,
+        Self::CpuPerMessage,
+        Self::Flood,
+        Self::MemoryPerConnection,
+        Self::Memory,
+        Self::Threads,
+        Self::SwitchesPerMessage,
+        Self::CallsPerMessage,
+    ];
+
+    /// What `values` say of it; none if they say nothing. Times are in seconds.
+    pub fn of(self, scenario: &Scenario, values: &Values) -> Option<f64> {
+        let pattern = scenario.pattern;
+        let seconds = seconds(values.elapsed_ns);
+        let a_second = |count: u64| (seconds > 0.0).then(|| float(count) / seconds);
+        let each = |count: f64| (values.messages > 0).then(|| count / float(values.messages));
+        match self {
+            Self::Throughput if matches!(pattern, Pattern::Echo | Pattern::Churn) => {
+                a_second(values.messages)
+            }
+            Self::Bandwidth if pattern == Pattern::Stream => a_second(values.bytes),
+            Self::Throughput | Self::Bandwidth => None,
+            Self::Median => values.p50_ns.map(self::seconds),
+            Self::P99 => values.p99_ns.map(self::seconds),
+            Self::CpuPerMessage if pattern == Pattern::Fairness => None,
+            Self::CpuPerMessage => each(self::seconds(cpu(values.server.as_ref()?))),
+            Self::SwitchesPerMessage if pattern == Pattern::Fairness => None,
+            Self::SwitchesPerMessage => {
+                let cost = values.server.as_ref()?;
+                each(float(cost.voluntary_switches + cost.involuntary_switches))
+            }
+            Self::CallsPerMessage => values.calls_per_message,
+            Self::Flood => a_second(values.flood_bytes?),
+            Self::Memory => Some(float(values.server.as_ref()?.resident_after)),
+            Self::MemoryPerConnection => memory_per_connection(scenario, values.server.as_ref()?),
+            Self::Threads => Some(float(values.server.as_ref()?.threads)),
+        }
+    }
+
+    /// Its name at the head of a column.
+    pub fn title(self, pattern: Pattern) -> &'static str {
+        match self {
+            Self::Throughput if pattern == Pattern::Churn => "connections/s",
+            Self::Throughput => "messages/s",
+            Self::Bandwidth => "bytes/s",
+            Self::Median => "p50",
+            Self::P99 => "p99",
+            Self::CpuPerMessage if pattern == Pattern::Churn => "CPU/connection",
+            Self::CpuPerMessage => "CPU/message",
+            Self::MemoryPerConnection => "memory/conn.",
+            Self::Memory => "memory",
+            Self::Flood => "flood bytes/s",
+            Self::Threads => "threads",
+            Self::SwitchesPerMessage => "switches/msg",
+            Self::CallsPerMessage => "calls/msg",
+        }
+    }
+
+    /// What it is, for whoever meets it the first time.
+    pub fn meaning(self, pattern: Pattern) -> &'static str {
+        match self {
+            Self::Throughput if pattern == Pattern::Churn => "Connections served in a second",
+            Self::Throughput => "Round trips in a second",
+            Self::Bandwidth => "Bytes echoed in a second",
+            Self::Median => "Latency, median",
+            Self::P99 => "Latency, 99th percentile",
+            Self::CpuPerMessage => "Server CPU time per message",
+            Self::MemoryPerConnection => "Resident memory added by a connection",
+            Self::Memory => "Resident memory of the server",
+            Self::Flood => "Bytes echoed in a second to the one that floods",
+            Self::Threads => "Threads of the server",
+            Self::SwitchesPerMessage => "Context switches of the server per message",
+            Self::CallsPerMessage => "System calls of the server per message",
+        }
+    }
+
+    /// Which way is good.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Throughput | Self::Bandwidth | Self::Flood => Direction::HigherIsBetter,
+            _ => Direction::LowerIsBetter,
+        }
+    }
+
+    /// `8.11 µs`.
+    pub fn write(self, value: f64) -> String {
+        match self {
+            Self::Threads => notation::digits(value).trim_end_matches(".00").to_owned(),
+            _ => notation::value(value, self.units()),
+        }
+    }
+
+    /// `7.90–8.32 µs`.
+    pub fn write_range(self, low: f64, high: f64) -> String {
+        notation::range(low, high, self.units())
+    }
+
+    fn units(self) -> &'static [(f64, &'static str)] {
+        match self {
+            Self::Throughput => notation::RATE,
+            Self::Bandwidth | Self::Flood => notation::BANDWIDTH,
+            Self::Median | Self::P99 | Self::CpuPerMessage => notation::TIME,
+            Self::MemoryPerConnection | Self::Memory => notation::BYTES,
+            Self::Threads | Self::SwitchesPerMessage | Self::CallsPerMessage => notation::COUNT,
+        }
+    }
+}
+
+/// Which way is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    HigherIsBetter,
+    /// Less is better.
+    LowerIsBetter,
+}
+
+/// Processor time of both kinds, in nanoseconds.
+pub(super) fn cpu(cost: &Cost) -> u64 {
+    cost.user_ns + cost.system_ns
+}
+
+fn memory_per_connection(scenario: &Scenario, cost: &Cost) -> Option<f64> {
+    let growth = float(cost.resident_after) - float(cost.resident_before);
+    (scenario.connections >= ENOUGH_FOR_MEMORY)
+        .then(|| growth.max(0.0) / float(scenario.connections as u64))
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    float(nanoseconds) / 1e9
+}
+
+/// Counts, bytes and nanoseconds stay far below 2^53, up to which a float holds them exactly.
+#[allow(clippy::cast_precision_loss, reason = "see above")]
+pub(super) fn float(count: u64) -> f64 {
+    count as f64
+}

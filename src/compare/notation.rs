@@ -1,0 +1,110 @@
+//! Numbers as people read them: three digits and a unit.
+
+/// A unit: how much of the plain value it is, and its name.
+type Unit = (f64, &'static str);
+
+/// Seconds.
+pub(super) const TIME: &[Unit] = &[(1e-9, " ns"), (1e-6, " µs"), (1e-3, " ms"), (1.0, " s")];
+/// Bytes.
+pub(super) const BYTES: &[Unit] = &[
+    (1.0, " B"),
+    (1024.0, " KiB"),
+    (1_048_576.0, " MiB"),
+    (1_073_741_824.0, " GiB"),
+];
+/// Bytes in a second.
+pub(super) const BANDWIDTH: &[Unit] = &[
+    (1.0, " B/s"),
+    (1024.0, " KiB/s"),
+    (1_048_576.0, " MiB/s"),
+    (1_073_741_824.0, " GiB/s"),
+];
+/// Things in a second.
+pub(super) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
+/// Things.
+pub(super) const COUNT: &[Unit] = &[(1.0, "")];
+
+/// `8.11 µs`.
+pub(super) fn value(value: f64, units: &[Unit]) -> String {
+    let (size, name) = unit_for(value, units);
+    format!("{}{name}", digits(value / size))
+}
+
+/// `7.90–8.32 µs`: both ends in the unit of the upper one.
+pub(super) fn range(low: f64, high: f64, units: &[Unit]) -> String {
+    let (size, name) = unit_for(high, units);
+    format!("{}–{}{name}", digits(low / size), digits(high / size))
+}
+
+/// `1.19`, of a ratio or a count.
+pub(super) fn digits(value: f64) -> String {
+    let magnitude = value.abs();
+    match magnitude {
+        _ if magnitude == 0.0 => "0".to_owned(),
+        _ if magnitude < 0.000_5 => "<0.001".to_owned(),
+        _ if magnitude < 0.995 => format!("{value:.3}").trim_end_matches('0').to_owned(),
+        _ if magnitude < 9.995 => format!("{value:.2}"),
+        _ if magnitude < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// `10,000`.
+pub(super) fn count(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `64 B`, `4 KiB`: the size of a message, without needless decimals.
+pub(super) fn size(bytes: usize) -> String {
+    let whole = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = whole
+        .iter()
+        .find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));
+    match unit {
+        Some((size, name)) => format!("{} {name}", bytes / size),
+        None => format!("{} B", count(bytes)),
+    }
+}
+
+/// The largest unit that leaves at least one before the decimal point, else the smallest.
+fn unit_for(value: f64, units: &[Unit]) -> Unit {
+    let fits = units
+        .iter()
+        .rev()
+        .find(|(size, _)| value.abs() >= 0.999_5 * size);
+    fits.or(units.first()).copied().unwrap_or((1.0, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_three_digits_and_the_unit_that_suits_them() {
+        for (got, expected) in [
+            (value(8.114e-6, TIME), "8.11 µs"),
+            (value(0.999_9e-3, TIME), "1.00 ms"),
+            (value(105.2, BYTES), "105 B"),
+            (value(14_134.0, BYTES), "13.8 KiB"),
+            (value(142_310.0, RATE), "142k"),
+            (value(0.0, BYTES), "0 B"),
+            (value(0.43, COUNT), "0.43"),
+            (value(50.0, COUNT), "50.0"),
+            (range(310e-6, 1.2e-3, TIME), "0.31–1.20 ms"),
+            (count(1_234_567), "1,234,567"),
+            (count(999), "999"),
+            (size(65_536), "64 KiB"),
+            (size(1_500), "1,500 B"),
+        ] {
+            assert_eq!(got, expected);
+        }
+    }
+}
