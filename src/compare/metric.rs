@@ -116,6 +116,12 @@ impl Metric {
         }
     }
 
+    /// Whether its ratio says something. Of threads it does not: there is one, or there are as many as
+    /// connections.
+    pub(super) fn is_compared(self) -> bool {
+        self != Self::Threads
+    }
+
     /// Which way is good.
     pub fn direction(self) -> Direction {
         match self {
@@ -134,10 +140,18 @@ impl Metric {
 
     /// `7.90–8.32 µs`.
     pub fn write_range(self, low: f64, high: f64) -> String {
-        notation::range(low, high, self.units())
+        match self {
+            Self::Threads if low.to_bits() == high.to_bits() => self.write(low),
+            _ => notation::range(low, high, self.units()),
+        }
     }
 
-    fn units(self) -> &'static [(f64, &'static str)] {
+    /// As a tick of an axis: without the digits that a round value does not need.
+    pub(super) fn write_tick(self, value: f64) -> String {
+        notation::tick(value, self.units())
+    }
+
+    pub(super) fn units(self) -> &'static [(f64, &'static str)] {
         match self {
             Self::Throughput => notation::RATE,
             Self::Bandwidth | Self::Flood => notation::BANDWIDTH,

@@ -8,10 +8,11 @@ pub mod model;
 mod notation;
 pub mod peers;
 pub mod random;
+pub mod report;
 mod scenario;
 pub mod statistics;
 pub mod summary;
 pub mod warning;
 
 pub use metric::{Direction, Metric};
-pub use scenario::{Pattern, Scenario};
+pub use scenario::{Axis, Pattern, Scenario};

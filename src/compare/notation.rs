@@ -4,40 +4,46 @@
 type Unit = (f64, &'static str);
 
 /// Seconds.
-pub(super) const TIME: &[Unit] = &[(1e-9, " ns"), (1e-6, " µs"), (1e-3, " ms"), (1.0, " s")];
+pub(in crate::compare) const TIME: &[Unit] =
+    &[(1e-9, " ns"), (1e-6, " µs"), (1e-3, " ms"), (1.0, " s")];
 /// Bytes.
-pub(super) const BYTES: &[Unit] = &[
+pub(in crate::compare) const BYTES: &[Unit] = &[
     (1.0, " B"),
     (1024.0, " KiB"),
     (1_048_576.0, " MiB"),
     (1_073_741_824.0, " GiB"),
 ];
 /// Bytes in a second.
-pub(super) const BANDWIDTH: &[Unit] = &[
+pub(in crate::compare) const BANDWIDTH: &[Unit] = &[
     (1.0, " B/s"),
     (1024.0, " KiB/s"),
     (1_048_576.0, " MiB/s"),
     (1_073_741_824.0, " GiB/s"),
 ];
 /// Things in a second.
-pub(super) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
+pub(in crate::compare) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
 /// Things.
-pub(super) const COUNT: &[Unit] = &[(1.0, "")];
+pub(in crate::compare) const COUNT: &[Unit] = &[(1.0, "")];
 
 /// `8.11 µs`.
-pub(super) fn value(value: f64, units: &[Unit]) -> String {
+pub(in crate::compare) fn value(value: f64, units: &[Unit]) -> String {
     let (size, name) = unit_for(value, units);
     format!("{}{name}", digits(value / size))
 }
 
-/// `7.90–8.32 µs`: both ends in the unit of the upper one.
-pub(super) fn range(low: f64, high: f64, units: &[Unit]) -> String {
+/// `7.90–8.32 µs`: both ends in the unit of the upper one; ends that read alike are one.
+pub(in crate::compare) fn range(low: f64, high: f64, units: &[Unit]) -> String {
     let (size, name) = unit_for(high, units);
-    format!("{}–{}{name}", digits(low / size), digits(high / size))
+    let (low, high) = (digits(low / size), digits(high / size));
+    if low == high {
+        format!("{high}{name}")
+    } else {
+        format!("{low}–{high}{name}")
+    }
 }
 
-/// `1.19`, of a ratio or a count.
-pub(super) fn digits(value: f64) -> String {
+/// `1.19`: three digits, of a count or a share.
+pub(in crate::compare) fn digits(value: f64) -> String {
     let magnitude = value.abs();
     match magnitude {
         _ if magnitude == 0.0 => "0".to_owned(),
@@ -49,8 +55,17 @@ pub(super) fn digits(value: f64) -> String {
     }
 }
 
+/// `0.98`, of a ratio.
+pub(in crate::compare) fn ratio(value: f64) -> String {
+    if (0.1..9.995).contains(&value) {
+        format!("{value:.2}")
+    } else {
+        digits(value)
+    }
+}
+
 /// `10,000`.
-pub(super) fn count(count: usize) -> String {
+pub(in crate::compare) fn count(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -63,7 +78,7 @@ pub(super) fn count(count: usize) -> String {
 }
 
 /// `64 B`, `4 KiB`: the size of a message, without needless decimals.
-pub(super) fn size(bytes: usize) -> String {
+pub(in crate::compare) fn size(bytes: usize) -> String {
     let whole = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = whole
         .iter()
@@ -74,8 +89,14 @@ pub(super) fn size(bytes: usize) -> String {
     }
 }
 
+/// `2.5 ms`: a round value.
+pub(in crate::compare) fn tick(value: f64, units: &[Unit]) -> String {
+    let (size, name) = unit_for(value, units);
+    format!("{}{name}", (value / size * 1e3).round() / 1e3)
+}
+
 /// The largest unit that leaves at least one before the decimal point, else the smallest.
-fn unit_for(value: f64, units: &[Unit]) -> Unit {
+pub(in crate::compare) fn unit_for(value: f64, units: &[Unit]) -> Unit {
     let fits = units
         .iter()
         .rev()
@@ -99,6 +120,10 @@ mod tests {
             (value(0.43, COUNT), "0.43"),
             (value(50.0, COUNT), "50.0"),
             (range(310e-6, 1.2e-3, TIME), "0.31–1.20 ms"),
+            (range(105.1, 105.2, BYTES), "105 B"),
+            (ratio(0.6), "0.60"),
+            (ratio(0.009_1), "0.009"),
+            (ratio(135.2), "135"),
             (count(1_234_567), "1,234,567"),
             (count(999), "999"),
             (size(65_536), "64 KiB"),

@@ -69,19 +69,43 @@ impl Scenario {
         matrix
     }
 
-    /// Whether the two differ in nothing but the number of connections: points of the same line.
-    pub fn is_beside(&self, other: &Self) -> bool {
-        let shape = |scenario: &Self| (scenario.pattern, scenario.size, scenario.depth);
-        shape(self) == shape(other)
+    /// Its place along `axis`.
+    pub fn along(&self, axis: Axis) -> usize {
+        match axis {
+            Axis::Connections => self.connections,
+            Axis::Size => self.size,
+            Axis::Depth => self.depth,
+        }
     }
 
-    /// All but the number of connections: `echo, 64 B, 16 deep`.
-    pub fn shape(&self) -> String {
-        let size = notation::size(self.size);
-        match (self.pattern, self.depth) {
-            (Pattern::Idle, _) => self.pattern.to_string(),
-            (_, 1) => format!("{}, {size}", self.pattern),
-            (_, depth) => format!("{}, {size}, {depth} deep", self.pattern),
+    /// Whether the two differ along `axis` only: then they are points of the same line.
+    pub fn is_beside(&self, other: &Self, axis: Axis) -> bool {
+        let others = Axis::ALL.into_iter().filter(|other| *other != axis);
+        self.pattern == other.pattern
+            && others
+                .map(|axis| (self.along(axis), other.along(axis)))
+                .all(|(a, b)| a == b)
+    }
+
+    /// All but its place along `axis`: `echo, 64 B, 16 deep`.
+    pub fn without(&self, axis: Axis) -> String {
+        let parts = Axis::ALL.into_iter().filter(|other| *other != axis);
+        let parts = parts.filter_map(|axis| self.part(axis));
+        std::iter::once(self.pattern.to_string())
+            .chain(parts)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// What there is to say about its place along `axis`. That messages come one by one needs no words.
+    fn part(&self, axis: Axis) -> Option<String> {
+        let says_nothing = self.pattern == Pattern::Idle;
+        match axis {
+            Axis::Connections if self.connections == 1 => Some("1 connection".to_owned()),
+            Axis::Connections => Some(format!("{} connections", notation::count(self.connections))),
+            Axis::Size | Axis::Depth if says_nothing => None,
+            Axis::Size => Some(notation::size(self.size)),
+            Axis::Depth => (self.depth > 1).then(|| format!("{} deep", self.depth)),
         }
     }
 }
@@ -89,9 +113,59 @@ impl Scenario {
 /// `echo, 64 B, 16 deep, 50 connections`.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connections = notation::count(self.connections);
-        let plural = if self.connections == 1 { "" } else { "s" };
-        write!(f, "{}, {connections} connection{plural}", self.shape())
+        write!(f, "{}", self.pattern)?;
+        for part in Axis::ALL.into_iter().filter_map(|axis| self.part(axis)) {
+            write!(f, ", {part}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What scenarios may differ in: a direction of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// The size of a message.
+    Size,
+    /// Messages in flight.
+    Depth,
+    /// The number of connections.
+    Connections,
+}
+
+impl Axis {
+    /// All of them, in the order in which a scenario is told.
+    pub const ALL: [Self; 3] = [Self::Size, Self::Depth, Self::Connections];
+
+    /// The axis along which `scenarios` are best drawn: the one that has most places.
+    pub fn of(scenarios: &[Scenario]) -> Self {
+        let places = |axis: Self| {
+            let mut places: Vec<usize> = scenarios.iter().map(|one| one.along(axis)).collect();
+            places.sort_unstable();
+            places.dedup();
+            places.len()
+        };
+        // The last one of the longest: if nothing decides, connections.
+        Self::ALL
+            .into_iter()
+            .max_by_key(|axis| places(*axis))
+            .unwrap_or(Self::Connections)
+    }
+
+    /// What stands below it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Size => "size of a message",
+            Self::Depth => "messages in flight per connection",
+        }
+    }
+
+    /// A place on it, as people write it.
+    pub fn write(self, place: usize) -> String {
+        match self {
+            Self::Connections | Self::Depth => notation::count(place),
+            Self::Size => notation::size(place),
+        }
     }
 }
 
@@ -106,7 +180,20 @@ mod tests {
         assert_eq!(names.len(), 8);
         assert_eq!(names[0], "echo, 64 B, 1 connection");
         assert_eq!(names[7], "echo, 4 KiB, 16 deep, 10,000 connections");
-        assert!(matrix[0].is_beside(&matrix[1]));
-        assert!(!matrix[1].is_beside(&matrix[2]));
+    }
+
+    #[test]
+    fn scenarios_are_drawn_along_what_varies_most() {
+        let matrix = |connections: &[usize], sizes: &[usize]| {
+            Scenario::matrix(Pattern::Echo, connections, sizes, &[1])
+        };
+        assert_eq!(Axis::of(&matrix(&[1], &[64])), Axis::Connections);
+        assert_eq!(Axis::of(&matrix(&[1], &[64, 4096])), Axis::Size);
+        let square = matrix(&[1, 10], &[64, 4096]);
+        assert_eq!(Axis::of(&square), Axis::Connections);
+        assert!(square[0].is_beside(&square[1], Axis::Connections));
+        assert!(!square[1].is_beside(&square[2], Axis::Connections));
+        assert_eq!(square[0].without(Axis::Connections), "echo, 64 B");
+        assert_eq!(square[0].without(Axis::Size), "echo, 1 connection");
     }
 }

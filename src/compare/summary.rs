@@ -130,7 +130,7 @@ fn cell(comparison: &Comparison, results: &Results, index: usize, metric: Metric
         .contenders
         .iter()
         .position(|contender| contender.role == Role::Base);
-    let base = base.filter(|base| *base != index);
+    let base = base.filter(|base| *base != index && metric.is_compared());
     Some(Cell {
         metric,
         spread: Spread::of(&values)?,

@@ -118,7 +118,7 @@ impl fmt::Display for Warning {
                 "{scenario}: the base differs from itself in {} by {}: \
                  take no smaller difference for real",
                 metric.title(scenario.pattern),
-                notation::digits(ratio.median),
+                notation::ratio(ratio.median),
             ),
         }
     }

@@ -1,0 +1,122 @@
+//! Every raw value, a line for each measurement: for spreadsheets and for those who trust nobody's
+//! statistics but their own. RFC 4180, with line feeds.
+
+use super::super::model::{Comparison, Cost, Finding, Measurement, Values};
+use super::super::{Metric, Scenario};
+
+const HEADER: &str = "pattern,connections,size,depth,contender,round,failure,stolen,elapsed_ns,messages,bytes,\
+p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,server_user_ns,server_system_ns,voluntary_switches,\
+involuntary_switches,threads,resident_before,resident_after,calls_per_message,generator_cpu_ns,\
+messages_per_s,bytes_per_s,cpu_s_per_message,memory_per_connection";
+
+/// The comparison as CSV. A number that is not known is an empty field.
+pub fn csv(comparison: &Comparison) -> String {
+    let mut text = format!("{HEADER}\n");
+    for results in &comparison.scenarios {
+        for measurement in &results.measurements {
+            let contender = comparison.contenders.get(measurement.contender);
+            let name = contender.map_or("", |contender| &contender.name);
+            text.push_str(&line(&results.scenario, name, measurement));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
+    let (values, failure) = match &measurement.finding {
+        Finding::Measured(values) => (Some(values), String::new()),
+        Finding::Failed(failure) => (None, failure.to_string()),
+    };
+    let mut fields = vec![
+        scenario.pattern.to_string(),
+        scenario.connections.to_string(),
+        scenario.size.to_string(),
+        scenario.depth.to_string(),
+        quoted(name),
+        measurement.round.to_string(),
+        quoted(&failure),
+        field(measurement.stolen),
+    ];
+    fields.extend(raw(values));
+    let computed = [
+        Metric::Throughput,
+        Metric::Bandwidth,
+        Metric::CpuPerMessage,
+        Metric::MemoryPerConnection,
+    ];
+    fields.extend(
+        computed.map(|metric| field(values.and_then(|values| metric.of(scenario, values)))),
+    );
+    fields.join(",")
+}
+
+/// The fields of a measurement as they are, or as many empty ones.
+fn raw(values: Option<&Values>) -> [String; 17] {
+    let cost = |read: fn(&Cost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
+    [
+        field(values.map(|v| v.elapsed_ns)),
+        field(values.map(|v| v.messages)),
+        field(values.map(|v| v.bytes)),
+        field(values.and_then(|v| v.p50_ns)),
+        field(values.and_then(|v| v.p99_ns)),
+        field(values.and_then(|v| v.p999_ns)),
+        field(values.and_then(|v| v.max_ns)),
+        field(values.and_then(|v| v.flood_bytes)),
+        cost(|cost| cost.user_ns),
+        cost(|cost| cost.system_ns),
+        cost(|cost| cost.voluntary_switches),
+        cost(|cost| cost.involuntary_switches),
+        cost(|cost| cost.threads),
+        cost(|cost| cost.resident_before),
+        cost(|cost| cost.resident_after),
+        field(values.and_then(|v| v.calls_per_message)),
+        field(values.map(|v| v.generator_cpu_ns)),
+    ]
+}
+
+fn field(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::example;
+    use super::*;
+
+    #[test]
+    fn every_measurement_is_a_line_with_all_fields() {
+        let comparison = example::comparison();
+        let text = csv(&comparison);
+        let measurements = comparison
+            .scenarios
+            .iter()
+            .map(|results| results.measurements.len());
+        assert_eq!(text.lines().count(), 1 + measurements.sum::<usize>());
+        let columns = HEADER.split(',').count();
+        for line in text.lines() {
+            // No quoted field of the example holds a comma but the failure's.
+            let commas = line.matches(',').count() - line.matches(": sent 0x5a, got").count();
+            assert_eq!(
+                commas + 1,
+                columns - line.matches(", sent").count(),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn quotes_and_commas_stay_in_their_field() {
+        assert_eq!(quoted(r#"<other> & "co""#), r#""<other> & ""co""""#);
+        assert_eq!(quoted("a, b"), r#""a, b""#);
+        assert_eq!(quoted("plain"), "plain");
+    }
+}
