@@ -13,7 +13,7 @@
 //! | [`load`] | the load generator: the event loop again, seen from the client's side |
 //! | [`process`] | other people's processes: started, watched, measured, ended |
 //! | [`mod@bench`] | a measurement of one server: the load, its cost, and what to make of both |
-//! | [`compare`] | servers side by side |
+//! | [`compare`] | servers against each other: rounds, ratios with their intervals, reports |
 //! | [`lab`] | wrong servers on purpose, each with the experiment that shows what breaks |
 //! | [`guide`] | the course: eleven chapters on all of this |
 //!

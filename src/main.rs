@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             Ok(request) => command::bench(&request),
             Err(mistake) => command::misused(&mistake),
         },
+        Command::Compare(arguments) => command::compare(&(*arguments).into()),
         Command::Timeline(arguments) => command::timeline(&arguments.into()),
         Command::Lab(arguments) => command::lab(arguments.into()),
     }

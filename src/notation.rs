@@ -30,6 +30,17 @@ pub(crate) fn value(value: f64, units: &[Unit]) -> String {
     format!("{}{name}", digits(value / size))
 }
 
+/// `7.90–8.32 µs`: both ends in the unit of the upper one; ends that read alike are one.
+pub(crate) fn range(low: f64, high: f64, units: &[Unit]) -> String {
+    let (size, name) = unit_for(high, units);
+    let (low, high) = (digits(low / size), digits(high / size));
+    if low == high {
+        format!("{high}{name}")
+    } else {
+        format!("{low}–{high}{name}")
+    }
+}
+
 /// `1.19`: three digits, of a count or a share.
 pub(crate) fn digits(value: f64) -> String {
     let magnitude = value.abs();
@@ -40,6 +51,15 @@ pub(crate) fn digits(value: f64) -> String {
         _ if magnitude < 9.995 => format!("{value:.2}"),
         _ if magnitude < 99.95 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
+    }
+}
+
+/// `0.98`, of a ratio.
+pub(crate) fn ratio(value: f64) -> String {
+    if (0.1..9.995).contains(&value) {
+        format!("{value:.2}")
+    } else {
+        digits(value)
     }
 }
 
@@ -68,6 +88,12 @@ pub(crate) fn size(bytes: usize) -> String {
     }
 }
 
+/// `2.5 ms`: a round value.
+pub(crate) fn tick(value: f64, units: &[Unit]) -> String {
+    let (size, name) = unit_for(value, units);
+    format!("{}{name}", (value / size * 1e3).round() / 1e3)
+}
+
 /// The largest unit that leaves at least one before the decimal point, else the smallest.
 pub(crate) fn unit_for(value: f64, units: &[Unit]) -> Unit {
     let fits = units
@@ -92,6 +118,12 @@ mod tests {
             (value(0.0, BYTES), "0 B"),
             (value(0.43, COUNT), "0.43"),
             (value(50.0, COUNT), "50.0"),
+            (range(310e-6, 1.2e-3, TIME), "0.31–1.20 ms"),
+            (range(105.1, 105.2, BYTES), "105 B"),
+            (ratio(0.6), "0.60"),
+            (ratio(0.009_1), "0.009"),
+            (ratio(135.2), "135"),
+            (tick(2.5e-3, TIME), "2.5 ms"),
             (count(1_234_567), "1,234,567"),
             (count(999), "999"),
             (size(65_536), "64 KiB"),

@@ -123,6 +123,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "humantime",
         &[
             "cli/",
+            "command/compare.rs",
             "bench/threshold.rs",
             "client/error.rs",
             "compare/",
@@ -139,6 +140,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("serde_json", &["command/", "compare/", "trace/"]),
     ("comfy_table", &["compare/report/terminal.rs"]),
+    ("shlex", &["compare/entry.rs"]),
     ("indicatif", &["command/"]),
     ("nix", &["process/proc.rs"]),
 ];

@@ -9,6 +9,7 @@
 
 mod bench;
 mod client;
+mod compare;
 mod lab;
 mod serve;
 mod timeline;
@@ -17,6 +18,7 @@ mod values;
 use bench::Bench;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use client::Client;
+use compare::Compare;
 use lab::Lab;
 use log::LevelFilter;
 use serve::Serve;
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Put load on an echo server, check every byte, and tell what it costs
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<Bench>),
+    /// Measure servers against each other
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(Box<Compare>),
     /// Draw a trace that `serve` has written
     #[command(after_help = timeline::EXAMPLES)]
     Timeline(Timeline),

@@ -23,8 +23,23 @@ impl Interrupt {
         Ok(Self(asked))
     }
 
+    /// From now on signals are noted here, and nothing else: for whoever has processes to end before it ends
+    /// itself.
+    pub(super) fn note() -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register(signal, Arc::clone(&asked))?;
+        }
+        Ok(Self(asked))
+    }
+
     /// Whether a signal has come.
     pub(super) fn has_come(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether one has come since this was asked the last time.
+    pub(super) fn has_come_again(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }

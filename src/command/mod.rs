@@ -2,6 +2,7 @@
 
 mod bench;
 mod client;
+mod compare;
 mod interrupt;
 mod lab;
 mod output;
@@ -10,6 +11,7 @@ mod timeline;
 
 pub(crate) use bench::{BenchOutput, BenchRequest, Pinning, Subject, bench};
 pub(crate) use client::client;
+pub(crate) use compare::{CompareRequest, Format, Task, compare};
 pub(crate) use lab::{LabRequest, lab};
 pub(crate) use serve::{ServeRequest, TraceRequest, TraceTo, serve};
 pub(crate) use timeline::{TimelineForm, TimelineRequest, timeline};

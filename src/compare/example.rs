@@ -2,12 +2,14 @@
 //! of connections, one failure, a machine that drifts.
 
 use super::machine::{Build, Machine};
+use super::metric::float;
 use super::model::{
-    Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results, Role,
-    Values,
+    Checked, Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results,
+    Role, Values,
 };
 use super::random::SplitMix64;
 use super::{Pattern, Scenario};
+use crate::load::Mismatch;
 
 /// Speed relative to the base, and bytes of memory for a connection.
 const CHARACTERS: [(&str, Role, f64, u64); 4] = [
@@ -46,6 +48,7 @@ pub(super) fn comparison() -> Comparison {
         rounds: ROUNDS,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
+        checked: Checked::EveryByte,
         contenders: CHARACTERS
             .map(|(name, role, ..)| contender(name, role))
             .to_vec(),
@@ -70,7 +73,7 @@ fn results(scenario: Scenario, lots: &mut SplitMix64) -> Results {
     for round in 1..=ROUNDS {
         let machine = 1.0 + f64::from(round % 3) / 2.0;
         for (contender, (_, _, speed, memory)) in CHARACTERS.into_iter().enumerate() {
-            let noise = 1.0 + 0.02 * (lots.below(1_000) as f64 / 1_000.0 - 0.5);
+            let noise = 1.0 + 0.02 * (float(lots.below(1_000) as u64) / 1_000.0 - 0.5);
             let fails = contender == 2 && scenario.connections == 100;
             if fails && round > 2 {
                 continue;
@@ -92,16 +95,17 @@ fn results(scenario: Scenario, lots: &mut SplitMix64) -> Results {
     Results {
         scenario,
         measurements,
+        calls: Vec::new(),
     }
 }
 
 fn corrupted() -> Failure {
-    Failure::Corrupted {
+    Failure::Corrupted(Mismatch {
         connection: 3,
         offset: 4096,
-        expected: 0x5a,
+        expected: Some(0x5a),
         got: 0x00,
-    }
+    })
 }
 
 #[allow(
@@ -112,7 +116,7 @@ fn corrupted() -> Failure {
 fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
     let many = if scenario.connections > 1 { 4.0 } else { 1.0 };
     let messages = 40_000.0 * many * speed;
-    let latency = scenario.connections as f64 / messages * 1e9;
+    let latency = float(scenario.connections as u64) / messages * 1e9;
     let cpu = (0.9e9 / many.sqrt()) as u64;
     Values {
         elapsed_ns: 1_000_000_000,
@@ -123,6 +127,7 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
         p999_ns: Some((latency * 2.5) as u64),
         max_ns: Some((latency * 9.0) as u64),
         flood_bytes: None,
+        flood_elapsed_ns: None,
         server: Some(Cost {
             user_ns: cpu / 20,
             system_ns: cpu / 20 * 19,
@@ -132,7 +137,6 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             resident_before: 4_000_000,
             resident_after: 4_000_000 + scenario.connections as u64 * memory,
         }),
-        calls_per_message: None,
         generator_cpu_ns: 700_000_000,
     }
 }

@@ -1,8 +1,9 @@
 //! What can be read off a measurement, each with its unit and its name.
 
 use super::model::{Cost, Values};
-use super::notation;
 use super::{Pattern, Scenario};
+use crate::notation;
+use std::time::Duration;
 
 /// Connections below which memory per connection is not given: the kernel counts in pages of 4 KiB.
 const ENOUGH_FOR_MEMORY: usize = 100;
@@ -53,26 +54,31 @@ impl Metric {
     /// What `values` say of it; none if they say nothing. Times are in seconds.
     pub fn of(self, scenario: &Scenario, values: &Values) -> Option<f64> {
         let pattern = scenario.pattern;
-        let seconds = seconds(values.elapsed_ns);
+        let seconds = self::seconds(values.elapsed_ns);
         let a_second = |count: u64| (seconds > 0.0).then(|| float(count) / seconds);
-        let each = |count: f64| (values.messages > 0).then(|| count / float(values.messages));
+        // Of fairness the messages are not all: most of the work is the flood's.
+        let is_shared = values.messages > 0 && pattern != Pattern::Fairness;
+        let each = |total: f64| is_shared.then(|| total / float(values.messages));
         match self {
-            Self::Throughput if matches!(pattern, Pattern::Echo | Pattern::Churn) => {
-                a_second(values.messages)
-            }
-            Self::Bandwidth if pattern == Pattern::Stream => a_second(values.bytes),
-            Self::Throughput | Self::Bandwidth => None,
+            Self::Throughput => matches!(pattern, Pattern::Echo | Pattern::Churn)
+                .then(|| a_second(values.messages))
+                .flatten(),
+            Self::Bandwidth => (pattern == Pattern::Stream)
+                .then(|| a_second(values.bytes))
+                .flatten(),
             Self::Median => values.p50_ns.map(self::seconds),
             Self::P99 => values.p99_ns.map(self::seconds),
-            Self::CpuPerMessage if pattern == Pattern::Fairness => None,
             Self::CpuPerMessage => each(self::seconds(cpu(values.server.as_ref()?))),
-            Self::SwitchesPerMessage if pattern == Pattern::Fairness => None,
             Self::SwitchesPerMessage => {
                 let cost = values.server.as_ref()?;
                 each(float(cost.voluntary_switches + cost.involuntary_switches))
             }
-            Self::CallsPerMessage => values.calls_per_message,
-            Self::Flood => a_second(values.flood_bytes?),
+            // Counted in a pass of its own.
+            Self::CallsPerMessage => None,
+            Self::Flood => {
+                let seconds = self::seconds(values.flood_elapsed_ns?);
+                (seconds > 0.0).then_some(float(values.flood_bytes?) / seconds)
+            }
             Self::Memory => Some(float(values.server.as_ref()?.resident_after)),
             Self::MemoryPerConnection => memory_per_connection(scenario, values.server.as_ref()?),
             Self::Threads => Some(float(values.server.as_ref()?.threads)),
@@ -133,7 +139,7 @@ impl Metric {
     /// `8.11 µs`.
     pub fn write(self, value: f64) -> String {
         match self {
-            Self::Threads => notation::digits(value).trim_end_matches(".00").to_owned(),
+            Self::Threads => format!("{value:.0}"),
             _ => notation::value(value, self.units()),
         }
     }
@@ -180,6 +186,11 @@ fn memory_per_connection(scenario: &Scenario, cost: &Cost) -> Option<f64> {
     let growth = float(cost.resident_after) - float(cost.resident_before);
     (scenario.connections >= ENOUGH_FOR_MEMORY)
         .then(|| growth.max(0.0) / float(scenario.connections as u64))
+}
+
+/// A time as JSON has it; 584 years at most.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn seconds(nanoseconds: u64) -> f64 {

@@ -5,6 +5,7 @@
 
 use super::Scenario;
 use super::machine::Machine;
+use crate::load::{Mismatch, Silence, Verify};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +36,8 @@ pub struct Comparison {
     pub duration_ns: u64,
     /// What went before it and was not counted.
     pub warm_up_ns: u64,
+    /// What was checked of what came back.
+    pub checked: Checked,
     /// Who was compared; the first one is the base of every ratio.
     pub contenders: Vec<Contender>,
     /// What was measured.
@@ -72,6 +75,34 @@ impl fmt::Display for Pinning {
     }
 }
 
+/// What was checked of what came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checked {
+    /// That every byte is the one that was sent there.
+    EveryByte,
+    /// Only how many bytes there were.
+    Lengths,
+}
+
+impl From<Verify> for Checked {
+    fn from(verify: Verify) -> Self {
+        match verify {
+            Verify::EveryByte => Self::EveryByte,
+            Verify::Nothing => Self::Lengths,
+        }
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EveryByte => "Every byte that came back was checked",
+            Self::Lengths => "What came back was counted, not checked",
+        })
+    }
+}
+
 /// Somebody who was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contender {
@@ -102,6 +133,26 @@ pub struct Results {
     pub scenario: Scenario,
     /// One for each contender and round, except that a contender that has failed is not asked again.
     pub measurements: Vec<Measurement>,
+    /// System calls, if they were counted: one for each contender that has not failed, without the base again.
+    pub calls: Vec<Calls>,
+}
+
+/// System calls of a server, counted in a pass of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// Whose, as an index into [`Comparison::contenders`].
+    pub contender: usize,
+    /// How many there were for how many messages; or why nobody could count.
+    pub counted: Result<Counted, String>,
+}
+
+/// So many system calls for so many messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// System calls.
+    pub calls: u64,
+    /// Messages that came back meanwhile.
+    pub messages: u64,
 }
 
 /// One contender in one round: a server started for it, measured, and ended.
@@ -149,10 +200,10 @@ pub struct Values {
     pub max_ns: Option<u64>,
     /// Bytes that came back to the connection that flooded (fairness).
     pub flood_bytes: Option<u64>,
+    /// How long it flooded.
+    pub flood_elapsed_ns: Option<u64>,
     /// What it cost the server; none if its process cannot be seen.
     pub server: Option<Cost>,
-    /// System calls of the server per message, counted in a pass of its own.
-    pub calls_per_message: Option<f64>,
     /// Processor time of the generator.
     pub generator_cpu_ns: u64,
 }
@@ -190,21 +241,14 @@ pub enum Failure {
         /// Its exit code or signal, and the last it said on standard error.
         how: String,
     },
-    /// A byte came back as another.
-    Corrupted {
-        /// On which connection; the first is 0.
-        connection: u64,
-        /// The place of the byte in what the connection sent.
-        offset: u64,
-        /// What had been sent.
-        expected: u8,
-        /// What came back.
-        got: u8,
-    },
+    /// A byte came back as another, or in the wrong place.
+    Corrupted(Mismatch),
     /// Connections broke: how, and how many.
     Broken {
         /// `refused`, `reset`, and so on.
         connections: BTreeMap<String, u64>,
+        /// How far the first one had come that was given up.
+        first: Option<Silence>,
     },
     /// Connections that got no answer while others did.
     Starved {
@@ -223,22 +267,17 @@ impl fmt::Display for Failure {
         match self {
             Self::NotStarted { why } => write!(f, "did not start: {why}"),
             Self::Died { how } => write!(f, "died: {how}"),
-            Self::Corrupted {
-                connection,
-                offset,
-                expected,
-                got,
-            } => write!(
-                f,
-                "corrupted byte {offset} of connection {connection}: \
-                 sent 0x{expected:02x}, got back 0x{got:02x}"
-            ),
-            Self::Broken { connections } => {
+            Self::Corrupted(mismatch) => write!(f, "corrupted {mismatch}"),
+            Self::Broken { connections, first } => {
                 let kinds = connections
                     .iter()
                     .map(|(kind, count)| format!("{count} {kind}"));
                 let kinds: Vec<String> = kinds.collect();
-                write!(f, "connections broke: {}", kinds.join(", "))
+                write!(f, "connections broke: {}", kinds.join(", "))?;
+                match first {
+                    Some(first) => write!(f, "; {first}"),
+                    None => Ok(()),
+                }
             }
             Self::Starved { connections: 1 } => f.write_str("starved a connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),

@@ -1,6 +1,6 @@
 //! What a server is asked to do in one measurement.
 
-use super::notation;
+use crate::notation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

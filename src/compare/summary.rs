@@ -1,6 +1,7 @@
 //! From raw values to what a report says: for each scenario a row per contender, for each number its
 //! median, its spread, and its ratio to the base. Pure functions.
 
+use super::metric::float;
 use super::model::{Comparison, Contender, Failure, Finding, Measurement, Results, Role, Values};
 use super::statistics::{Interval, Ratio, Spread, interval_of_the_median};
 use super::{Metric, Scenario};
@@ -123,9 +124,8 @@ fn standing<'a>(comparison: &Comparison, results: &'a Results, index: usize) -> 
 }
 
 fn cell(comparison: &Comparison, results: &Results, index: usize, metric: Metric) -> Option<Cell> {
-    let values: Vec<f64> = rounds(results, index, metric)
-        .map(|(_, value)| value)
-        .collect();
+    let values = rounds(results, index, metric);
+    let values: Vec<f64> = values.into_iter().map(|(_, value)| value).collect();
     let base = comparison
         .contenders
         .iter()
@@ -141,20 +141,40 @@ fn cell(comparison: &Comparison, results: &Results, index: usize, metric: Metric
 
 /// The values of two contenders in the rounds in which both were measured.
 fn pairs(results: &Results, contender: usize, base: usize, metric: Metric) -> Vec<(f64, f64)> {
+    let base = rounds(results, base, metric);
     rounds(results, contender, metric)
+        .into_iter()
         .filter_map(|(round, value)| {
-            let (_, base) = rounds(results, base, metric).find(|(other, _)| *other == round)?;
-            Some((value, base))
+            let (_, base) = base.iter().find(|(other, _)| *other == round)?;
+            Some((value, *base))
         })
         .collect()
 }
 
-/// The values of a contender, each with its round.
-fn rounds(results: &Results, contender: usize, metric: Metric) -> impl Iterator<Item = (u32, f64)> {
-    of_contender(results, contender).filter_map(move |measurement| {
+/// The values of a contender, each with its round. What was counted in a pass of its own has round 0.
+fn rounds(results: &Results, contender: usize, metric: Metric) -> Vec<(u32, f64)> {
+    if metric == Metric::CallsPerMessage {
+        return calls_per_message(results, contender)
+            .map(|calls| (0, calls))
+            .into_iter()
+            .collect();
+    }
+    let value_of = |measurement: &Measurement| {
         let value = metric.of(&results.scenario, values_of(measurement)?)?;
         Some((measurement.round, value))
-    })
+    };
+    of_contender(results, contender)
+        .filter_map(value_of)
+        .collect()
+}
+
+fn calls_per_message(results: &Results, contender: usize) -> Option<f64> {
+    let calls = results
+        .calls
+        .iter()
+        .find(|calls| calls.contender == contender)?;
+    let counted = calls.counted.as_ref().ok()?;
+    (counted.messages > 0).then(|| float(counted.calls) / float(counted.messages))
 }
 
 /// All measurements of a contender in a scenario.
@@ -214,7 +234,9 @@ mod tests {
         };
         assert_eq!(*round, 2);
         assert!(
-            failure.to_string().contains("corrupted byte 4096"),
+            failure
+                .to_string()
+                .contains("corrupted connection 3, byte 4096"),
             "{failure}"
         );
         assert!(somebody_failed(&comparison));

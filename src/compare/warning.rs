@@ -4,10 +4,10 @@
 use super::machine::Build;
 use super::metric::{cpu, float};
 use super::model::{Comparison, Pinning, Results, Role};
-use super::notation;
 use super::statistics::{FEWEST_FOR_AN_INTERVAL, Ratio, Spread, Verdict};
 use super::summary::{self, Table, of_contender, values_of};
 use super::{Metric, Scenario};
+use crate::notation;
 use std::fmt;
 
 /// The share of processor time above which stolen time spoils a measurement.
@@ -51,6 +51,11 @@ pub enum Warning {
         measurements: usize,
         /// The largest share, from 0 to 1.
         most: f64,
+    },
+    /// System calls were asked for, and nobody could count them.
+    CallsNotCounted {
+        /// Why.
+        why: String,
     },
     /// The generator was busy all the time, the server was not: it could have done more.
     GeneratorLimited {
@@ -100,6 +105,7 @@ impl fmt::Display for Warning {
                  in {measurements} measurements, repeated twice in vain",
                 most * 100.0
             ),
+            Self::CallsNotCounted { why } => write!(f, "system calls were not counted: {why}"),
             Self::GeneratorLimited {
                 scenario,
                 contenders,
@@ -128,6 +134,7 @@ impl fmt::Display for Warning {
 pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     let mut warnings = about_the_run(comparison);
     warnings.extend(stolen(comparison));
+    warnings.extend(calls_not_counted(comparison));
     for results in &comparison.scenarios {
         warnings.extend(generator_limited(comparison, results));
     }
@@ -180,6 +187,15 @@ fn stolen(comparison: &Comparison) -> Option<Warning> {
         measurements: shares.len(),
         most: Spread::of(&shares)?.highest,
     })
+}
+
+fn calls_not_counted(comparison: &Comparison) -> Option<Warning> {
+    let mut calls = comparison
+        .scenarios
+        .iter()
+        .flat_map(|results| &results.calls);
+    let why = calls.find_map(|calls| calls.counted.as_ref().err())?;
+    Some(Warning::CallsNotCounted { why: why.clone() })
 }
 
 fn generator_limited(comparison: &Comparison, results: &Results) -> Option<Warning> {

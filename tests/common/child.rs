@@ -82,6 +82,20 @@ impl Running {
         assert_eq!(event, Err(RecvTimeoutError::Timeout));
     }
 
+    /// Sends a signal, such as `INT`.
+    #[allow(
+        dead_code,
+        reason = "not every test that includes this file stops a process"
+    )]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status()
+            .unwrap();
+        assert!(status.success(), "expected to send SIG{name}: {status}");
+    }
+
     /// Feeds it `input`, as all that there will be, and waits for its end.
     pub(crate) fn finish(mut self, input: Vec<u8>) -> Finished {
         let stdin = self.stdin.take();

@@ -49,13 +49,13 @@ fn title(comparison: &Comparison) -> String {
 
 fn introduction(comparison: &Comparison) -> String {
     format!(
-        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>Every byte that came back was checked, except where \
-         the command line says otherwise. Whiskers and numbers in parentheses are 95&nbsp;% intervals of the \
-         median, ratios are to {}, round by round.</p>\n",
+        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>{}. Whiskers and numbers in parentheses are 95&nbsp;% \
+         intervals of the median, ratios are to {}, round by round.</p>\n",
         escaped(&comparison.started),
         escaped(&comparison.machine.processor),
         comparison.machine.cores,
         escaped(&comparison.machine.kernel),
+        comparison.checked,
         escaped(base(comparison)),
     )
 }
@@ -137,15 +137,13 @@ fn cell(cell: Option<&Cell>) -> String {
     let ratio = cell
         .ratio
         .map(|ratio| ratio_in_words(&ratio).replace("difference (", "difference<br>("));
-    let beneath = [spread_in_words(cell), ratio];
-    let beneath = beneath.into_iter().flatten();
-    format!(
-        "<td>{}{}</td>",
-        cell.metric.write(cell.spread.median),
-        beneath
-            .map(|line| format!("<small>{line}</small>"))
-            .collect::<String>(),
-    )
+    let mut content = cell.metric.write(cell.spread.median);
+    for line in [spread_in_words(cell), ratio].into_iter().flatten() {
+        content.push_str("<small>");
+        content.push_str(&line);
+        content.push_str("</small>");
+    }
+    format!("<td>{content}</td>")
 }
 
 fn method(comparison: &Comparison) -> String {
@@ -187,7 +185,7 @@ mod tests {
         let page = html(&comparison);
         assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 3 * 4);
         assert_eq!(page.matches("<svg class=\"chart\"").count(), 4);
-        assert!(page.contains("failed in round 2: corrupted byte 4096"));
+        assert!(page.contains("failed in round 2: corrupted connection 3, byte 4096"));
     }
 
     #[test]

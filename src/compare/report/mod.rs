@@ -18,9 +18,10 @@ pub use svg::picture;
 pub use terminal::terminal;
 
 use super::model::{Comparison, Role};
-use super::notation::ratio;
 use super::statistics::{Interval, Ratio, Verdict};
 use super::summary::{Cell, Row, Standing};
+use crate::notation::ratio;
+use crate::process::Command;
 use std::time::Duration;
 
 /// `1.19 (1.17–1.22)`, `no difference (0.98–1.01)`, or the ratio alone where there is no interval.
@@ -64,6 +65,13 @@ fn base(comparison: &Comparison) -> &str {
     base.map_or("the first", |base| &base.name)
 }
 
+/// As it could be typed again.
+fn command_line(comparison: &Comparison) -> String {
+    let mut words = comparison.command_line.iter();
+    let program = words.next().map_or("", String::as_str);
+    Command::new(program, words).to_string()
+}
+
 /// How it was measured, as pairs of a name and its value.
 fn circumstances(comparison: &Comparison) -> Vec<(&'static str, String)> {
     let machine = &comparison.machine;
@@ -86,15 +94,16 @@ fn circumstances(comparison: &Comparison) -> Vec<(&'static str, String)> {
         (
             "measured",
             format!(
-                "{} rounds of {}, after a warm-up of {}, in an order drawn from seed {}",
+                "{} rounds of {}, after a warm-up of {}, in an order drawn from seed {}; {}",
                 comparison.rounds,
                 span(comparison.duration_ns),
                 span(comparison.warm_up_ns),
-                comparison.seed
+                comparison.seed,
+                comparison.checked.to_string().to_lowercase()
             ),
         ),
         ("started", comparison.started.clone()),
         ("program", comparison.program.clone()),
-        ("command", comparison.command_line.join(" ")),
+        ("command", command_line(comparison)),
     ]
 }

@@ -7,8 +7,8 @@
 use super::super::Metric;
 use super::super::metric::Direction;
 use super::super::model::{Comparison, Role};
-use super::super::notation;
 use super::chart::{Chart, Point, Series, groups};
+use crate::notation;
 use std::fmt::Write;
 
 /// Colours and strokes of charts, for light and dark.

@@ -2,11 +2,11 @@
 
 use super::super::Metric;
 use super::super::model::Comparison;
-use super::super::notation;
 use super::super::statistics::Verdict;
 use super::super::summary::{self, Cell, Row, Table};
 use super::super::warning::warnings;
 use super::{base, circumstances, failure_in_words, range, spread_in_words};
+use crate::notation;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets};
 use std::fmt::Write;
 
@@ -25,7 +25,9 @@ pub fn terminal(comparison: &Comparison) -> String {
     let mut text = String::new();
     for table in summary::tables(comparison) {
         push(&mut text, &table.scenario.to_string());
-        push(&mut text, &grid(&table));
+        if !table.metrics.is_empty() {
+            push(&mut text, &grid(&table));
+        }
         for row in &table.rows {
             if let Some(failure) = failure_in_words(row) {
                 push(&mut text, &format!("{} {failure}", row.contender.name));
@@ -37,8 +39,8 @@ pub fn terminal(comparison: &Comparison) -> String {
     push(
         &mut text,
         &format!(
-            "Each number: its median, lowest–highest, and the ratio to {base} with the 95 % interval.\n\
-             Switches and system calls are per message.\n"
+            "Each number: median, lowest–highest, ratio to {base} with its 95 % interval. Switches and\n\
+             system calls are per message. (again) is {base} once more: the noise of this machine.\n"
         ),
     );
     for warning in warnings(comparison) {
@@ -146,7 +148,7 @@ mod tests {
         }
         assert!(text.matches("no difference").count() > 3, "{text}");
         assert!(
-            text.contains("failed in round 2: corrupted byte 4096"),
+            text.contains("failed in round 2: corrupted connection 3, byte 4096"),
             "{text}"
         );
         for name in ["threads", "(again)", "<other> &"] {

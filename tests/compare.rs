@@ -1,0 +1,484 @@
+//! Promises of `mio-echo compare`: everybody asked is a row, what went wrong is said, and every report tells
+//! the same.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report, in their helpers too"
+)]
+
+#[allow(dead_code, reason = "these tests use a part of it")]
+#[path = "common/child.rs"]
+mod child;
+#[path = "common/tools.rs"]
+mod tools;
+
+use child::{Finished, Running};
+use mio_echo::compare::model::{Comparison, Finding};
+use mio_echo::compare::report;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Duration;
+use tools::tool_or_skip;
+
+/// A measurement that is short, and still long enough for a message.
+const SHORT: [&str; 4] = [
+    "--duration=30ms",
+    "--warmup=10ms",
+    "--connections=1",
+    "--seed=7",
+];
+
+fn compare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
+    command
+        .arg("compare")
+        .args(arguments)
+        .env_remove("RUST_LOG");
+    command
+}
+
+fn run(arguments: &[&str]) -> Finished {
+    Running::start(&mut compare(arguments)).finish(Vec::new())
+}
+
+fn run_short(arguments: &[&str]) -> Finished {
+    run(&[&SHORT, arguments].concat())
+}
+
+fn text(finished: &Finished) -> &str {
+    std::str::from_utf8(&finished.stdout).unwrap()
+}
+
+/// Every chart, every row, two scenarios: the JSON of one short run, for all who need it.
+fn kept() -> &'static str {
+    static KEPT: OnceLock<String> = OnceLock::new();
+    KEPT.get_or_init(|| {
+        let two = ["--connections=1,3", "--duration=30ms", "--warmup=10ms"];
+        let finished = run(&[&two[..], &["--rounds=6", "--json=-"]].concat());
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        text(&finished).to_owned()
+    })
+}
+
+fn comparison(json: &str) -> Comparison {
+    report::from_json(json).unwrap_or_else(|why| panic!("{why}: {json}"))
+}
+
+// Who takes part.
+
+#[test]
+fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {
+    let comparison = comparison(kept());
+    let names: Vec<&str> = comparison
+        .contenders
+        .iter()
+        .map(|who| who.name.as_str())
+        .collect();
+    assert_eq!(names, ["event-loop", "threads", "event-loop (again)"]);
+    assert_eq!(comparison.scenarios.len(), 2);
+    let mut cpu = 0;
+    for results in &comparison.scenarios {
+        assert_eq!(results.measurements.len(), 3 * 6, "{}", results.scenario);
+        for measurement in &results.measurements {
+            let Finding::Measured(values) = &measurement.finding else {
+                panic!("{measurement:?}");
+            };
+            assert!(
+                values.messages > 0 && values.elapsed_ns >= 30_000_000,
+                "{values:?}"
+            );
+            let cost = values.server.expect("our own child can be seen");
+            assert!(cost.resident_after > 0 && cost.threads > 0, "{cost:?}");
+            cpu += cost.user_ns + cost.system_ns;
+        }
+    }
+    // Of a single measurement as short as these the kernel may not have noticed any.
+    assert!(cpu > 0, "{comparison:?}");
+}
+
+#[test]
+fn every_round_has_everybody_in_an_order_that_its_seed_repeats() {
+    let order = || {
+        let finished = run_short(&["--rounds=4", "--json=-"]);
+        let measurements = comparison(text(&finished)).scenarios.remove(0).measurements;
+        let order = measurements.iter().map(|one| (one.round, one.contender));
+        order.collect::<Vec<_>>()
+    };
+    let first = order();
+    assert_eq!(first, order(), "the seed is the same");
+    let rounds: Vec<&[(u32, usize)]> = first.chunks(3).collect();
+    for round in &rounds {
+        let mut sorted = round.to_vec();
+        sorted.sort_unstable();
+        let number = round[0].0;
+        assert_eq!(sorted, [(number, 0), (number, 1), (number, 2)]);
+    }
+    let orders = rounds
+        .iter()
+        .map(|round| round.iter().map(|one| one.1).collect::<Vec<_>>());
+    let mut orders: Vec<_> = orders.collect();
+    orders.dedup();
+    assert!(orders.len() > 1, "the order should change: {orders:?}");
+}
+
+#[test]
+fn a_command_gets_its_port_and_is_ended_behind_it() {
+    let program = env!("CARGO_BIN_EXE_mio-echo");
+    let contender = format!("own={program} serve --quiet --listen 127.0.0.1:{{port}}");
+    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let comparison = comparison(text(&finished));
+    assert_eq!(comparison.scenarios[0].measurements.len(), 2);
+    assert!(comparison.contenders[0].origin.contains("{port}"));
+}
+
+#[test]
+fn a_server_that_runs_already_is_measured_and_left_running() {
+    let address = serve(|_offset, byte| byte);
+    let contender = format!("there={address}");
+    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let comparison = comparison(text(&finished));
+    let Finding::Measured(values) = &comparison.scenarios[0].measurements[0].finding else {
+        panic!("{comparison:?}");
+    };
+    assert!(values.messages > 0 && values.server.is_none(), "{values:?}");
+    TcpStream::connect(address).expect("it should still be there");
+}
+
+// What goes wrong is a row.
+
+#[test]
+fn who_corrupts_is_a_row_that_says_where() {
+    let address = serve(|offset, byte| if offset == 1000 { byte ^ 1 } else { byte });
+    let contender = format!("wrong={address}");
+    let finished = run_short(&["--rounds=2", "event-loop", &contender]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let table = text(&finished);
+    assert!(
+        table.contains("wrong failed in round 1: corrupted"),
+        "{table}"
+    );
+    assert!(table.contains("byte 1000:"), "{table}");
+    assert!(
+        table.contains("event-loop"),
+        "the others are measured: {table}"
+    );
+}
+
+#[test]
+fn who_dies_at_once_is_a_row_with_its_last_words() {
+    let dies = "dies=sh -c 'echo no such luck >&2; exit 3' {port}";
+    let finished = run_short(&["--rounds=2", "event-loop", dies]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let table = text(&finished);
+    let row = table
+        .lines()
+        .find(|line| line.starts_with("dies failed in round 1"));
+    let row = row.unwrap_or_else(|| panic!("{table}"));
+    assert!(
+        row.contains("status 3") && row.contains("no such luck"),
+        "{row}"
+    );
+}
+
+#[test]
+fn who_never_accepts_is_a_row_and_does_not_hold_up_the_others() {
+    let deaf = "deaf=sh -c 'exec sleep 60' {port}";
+    let finished = run_short(&["--rounds=2", "--timeout=300ms", deaf, "event-loop"]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let table = text(&finished);
+    assert!(
+        table.contains("deaf failed in round 1: did not start: not ready"),
+        "{table}"
+    );
+    assert!(table.contains("deaf (again) failed"), "{table}");
+}
+
+#[test]
+fn who_hangs_up_is_a_row_that_counts_the_connections() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let contender = format!("hangs-up={address}");
+    let finished = run_short(&["--rounds=1", "event-loop", &contender]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let table = text(&finished);
+    assert!(
+        table.contains("hangs-up failed in round 1: connections broke: "),
+        "{table}"
+    );
+}
+
+// The patterns.
+
+#[test]
+fn every_pattern_finds_its_numbers() {
+    for (pattern, numbers) in [
+        ("churn", ["connections/s", "CPU/connection"]),
+        ("idle", ["memory", "thread"]),
+        ("stream", ["bytes/s", "CPU/message"]),
+        ("fairness", ["p50", "flood bytes/s"]),
+    ] {
+        let pattern = format!("--pattern={pattern}");
+        let longer = "--duration=400ms";
+        let finished = run(&[
+            &pattern,
+            longer,
+            "--connections=2",
+            "--rounds=1",
+            "event-loop",
+        ]);
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{pattern}: {}{}",
+            finished.stderr,
+            text(&finished)
+        );
+        let table = text(&finished);
+        for number in numbers {
+            assert!(table.contains(number), "{pattern} has no {number}: {table}");
+        }
+    }
+}
+
+// The reports.
+
+#[test]
+fn every_report_is_written_and_a_kept_comparison_is_reported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let json = path("kept.json");
+    fs::write(&json, kept()).unwrap();
+    let from = format!("--from={}", json.display());
+    let option = |kind: &str| format!("--{kind}={}", path(kind).display());
+    let reports = ["html", "svg", "markdown", "csv", "json"];
+    let options: Vec<String> = reports.iter().map(|kind| option(kind)).collect();
+    let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
+    arguments.push(&from);
+
+    let finished = run(&arguments);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let comparison = comparison(kept());
+    assert_eq!(text(&finished), report::terminal(&comparison));
+    let written = |kind: &str| fs::read_to_string(path(kind)).unwrap();
+    assert_eq!(written("html"), report::html(&comparison));
+    assert_eq!(written("json"), kept());
+    assert_eq!(written("csv").lines().count(), 1 + 2 * 3 * 6);
+    assert_eq!(written("markdown").matches("\n| threads |").count(), 2);
+    assert!(written("svg").starts_with("<svg"));
+}
+
+#[test]
+fn a_report_on_standard_output_is_alone_there() {
+    let finished = run_short(&["--rounds=1", "--csv=-", "event-loop"]);
+    let lines: Vec<&str> = text(&finished).lines().collect();
+    assert_eq!(
+        lines.len(),
+        1 + 2,
+        "head, the base, and the base again: {lines:?}"
+    );
+    assert!(lines[0].starts_with("pattern,connections,"), "{lines:?}");
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let shell = "\"$0\" compare --from=- --csv=- | head -n 1";
+    let mut command = Command::new("sh");
+    command.args(["-c", shell, env!("CARGO_BIN_EXE_mio-echo")]);
+    let finished = Running::start(&mut command).finish(kept().as_bytes().to_vec());
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+}
+
+// The page, in a browser.
+
+#[test]
+fn a_browser_draws_every_chart_and_row_and_nothing_overflows_a_telephone() {
+    if !tool_or_skip("chromium") {
+        return;
+    }
+    let mut comparison = comparison(kept());
+    for results in &mut comparison.scenarios {
+        for measurement in &mut results.measurements {
+            let Finding::Measured(values) = &mut measurement.finding else {
+                panic!("{measurement:?}");
+            };
+            // A slow machine may have too few messages for one.
+            values.p99_ns.get_or_insert(values.elapsed_ns);
+        }
+    }
+    let page = report::html(&comparison);
+    for width in [1280, 390] {
+        let seen = seen_in_a_browser(&page, width);
+        assert_eq!(
+            seen,
+            [format!("{width}"), "4".to_owned(), "6".to_owned()],
+            "{width} wide"
+        );
+    }
+}
+
+/// Width of the content, charts that are drawn (each with a marker per contender and scenario), and rows of
+/// results that are there to see.
+fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
+    let probe = "<script>
+        const isSeen = element => element.getBoundingClientRect().height > 20;
+        const charts = [...document.querySelectorAll('figure svg.chart')].filter(chart =>
+            isSeen(chart) && chart.querySelectorAll('.whisker').length == 6);
+        const rows = [...document.querySelectorAll('tbody tr')].filter(isSeen);
+        const facts = [document.documentElement.scrollWidth, charts.length, rows.length];
+        parent.document.title = 'seen ' + facts.join(' ') + ' end';
+    </script>";
+    // A window has a least width; a frame has none.
+    let page = page.replace("</body>", &format!("{probe}</body>"));
+    let page = page.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!(
+        "<body><iframe width={width} height=900 style='border:0' srcdoc=\"{page}\"></iframe>"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    fs::write(&file, frame).unwrap();
+    let finished = browse(&file, folder.path());
+    let (_, seen) = finished
+        .split_once("seen ")
+        .unwrap_or_else(|| panic!("{finished}"));
+    let (seen, _) = seen.split_once(" end").unwrap();
+    seen.split(' ').map(str::to_owned).collect()
+}
+
+/// What the browser makes of `file`.
+fn browse(file: &Path, profile: &Path) -> String {
+    let mut command = Command::new("chromium");
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--dump-dom",
+    ]);
+    command.arg("--window-size=1400,900");
+    command.arg(format!("--user-data-dir={}", profile.display()));
+    command.arg(format!("file://{}", file.display()));
+    let finished = Running::start(&mut command).finish(Vec::new());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    text(&finished).to_owned()
+}
+
+// Stopping, and wrong usage.
+
+#[test]
+fn a_signal_ends_early_and_what_was_measured_is_reported() {
+    let (connected, connections) = mpsc::channel();
+    let address = serve_and_tell(|_offset, byte| byte, Some(connected));
+    let contender = format!("there={address}");
+    let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
+    let running = Running::start(&mut compare(&short));
+    // One connection for each measurement: with the third, two of them are done.
+    for _ in 0..3 {
+        connections
+            .recv_timeout(Duration::from_mins(1))
+            .expect("a measurement");
+    }
+    running.signal("INT");
+    let finished = running.finish(Vec::new());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let table = text(&finished);
+    assert!(table.contains("ended early"), "{table}");
+    assert!(table.contains("messages/s"), "{table}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_in_a_line_before_anything_is_measured() {
+    let twice = ["--json=-", "--csv=-", "event-loop"];
+    for (arguments, words) in [
+        (
+            twice.as_slice(),
+            "two reports cannot both go to standard output",
+        ),
+        (
+            &["event-loop", "event-loop"],
+            "two contenders have the name `event-loop`",
+        ),
+        (
+            &["--html=/nowhere/report.html"],
+            "cannot write /nowhere/report.html: no such file",
+        ),
+        (
+            &["--from=/nowhere/kept.json"],
+            "cannot read /nowhere/kept.json: no such file",
+        ),
+    ] {
+        let finished = run(arguments);
+        assert_eq!(finished.code, Some(2), "{arguments:?}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+        let expected = format!("mio-echo: {words}");
+        assert!(
+            finished.stderr.starts_with(&expected),
+            "{}",
+            finished.stderr
+        );
+        assert!(finished.stdout.is_empty());
+    }
+}
+
+#[test]
+fn wrong_arguments_are_named_with_the_reason() {
+    for (argument, words) in [
+        ("nobody", "NAME=HOST:PORT"),
+        ("it=./server 7", "{port}"),
+        ("--connections=0", "at least 1"),
+        ("--size=1GiB", "64MiB"),
+        ("--rounds=0", "0 is not in 1..=1000"),
+        ("--pattern=ping", "fairness"),
+        ("--duration=0s", "longer than nothing"),
+    ] {
+        let finished = run(&[argument]);
+        assert_eq!(finished.code, Some(2), "{argument}");
+        assert!(
+            finished.stderr.contains(words),
+            "{argument}: {}",
+            finished.stderr
+        );
+    }
+}
+
+/// A server on a thread, which sends `answer` of each byte and its offset in the connection.
+fn serve(answer: fn(u64, u8) -> u8) -> SocketAddr {
+    serve_and_tell(answer, None)
+}
+
+/// As [`serve`], and tells of each connection.
+fn serve_and_tell(answer: fn(u64, u8) -> u8, connected: Option<Sender<()>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let _nobody_listens = connected.as_ref().map(|connected| connected.send(()));
+            thread::spawn(move || converse(stream, answer));
+        }
+    });
+    address
+}
+
+fn converse(mut stream: TcpStream, answer: fn(u64, u8) -> u8) {
+    stream.set_nodelay(true).unwrap();
+    let (mut offset, mut buffer) = (0, [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        for byte in &mut buffer[..count] {
+            *byte = answer(offset, *byte);
+            offset += 1;
+        }
+        if stream.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+}
