@@ -97,8 +97,8 @@ impl From<Verify> for Checked {
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::EveryByte => "Every byte that came back was checked",
-            Self::Lengths => "What came back was counted, not checked",
+            Self::EveryByte => "every byte that came back",
+            Self::Lengths => "only how many bytes came back",
         })
     }
 }

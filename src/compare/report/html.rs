@@ -4,7 +4,8 @@ use super::super::model::Comparison;
 use super::super::summary::{Cell, Row, Table};
 use super::super::warning::warnings;
 use super::chart::{Group, groups};
-use super::svg::{self, escaped, svg};
+use super::element::escaped;
+use super::svg::{self, svg};
 use super::{base, circumstances, failure_in_words, ratio_in_words, spread_in_words};
 
 const STYLE: &str = include_str!("page.css");
@@ -49,7 +50,7 @@ fn title(comparison: &Comparison) -> String {
 
 fn introduction(comparison: &Comparison) -> String {
     format!(
-        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>{}. Whiskers and numbers in parentheses are 95&nbsp;% \
+        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>Checked: {}. Whiskers and numbers in parentheses are 95&nbsp;% \
          intervals of the median, ratios are to {}, round by round.</p>\n",
         escaped(&comparison.started),
         escaped(&comparison.machine.processor),

@@ -4,9 +4,11 @@
 
 mod chart;
 mod csv;
+mod element;
 mod html;
 mod json;
 mod markdown;
+mod scale;
 mod svg;
 mod terminal;
 
@@ -94,14 +96,14 @@ fn circumstances(comparison: &Comparison) -> Vec<(&'static str, String)> {
         (
             "measured",
             format!(
-                "{} rounds of {}, after a warm-up of {}, in an order drawn from seed {}; {}",
+                "{} rounds of {}, after a warm-up of {}, in an order drawn from seed {}",
                 comparison.rounds,
                 span(comparison.duration_ns),
                 span(comparison.warm_up_ns),
-                comparison.seed,
-                comparison.checked.to_string().to_lowercase()
+                comparison.seed
             ),
         ),
+        ("checked", comparison.checked.to_string()),
         ("started", comparison.started.clone()),
         ("program", comparison.program.clone()),
         ("command", command_line(comparison)),

@@ -1,14 +1,15 @@
 //! Charts as SVG, drawn with style sheet classes instead of colours, so that one drawing follows the
 //! reader's choice of light or dark: no plotting library does.
 //!
-//! Read from the bottom up: elements, then [`Scale`], then the two kinds of chart. If one place was measured,
-//! bars; else a line for each contender, its markers of a shape of its own, its intervals as whiskers.
+//! Two kinds of chart: if one place was measured, bars; else a line for each contender, its markers of a
+//! shape of its own, its intervals as whiskers. `scale` says where a value is, `element` how it is written.
 
 use super::super::Metric;
 use super::super::metric::Direction;
 use super::super::model::{Comparison, Role};
 use super::chart::{Chart, Point, Series, groups};
-use crate::notation;
+use super::element::{COLOURS, escaped, marker, path, text, with_tip};
+use super::scale::{Scale, as_f64};
 use std::fmt::Write;
 
 /// Colours and strokes of charts, for light and dark.
@@ -27,9 +28,6 @@ const BAR_ROW: f64 = 36.0;
 const ASIDE: f64 = 4.0;
 /// The least distance of two lines of text.
 const LINE: f64 = 13.0;
-
-/// Values that differ by more than this factor are drawn on a logarithmic axis.
-const TOO_FAR_APART: f64 = 15.0;
 
 /// One chart as a file of its own: of the processor time per message, or of what there is.
 pub fn picture(comparison: &Comparison) -> Option<String> {
@@ -131,7 +129,7 @@ fn bar(chart: &Chart, series: &Series, point: &Point, scale: &Scale, top: f64) -
 
 fn lines(chart: &Chart) -> (f64, String) {
     let down = Scale::new(chart, HEIGHT - BOTTOM, TOP);
-    let along = Scale::along(chart);
+    let along = Scale::along(chart, LEFT + 10.0, WIDTH - RIGHT - 10.0);
     let mut body = grid(chart, &along, &down);
     // Side by side, so that no whisker covers another; the base last, so that it lies on top.
     let middle = as_f64(chart.series.len().saturating_sub(1)) / 2.0;
@@ -256,182 +254,6 @@ fn shortened(name: &str) -> String {
     }
 }
 
-// Where a value is
-
-/// From values to places on the drawing.
-struct Scale {
-    from: f64,
-    to: f64,
-    course: Course,
-    /// Where `from` and `to` are.
-    pixels: (f64, f64),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Course {
-    /// From zero, equal steps for equal differences.
-    Linear,
-    /// Equal steps for equal ratios.
-    Logarithmic,
-}
-
-impl Scale {
-    /// For the values of `chart`.
-    fn new(chart: &Chart, start: f64, end: f64) -> Self {
-        let points = chart.series.iter().flat_map(|series| &series.points);
-        let (mut lowest, mut highest) = (f64::INFINITY, 0.0_f64);
-        for point in points {
-            lowest = lowest.min(point.low);
-            highest = highest.max(point.high);
-        }
-        let far_apart = lowest > 0.0 && highest / lowest > TOO_FAR_APART && lowest.is_finite();
-        let (from, to, course) = if far_apart {
-            (lowest * 0.8, highest * 1.2, Course::Logarithmic)
-        } else {
-            (0.0, (highest * 1.06).max(f64::MIN_POSITIVE), Course::Linear)
-        };
-        Self {
-            from,
-            to,
-            course,
-            pixels: (start, end),
-        }
-    }
-
-    /// For the places of `chart`.
-    fn along(chart: &Chart) -> Self {
-        let first = as_f64(chart.places.first().copied().unwrap_or(1));
-        let last = as_f64(chart.places.last().copied().unwrap_or(1));
-        let far_apart = first > 0.0 && last / first >= 8.0;
-        Self {
-            from: first,
-            to: last,
-            course: if far_apart {
-                Course::Logarithmic
-            } else {
-                Course::Linear
-            },
-            pixels: (LEFT + 10.0, WIDTH - RIGHT - 10.0),
-        }
-    }
-
-    fn at(&self, value: f64) -> f64 {
-        let share = match self.course {
-            Course::Linear => (value - self.from) / (self.to - self.from),
-            Course::Logarithmic => (value / self.from).ln() / (self.to / self.from).ln(),
-        };
-        let (start, end) = self.pixels;
-        start + share.clamp(0.0, 1.0) * (end - start)
-    }
-
-    /// Round values for the lines of the grid.
-    fn ticks(&self, metric: Metric) -> Vec<f64> {
-        match self.course {
-            Course::Linear => self.equal_steps(metric),
-            Course::Logarithmic => self.round_values(metric),
-        }
-    }
-
-    fn equal_steps(&self, metric: Metric) -> Vec<f64> {
-        let (unit, _) = notation::unit_for(self.to, metric.units());
-        let rough = self.to / unit / 4.0;
-        let magnitude = 10_f64.powf(rough.log10().floor());
-        let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * magnitude);
-        let step = steps
-            .into_iter()
-            .find(|step| *step >= rough)
-            .unwrap_or(rough);
-        (0..=8)
-            .map(|n| f64::from(n) * step * unit)
-            .filter(|tick| *tick <= self.to)
-            .collect()
-    }
-
-    fn round_values(&self, metric: Metric) -> Vec<f64> {
-        let within = |steps: &[f64]| -> Vec<f64> {
-            let units = metric.units().iter();
-            let values = units.flat_map(|(unit, _)| steps.iter().map(move |step| step * unit));
-            values
-                .filter(|value| (self.from..=self.to).contains(value))
-                .collect()
-        };
-        let decades = within(&[1.0, 10.0, 100.0]);
-        if decades.len() >= 3 {
-            return decades;
-        }
-        within(&[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0])
-    }
-}
-
-// Elements
-
-/// Colours in the style sheet; whoever comes later shares one, and has another shape.
-const COLOURS: usize = 8;
-
-/// A shape of its own for each contender, so that nobody needs the colours.
-fn marker(series: &Series, x: f64, y: f64) -> String {
-    let outline = match series.colour % 6 {
-        0 => "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
-        1 => "m-3.5 -3.5h7v7h-7z",
-        2 => "m0 -4.8l4.4 8h-8.8z",
-        3 => "m0 -5l5 5l-5 5l-5 -5z",
-        4 => "m0 4.8l4.4 -8h-8.8z",
-        _ => "m-1.5 -4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
-    };
-    let class = if series.role == Role::Again {
-        "mark again"
-    } else {
-        "mark"
-    };
-    path(class, &format!("M{x:.1} {y:.1}{outline}"))
-}
-
-/// `body` in the colour of `series`, with words for whoever points at it.
-fn with_tip(series: &Series, words: &str, body: &str) -> String {
-    let class = if series.role == Role::Again {
-        " again"
-    } else {
-        ""
-    };
-    format!(
-        "<g class=\"s{}{class}\"><title>{}: {}</title>{body}</g>",
-        series.colour % COLOURS,
-        escaped(&series.name),
-        escaped(words)
-    )
-}
-
-fn path(class: &str, course: &str) -> String {
-    format!("<path class=\"{class}\" d=\"{course}\"/>")
-}
-
-fn text(class: &str, x: f64, y: f64, words: &str) -> String {
-    format!(
-        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
-        escaped(words)
-    )
-}
-
-/// Text as it may stand in SVG and HTML, also between quotes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            _ => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-/// A place on the axis, of which no float rounds one that anybody measures.
-fn as_f64(place: usize) -> f64 {
-    u32::try_from(place).map_or(f64::from(u32::MAX), f64::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::example;
@@ -455,23 +277,6 @@ mod tests {
         let drawing = svg(chart, "c");
         assert_eq!(drawing.matches("class=\"bar\"").count(), 4);
         assert!(drawing.contains("echo, 64 B, 1 connection"), "{drawing}");
-    }
-
-    #[test]
-    fn values_far_apart_get_a_logarithmic_axis_with_round_ticks() {
-        let comparison = example::comparison();
-        let charts = &groups(&comparison)[0].charts;
-        let memory = charts
-            .iter()
-            .find(|chart| chart.metric == Metric::Memory)
-            .unwrap();
-        let scale = Scale::new(memory, 100.0, 0.0);
-        assert!(scale.course == Course::Logarithmic);
-        let ticks = scale.ticks(Metric::Memory);
-        assert!((3..10).contains(&ticks.len()), "{ticks:?}");
-        let throughput = Scale::new(&charts[0], 100.0, 0.0);
-        assert!(throughput.course == Course::Linear);
-        assert!((throughput.at(0.0) - 100.0).abs() < 1e-9, "from zero");
     }
 
     #[test]
