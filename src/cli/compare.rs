@@ -24,13 +24,14 @@ differs from itself by is the noise of the machine.
 
 Exit codes:
   0 done; 1 somebody failed a scenario, or a report could not be written;
-  2 wrong usage; 130 stopped by a second Ctrl-C (the first one reports what there is).
+  2 wrong usage. Ctrl-C ends early and reports what there is; pressed twice, it exits with 130.
 
 Examples:
   mio-echo compare
   mio-echo compare --connections 1,10,100,1000 --size 64,4KiB --html report.html
   mio-echo compare event-loop 'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
-  mio-echo compare --pattern fairness --connections 20";
+  mio-echo compare --pattern fairness --connections 20
+  mio-echo compare --peers benches/peers --syscalls --markdown -";
 
 /// The largest message. Every connection holds one.
 const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
@@ -43,6 +44,11 @@ const ROUNDS: u32 = 9;
 pub(crate) struct Compare {
     /// Who takes part: event-loop, threads, NAME=HOST:PORT or NAME='COMMAND {port}'
     contender: Vec<Entry>,
+
+    /// Build the servers that the manifest in DIR describes, as far as this machine can, and compare them
+    /// too; with nobody else named, behind event-loop and threads
+    #[arg(long, value_name = "DIR")]
+    peers: Option<PathBuf>,
 
     /// What the connections do
     #[arg(long, value_enum, default_value_t = PatternName::Echo, help_heading = "Scenarios")]
@@ -117,7 +123,7 @@ pub(crate) struct Compare {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with = "contender",
+        conflicts_with_all = ["contender", "peers"],
         help_heading = "Reports"
     )]
     from: Option<PathBuf>,
@@ -165,7 +171,10 @@ impl From<Compare> for CompareRequest {
             reports: reports.collect(),
             task: match compare.from {
                 Some(file) => Task::Report(file),
-                None => Task::Measure(plan(compare)),
+                None => Task::Measure {
+                    peers: compare.peers.clone(),
+                    plan: plan(compare),
+                },
             },
         }
     }

@@ -5,7 +5,7 @@ use super::output::write_to;
 use super::{FAILED, NOT_STARTED, complain};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::compare::model::Comparison;
-use mio_echo::compare::{Plan, Spectator, Step, report, summary};
+use mio_echo::compare::{Entry, Plan, Spectator, Step, peers, report, summary};
 use mio_echo::{compare, os_error};
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
@@ -34,7 +34,11 @@ pub(crate) struct CompareRequest {
 #[derive(Debug)]
 pub(crate) enum Task {
     /// It is yet to be made.
-    Measure(Plan),
+    Measure {
+        plan: Plan,
+        /// A folder with servers to be built, which are compared too.
+        peers: Option<PathBuf>,
+    },
     /// It was kept in this file.
     Report(PathBuf),
 }
@@ -58,7 +62,7 @@ pub(crate) fn compare(request: &CompareRequest) -> ExitCode {
             Ok(comparison) => comparison,
             Err(why) => return complain(NOT_STARTED, &why),
         },
-        Task::Measure(plan) => match measured(plan) {
+        Task::Measure { plan, peers } => match measured(plan, peers.as_deref()) {
             Ok(Some(comparison)) => comparison,
             Ok(None) => return ExitCode::from(STOPPED),
             Err(why) => return complain(NOT_STARTED, &why),
@@ -114,15 +118,31 @@ fn about_file(what: &str, path: &Path, error: &io::Error) -> String {
 }
 
 /// Measures; nothing if it was stopped twice.
-fn measured(plan: &Plan) -> Result<Option<Comparison>, String> {
-    named_once(plan)?;
+fn measured(plan: &Plan, peers: Option<&Path>) -> Result<Option<Comparison>, String> {
+    let mut plan = plan.clone();
+    if let Some(folder) = peers {
+        plan.entries.extend(entries_of(folder)?);
+    }
+    named_once(&plan)?;
     let mut terminal = Terminal::new().map_err(|error| {
         let words = os_error::in_words(&error);
         format!("cannot listen to signals: {words}")
     })?;
-    let comparison = compare::run(plan, &mut terminal);
+    let comparison = compare::run(&plan, &mut terminal);
     terminal.bar.finish_and_clear();
     Ok((terminal.stops() < 2).then_some(comparison))
+}
+
+/// The servers of a manifest. What cannot be built here is named and left out.
+fn entries_of(folder: &Path) -> Result<Vec<Entry>, String> {
+    let peers = peers::prepare(folder).map_err(|error| error.to_string())?;
+    for left_out in &peers.left_out {
+        log::warn!("{} is left out: {}", left_out.name, left_out.why);
+    }
+    let entries = peers.ready.into_iter();
+    entries
+        .map(|peer| Entry::command(peer.name, peer.command))
+        .collect()
 }
 
 fn named_once(plan: &Plan) -> Result<(), String> {

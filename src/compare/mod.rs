@@ -16,6 +16,8 @@
 //! 6. [`warning`]: what whoever reads the numbers must know;
 //! 7. [`report`]: table, page, picture, Markdown, CSV, JSON.
 //!
+//! [`peers`] are servers to be compared with, built from a manifest.
+//!
 //! ```
 //! use mio_echo::compare::statistics::{Ratio, Verdict};
 //!

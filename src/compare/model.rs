@@ -255,6 +255,8 @@ pub enum Failure {
         /// How many of them.
         connections: u64,
     },
+    /// It had answered everybody once, and then nobody any more.
+    Stalled,
     /// The measurement itself broke.
     NotMeasured {
         /// What went wrong.
@@ -281,6 +283,7 @@ impl fmt::Display for Failure {
             }
             Self::Starved { connections: 1 } => f.write_str("starved a connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),
+            Self::Stalled => f.write_str("stalled: nothing came back while it was measured"),
             Self::NotMeasured { why } => write!(f, "not measured: {why}"),
         }
     }
