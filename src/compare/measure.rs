@@ -1,11 +1,11 @@
 //! One contender, once: what the load and the process say, as values or as the failure that it was.
 
 use super::metric::nanoseconds;
-use super::model::{Cost, Counted, Failure, Finding, Values};
+use super::model::{Cost, Failure, Finding, Values};
 use super::server::{NoServer, Server};
 use super::{Pattern, Plan, Scenario, fairness};
 use crate::load::{self, Outcome, Progress, Watch};
-use crate::process::{Counting, SyscallCount, Usage};
+use crate::process::Usage;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -66,76 +66,6 @@ pub(super) fn measure(
     Ok(finding(scenario, taken, cost, &mut server))
 }
 
-/// Counts the system calls of the contender of number `contender` under the load of `scenario`; nothing where
-/// there are no messages to share them among, or no process to look into.
-pub(super) fn count_calls(
-    plan: &Plan,
-    contender: usize,
-    core: Option<usize>,
-    scenario: &Scenario,
-    progress: &mut impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Option<Result<Counted, String>>, Stopped> {
-    let has_messages = !matches!(scenario.pattern, Pattern::Idle | Pattern::Fairness);
-    let (true, Some(entry)) = (has_messages, plan.entries.get(contender)) else {
-        return Ok(None);
-    };
-    let mut server = match Server::start(entry, core, plan.patience, &mut || progress(0)) {
-        Ok(server) => server,
-        Err(NoServer::Failed(failure)) => return Ok(Some(Err(failure.to_string()))),
-        Err(NoServer::Stopped) => return Err(Stopped),
-    };
-    let Some(pid) = server.pid() else {
-        return Ok(None);
-    };
-    let mut counting = CountingCalls {
-        pid,
-        counting: None,
-        calls: Err("the load ended before it began".to_owned()),
-        progress,
-        stopped: false,
-    };
-    let load = load_plan(plan, scenario, server.address);
-    let outcome = load::run(&load, &mut counting);
-    if counting.stopped {
-        return Err(Stopped);
-    }
-    let messages = outcome.map_or(0, |outcome| outcome.messages);
-    Ok(Some(
-        counting.calls.map(|calls| Counted { calls, messages }),
-    ))
-}
-
-/// The load's moments, between which somebody counts.
-struct CountingCalls<'a, P> {
-    pid: u32,
-    counting: Option<Counting>,
-    calls: Result<u64, String>,
-    progress: &'a mut P,
-    stopped: bool,
-}
-
-impl<P: FnMut(u64) -> ControlFlow<()>> Watch for CountingCalls<'_, P> {
-    fn measuring(&mut self) {
-        match SyscallCount::start(self.pid) {
-            Ok(counting) => self.counting = Some(counting),
-            Err(error) => self.calls = Err(error.to_string()),
-        }
-    }
-
-    fn measured(&mut self) {
-        if let Some(counting) = self.counting.take() {
-            let counted = counting.finish().map(|counted| counted.total);
-            self.calls = counted.map_err(|error| error.to_string());
-        }
-    }
-
-    fn progress(&mut self, so_far: &Progress) -> ControlFlow<()> {
-        let asked = (self.progress)(so_far.per_mille);
-        self.stopped |= asked.is_break();
-        asked
-    }
-}
-
 /// What a load brought in.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -144,7 +74,8 @@ pub(super) struct Taken {
     pub(super) flood: Option<Outcome>,
 }
 
-fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) -> load::Plan {
+/// The load of a scenario, for a server.
+pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) -> load::Plan {
     load::Plan {
         pattern: match scenario.pattern {
             Pattern::Echo | Pattern::Fairness => load::Pattern::Echo,

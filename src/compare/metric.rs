@@ -139,7 +139,7 @@ impl Metric {
     /// `8.11 µs`.
     pub fn write(self, value: f64) -> String {
         match self {
-            Self::Threads => format!("{value:.0}"),
+            Self::Threads => notation::count(whole(value)),
             _ => notation::value(value, self.units()),
         }
     }
@@ -154,6 +154,9 @@ impl Metric {
 
     /// As a tick of an axis: without the digits that a round value does not need.
     pub(super) fn write_tick(self, value: f64) -> String {
+        if value <= 0.0 {
+            return "0".to_owned();
+        }
         notation::tick(value, self.units())
     }
 
@@ -195,6 +198,16 @@ pub(super) fn nanoseconds(time: Duration) -> u64 {
 
 fn seconds(nanoseconds: u64) -> f64 {
     float(nanoseconds) / 1e9
+}
+
+/// A count that went through a median.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of threads"
+)]
+fn whole(count: f64) -> usize {
+    count.round() as usize
 }
 
 /// Counts, bytes and nanoseconds stay far below 2^53, up to which a float holds them exactly.

@@ -10,7 +10,7 @@
 //!
 //! 1. [`Plan`], [`Entry`], [`Scenario`]: what can be asked for;
 //! 2. `rounds`, the course of it: whose turn it is;
-//! 3. `measure`, one turn: `server`, the load, the process; and `fairness`, where three loads meet;
+//! 3. `measure`, one turn: `server`, the load, the process; `fairness`, where three loads meet; `calls`, for system calls;
 //! 4. [`model`]: every raw value, kept. All that follows is a pure function of it;
 //! 5. [`statistics`]: medians, intervals, verdicts; [`Metric`] and [`summary`] apply them;
 //! 6. [`warning`]: what whoever reads the numbers must know;
@@ -30,6 +30,7 @@
 //! assert_eq!(ratio.verdict(), Verdict::NoDifference);
 //! ```
 
+mod calls;
 mod entry;
 #[cfg(test)]
 mod example;

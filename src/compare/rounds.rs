@@ -1,7 +1,8 @@
 //! The rounds: everybody in each of them, in an order that is drawn.
 
+use super::calls::count_calls;
 use super::machine::{Machine, Ticks};
-use super::measure::{Stopped, count_calls, measure};
+use super::measure::{Stopped, measure};
 use super::metric::nanoseconds;
 use super::model;
 use super::model::{Comparison, Contender, FORMAT, Finding, Measurement, Pinning, Results, Role};

@@ -55,6 +55,15 @@ pub struct Cell {
     pub ratio: Option<Ratio>,
 }
 
+impl Table<'_> {
+    /// The numbers that deserve a column: of memory the more telling one is enough.
+    pub fn columns(&self) -> impl Iterator<Item = Metric> {
+        let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
+        let metrics = self.metrics.iter().copied();
+        metrics.filter(move |metric| !(per_connection && *metric == Metric::Memory))
+    }
+}
+
 impl Row<'_> {
     /// Its number for `metric`, if it has one.
     pub fn cell(&self, metric: Metric) -> Option<&Cell> {

@@ -92,7 +92,7 @@ fn section(at: usize, group: &Group<'_>) -> String {
 
 fn table(table: &Table<'_>) -> String {
     let pattern = table.scenario.pattern;
-    let heads = table.metrics.iter().map(|metric| {
+    let heads = table.columns().map(|metric| {
         let meaning = escaped(metric.meaning(pattern));
         format!(
             "<th scope=\"col\" title=\"{meaning}\">{}</th>",
@@ -115,16 +115,15 @@ fn table(table: &Table<'_>) -> String {
 fn row(table: &Table<'_>, row: &Row<'_>) -> String {
     let cells = match failure_in_words(row) {
         Some(failure) => {
-            let columns = table.metrics.len().max(1);
+            let columns = table.columns().count().max(1);
             format!(
                 "<td class=\"failed\" colspan=\"{columns}\">{}</td>",
                 escaped(&failure)
             )
         }
         None => table
-            .metrics
-            .iter()
-            .map(|metric| cell(row.cell(*metric)))
+            .columns()
+            .map(|metric| cell(row.cell(metric)))
             .collect(),
     };
     let name = escaped(&row.contender.name);

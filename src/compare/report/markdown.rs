@@ -35,14 +35,14 @@ pub fn markdown(comparison: &Comparison) -> String {
 fn table_of(table: &Table<'_>) -> String {
     let pattern = table.scenario.pattern;
     let mut text = "| contender |".to_owned();
-    for metric in &table.metrics {
+    for metric in table.columns() {
         // Writing to a string cannot fail.
         let _ = write!(text, " {} |", metric.title(pattern));
     }
     push(&mut text, "");
     push(
         &mut text,
-        &format!("| --- |{}", " ---: |".repeat(table.metrics.len())),
+        &format!("| --- |{}", " ---: |".repeat(table.columns().count())),
     );
     for row in &table.rows {
         push(&mut text, &row_of(table, row));
@@ -53,13 +53,12 @@ fn table_of(table: &Table<'_>) -> String {
 fn row_of(table: &Table<'_>, row: &Row<'_>) -> String {
     let name = escaped(&row.contender.name);
     if let Some(failure) = failure_in_words(row) {
-        let rest = " |".repeat(table.metrics.len());
+        let rest = " |".repeat(table.columns().count());
         return format!("| {name} | {}{rest}", escaped(&failure));
     }
     let cells = table
-        .metrics
-        .iter()
-        .map(|metric| row.cell(*metric).map_or_else(String::new, cell));
+        .columns()
+        .map(|metric| row.cell(metric).map_or_else(String::new, cell));
     format!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "))
 }
 

@@ -82,14 +82,10 @@ fn grid(table: &Table<'_>) -> String {
     grid.to_string()
 }
 
-/// The numbers that get a column. Of memory the more telling one is enough.
+/// The numbers that get a column here.
 fn columns(table: &Table<'_>) -> Vec<Metric> {
-    let per_connection = table.metrics.contains(&Metric::MemoryPerConnection);
-    let metrics = table.metrics.iter().copied();
-    metrics
-        .filter(|metric| !FACTS.contains(metric))
-        .filter(|metric| !(per_connection && *metric == Metric::Memory))
-        .collect()
+    let columns = table.columns();
+    columns.filter(|metric| !FACTS.contains(metric)).collect()
 }
 
 fn name_and_facts(row: &Row<'_>) -> String {
