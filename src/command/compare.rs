@@ -185,11 +185,11 @@ impl Spectator for Terminal {
             io::stderr(),
             "{measurements} measurements, about {estimate}"
         );
-        self.bar.set_length(STEPS * measurements as u64);
         let style = ProgressStyle::with_template("{wide_msg} {bar:30} {percent:>3} %, {eta} left");
         if let Ok(style) = style {
             self.bar.set_style(style);
         }
+        self.bar.set_length(STEPS * measurements as u64);
     }
 
     fn measuring(&mut self, step: &Step<'_>) {

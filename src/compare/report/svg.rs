@@ -270,6 +270,25 @@ mod tests {
     }
 
     #[test]
+    fn the_line_of_a_contender_is_broken_where_it_failed() {
+        let comparison = example::comparison();
+        let chart = &groups(&comparison)[0].charts[0];
+        let courses = |series: &Series| {
+            let drawing = svg(chart, "c");
+            let line = format!("<g class=\"s{}\"><path class=\"line\" d=\"", series.colour);
+            let (_, behind) = drawing.split_once(&line).unwrap();
+            let course = behind.split('"').next().unwrap();
+            (course.matches('M').count(), course.matches('L').count())
+        };
+        assert_eq!(courses(&chart.series[0]), (1, 2));
+        assert_eq!(
+            courses(&chart.series[2]),
+            (2, 0),
+            "the second of three failed"
+        );
+    }
+
+    #[test]
     fn one_place_is_drawn_as_bars() {
         let mut comparison = example::comparison();
         comparison.scenarios.truncate(1);
