@@ -412,7 +412,13 @@ fn a_signal_ends_early_and_what_was_measured_is_reported() {
             .expect("a measurement");
     }
     running.signal("INT");
+    let _until_now = connections.try_iter().count();
     let finished = running.finish(Vec::new());
+    let afterwards = connections.try_iter().count();
+    assert!(
+        afterwards <= 3,
+        "{afterwards} more measurements after the signal"
+    );
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let table = text(&finished);
     assert!(table.contains("ended early"), "{table}");

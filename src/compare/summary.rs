@@ -221,6 +221,8 @@ mod tests {
         let ratio = ratio_of(threads).unwrap();
         // In the example the machine drifts by a factor of two between rounds; the ratio does not.
         assert!((ratio.median - 0.6).abs() < 0.02, "{ratio:?}");
+        let interval = ratio.interval.unwrap();
+        assert!(interval.high - interval.low < 0.02, "{ratio:?}");
         assert_eq!(ratio.verdict(), Verdict::Different);
     }
 

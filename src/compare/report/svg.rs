@@ -299,25 +299,36 @@ mod tests {
     }
 
     #[test]
-    fn names_beside_a_chart_do_not_cover_each_other() {
+    fn names_beside_a_chart_do_not_cover_each_other_and_stay_beside_it() {
         let comparison = example::comparison();
-        let chart = &groups(&comparison)[0].charts[0];
-        let drawing = svg(chart, "c");
-        let (_, behind) = drawing.rsplit_once("class=\"whisker").unwrap();
-        let heights: Vec<f64> = behind
-            .match_indices("<text class=\"label\"")
-            .map(|(at, _)| {
-                let y = behind[at..].split("y=\"").nth(1).unwrap();
+        let mut charts = groups(&comparison).remove(0).charts;
+        let chart = &mut charts[0];
+        let top = chart.series[0].points[1].high;
+        for all_end_at in [0.0, top / 2.0, top] {
+            for series in &mut chart.series {
+                series.points.last_mut().unwrap().median = all_end_at;
+            }
+            let heights = heights_of_names(&svg(chart, "c"));
+            assert_eq!(heights.len(), 4);
+            let apart = heights
+                .windows(2)
+                .all(|pair| pair[1] - pair[0] >= LINE - 0.2);
+            assert!(apart, "{heights:?}");
+            let beside = heights
+                .iter()
+                .all(|y| (TOP..HEIGHT - BOTTOM + 6.0).contains(y));
+            assert!(beside, "{heights:?}");
+        }
+    }
+
+    fn heights_of_names(drawing: &str) -> Vec<f64> {
+        let labels = drawing.split("<text class=\"label\"").skip(1);
+        labels
+            .map(|label| {
+                let y = label.split("y=\"").nth(1).unwrap();
                 y.split('"').next().unwrap().parse().unwrap()
             })
-            .collect();
-        assert_eq!(heights.len(), 4);
-        assert!(
-            heights
-                .windows(2)
-                .all(|pair| pair[1] - pair[0] >= LINE - 0.2),
-            "{heights:?}"
-        );
+            .collect()
     }
 
     #[test]
