@@ -46,16 +46,21 @@ pub(super) fn count_calls(
         return Err(Stopped);
     }
     let messages = outcome.map_or(0, |outcome| outcome.messages);
+    let calls = counting.calls;
+    Ok(Some(
+        calls.and_then(|calls| shared(calls, messages, scenario)),
+    ))
+}
+
+/// The calls with the messages to share them among, if these are enough.
+fn shared(calls: u64, messages: u64, scenario: &Scenario) -> Result<Counted, String> {
     let in_flight = (scenario.connections * scenario.depth) as u64;
-    let counted = counting.calls.and_then(|calls| {
-        if messages >= MANY_TIMES * in_flight {
-            return Ok(Counted { calls, messages });
-        }
-        Err(format!(
+    if messages < MANY_TIMES * in_flight {
+        return Err(format!(
             "{messages} messages are too few to share them among"
-        ))
-    });
-    Ok(Some(counted))
+        ));
+    }
+    Ok(Counted { calls, messages })
 }
 
 /// The load's moments, between which somebody counts.

@@ -46,23 +46,11 @@ pub(super) fn measure(
         stopped: false,
     };
     let load = load_plan(plan, scenario, server.address);
-    let taken = match scenario.pattern {
-        Pattern::Fairness => fairness::run(&load, &mut watched),
-        _ => load::run(&load, &mut watched).map(|outcome| Taken {
-            outcome,
-            flood: None,
-        }),
-    };
-    let Watched {
-        begin,
-        end,
-        stopped,
-        ..
-    } = watched;
-    if stopped {
+    let taken = put_on(&load, scenario.pattern, &mut watched);
+    if watched.stopped {
         return Err(Stopped);
     }
-    let cost = cost(before, begin, end);
+    let cost = cost(before, watched.begin, watched.end);
     Ok(finding(scenario, taken, cost, &mut server))
 }
 
@@ -72,6 +60,15 @@ pub(super) struct Taken {
     pub(super) outcome: Outcome,
     /// What came of the connection that floods, where there is one.
     pub(super) flood: Option<Outcome>,
+}
+
+fn put_on(load: &load::Plan, pattern: Pattern, watch: &mut impl Watch) -> io::Result<Taken> {
+    if pattern == Pattern::Fairness {
+        return fairness::run(load, watch);
+    }
+    let outcome = load::run(load, watch)?;
+    let flood = None;
+    Ok(Taken { outcome, flood })
 }
 
 /// The load of a scenario, for a server.

@@ -67,7 +67,10 @@ impl fmt::Display for Pinning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apart { server, generator } => {
-                write!(f, "servers on core {server}, generator on core {generator}")
+                write!(
+                    f,
+                    "servers that were started for this on core {server}, generator on core {generator}"
+                )
             }
             Self::Off => f.write_str("no pinning"),
             Self::Impossible => f.write_str("no pinning: it is not possible here"),

@@ -138,22 +138,7 @@ impl Plan {
 
 /// Compares. Whatever a server does wrong is part of the comparison.
 pub fn run(plan: &Plan, spectator: &mut impl Spectator) -> Comparison {
-    let mut comparison = Comparison {
-        format: FORMAT,
-        program: plan.program.clone(),
-        command_line: plan.command_line.clone(),
-        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        machine: Machine::here(),
-        pinning: place(plan.placement),
-        seed: plan.seed,
-        rounds: plan.rounds,
-        duration_ns: nanoseconds(plan.duration),
-        warm_up_ns: nanoseconds(plan.warm_up),
-        checked: plan.verify.into(),
-        contenders: plan.contenders(),
-        scenarios: Vec::new(),
-        ended_early: false,
-    };
+    let mut comparison = before_the_first_round(plan);
     spectator.begins(plan.measurements(), plan.estimate());
     let mut course = Course {
         plan,
@@ -174,6 +159,25 @@ pub fn run(plan: &Plan, spectator: &mut impl Spectator) -> Comparison {
         }
     }
     comparison
+}
+
+fn before_the_first_round(plan: &Plan) -> Comparison {
+    Comparison {
+        format: FORMAT,
+        program: plan.program.clone(),
+        command_line: plan.command_line.clone(),
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        machine: Machine::here(),
+        pinning: place(plan.placement),
+        seed: plan.seed,
+        rounds: plan.rounds,
+        duration_ns: nanoseconds(plan.duration),
+        warm_up_ns: nanoseconds(plan.warm_up),
+        checked: plan.verify.into(),
+        contenders: plan.contenders(),
+        scenarios: Vec::new(),
+        ended_early: false,
+    }
 }
 
 /// Puts the generator, which is this thread, on its core. The first and the last core are the least likely

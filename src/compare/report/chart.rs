@@ -97,31 +97,10 @@ fn group<'a>(first: &Scenario, axis: Axis, tables: Vec<Table<'a>>) -> Group<'a> 
 
 fn chart(metric: Metric, axis: Axis, tables: &[Table<'_>]) -> Chart {
     let scenario = tables.first().map(|table| table.scenario);
-    let mut places: Vec<usize> = tables
-        .iter()
-        .map(|table| table.scenario.along(axis))
-        .collect();
+    let places = tables.iter().map(|table| table.scenario.along(axis));
+    let mut places: Vec<usize> = places.collect();
     places.sort_unstable();
     places.dedup();
-    let rows = tables.first().map_or(0, |table| table.rows.len());
-    let mut colour = 0;
-    let mut series = Vec::new();
-    for index in 0..rows {
-        let Some(row) = tables.first().and_then(|table| table.rows.get(index)) else {
-            continue;
-        };
-        let own = match row.contender.role {
-            Role::Again => 0,
-            Role::Base | Role::Other => colour,
-        };
-        colour += usize::from(row.contender.role != Role::Again);
-        series.push(Series {
-            name: row.contender.name.clone(),
-            role: row.contender.role,
-            colour: own,
-            points: points(metric, axis, tables, index),
-        });
-    }
     Chart {
         metric,
         pattern: scenario.map_or(Pattern::Echo, |scenario| scenario.pattern),
@@ -132,8 +111,27 @@ fn chart(metric: Metric, axis: Axis, tables: &[Table<'_>]) -> Chart {
         },
         axis,
         places,
-        series,
+        series: series(metric, axis, tables),
     }
+}
+
+/// Each contender with its colour. All tables have the same rows.
+fn series(metric: Metric, axis: Axis, tables: &[Table<'_>]) -> Vec<Series> {
+    let rows = tables.first().map(|table| table.rows.iter());
+    let mut colours = 0..;
+    rows.into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(index, row)| Series {
+            name: row.contender.name.clone(),
+            role: row.contender.role,
+            colour: match row.contender.role {
+                Role::Again => 0,
+                Role::Base | Role::Other => colours.next().unwrap_or(0),
+            },
+            points: points(metric, axis, tables, index),
+        })
+        .collect()
 }
 
 /// What the contender of row `index` got in each of the tables.
