@@ -274,6 +274,28 @@ fn every_pattern_finds_its_number() {
     }
 }
 
+#[test]
+fn system_calls_are_counted_where_somebody_can() {
+    if !tool_or_skip("strace") {
+        return;
+    }
+    let arguments = [
+        "--duration=1s",
+        "--connections=1",
+        "--rounds=1",
+        "--syscalls",
+        "--json=-",
+    ];
+    let finished = run(&[&arguments[..], &["event-loop"]].concat());
+    let comparison = comparison(text(&finished));
+    let calls = &comparison.scenarios[0].calls;
+    assert_eq!(calls.len(), 1, "not for the base again: {calls:?}");
+    let counted = calls[0].counted.as_ref().unwrap();
+    // One wait, one recv, one send.
+    assert!(counted.calls >= 2 * counted.messages, "{counted:?}");
+    assert!(report::terminal(&comparison).contains(" calls "));
+}
+
 // The reports.
 
 #[test]
