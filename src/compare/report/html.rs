@@ -1,6 +1,7 @@
 //! One page that needs nothing but itself: no network, no script, no font.
 
 use super::super::model::Comparison;
+use super::super::statistics::FEWEST_FOR_AN_INTERVAL;
 use super::super::summary::{Cell, Row, Table};
 use super::super::warning::warnings;
 use super::chart::{Group, groups};
@@ -49,9 +50,14 @@ fn title(comparison: &Comparison) -> String {
 }
 
 fn introduction(comparison: &Comparison) -> String {
+    let rounds = usize::try_from(comparison.rounds).unwrap_or(usize::MAX);
+    let whiskers = if rounds < FEWEST_FOR_AN_INTERVAL {
+        "Whiskers run from the lowest to the highest value"
+    } else {
+        "Whiskers and numbers in parentheses are 95&nbsp;% intervals of the median"
+    };
     format!(
-        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>Checked: {}. Whiskers and numbers in parentheses are 95&nbsp;% \
-         intervals of the median, ratios are to {}, round by round.</p>\n",
+        "<p class=\"soft\">{} · {}, {} cores · {}</p>\n<p>Checked: {}. {whiskers}; ratios are to {}, round by round.</p>\n",
         escaped(&comparison.started),
         escaped(&comparison.machine.processor),
         comparison.machine.cores,

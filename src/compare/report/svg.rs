@@ -26,6 +26,8 @@ const BOTTOM: f64 = 42.0;
 const BAR_ROW: f64 = 36.0;
 /// What keeps the points of two contenders apart.
 const ASIDE: f64 = 4.0;
+/// What the points of all contenders at one place may take.
+const MOST_ASIDE: f64 = 20.0;
 /// The least distance of two lines of text.
 const LINE: f64 = 13.0;
 
@@ -132,9 +134,11 @@ fn lines(chart: &Chart) -> (f64, String) {
     let along = Scale::along(chart, LEFT + 10.0, WIDTH - RIGHT - 10.0);
     let mut body = grid(chart, &along, &down);
     // Side by side, so that no whisker covers another; the base last, so that it lies on top.
-    let middle = as_f64(chart.series.len().saturating_sub(1)) / 2.0;
+    let gaps = as_f64(chart.series.len().saturating_sub(1)).max(1.0);
+    let step = ASIDE.min(MOST_ASIDE / gaps);
+    let middle = gaps / 2.0;
     for (number, series) in chart.series.iter().enumerate().rev() {
-        let aside = (as_f64(number) - middle) * ASIDE;
+        let aside = (as_f64(number) - middle) * step;
         body.push_str(&line(chart, series, &along, &down, aside));
     }
     body.push_str(&labels(chart, &down));
