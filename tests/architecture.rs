@@ -42,7 +42,6 @@ const STRANGERS: &[(&str, &str)] = &[
     ("client", "process"),
     ("load", "process"),
     ("trace", "process"),
-    ("compare", "server"),
     ("lab", "client"),
     ("lab", "load"),
     ("lab", "bench"),
