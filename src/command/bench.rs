@@ -89,7 +89,7 @@ pub(crate) fn bench(request: &BenchRequest) -> ExitCode {
 }
 
 fn measure(request: &BenchRequest) -> Result<Measured, String> {
-    let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
+    let interrupt = Interrupt::note().map_err(|error| error.to_string())?;
     let found = find(&request.subject, request.pinning, request.patience)?;
     let plan = request.plan(found.address);
     let mut observing = Observing::new(found.watched, interrupt);

@@ -172,7 +172,7 @@ impl Terminal {
     }
 
     fn stops(&mut self) -> u32 {
-        self.stops += u32::from(self.interrupt.has_come_again());
+        self.stops += u32::from(self.interrupt.has_come());
         self.stops
     }
 }

@@ -1,4 +1,6 @@
-//! Ctrl-C: the first one asks for an end, the second one is the end.
+//! Ctrl-C: a request to come to an end.
+//!
+//! It does not end the program by itself: servers that were started for a measurement would be left behind.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -11,20 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From now on a first signal is only noted here; a second one ends the process at once, with exit
-    /// code 130 or 143.
-    pub(super) fn catch() -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the flag that the first signal sets must not be seen by its own handler.
-            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
-        }
-        Ok(Self(asked))
-    }
-
-    /// From now on signals are noted here, and nothing else: for whoever has processes to end before it ends
-    /// itself.
+    /// From now on signals are noted here, and do nothing else.
     pub(super) fn note() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -33,13 +22,8 @@ impl Interrupt {
         Ok(Self(asked))
     }
 
-    /// Whether a signal has come.
-    pub(super) fn has_come(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
     /// Whether one has come since this was asked the last time.
-    pub(super) fn has_come_again(&self) -> bool {
+    pub(super) fn has_come(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 }
