@@ -54,7 +54,7 @@ impl Verdict {
         server: Option<&ServerReport>,
     ) -> Vec<Self> {
         [
-            limit(generator.cpu_share, server),
+            limit(plan, generator.cpu_share, server),
             lag(outcome),
             shortfall(plan, outcome),
             cfg!(debug_assertions).then_some(Self::DebugBuild),
@@ -65,7 +65,12 @@ impl Verdict {
     }
 }
 
-fn limit(generator: f64, server: Option<&ServerReport>) -> Option<Verdict> {
+/// In the closed loop the generator must have time to spare. With a rate it may be busy, as long as it keeps its
+/// schedule.
+fn limit(plan: &Plan, generator: f64, server: Option<&ServerReport>) -> Option<Verdict> {
+    if plan.rate.is_some() {
+        return None;
+    }
     match server.map(|server| server.cpu_share) {
         _ if generator < BUSY => None,
         None => Some(Verdict::GeneratorMayHaveBeenTheLimit { generator }),
@@ -113,5 +118,73 @@ impl fmt::Display for Verdict {
                 "this is a debug build of mio-echo: it measures itself more than the server",
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(rate: Option<f64>) -> Plan {
+        Plan {
+            rate,
+            ..Plan::new(([127, 0, 0, 1], 7).into())
+        }
+    }
+
+    /// A server that used this share of a core.
+    fn server(cpu_share: f64) -> ServerReport {
+        ServerReport {
+            pid: 1,
+            cpu_us_per_message: None,
+            user_us_per_message: None,
+            system_us_per_message: None,
+            cpu_share,
+            voluntary_switches_per_message: None,
+            involuntary_switches_per_message: None,
+            resident_bytes_before: 0,
+            resident_bytes: 0,
+            threads: 1,
+        }
+    }
+
+    #[test]
+    fn a_busy_generator_beside_an_idle_server_was_the_limit() {
+        let said = |generator, server: Option<f64>| {
+            let server = server.map(self::server);
+            limit(&plan(None), generator, server.as_ref())
+        };
+        assert!(matches!(
+            said(0.99, Some(0.6)),
+            Some(Verdict::GeneratorWasTheLimit { .. })
+        ));
+        assert!(matches!(
+            said(0.99, None),
+            Some(Verdict::GeneratorMayHaveBeenTheLimit { .. })
+        ));
+        assert_eq!(said(0.99, Some(0.97)), None, "both were busy");
+        assert_eq!(said(0.80, Some(0.6)), None, "neither was");
+    }
+
+    #[test]
+    fn with_a_rate_only_the_schedule_counts() {
+        assert_eq!(limit(&plan(Some(1e4)), 0.99, Some(&server(0.1))), None);
+        let mut outcome = Outcome::nothing();
+        let mut late = crate::load::Latency::new();
+        (0..10_000).for_each(|_| late.record(2_000_000));
+        outcome.generator.lag = Some(late);
+        assert!(matches!(
+            lag(&outcome),
+            Some(Verdict::ScheduleNotKept { .. })
+        ));
+    }
+
+    #[test]
+    fn a_server_that_answers_less_than_is_due_did_not_keep_up() {
+        let mut outcome = Outcome::nothing();
+        (outcome.messages, outcome.elapsed) = (900, Duration::from_secs(1));
+        assert!(shortfall(&plan(Some(1000.0)), &outcome).is_some());
+        assert_eq!(shortfall(&plan(Some(905.0)), &outcome), None);
+        assert_eq!(shortfall(&plan(None), &outcome), None);
     }
 }
