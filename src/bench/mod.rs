@@ -8,16 +8,21 @@
 //! apart.
 
 mod export;
+mod generator;
 mod own_server;
+mod ratio;
 mod report;
 mod server;
 mod summary;
 mod threshold;
+mod times;
 mod verdict;
 
 pub use export::{write_hgrm, write_hlog};
+pub use generator::GeneratorReport;
 pub use own_server::{NoServer, OwnServer};
-pub use report::{Cores, GeneratorReport, PlanReport, Report, Times};
+pub use report::{Cores, PlanReport, Report};
 pub use server::{ServerReport, Watched};
 pub use threshold::{Judgement, Threshold};
+pub use times::Times;
 pub use verdict::Verdict;

@@ -1,10 +1,11 @@
 //! All that was measured, as plain data.
 
+use super::generator::GeneratorReport;
 use super::server::ServerReport;
+use super::times::{Times, nanoseconds};
 use super::verdict::Verdict;
-use crate::load::{End, Failures, Latency, Mismatch, Outcome, Plan, QUANTILES, Silence, Verify};
-use serde::{Serialize, Serializer};
-use std::time::Duration;
+use crate::load::{End, Failures, Mismatch, Outcome, Plan, Silence, Verify};
+use serde::Serialize;
 
 /// The version of the JSON. It changes when a field changes its meaning or goes away.
 const FORMAT: u32 = 1;
@@ -91,39 +92,6 @@ pub struct PlanReport {
     pub verified: bool,
 }
 
-/// How long messages took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Times {
-    /// How many were measured.
-    pub count: u64,
-    /// The mean; none of nothing.
-    pub mean_ns: Option<u64>,
-    /// Each percentile by its name; none with fewer than 10 samples above it.
-    #[serde(serialize_with = "as_map")]
-    pub percentiles_ns: Vec<(&'static str, Option<u64>)>,
-    /// The longest, exactly; none of nothing.
-    pub max_ns: Option<u64>,
-}
-
-/// In the order in which they stand.
-fn as_map<S: Serializer>(
-    percentiles: &[(&'static str, Option<u64>)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(percentiles.iter().copied())
-}
-
-/// What the generator needed.
-#[derive(Debug, Clone, Serialize)]
-pub struct GeneratorReport {
-    /// Processor time for a message; none without one.
-    pub cpu_us_per_message: Option<f64>,
-    /// The share of one core that it used, from 0 to 1.
-    pub cpu_share: f64,
-    /// How late it noticed that messages were due; only with a rate.
-    pub lag: Option<Times>,
-}
-
 impl Report {
     /// What came of `plan`, and what it cost the server where that could be seen.
     pub fn new(plan: &Plan, outcome: &Outcome, server: Option<ServerReport>) -> Self {
@@ -191,54 +159,4 @@ impl From<&Plan> for PlanReport {
             verified: plan.verify == Verify::EveryByte,
         }
     }
-}
-
-impl From<&Latency> for Times {
-    fn from(latency: &Latency) -> Self {
-        let told = |(name, quantile)| (name, latency.quantile(quantile).map(nanoseconds));
-        Self {
-            count: latency.count(),
-            mean_ns: latency.mean().map(nanoseconds),
-            percentiles_ns: QUANTILES.into_iter().map(told).collect(),
-            max_ns: latency.max().map(nanoseconds),
-        }
-    }
-}
-
-impl Times {
-    /// The percentile of this name; none if there is no such, or not samples enough.
-    pub fn percentile(&self, name: &str) -> Option<Duration> {
-        let mut all = self.percentiles_ns.iter();
-        let (_, time) = all.find(|(own, _)| *own == name)?;
-        time.map(Duration::from_nanos)
-    }
-}
-
-impl GeneratorReport {
-    fn new(outcome: &Outcome) -> Self {
-        let cpu = outcome.generator.cpu;
-        Self {
-            cpu_us_per_message: per_message(cpu, outcome.messages),
-            cpu_share: share(cpu, outcome.elapsed),
-            lag: outcome.generator.lag.as_ref().map(Into::into),
-        }
-    }
-}
-
-/// Microseconds for each message; none without messages.
-#[expect(clippy::cast_precision_loss, reason = "a count of messages")]
-pub(super) fn per_message(time: Duration, messages: u64) -> Option<f64> {
-    (messages > 0).then(|| time.as_secs_f64() * 1e6 / messages as f64)
-}
-
-/// What part of `whole` it is.
-pub(super) fn share(part: Duration, whole: Duration) -> f64 {
-    if whole.is_zero() {
-        return 0.0;
-    }
-    part.as_secs_f64() / whole.as_secs_f64()
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! What the server needed, seen from outside.
 
-use super::report::{per_message, share};
+use super::ratio::{each, per_message, share};
 use crate::load::Outcome;
 use crate::process::Usage;
 use serde::Serialize;
@@ -47,25 +47,20 @@ impl Watched {
     pub fn report(&self, outcome: &Outcome) -> Option<ServerReport> {
         let (begin, end) = (self.begin?, self.end?);
         let used = end.since(&begin);
-        let each = |time| per_message(time, outcome.messages);
+        let time_each = |time| per_message(time, outcome.messages);
         Some(ServerReport {
             pid: self.pid,
-            cpu_us_per_message: each(used.cpu()),
-            user_us_per_message: each(used.user),
-            system_us_per_message: each(used.system),
+            cpu_us_per_message: time_each(used.cpu()),
+            user_us_per_message: time_each(used.user),
+            system_us_per_message: time_each(used.system),
             cpu_share: share(used.cpu(), outcome.elapsed),
-            voluntary_switches_per_message: ratio(used.voluntary_switches, outcome.messages),
-            involuntary_switches_per_message: ratio(used.involuntary_switches, outcome.messages),
+            voluntary_switches_per_message: each(used.voluntary_switches, outcome.messages),
+            involuntary_switches_per_message: each(used.involuntary_switches, outcome.messages),
             resident_bytes_before: self.before.resident,
             resident_bytes: end.resident,
             threads: end.threads,
         })
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of events")]
-fn ratio(count: u64, messages: u64) -> Option<f64> {
-    (messages > 0).then(|| count as f64 / messages as f64)
 }
 
 /// What the server needed while it was measured.

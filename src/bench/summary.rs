@@ -1,7 +1,8 @@
 //! A measurement, told to people.
 
-use super::report::{Report, Times};
+use super::report::Report;
 use super::server::ServerReport;
+use super::times::Times;
 use crate::notation::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
 use std::time::Duration;

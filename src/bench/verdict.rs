@@ -1,6 +1,6 @@
 //! What has to be known to read the figures.
 
-use super::report::GeneratorReport;
+use super::generator::GeneratorReport;
 use super::server::ServerReport;
 use crate::load::{Outcome, Plan};
 use serde::Serialize;

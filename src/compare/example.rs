@@ -2,12 +2,12 @@
 //! of connections, one failure, a machine that drifts.
 
 use super::machine::{Build, Machine};
-use super::metric::float;
 use super::model::{
     Checked, Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results,
     Role, Values,
 };
 use super::random::SplitMix64;
+use super::statistics::float;
 use super::{Pattern, Scenario};
 use crate::load::Mismatch;
 

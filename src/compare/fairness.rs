@@ -5,8 +5,7 @@
 //! justice and not the generator's. What the paced ones wait counts from the moment at which their message was
 //! due.
 
-use super::measure::Taken;
-use crate::load::{self, Pattern, Plan, Progress, Watch};
+use crate::load::{self, Outcome, Pattern, Plan, Progress, Watch};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
@@ -28,6 +27,14 @@ const MOST_UNREAD: usize = 64 * 1024 * 1024;
 /// A write that has not gone on for so long is blocked.
 const BLOCKED: Duration = Duration::from_millis(100);
 
+/// What a load brought in.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) outcome: Outcome,
+    /// What came of the connection that floods, where there is one.
+    pub(super) flood: Option<Outcome>,
+}
+
 /// Puts `paced` on its target, with a rate, while somebody floods it and somebody does not read.
 pub(super) fn run(paced: &Plan, watch: &mut impl Watch) -> io::Result<Taken> {
     let _held_open = never_read(paced.target, paced.patience)?;
@@ -46,7 +53,7 @@ pub(super) fn run(paced: &Plan, watch: &mut impl Watch) -> io::Result<Taken> {
         // It may have failed; then the channel is closed, and its outcome says so.
         let _either_way = floods.recv_timeout(paced.patience);
         let mut plan = paced.clone();
-        plan.rate = Some(PACE * super::metric::float(plan.connections as u64));
+        plan.rate = Some(PACE * super::statistics::float(plan.connections as u64));
         let outcome = load::run(&plan, watch);
         enough.store(true, Ordering::Relaxed);
         let flood = flood

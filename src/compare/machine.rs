@@ -104,7 +104,7 @@ impl Ticks {
         if total == 0 {
             return 0.0;
         }
-        super::metric::float(stolen) / super::metric::float(total)
+        super::statistics::float(stolen) / super::statistics::float(total)
     }
 }
 

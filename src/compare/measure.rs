@@ -1,9 +1,10 @@
 //! One contender, once: what the load and the process say, as values or as the failure that it was.
 
+use super::fairness::{self, Taken};
 use super::metric::nanoseconds;
 use super::model::{Cost, Failure, Finding, Values};
 use super::server::{NoServer, Server};
-use super::{Pattern, Plan, Scenario, fairness};
+use super::{Pattern, Plan, Scenario};
 use crate::load::{self, Outcome, Progress, Watch};
 use crate::process::Usage;
 use std::io;
@@ -52,14 +53,6 @@ pub(super) fn measure(
     }
     let cost = cost(before, watched.begin, watched.end);
     Ok(finding(scenario, taken, cost, &mut server))
-}
-
-/// What a load brought in.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) outcome: Outcome,
-    /// What came of the connection that floods, where there is one.
-    pub(super) flood: Option<Outcome>,
 }
 
 fn put_on(load: &load::Plan, pattern: Pattern, watch: &mut impl Watch) -> io::Result<Taken> {

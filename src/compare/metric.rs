@@ -1,6 +1,7 @@
 //! What can be read off a measurement, each with its unit and its name.
 
 use super::model::{Cost, Values};
+use super::statistics::float;
 use super::{Pattern, Scenario};
 use crate::notation;
 use std::time::Duration;
@@ -208,10 +209,4 @@ fn seconds(nanoseconds: u64) -> f64 {
 )]
 fn whole(count: f64) -> usize {
     count.round() as usize
-}
-
-/// Counts, bytes and nanoseconds stay far below 2^53, up to which a float holds them exactly.
-#[allow(clippy::cast_precision_loss, reason = "see above")]
-pub(super) fn float(count: u64) -> f64 {
-    count as f64
 }

@@ -1,8 +1,8 @@
 //! From raw values to what a report says: for each scenario a row per contender, for each number its
 //! median, its spread, and its ratio to the base. Pure functions.
 
-use super::metric::float;
 use super::model::{Comparison, Contender, Failure, Finding, Measurement, Results, Role, Values};
+use super::statistics::float;
 use super::statistics::{Interval, Ratio, Spread, interval_of_the_median};
 use super::{Metric, Scenario};
 

@@ -2,8 +2,9 @@
 //! warns again.
 
 use super::machine::Build;
-use super::metric::{cpu, float};
+use super::metric::cpu;
 use super::model::{Comparison, Pinning, Results, Role};
+use super::statistics::float;
 use super::statistics::{FEWEST_FOR_AN_INTERVAL, Ratio, Spread, Verdict};
 use super::summary::{self, Table, of_contender, values_of};
 use super::{Metric, Scenario};

@@ -1,7 +1,8 @@
 //! `accept-once`: one accept for each edge of the listener.
 
+use super::buffers::Buffers;
 use super::peer::{Heard, Peer};
-use super::site::{Accepted, Buffers, Flow, Rules, Site};
+use super::site::{Accepted, Flow, Rules, Site};
 use super::workbench::Workbench;
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::notation::count;

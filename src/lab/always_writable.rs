@@ -2,11 +2,12 @@
 //!
 //! The one experiment with a level-triggered loop: poll(2), which reports a state for as long as it lasts.
 
+use super::buffers::Buffers;
 use super::client::Client;
 use super::journal::Journal;
 use super::kernel;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, listen};
+use super::site::listen;
 use super::workbench::until;
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::notation::count;

@@ -1,8 +1,9 @@
 //! `bytes-are-not-text`: what one read returned is decoded as text.
 
+use super::buffers::Buffers;
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use std::io;

@@ -1,7 +1,7 @@
 //! The other side of an experiment: a socket that sends and receives what it is told to, when it is told
 //! to, and waits for nothing.
 
-use super::site::Buffers;
+use super::buffers::Buffers;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

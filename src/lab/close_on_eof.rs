@@ -1,9 +1,10 @@
 //! `close-on-eof`: the peer's FIN is taken for the end of the connection.
 
+use super::buffers::Buffers;
 use super::client::{End, pattern};
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use std::io;

@@ -2,10 +2,11 @@
 //!
 //! This server is no echo: it answers a short request with a long page and hangs up, as many do.
 
+use super::buffers::Buffers;
 use super::client::{End, pattern};
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use std::io;

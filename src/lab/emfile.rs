@@ -3,11 +3,12 @@
 //! Lowers the process's own limit on open files for as long as it takes, and so must be alone in its
 //! process: whoever else opens a file meanwhile fails, too.
 
+use super::buffers::Buffers;
 use super::client::Client;
 use super::half::brief;
 use super::journal::Journal;
 use super::kernel;
-use super::site::{Buffers, listen, wait};
+use super::site::{listen, wait};
 use super::workbench::until;
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::notation::count;

@@ -1,9 +1,10 @@
 //! `forgotten-writable`: a write was refused, and nobody waits for room.
 
+use super::buffers::Buffers;
 use super::client::pattern;
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::trace::Hints;

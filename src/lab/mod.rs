@@ -18,6 +18,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod buffers;
 mod client;
 mod half;
 mod journal;

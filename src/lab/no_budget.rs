@@ -1,9 +1,10 @@
 //! `no-budget`: whoever is served is served until nothing is left.
 
+use super::buffers::Buffers;
 use super::client::{Client, pattern};
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::Workbench;
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::trace::{Event, Lane, Record, brief};

@@ -1,9 +1,10 @@
 //! `partial-write`: a write is believed to take all that it is given.
 
+use super::buffers::Buffers;
 use super::client::{End, pattern};
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use std::io;

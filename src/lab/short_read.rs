@@ -1,9 +1,10 @@
 //! `short-read`: a short read is taken for the end of the input, whatever came with it.
 
+use super::buffers::Buffers;
 use super::client::Client;
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow};
+use super::site::Flow;
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::trace::Hints;

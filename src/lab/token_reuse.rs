@@ -3,12 +3,13 @@
 //! This server has room for one. At the limit a newcomer takes the place of whoever is there, and with it
 //! the key of the slot. That a peer's FIN was reported is taken for the end of its connection.
 
+use super::buffers::Buffers;
 use super::client::{Client, End};
 use super::half::bytes;
 use super::journal::Journal;
 use super::kernel;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, listen, wait};
+use super::site::{listen, wait};
 use super::workbench::until;
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::edges::{Edge, INTEREST};

@@ -1,9 +1,10 @@
 //! `unbounded-queue`: a server reads on while it owes.
 
+use super::buffers::Buffers;
 use super::client::{Client, pattern};
 use super::half::bytes;
 use super::peer::{Heard, Peer};
-use super::site::{Buffers, Flow, Rules};
+use super::site::{Flow, Rules};
 use super::workbench::{Ending, Workbench};
 use super::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use std::io;

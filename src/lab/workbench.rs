@@ -9,10 +9,11 @@
 //! (see [`Workbench::sleeps_for_good`]): everything sent has arrived, everything written has been received,
 //! and the poll has nothing to report. Nobody will ever wake such a loop.
 
+use super::buffers::Buffers;
 use super::client::{Client, End};
 use super::kernel;
 use super::peer::Ledger;
-use super::site::{Buffers, Rules, Site};
+use super::site::{Rules, Site};
 use crate::trace::{Record, Trace};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
