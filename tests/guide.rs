@@ -8,27 +8,10 @@
     reason = "in a test a panic is the report"
 )]
 
+use mio_echo::lab::EXPERIMENTS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The experiments of the laboratory. Each is named by a chapter.
-const EXPERIMENTS: [&str; 14] = [
-    "accept-once",
-    "always-writable",
-    "bytes-are-not-text",
-    "close-on-eof",
-    "close-with-unread",
-    "emfile",
-    "forgotten-writable",
-    "no-budget",
-    "partial-write",
-    "read-once",
-    "short-read",
-    "threads-vs-loop",
-    "token-reuse",
-    "unbounded-queue",
-];
 
 /// Where a path in the text may begin.
 const TOP_LEVEL: [&str; 5] = ["src/", "tests/", "benches/", "README.md", "CHANGELOG.md"];
@@ -121,8 +104,22 @@ fn every_chapter_names_an_experiment_and_every_experiment_has_a_chapter() {
         assert!(!here.is_empty(), "{name} names no experiment");
         named.extend(here);
     }
-    let all = EXPERIMENTS.map(str::to_owned).into();
+    let all = EXPERIMENTS.map(|one| one.name.to_owned()).into();
     assert_eq!(named, all);
+}
+
+#[test]
+fn every_experiment_sends_its_reader_to_a_chapter_that_names_it() {
+    for one in EXPERIMENTS {
+        let number = one.chapter.number();
+        let chapters = chapters();
+        let text = &chapters.values().nth(usize::from(number) - 1).unwrap();
+        let title = text.lines().next().unwrap().to_lowercase();
+        let expected = format!("# {number}. {}", one.chapter.title()).to_lowercase();
+        assert_eq!(title, expected);
+        let shown = experiments(section(text, "See it break"));
+        assert!(shown.contains(one.name), "{} is not in {title:?}", one.name);
+    }
 }
 
 #[test]
