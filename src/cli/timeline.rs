@@ -8,6 +8,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mio-echo serve --trace=echo.jsonl
   mio-echo timeline echo.jsonl -o echo.html
+  mio-echo timeline echo.jsonl -o echo.html --guide target/doc/mio_echo/guide
   mio-echo timeline echo.jsonl --format perfetto -o echo.json";
 
 #[derive(Debug, Args)]
@@ -23,6 +24,11 @@ pub(crate) struct Timeline {
     /// What to write
     #[arg(short, long, value_enum, default_value_t = FormName::Html)]
     format: FormName,
+
+    /// Where the course stands, for links from what the page explains to its chapters: the address of the
+    /// guide's page in the documentation, without index.html [default: chapters are only named]
+    #[arg(short, long, value_name = "URL")]
+    guide: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -38,6 +44,7 @@ impl From<Timeline> for TimelineRequest {
         Self {
             trace: timeline.trace,
             output: timeline.output,
+            guide: timeline.guide,
             form: match timeline.format {
                 FormName::Html => TimelineForm::Page,
                 FormName::Perfetto => TimelineForm::Perfetto,

@@ -15,6 +15,8 @@ pub(crate) struct TimelineRequest {
     pub(crate) trace: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) form: TimelineForm,
+    /// Where the guide's pages are, to be linked to.
+    pub(crate) guide: Option<String>,
 }
 
 /// What to make of a trace.
@@ -29,7 +31,7 @@ pub(crate) fn timeline(request: &TimelineRequest) -> ExitCode {
         Ok(trace) => trace,
         Err(complaint) => return complain(NOT_STARTED, &complaint),
     };
-    match write_to(&request.output, |output| draw(request.form, &trace, output)) {
+    match write_to(&request.output, |output| draw(request, &trace, output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => complain(FAILED, &complaint),
     }
@@ -52,10 +54,11 @@ fn read(path: &Path) -> Result<Trace, String> {
     trace.map_err(|error| format!("{name}, {error}"))
 }
 
-fn draw(form: TimelineForm, trace: &Trace, output: &mut dyn Write) -> io::Result<()> {
+fn draw(request: &TimelineRequest, trace: &Trace, output: &mut dyn Write) -> io::Result<()> {
     let mut output = BufWriter::new(output);
-    match form {
-        TimelineForm::Page => timeline::write(trace, &mut output)?,
+    let guide = request.guide.as_deref();
+    match request.form {
+        TimelineForm::Page => timeline::write_linked(trace, guide, &mut output)?,
         TimelineForm::Perfetto => perfetto::write(trace, &mut output)?,
     }
     output.flush()

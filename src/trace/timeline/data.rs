@@ -13,6 +13,8 @@ use std::collections::HashMap;
 #[derive(Debug, Serialize)]
 pub(super) struct Data<'trace> {
     header: &'trace Header,
+    /// Where the guide's pages are, to link to its chapters; none: they are only named.
+    guide: Option<&'trace str>,
     end: u64,
     kinds: &'static [Kind],
     /// The different wordings; records refer to them.
@@ -60,7 +62,7 @@ struct LaneData {
 }
 
 impl<'trace> Data<'trace> {
-    pub(super) fn of(trace: &'trace Trace) -> Self {
+    pub(super) fn of(trace: &'trace Trace, guide: Option<&'trace str>) -> Self {
         let Trace { header, records } = trace;
         let lanes = Lanes::of(records);
         let steps = match header.model {
@@ -74,6 +76,7 @@ impl<'trace> Data<'trace> {
         all.extend(lanes.connections.iter().map(drawn));
         Self {
             header,
+            guide,
             end: lanes.end,
             kinds: &KINDS,
             words: words.all,

@@ -12,13 +12,22 @@ use std::io::{self, Write};
 
 const HTML: &str = include_str!("page.html");
 
-/// Writes the page.
+/// Writes the page, which names the chapters of the guide.
 ///
 /// # Errors
 ///
 /// Those of `output`.
 pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
-    let data = serde_json::to_string(&Data::of(trace))?;
+    write_linked(trace, None, output)
+}
+
+/// Writes the page, with links to the chapters below the URL `guide`, if there is one.
+///
+/// # Errors
+///
+/// Those of `output`.
+pub fn write_linked(trace: &Trace, guide: Option<&str>, output: &mut impl Write) -> io::Result<()> {
+    let data = serde_json::to_string(&Data::of(trace, guide))?;
     let mut rest = HTML;
     for (mark, piece) in [
         ("/* page.css */", include_str!("page.css")),
@@ -70,5 +79,19 @@ mod tests {
         );
         assert!(page.contains("\\u003c/script>\\u003c!--"));
         assert!(page.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn a_guide_is_linked_where_it_was_said_to_be() {
+        let header = Header::new(Model::EventLoop);
+        let trace = Trace {
+            header,
+            records: Vec::new(),
+        };
+        let mut page = Vec::new();
+        write_linked(&trace, Some("doc/guide"), &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains(r#""guide":"doc/guide""#));
+        assert!(page.contains(r#""module":"chapter_03_edges""#));
     }
 }

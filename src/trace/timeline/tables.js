@@ -135,8 +135,17 @@ function showThing(thing) {
     line(`fact ${kind.group}`, title),
     line("where", `${laneName(lane)}, at ${pointInTime(time)}`),
     line("", kind.why),
-    line("where", "Read ", code, `, and in the guide: ${kind.chapter}.`),
+    line("where", "Read ", code, ", and in the guide: ", chapterOf(kind), "."),
   );
+}
+
+/** The chapter's title, and a link to it where the page knows where the guide is. */
+function chapterOf({ chapter: { title, module } }) {
+  if (!trace.guide) return title;
+  const link = document.createElement("a");
+  link.href = `${trace.guide.replace(/\/$/, "")}/${module}/index.html`;
+  link.textContent = title;
+  return link;
 }
 
 /** A word beside the pointer; the panel has the whole story. */
