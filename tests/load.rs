@@ -349,6 +349,40 @@ fn who_never_has_an_answer_is_starved() {
 }
 
 #[test]
+fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static PEERS: AtomicU64 = AtomicU64::new(0);
+    static HEARD: AtomicU64 = AtomicU64::new(0);
+    let one_is_late = |mut peer: &TcpStream| {
+        let mut is_late = PEERS.fetch_add(1, Ordering::Relaxed) == 0;
+        let mut message = [0; 64];
+        loop {
+            peer.read_exact(&mut message)?;
+            HEARD.fetch_add(1, Ordering::Relaxed);
+            if std::mem::take(&mut is_late) {
+                thread::sleep(Duration::from_millis(900));
+            }
+            peer.write_all(&message)?;
+        }
+    };
+    let plan = Plan {
+        connections: 2,
+        rate: Some(200.0),
+        end: End::After(Duration::from_millis(300)),
+        ..plan(server(one_is_late))
+    };
+    let outcome = run_briefly(&plan);
+    assert_flawless(&outcome);
+    let counted = outcome.response.unwrap().count();
+    let heard = HEARD.load(Ordering::Relaxed);
+    // Those of the first turn were due before it counted.
+    assert!(
+        (counted..=counted + 10).contains(&heard),
+        "{heard} for {counted}"
+    );
+}
+
+#[test]
 fn more_than_was_sent_is_corruption() {
     let talkative = |mut peer: &TcpStream| {
         let mut message = [0; 65];

@@ -244,13 +244,10 @@ impl<'a, W: Watch> EventLoop<'a, W> {
     /// Messages that the schedule wants, one after the other to those who are connected.
     fn begin_scheduled(&mut self, now: Nanos) {
         for _ in 0..MESSAGES_PER_TURN {
-            let Some(due) = self
-                .schedule
-                .as_mut()
-                .and_then(|schedule| schedule.due(now))
-            else {
+            let Some(due) = self.next_message().filter(|due| *due <= now) else {
                 break;
             };
+            self.schedule.as_mut().map(Schedule::advance);
             if self.stage.covers(due) {
                 self.tally.late_by(now - due);
             }
