@@ -9,6 +9,7 @@
 //! ```
 
 use super::tape::{LONGEST_PIECE, Tape};
+use super::verify::{Difference, Verify};
 use crate::connection::{Hints, Readiness};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -44,25 +45,6 @@ pub(super) enum Broken {
     Failed(ErrorKind),
     /// What came back is not what was sent.
     Differs(Difference),
-}
-
-/// The first byte that came back wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Difference {
-    /// How many bytes had come back right before it.
-    pub(super) offset: u64,
-    /// What was sent there; nothing, if more came back than was sent.
-    pub(super) expected: Option<u8>,
-    pub(super) got: u8,
-}
-
-/// Whether what comes back is compared with what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verify {
-    /// Every byte.
-    EveryByte,
-    /// Only that there are not more bytes than were sent.
-    Nothing,
 }
 
 /// One connection to the server under load.
@@ -206,26 +188,10 @@ impl<S: Read + Write> Conversation<S> {
     fn check(&mut self, got: &[u8], tape: &Tape, verify: Verify) -> Result<(), Broken> {
         let owed = self.sent - self.received;
         let expected = tape.piece(self.start + self.received, owed.min(got.len() as u64));
-        let too_many = got.len() > expected.len();
-        if too_many || (verify == Verify::EveryByte && got != expected) {
-            self.find_difference(got, expected, verify)?;
+        if let Some(difference) = verify.difference(got, expected, self.received) {
+            return Err(Broken::Differs(difference));
         }
         self.received += got.len() as u64;
-        Ok(())
-    }
-
-    /// The slow way, taken once: which byte it was.
-    fn find_difference(&self, got: &[u8], expected: &[u8], verify: Verify) -> Result<(), Broken> {
-        for (index, byte) in got.iter().enumerate() {
-            let sent = expected.get(index).copied();
-            if sent.is_none() || (verify == Verify::EveryByte && sent != Some(*byte)) {
-                return Err(Broken::Differs(Difference {
-                    offset: self.received + index as u64,
-                    expected: sent,
-                    got: *byte,
-                }));
-            }
-        }
         Ok(())
     }
 

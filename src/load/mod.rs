@@ -6,7 +6,7 @@
 //! Read it in this order:
 //!
 //! 1. [`Plan`]: what can be asked for;
-//! 2. `tape`: what is sent, and how what comes back is checked;
+//! 2. `tape` and `verify`: what is sent, and how what comes back is checked;
 //! 3. `conversation`: one connection, without a socket or a clock;
 //! 4. `schedule` and `stage`: when messages start, and when they count;
 //! 5. `event_loop`, the page, with `slot`, `connect` and `alarm` under it;
@@ -51,10 +51,11 @@ mod slot;
 mod stage;
 mod tally;
 mod tape;
+mod verify;
 
-pub use conversation::Verify;
 pub use latency::{Latency, QUANTILES};
 pub use outcome::{Failure, Failures, GeneratorCost, Mismatch, Outcome, Silence};
+pub use verify::Verify;
 
 use event_loop::EventLoop;
 use std::fmt;

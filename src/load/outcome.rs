@@ -1,7 +1,8 @@
 //! What came of a load.
 
-use super::conversation::{Broken, Difference};
+use super::conversation::Broken;
 use super::latency::Latency;
+use super::verify::Difference;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::ErrorKind;
