@@ -383,6 +383,24 @@ fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
 }
 
 #[test]
+fn the_time_that_the_watch_takes_to_look_is_not_measured() {
+    struct Slow;
+    impl load::Watch for Slow {
+        fn measuring(&mut self) {
+            thread::sleep(Duration::from_millis(300));
+        }
+    }
+    let begin = Instant::now();
+    let outcome = load::run(&plan(server(honest)), &mut Slow).unwrap();
+    assert_flawless(&outcome);
+    let looked = begin.elapsed().saturating_sub(outcome.elapsed);
+    assert!(
+        looked >= Duration::from_millis(300),
+        "{looked:?} besides the measured"
+    );
+}
+
+#[test]
 fn more_than_was_sent_is_corruption() {
     let talkative = |mut peer: &TcpStream| {
         let mut message = [0; 65];

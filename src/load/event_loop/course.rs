@@ -50,13 +50,17 @@ impl<W: Watch> EventLoop<'_, W> {
         match next {
             Stage::Connecting | Stage::Draining { .. } => {}
             Stage::WarmingUp { .. } => self.put_on_load(now),
-            Stage::Measuring { .. } => {
-                self.watch.measuring();
-                self.tally.begin();
-            }
+            Stage::Measuring { .. } => return self.begin_to_count(),
             Stage::Done => self.sum_up(now),
         }
         self.stage = next;
+    }
+
+    /// The watch may need its time to look at a server of many threads: that is not measured.
+    fn begin_to_count(&mut self) {
+        self.watch.measuring();
+        self.tally.begin();
+        self.stage = Stage::Measuring { since: self.now() };
     }
 
     /// Everybody is connected: with a rate, the schedule begins; without, everybody's first messages.
