@@ -11,17 +11,20 @@
 )]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use mio_echo::connection::{Connection, Hints, Stream, Turn};
+use mio_echo::connection::{Connection, Stream, Turn};
+use mio_echo::readiness::EventFlags;
 use std::hint::black_box;
 use std::io::{self, ErrorKind, Read, Write};
 
-const READABLE: Hints = Hints {
+const READABLE: EventFlags = EventFlags {
     readable: true,
     writable: false,
     read_closed: false,
-    urgent: false,
+    write_closed: false,
+    error: false,
+    priority: false,
 };
-const WRITABLE: Hints = Hints {
+const WRITABLE: EventFlags = EventFlags {
     readable: false,
     writable: true,
     ..READABLE

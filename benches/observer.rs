@@ -12,13 +12,15 @@
 )]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mio_echo::connection::{Connection, Hints, Stream, Turn};
-use mio_echo::server::{ConnectionId, Edge, Observer, Stats};
-use mio_echo::trace::{Header, Model, Target, Tracer};
+use mio_echo::connection::{Connection, Stream, Turn};
+use mio_echo::readiness::EventFlags;
+use mio_echo::server::Mode;
+use mio_echo::server::{ConnectionId, Observer, Stats};
+use mio_echo::trace::{Header, Target, Tracer};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
 
-const READABLE: Edge = Edge {
+const READABLE: EventFlags = EventFlags {
     readable: true,
     writable: true,
     read_closed: false,
@@ -55,7 +57,7 @@ impl Stream for Memory {
 
 /// One message, with nobody to tell.
 fn unobserved(connection: &mut Connection<Memory>, buffer: &mut [u8]) -> Turn {
-    connection.note(Hints::from(black_box(READABLE)));
+    connection.note(EventFlags::from(black_box(READABLE)));
     let heard = connection.hear(buffer, &mut |_| {});
     let heard = buffer.get(..heard).unwrap_or_default();
     connection.answer(heard, &mut |_| {})
@@ -104,7 +106,7 @@ fn observer(criterion: &mut Criterion) {
     group.bench_function("trace", |bencher| {
         let mut connection = Connection::new(Memory);
         // As many records as fit; what follows costs less. The first million messages are traced.
-        let header = Header::new(Model::EventLoop);
+        let header = Header::new(Mode::EventLoop);
         let limit = Some(5_000_000);
         let mut tracer = Tracer::new(Target::Memory, header, limit).expect("no file to open");
         bencher.iter(|| observed(&mut connection, &mut buffer, &mut tracer));

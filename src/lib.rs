@@ -33,17 +33,14 @@
 #[cfg(not(unix))]
 compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited socket options");
 
-pub mod bench;
 pub mod client;
-pub mod compare;
 pub mod connection;
-mod edges;
-pub mod endpoint;
-pub mod guide;
-pub mod lab;
-pub mod load;
-mod notation;
-pub mod os_error;
-pub mod process;
+#[cfg(feature = "learn")]
+pub mod learn;
+#[cfg(feature = "measure")]
+pub mod measure;
+pub mod readiness;
 pub mod server;
+pub mod text;
+#[cfg(feature = "trace")]
 pub mod trace;

@@ -15,8 +15,8 @@ mod child;
 mod tools;
 
 use child::{Finished, Running};
-use mio_echo::compare::model::{Comparison, Finding};
-use mio_echo::compare::report;
+use mio_echo::measure::compare::model::{Comparison, Finding};
+use mio_echo::measure::compare::report;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -72,7 +72,7 @@ fn comparison(json: &str) -> Comparison {
     report::from_json(json).unwrap_or_else(|why| panic!("{why}: {json}"))
 }
 
-// Who takes part.
+// Caller takes part.
 
 #[test]
 fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {

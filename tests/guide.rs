@@ -8,7 +8,7 @@
     reason = "in a test a panic is the report"
 )]
 
-use mio_echo::lab::EXPERIMENTS;
+use mio_echo::learn::lab::EXPERIMENTS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,12 @@ fn root() -> &'static Path {
 }
 
 fn guide(file: &str) -> String {
-    fs::read_to_string(root().join("src/guide").join(file)).unwrap()
+    fs::read_to_string(root().join("src/learn/guide").join(file)).unwrap()
 }
 
 /// The chapters by file name, in their order.
 fn chapters() -> BTreeMap<String, String> {
-    let files = fs::read_dir(root().join("src/guide")).unwrap();
+    let files = fs::read_dir(root().join("src/learn/guide")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let chapters: BTreeMap<_, _> = names
         .filter(|name| name.starts_with(|first: char| first.is_ascii_digit()))
@@ -191,7 +191,7 @@ fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
             assert!(own.contains_key(used), "{name} does not define {used:?}");
         }
         for (label, target) in own {
-            let file = root().join("src/guide").join(target);
+            let file = root().join("src/learn/guide").join(target);
             assert!(file.is_file(), "{name}: {target} does not exist");
             let Some(page) = rendered.get(label) else {
                 panic!("links.md does not define {label:?}, which {name} uses");
@@ -244,7 +244,7 @@ fn is_measured(label: &str) -> bool {
 
 /// The source file that rustdoc shows on `page`; none if the page is that of an item, which rustdoc checks.
 fn source_of(page: &str) -> Option<PathBuf> {
-    let path = page.strip_prefix("../../../src/mio_echo/")?;
+    let path = page.strip_prefix("../../../../src/mio_echo/")?;
     let file = root().join("src").join(path.trim_end_matches(".html"));
     Some(file.canonicalize().unwrap())
 }

@@ -11,7 +11,7 @@ mod common;
 
 use common::process::{Exit, PROGRAM, program};
 use common::{Child, skip, tool_or_skip};
-use mio_echo::lab::{self, EXPERIMENTS, Experiment, Report, Surroundings, Variant};
+use mio_echo::learn::lab::{self, EXPERIMENTS, Experiment, Report, Surroundings, Variant};
 use mio_echo::trace::Colour;
 use std::fs;
 use std::path::Path;

@@ -6,7 +6,7 @@
     reason = "in a test a panic is the report"
 )]
 
-use mio_echo::load::{self, End, Outcome, Pattern, Plan, Verify};
+use mio_echo::measure::load::{self, End, Outcome, Pattern, Plan, Verify};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;

@@ -14,8 +14,8 @@ use common::{
     assert_same, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, peer,
     read_to_eof, skip, tool_or_skip,
 };
-use mio_echo::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
-use mio_echo::process::{Child, Command};
+use mio_echo::measure::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
+use mio_echo::measure::process::{Child, Command};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -12,8 +12,8 @@ mod common;
 use common::process::{PROGRAM, address_in};
 use common::{DEADLINE, connect, echo_roundtrip, eventually};
 #[cfg(target_os = "linux")]
-use mio_echo::process::Usage;
-use mio_echo::process::{Child, Command, HowLost};
+use mio_echo::measure::process::Usage;
+use mio_echo::measure::process::{Child, Command, HowLost};
 use rustix::process::{Pid, test_kill_process};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};

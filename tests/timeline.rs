@@ -13,7 +13,9 @@
 mod common;
 
 use common::tool_or_skip;
-use mio_echo::trace::{Call, Event, Header, Hints, Lane, Model, Part, Record, Trace, timeline};
+use mio_echo::readiness::EventFlags;
+use mio_echo::server::{BlockingCall, LoopPhase, Mode};
+use mio_echo::trace::{Event, Header, Lane, Record, Trace, timeline};
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -88,7 +90,7 @@ fn record(at: u64, lane: u64, event: Event) -> Record {
     Record { at, lane, event }
 }
 
-const IN_OUT: Hints = Hints {
+const IN_OUT: EventFlags = EventFlags {
     readable: true,
     writable: true,
     read_closed: false,
@@ -108,10 +110,22 @@ fn echo(records: &mut Vec<Record>, at: u64, lane: u64, bytes: usize) {
         (50_000, 0, Event::Woke { events: 1 }),
         (51_000, lane, Event::Hinted(IN_OUT)),
         (52_000, lane, believes(true)),
-        (53_000, 0, Event::Enters { part: Part::Hear }),
+        (
+            53_000,
+            0,
+            Event::Enters {
+                part: LoopPhase::Hear,
+            },
+        ),
         (54_000, lane, Event::Read { bytes }),
         (55_000, lane, believes(false)),
-        (56_000, 0, Event::Enters { part: Part::Answer }),
+        (
+            56_000,
+            0,
+            Event::Enters {
+                part: LoopPhase::Answer,
+            },
+        ),
         (
             59_000,
             lane,
@@ -147,7 +161,7 @@ fn small_trace() -> Trace {
     };
     records.push(record(6_000_000, 1, closed));
     records.push(record(6_000_001, 0, Event::Ended));
-    let header = Header::new(Model::EventLoop);
+    let header = Header::new(Mode::EventLoop);
     Trace { header, records }
 }
 
@@ -263,7 +277,7 @@ fn a_fact_is_explained_with_the_file_to_read_and_the_trace_is_there_as_text() {
         "IN OUT",
         "#1 127.0.0.1:4711",
         "hint",
-        "src/connection/readiness.rs",
+        "src/readiness/mod.rs",
         "2. Readiness",
     ] {
         assert!(detail.contains(words), "expected {words:?}: {detail}");
@@ -290,14 +304,14 @@ fn threads_are_drawn_where_they_sleep() {
     let records = vec![
         record(0, 0, Event::Waits { timeout: None }),
         record(10_000, 1, Event::Accepted { peer }),
-        record(11_000, 1, calls(Call::Read)),
+        record(11_000, 1, calls(BlockingCall::Read)),
         record(12_000, 2, Event::Accepted { peer }),
-        record(13_000, 2, calls(Call::Read)),
+        record(13_000, 2, calls(BlockingCall::Read)),
         record(900_000, 2, Event::Read { bytes: 5 }),
-        record(901_000, 2, calls(Call::Write)),
+        record(901_000, 2, calls(BlockingCall::Write)),
         record(990_000, 0, Event::Ended),
     ];
-    let header = Header::new(Model::Threads);
+    let header = Header::new(Mode::Threads);
     let report = open(
         &Trace { header, records },
         "#step=7",
@@ -327,7 +341,7 @@ fn a_trace_without_records_is_a_page_without_a_picture() {
         return;
     }
     let trace = Trace {
-        header: Header::new(Model::EventLoop),
+        header: Header::new(Mode::EventLoop),
         records: Vec::new(),
     };
     let what = r#"press("ArrowRight", "n", "+", "f", "g"); report.about = text("about");"#;
@@ -351,7 +365,7 @@ fn a_hundred_thousand_facts_of_fifty_connections_stay_usable() {
     }
     assert!(records.len() > 100_000);
     assert!(matches!(records[60].lane, Lane::Loop | Lane::Connection(_)));
-    let header = Header::new(Model::EventLoop);
+    let header = Header::new(Mode::EventLoop);
     let report = open(
         &Trace { header, records },
         "",

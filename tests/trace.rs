@@ -461,7 +461,7 @@ fn what_is_no_trace_is_named_with_its_line() {
     let path = folder.path().join("trace.jsonl");
     let name = path.to_str().unwrap();
     let header = "{\"format\":\"mio-echo trace\",\"version\":1,\"program\":\"p\",\
-                  \"model\":\"threads\",\"started\":\"s\"}\n";
+                  \"mode\":\"threads\",\"started\":\"s\"}\n";
     for (text, complaint) in [
         ("", "line 1: not a trace: it is empty"),
         ("hello\n", "line 1: not a trace: no `mio-echo trace`"),

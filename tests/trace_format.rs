@@ -7,10 +7,10 @@
     reason = "in tests a panic is the report"
 )]
 
+use mio_echo::readiness::EventFlags;
+use mio_echo::server::{BlockingCall, Caller, LoopPhase, Mode};
 use mio_echo::trace::json_lines::{write_header, write_record};
-use mio_echo::trace::{
-    Call, Event, Header, Hints, Lane, Model, Part, PhaseName, ReadError, Record, Trace, Who,
-};
+use mio_echo::trace::{Event, Header, Lane, PhaseName, ReadError, Record, Trace};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ fn read(text: &[u8]) -> Result<Trace, ReadError> {
 }
 
 fn with_records(records: Vec<Record>) -> Trace {
-    let header = Header::new(Model::EventLoop);
+    let header = Header::new(Mode::EventLoop);
     Trace { header, records }
 }
 
@@ -39,7 +39,7 @@ fn peer() -> impl Strategy<Value = SocketAddr> {
     ]
 }
 
-fn hints() -> impl Strategy<Value = Hints> {
+fn hints() -> impl Strategy<Value = EventFlags> {
     any::<[bool; 6]>().prop_map(
         |[
             readable,
@@ -48,7 +48,7 @@ fn hints() -> impl Strategy<Value = Hints> {
             write_closed,
             error,
             priority,
-        ]| Hints {
+        ]| EventFlags {
             readable,
             writable,
             read_closed,
@@ -64,9 +64,9 @@ fn event_of_loop() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<Option<u64>>().prop_map(|timeout| Event::Waits { timeout }),
         any::<usize>().prop_map(|events| Event::Woke { events }),
-        prop::sample::select(vec![Who::Listener, Who::Signals, Who::Waker])
+        prop::sample::select(vec![Caller::Listener, Caller::Signals, Caller::Waker])
             .prop_map(|by| Event::Called { by }),
-        prop::sample::select(vec![Part::Admit, Part::Hear, Part::Answer])
+        prop::sample::select(vec![LoopPhase::Admit, LoopPhase::Hear, LoopPhase::Answer])
             .prop_map(|part| Event::Enters { part }),
         error().prop_map(|error| Event::AcceptFailed { error }),
         (peer(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),
@@ -104,7 +104,8 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
         hints().prop_map(Event::Hinted),
         any::<(bool, bool)>().prop_map(believes),
         (phase(), phase()).prop_map(|(from, to)| Event::Phase { from, to }),
-        prop::sample::select(vec![Call::Read, Call::Write]).prop_map(|call| Event::Calls { call }),
+        prop::sample::select(vec![BlockingCall::Read, BlockingCall::Write])
+            .prop_map(|call| Event::Calls { call }),
         bytes().prop_map(|bytes| Event::Read { bytes }),
         (bytes(), bytes()).prop_map(|(bytes, offered)| Event::Wrote { bytes, offered }),
         bytes().prop_map(|bytes| Event::Queued { bytes }),
@@ -165,7 +166,7 @@ proptest! {
 
 #[test]
 fn fields_that_are_not_known_are_ignored() {
-    let header = r#"{"format":"mio-echo trace","version":1,"program":"p","model":"event-loop","started":"s","host":"h"}"#;
+    let header = r#"{"format":"mio-echo trace","version":2,"program":"p","mode":"event-loop","started":"s","host":"h"}"#;
     let record = r#"{"at":7,"lane":3,"event":"read","bytes":64,"buffer":1024}"#;
     let trace = read(format!("{header}\n{record}\n").as_bytes()).unwrap();
     let expected = Record {

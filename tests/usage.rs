@@ -12,7 +12,7 @@ mod common;
 
 use common::process::{PROGRAM, address_in};
 use common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
-use mio_echo::process::{CannotCount, Child, Command, SyscallCount, Tool, Usage, cores};
+use mio_echo::measure::process::{CannotCount, Child, Command, SyscallCount, Tool, Usage, cores};
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -66,9 +66,11 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+#[cfg(feature = "measure")]
 /// More than any machine can do, and few enough to be counted.
 const LARGEST_RATE: f64 = 1e8;
 
+#[cfg(feature = "measure")]
 pub(super) fn positive_rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if rate > 0.0 && rate <= LARGEST_RATE => Ok(rate),

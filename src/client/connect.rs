@@ -1,7 +1,7 @@
 //! From an endpoint to a connection: the first address that answers.
 
 use super::ClientError;
-use crate::endpoint::Endpoint;
+use crate::text::endpoint::Endpoint;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What can go wrong between a client and a server.
 
-use crate::endpoint::Endpoint;
-use crate::os_error;
+use crate::text::endpoint::Endpoint;
+use crate::text::os_error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;

@@ -46,7 +46,7 @@ mod window;
 
 pub use error::ClientError;
 
-use crate::endpoint::Endpoint;
+use crate::text::endpoint::Endpoint;
 use receive::{Printer, Receiver};
 use send::Sender;
 use std::io::{Read, Write};

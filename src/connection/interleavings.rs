@@ -4,7 +4,7 @@
 //! happens next, it answers with the next number of a sequence. Counting that sequence like an odometer
 //! tries every world there is; drawing it at random goes deeper.
 
-use super::{Connection, Fact, Hints, Phase, Reason, Step, Stream, Turn};
+use super::{Connection, EventFlags, Fact, Phase, Reason, Step, Stream, Turn};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -170,28 +170,28 @@ impl Stream for Pipe<'_> {
 
 /// What the poll and the operator may do between two turns.
 fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) {
-    let readable = Hints {
+    let readable = EventFlags {
         readable: true,
-        ..Hints::default()
+        ..EventFlags::default()
     };
     let hints = match number {
         0 => readable,
-        1 => Hints {
+        1 => EventFlags {
             writable: true,
             ..readable
         },
-        2 => Hints {
+        2 => EventFlags {
             read_closed: true,
             ..readable
         },
-        3 => Hints {
-            urgent: true,
+        3 => EventFlags {
+            priority: true,
             ..readable
         },
-        4 => Hints::default(),
-        5 => Hints {
+        4 => EventFlags::default(),
+        5 => EventFlags {
             writable: true,
-            ..Hints::default()
+            ..EventFlags::default()
         },
         6 | 7 => {
             connection.drain(if number == 6 { 0 } else { 3 });
@@ -205,7 +205,7 @@ fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<
     let mut world = world.borrow_mut();
     world.readable |= hints.readable;
     world.writable |= hints.writable;
-    world.short_read_proves_nothing |= hints.read_closed || hints.urgent;
+    world.short_read_proves_nothing |= hints.read_closed || hints.priority;
     drop(world);
     connection.note(hints);
 }

@@ -18,40 +18,40 @@
 //! writes and one read. Whoever has more to do says so with [`Turn::Yielded`].
 //!
 //! ```
-//! use mio_echo::connection::{Connection, Hints, Phase, Script, Turn};
+//! use mio_echo::connection::{Connection, Phase, Script, Turn};
+//! use mio_echo::readiness::EventFlags;
 //!
 //! // A stream that has "hello" to read and takes only two bytes of the answer.
 //! let script = Script::new().reads(b"hello").write_takes(2).write_blocks();
 //! let mut connection = Connection::new(script);
 //! let mut buffer = [0; 1024];
 //!
-//! connection.note(Hints { readable: true, ..Hints::default() });
+//! connection.note(EventFlags { readable: true, ..EventFlags::default() });
 //! assert_eq!(connection.turn(&mut buffer), Turn::Parked);
 //! assert_eq!(connection.stream().written(), b"he");
 //! assert_eq!(connection.owed(), 3);
 //!
 //! // The kernel reports room again: what is owed goes out first.
-//! connection.note(Hints { writable: true, ..Hints::default() });
+//! connection.note(EventFlags { writable: true, ..EventFlags::default() });
 //! connection.turn(&mut buffer);
-//! connection.note(Hints { writable: true, ..Hints::default() });
+//! connection.note(EventFlags { writable: true, ..EventFlags::default() });
 //! connection.turn(&mut buffer);
 //! assert_eq!(connection.stream().written(), b"hello");
 //! ```
 
-mod fact;
+mod event;
 #[cfg(test)]
 mod interleavings;
 mod phase;
-mod readiness;
 mod script;
 mod write_queue;
 
-pub use fact::Fact;
+pub use event::Fact;
 pub use phase::{Cause, Phase, Reason};
-pub use readiness::{Hints, Readiness};
 pub use script::Script;
 pub use write_queue::WriteQueue;
 
+use crate::readiness::{EventFlags, Readiness};
 use std::io::{self, ErrorKind, Read, Write};
 
 /// What a connection speaks through: a byte stream whose two directions end separately.
@@ -143,7 +143,7 @@ impl<S> Connection<S> {
     }
 
     /// Remembers what an event said. Returns whether the connection is now worth a turn.
-    pub fn note(&mut self, hints: Hints) -> bool {
+    pub fn note(&mut self, hints: EventFlags) -> bool {
         self.readiness.note(hints);
         self.next_step() != Step::Park
     }

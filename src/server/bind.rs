@@ -1,8 +1,8 @@
 //! From a configuration to sockets that listen.
 
 use super::Config;
-use crate::endpoint::Endpoint;
-use crate::os_error;
+use crate::text::endpoint::Endpoint;
+use crate::text::os_error;
 use mio::net::TcpListener;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};

@@ -19,7 +19,7 @@ use super::shutdown::{Order, Shutdown};
 use super::slot::Slot;
 use super::sources::Source;
 use crate::connection::Turn;
-use crate::edges::{INTEREST, RunQueue};
+use crate::readiness::{INTEREST, RunQueue};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
 use slab::Slab;

@@ -1,7 +1,7 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
-use crate::connection::{Fact, Phase, Readiness, Reason};
-use crate::edges::Edge;
+use crate::connection::{Fact, Phase, Reason};
+use crate::readiness::{EventFlags, Readiness};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ pub trait Observer: Clone + Send + 'static {
     fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
 
     /// An event spoke of a connection.
-    fn hinted(&mut self, _id: ConnectionId, _edge: Edge) {}
+    fn hinted(&mut self, _id: ConnectionId, _edge: EventFlags) {}
 
     /// A connection did something.
     fn happened(&mut self, _id: ConnectionId, _fact: Fact) {}
@@ -104,6 +104,11 @@ impl fmt::Display for ConnectionId {
 
 /// Who an event spoke of, if not of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "trace",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Caller {
     /// A listener: somebody may wait to be accepted.
     Listener,
@@ -115,6 +120,11 @@ pub enum Caller {
 
 /// The phases of a turn of the loop that are told apart behind `wait` and `note`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "trace",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum LoopPhase {
     /// Accepting who wants in.
     Admit,
@@ -126,6 +136,11 @@ pub enum LoopPhase {
 
 /// A call in which a thread may sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "trace",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum BlockingCall {
     /// Until the peer speaks.
     Read,
@@ -193,7 +208,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.accepted(id, peer);
     }
 
-    fn hinted(&mut self, id: ConnectionId, edge: Edge) {
+    fn hinted(&mut self, id: ConnectionId, edge: EventFlags) {
         self.0.hinted(id, edge);
         self.1.hinted(id, edge);
     }

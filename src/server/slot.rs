@@ -2,12 +2,12 @@
 
 use super::idle::Quiet;
 use super::observer::{ConnectionId, Farewell, Observer};
+use super::unread::received;
 use crate::connection::{Connection, Fact, Reason, Stream, Turn};
-use crate::edges::Edge;
+use crate::readiness::EventFlags;
 use mio::net::TcpStream;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsFd;
 
 /// What the event loop keeps for each connection. At 10,000 connections each byte counts ten thousand
 /// times: this is all there is, as long as the peer keeps up.
@@ -30,7 +30,7 @@ impl Slot {
     }
 
     /// Remembers what an event said, observed. Returns whether the connection is now worth a turn.
-    pub(super) fn note(&mut self, edge: Edge, observer: &mut impl Observer) -> bool {
+    pub(super) fn note(&mut self, edge: EventFlags, observer: &mut impl Observer) -> bool {
         observer.hinted(self.id, edge);
         let is_worth_a_turn = self.connection.note(edge.into());
         self.show(observer);
@@ -94,15 +94,6 @@ fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact:
         quiet.broken();
     }
     observer.happened(id, fact);
-}
-
-/// How many bytes the kernel has received and nobody has read (tcp(7), `FIONREAD`). Where it cannot
-/// tell, more than there can be.
-pub(super) fn received(socket: impl AsFd) -> u32 {
-    let received = rustix::io::ioctl_fionread(socket).ok();
-    received
-        .and_then(|bytes| bytes.try_into().ok())
-        .unwrap_or(u32::MAX)
 }
 
 impl Stream for TcpStream {

@@ -2,7 +2,7 @@
 
 use super::observer::{ConnectionId, Farewell, Observer, Pause};
 use crate::connection::{Fact, Reason};
-use crate::os_error;
+use crate::text::os_error;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};

@@ -84,15 +84,15 @@ const THREADS: Chapter = Chapter {
 };
 
 const LOOP: &str = "src/server/event_loop.rs";
-const READINESS_FILE: &str = "src/connection/readiness.rs";
+const READINESS_FILE: &str = "src/readiness/mod.rs";
 const CONNECTION: &str = "src/connection/mod.rs";
 const WRITE_QUEUE: &str = "src/connection/write_queue.rs";
 const PHASES: &str = "src/connection/phase.rs";
 const LISTENER: &str = "src/server/listener.rs";
 const STOP: &str = "src/server/shutdown.rs";
-const RUN_QUEUE: &str = "src/edges/run_queue.rs";
+const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
-const CONVERSATION: &str = "src/server/conversation.rs";
+const CONVERSATION: &str = "src/server/threads/connection.rs";
 
 /// Every kind there is.
 pub(super) const KINDS: [Kind; 28] = [
@@ -141,7 +141,7 @@ pub(super) const KINDS: [Kind; 28] = [
     Kind {
         name: "accept_paused",
         group: Group::Trouble,
-        why: "The limit is reached, or descriptors have run out. Who comes now waits in the backlog; an edge-triggered listener will not remind the loop of them, so it remembers.",
+        why: "The limit is reached, or descriptors have run out. Caller comes now waits in the backlog; an edge-triggered listener will not remind the loop of them, so it remembers.",
         file: LISTENER,
         chapter: ACCEPT,
     },
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn every_kind_names_a_chapter_by_its_title_and_its_module() {
-        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/guide");
         for Kind { chapter, .. } in &KINDS {
             let file = chapter.module.trim_start_matches("chapter_");
             let text = fs::read_to_string(guide.join(format!("{file}.md"))).unwrap();

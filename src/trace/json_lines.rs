@@ -3,7 +3,7 @@
 //! The first line is the [`Header`], every other one a [`Record`]:
 //!
 //! ```text
-//! {"format":"mio-echo trace","version":1,"program":"mio-echo 0.1.0","model":"event-loop","started":"…"}
+//! {"format":"mio-echo trace","version":2,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
 //! {"at":12040,"lane":0,"event":"waits"}
 //! {"at":3212040,"lane":0,"event":"woke","events":1}
 //! {"at":3250117,"lane":3,"event":"hinted","readable":true,"writable":true}
@@ -22,7 +22,7 @@
 
 use super::header::{FORMAT, Header, VERSION};
 use super::record::Record;
-use crate::os_error;
+use crate::text::os_error;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 

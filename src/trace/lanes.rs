@@ -1,7 +1,8 @@
 //! From records to lanes: what held from when to when, for whoever draws it.
 
-use super::record::{Call, Event, Lane, Part, PhaseName, Record};
+use super::record::{Event, Lane, PhaseName, Record};
 use super::state::State;
+use crate::server::{BlockingCall, LoopPhase};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -20,7 +21,7 @@ pub(super) struct Turn {
     /// When it woke; none if the trace ends before.
     pub(super) woke: Option<u64>,
     /// The phases in which something happened, and when they were entered.
-    pub(super) parts: Vec<(u64, Part)>,
+    pub(super) parts: Vec<(u64, LoopPhase)>,
     pub(super) to: u64,
     /// The records of the turn: from this one …
     pub(super) first: usize,
@@ -38,7 +39,7 @@ pub(super) struct ConnectionLane {
     pub(super) phases: Vec<Span<PhaseName>>,
     pub(super) readable: Vec<Span<bool>>,
     pub(super) writable: Vec<Span<bool>>,
-    pub(super) calls: Vec<Span<Option<Call>>>,
+    pub(super) calls: Vec<Span<Option<BlockingCall>>>,
     pub(super) owed: Vec<Span<usize>>,
 }
 
@@ -151,7 +152,7 @@ struct Tracks {
     phase: Track<PhaseName>,
     readable: Track<bool>,
     writable: Track<bool>,
-    call: Track<Option<Call>>,
+    call: Track<Option<BlockingCall>>,
     owed: Track<usize>,
 }
 
@@ -202,7 +203,9 @@ mod tests {
 
     #[test]
     fn a_turn_lasts_from_one_wait_to_the_next() {
-        let hears = Event::Enters { part: Part::Hear };
+        let hears = Event::Enters {
+            part: LoopPhase::Hear,
+        };
         let records = [
             record(1, 0, Event::Waits { timeout: None }),
             record(5, 0, Event::Woke { events: 1 }),
@@ -213,7 +216,7 @@ mod tests {
         let first = Turn {
             waits: 1,
             woke: Some(5),
-            parts: vec![(6, Part::Hear)],
+            parts: vec![(6, LoopPhase::Hear)],
             to: 9,
             first: 0,
             end: 4,

@@ -34,10 +34,10 @@ mod text;
 pub mod timeline;
 mod words;
 
-pub use header::{Header, Model};
+pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;
-pub use record::{Call, Event, Hints, Lane, Part, PhaseName, Record, Who};
+pub use record::{Event, Lane, PhaseName, Record};
 pub use sink::Target;
 pub use text::{Colour, Text};
 pub use words::brief;

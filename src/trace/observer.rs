@@ -2,14 +2,13 @@
 
 use super::header::Header;
 use super::json_lines::Trace;
-use super::record::{Call, Event, Hints, Lane, Part, PhaseName, Who};
+use super::record::{Event, Lane, PhaseName};
 use super::recorder::Recorder;
 use super::sink::Target;
-use crate::connection::{Fact, Phase, Readiness};
-use crate::os_error;
-use crate::server::{
-    BlockingCall, Caller, ConnectionId, Edge, Farewell, LoopPhase, Observer, Pause,
-};
+use crate::connection::{Fact, Phase};
+use crate::readiness::{EventFlags, Readiness};
+use crate::server::{BlockingCall, Caller, ConnectionId, Farewell, LoopPhase, Observer, Pause};
+use crate::text::os_error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,11 +68,11 @@ impl Observer for Tracer {
     }
 
     fn called(&mut self, by: Caller) {
-        self.on_loop(Event::Called { by: by.into() });
+        self.on_loop(Event::Called { by });
     }
 
     fn entered(&mut self, phase: LoopPhase) {
-        self.recorder().enter(phase.into());
+        self.recorder().enter(phase);
     }
 
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
@@ -81,9 +80,9 @@ impl Observer for Tracer {
         self.recorder().record(lane, Event::Accepted { peer });
     }
 
-    fn hinted(&mut self, id: ConnectionId, edge: Edge) {
+    fn hinted(&mut self, id: ConnectionId, edge: EventFlags) {
         let lane = Lane::Connection(id.0);
-        self.recorder().record(lane, Event::Hinted(edge.into()));
+        self.recorder().record(lane, Event::Hinted(edge));
     }
 
     fn happened(&mut self, id: ConnectionId, fact: Fact) {
@@ -112,7 +111,7 @@ impl Observer for Tracer {
     }
 
     fn calling(&mut self, id: ConnectionId, call: BlockingCall) {
-        self.recorder().call(id.0, call.into());
+        self.recorder().call(id.0, call);
     }
 
     fn closed(&mut self, farewell: &Farewell) {
@@ -162,56 +161,6 @@ impl From<Fact> for Event {
             Fact::Queued { bytes } => Self::Queued { bytes },
             Fact::Discarded { bytes } => Self::Discarded { bytes },
             Fact::FinSent => Self::FinSent,
-        }
-    }
-}
-
-impl From<Edge> for Hints {
-    fn from(edge: Edge) -> Self {
-        let Edge {
-            readable,
-            writable,
-            read_closed,
-            write_closed,
-            error,
-            priority,
-        } = edge;
-        Self {
-            readable,
-            writable,
-            read_closed,
-            write_closed,
-            error,
-            priority,
-        }
-    }
-}
-
-impl From<Caller> for Who {
-    fn from(caller: Caller) -> Self {
-        match caller {
-            Caller::Listener => Self::Listener,
-            Caller::Signals => Self::Signals,
-            Caller::Waker => Self::Waker,
-        }
-    }
-}
-
-impl From<LoopPhase> for Part {
-    fn from(phase: LoopPhase) -> Self {
-        match phase {
-            LoopPhase::Admit => Self::Admit,
-            LoopPhase::Hear => Self::Hear,
-            LoopPhase::Answer => Self::Answer,
-        }
-    }
-}
-
-impl From<BlockingCall> for Call {
-    fn from(call: BlockingCall) -> Self {
-        match call {
-            BlockingCall::Read => Self::Read,
-            BlockingCall::Write => Self::Write,
         }
     }
 }

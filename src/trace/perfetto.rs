@@ -134,7 +134,8 @@ fn micros(nanos: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Header, Model};
+    use crate::server::Mode;
+    use crate::trace::Header;
 
     #[test]
     fn every_entry_says_what_viewers_ask_for() {
@@ -149,7 +150,7 @@ mod tests {
             record(3_000, 1, Event::Queued { bytes: 7 }),
             record(4_000, 0, Event::Ended),
         ];
-        let header = Header::new(Model::EventLoop);
+        let header = Header::new(Mode::EventLoop);
         let mut text = Vec::new();
         write(&Trace { header, records }, &mut text).unwrap();
         let whole: Value = serde_json::from_slice(&text).unwrap();

@@ -3,6 +3,8 @@
 //! Plain values that own what they say, so that a trace can be kept, written, read back and made by hand.
 //! How they read in words stands in `words`, how they are written down in `json_lines`.
 
+use crate::readiness::EventFlags;
+use crate::server::{BlockingCall, Caller, LoopPhase};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -64,13 +66,13 @@ pub enum Event {
     },
     /// A signal, the waker or a listener was among the events.
     Called {
-        /// Who.
-        by: Who,
+        /// Caller.
+        by: Caller,
     },
     /// The loop came to the next phase of its turn. Recorded only if something happens in it.
     Enters {
         /// Which.
-        part: Part,
+        part: LoopPhase,
     },
     /// accept(2) reported an error that concerns one peer alone.
     AcceptFailed {
@@ -110,7 +112,7 @@ pub enum Event {
         peer: SocketAddr,
     },
     /// An event of the kernel spoke of this connection.
-    Hinted(Hints),
+    Hinted(EventFlags),
     /// What the server believes has changed. It holds from here to the next such record; before the first
     /// one a connection is writable and not readable.
     Believes {
@@ -130,7 +132,7 @@ pub enum Event {
     /// The connection's thread is about to make a call in which it may sleep. Threads mode only.
     Calls {
         /// Which.
-        call: Call,
+        call: BlockingCall,
     },
     /// A read moved bytes, which are to be echoed.
     Read {
@@ -179,72 +181,6 @@ pub enum Event {
     },
 }
 
-/// What one event said, in mio's words: epoll's own bits are not to be had, and on other systems the
-/// words are the same. A hint that was not given is left out.
-///
-/// Its [`Display`](std::fmt::Display) uses the names of epoll(7), as far as mio's words tell: `IN` for
-/// readable, `OUT` for writable, `RDHUP` if the reading side alone is closed, `HUP` if both are, `ERR`,
-/// `PRI`. What is lost: whether `IN` came with `PRI`, and after an error whether `HUP` was there or `RDHUP`.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "an event is exactly these six independent hints"
-)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Hints {
-    /// A read may find something.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub readable: bool,
-    /// A write may find room.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub writable: bool,
-    /// The peer's FIN has arrived, or the connection is broken.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub read_closed: bool,
-    /// Nothing can be sent any more.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub write_closed: bool,
-    /// An error waits to be collected.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub error: bool,
-    /// Urgent data has arrived. Linux and Android only.
-    #[serde(skip_serializing_if = "is_not_given")]
-    pub priority: bool,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_not_given(hint: &bool) -> bool {
-    !hint
-}
-
-/// Who calls the loop, besides connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// A listener: somebody may wait to be accepted.
-    Listener,
-    /// The signal pipe.
-    Signals,
-    /// The waker: a stop was requested, or a thread has ended.
-    Waker,
-}
-
-/// The phases of a turn of the loop behind `wait` and `note`, which [`Event::Waits`] and [`Event::Woke`]
-/// tell; `serve` has two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// Accepting who wants in.
-    Admit,
-    /// The first half of `serve`: each writes what it owes, and reads once.
-    Hear,
-    /// The second half of `serve`: each writes what it heard.
-    Answer,
-}
-
 /// A phase of a connection's life that leaves it open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -256,14 +192,4 @@ pub enum PhaseName {
     Draining,
     /// Our FIN is out, the peer's is awaited.
     Lingering,
-}
-
-/// A call in which a thread may sleep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// Until the peer speaks.
-    Read,
-    /// Until the kernel has room.
-    Write,
 }

@@ -2,9 +2,10 @@
 
 use super::header::Header;
 use super::json_lines::Trace;
-use super::record::{Call, Event, Lane, Part, PhaseName, Record};
+use super::record::{Event, Lane, PhaseName, Record};
 use super::sink::{Sink, Target};
-use crate::os_error;
+use crate::server::{BlockingCall, LoopPhase};
+use crate::text::os_error;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
@@ -19,7 +20,7 @@ pub(super) struct Recorder {
     left: Option<u64>,
     written: u64,
     /// The phase of the turn that was entered, as long as nothing has happened in it, and when.
-    entered: Option<(u64, Part)>,
+    entered: Option<(u64, LoopPhase)>,
     /// What was last said of each open connection.
     connections: BTreeMap<u64, Known>,
 }
@@ -31,7 +32,7 @@ struct Known {
     writable: bool,
     phase: PhaseName,
     /// The call that its thread sleeps in, as far as was told.
-    call: Option<Call>,
+    call: Option<BlockingCall>,
     /// Whether bytes are owed, so that no more are read.
     paused: bool,
 }
@@ -73,7 +74,7 @@ impl Recorder {
     }
 
     /// The loop entered a phase. Said only if something happens in it.
-    pub(super) fn enter(&mut self, part: Part) {
+    pub(super) fn enter(&mut self, part: LoopPhase) {
         self.entered = Some((self.now(), part));
     }
 
@@ -97,7 +98,7 @@ impl Recorder {
     }
 
     /// A thread is about to sleep in `call`. If it has only looked up from the same call, it still does.
-    pub(super) fn call(&mut self, number: u64, call: Call) {
+    pub(super) fn call(&mut self, number: u64, call: BlockingCall) {
         let known = self.connections.entry(number).or_default();
         if known.call.replace(call) != Some(call) {
             self.record(Lane::Connection(number), Event::Calls { call });
@@ -186,11 +187,11 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Model;
+    use crate::server::Mode;
 
     /// What is recorded of connection 1 while `happens`.
     fn words(happens: impl FnOnce(&mut Recorder)) -> Vec<String> {
-        let header = Header::new(Model::Threads);
+        let header = Header::new(Mode::Threads);
         let mut recorder = Recorder::new(Target::Memory, header, None).unwrap();
         happens(&mut recorder);
         let records = recorder.finish().unwrap().records;
@@ -202,10 +203,10 @@ mod tests {
     #[test]
     fn a_thread_that_looks_up_and_sleeps_again_is_told_once_and_told_anew_after_a_fact() {
         let told = words(|recorder| {
-            recorder.call(1, Call::Read);
-            recorder.call(1, Call::Read);
+            recorder.call(1, BlockingCall::Read);
+            recorder.call(1, BlockingCall::Read);
             recorder.happen(1, Event::Discarded { bytes: 5 });
-            recorder.call(1, Call::Read);
+            recorder.call(1, BlockingCall::Read);
         });
         assert_eq!(told, ["calls read", "discarded 5", "calls read"]);
     }
@@ -228,10 +229,10 @@ mod tests {
     #[test]
     fn a_phase_in_which_nothing_happens_is_not_told() {
         let told = words(|recorder| {
-            recorder.enter(Part::Admit);
-            recorder.enter(Part::Hear);
+            recorder.enter(LoopPhase::Admit);
+            recorder.enter(LoopPhase::Hear);
             recorder.record(Lane::Connection(1), Event::Read { bytes: 5 });
-            recorder.enter(Part::Answer);
+            recorder.enter(LoopPhase::Answer);
             recorder.record(Lane::Loop, Event::Waits { timeout: None });
         });
         assert_eq!(told, ["hears", "read 5", "waits"]);

@@ -1,6 +1,7 @@
 //! From records to states: how a connection stands at an instant.
 
-use super::record::{Call, Event, Lane, PhaseName, Record};
+use super::record::{Event, Lane, PhaseName, Record};
+use crate::server::BlockingCall;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -23,7 +24,7 @@ pub struct State {
     /// Bytes that the kernel took for the peer.
     pub bytes_out: u64,
     /// The call that its thread is in. Threads mode only.
-    pub call: Option<Call>,
+    pub call: Option<BlockingCall>,
     /// Why it is over, if it is.
     pub ending: Option<String>,
 }

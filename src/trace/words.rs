@@ -1,7 +1,9 @@
 //! The one wording of each fact: the text form, the timeline and the lab all use it.
 
-use super::record::{Call, Event, Hints, Lane, Part, PhaseName, Who};
-use crate::notation;
+use super::record::{Event, Lane, PhaseName};
+use crate::readiness::EventFlags;
+use crate::server::{BlockingCall, Caller, LoopPhase};
+use crate::text::units;
 use std::fmt;
 use std::time::Duration;
 
@@ -104,7 +106,7 @@ impl fmt::Display for Events {
     }
 }
 
-impl fmt::Display for Hints {
+impl fmt::Display for EventFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let both_closed = self.read_closed && self.write_closed;
         let mut separator = "";
@@ -134,7 +136,7 @@ impl fmt::Display for Lane {
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Listener => "a listener",
@@ -144,7 +146,7 @@ impl fmt::Display for Who {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for LoopPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admit => "admits",
@@ -164,7 +166,7 @@ impl fmt::Display for PhaseName {
     }
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for BlockingCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read => "read",
@@ -175,7 +177,7 @@ impl fmt::Display for Call {
 
 /// A time of so many nanoseconds, in three digits and the unit that fits: `3.21 ms`, `12.0 s`.
 pub fn brief(nanos: u64) -> String {
-    notation::value(Duration::from_nanos(nanos).as_secs_f64(), notation::TIME)
+    units::value(Duration::from_nanos(nanos).as_secs_f64(), units::TIME)
 }
 
 #[cfg(test)]
@@ -184,14 +186,14 @@ mod tests {
 
     #[test]
     fn hints_read_as_in_epoll() {
-        let fin = Hints {
+        let fin = EventFlags {
             readable: true,
             writable: true,
             read_closed: true,
-            ..Hints::default()
+            ..EventFlags::default()
         };
         assert_eq!(fin.to_string(), "IN OUT RDHUP");
-        let reset = Hints {
+        let reset = EventFlags {
             write_closed: true,
             error: true,
             ..fin

@@ -141,7 +141,7 @@ fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
     let (key, slot) = event_loop.connections.iter_mut().next().unwrap();
-    slot.connection.note(crate::connection::Hints {
+    slot.connection.note(crate::readiness::EventFlags {
         readable: true,
         ..Default::default()
     });

@@ -1,11 +1,12 @@
 //! What the page is given: the trace in the shape in which it is drawn, as numbers in columns, with each
 //! wording once.
 
+use crate::server::{BlockingCall, LoopPhase, Mode};
+use crate::trace::Header;
 use crate::trace::explain::{KINDS, Kind, kind_of};
 use crate::trace::json_lines::Trace;
 use crate::trace::lanes::{ConnectionLane, Lanes, Span, Turn};
-use crate::trace::record::{Call, Event, Lane, Part, PhaseName, Record};
-use crate::trace::{Header, Model};
+use crate::trace::record::{Event, Lane, PhaseName, Record};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -65,14 +66,14 @@ impl<'trace> Data<'trace> {
     pub(super) fn of(trace: &'trace Trace, guide: Option<&'trace str>) -> Self {
         let Trace { header, records } = trace;
         let lanes = Lanes::of(records);
-        let steps = match header.model {
-            Model::EventLoop => lanes.turns.iter().map(Step::turn).collect(),
-            Model::Threads => facts(records, lanes.end),
+        let steps = match header.mode {
+            Mode::EventLoop => lanes.turns.iter().map(Step::turn).collect(),
+            Mode::Threads => facts(records, lanes.end),
         };
         let mut words = Words::default();
         let records = Records::of(records, &lanes.connections, &mut words);
-        let mut all = vec![LaneData::of_main(header.model, &lanes.turns)];
-        let drawn = |lane| LaneData::of_connection(header.model, lane);
+        let mut all = vec![LaneData::of_main(header.mode, &lanes.turns)];
+        let drawn = |lane| LaneData::of_connection(header.mode, lane);
         all.extend(lanes.connections.iter().map(drawn));
         Self {
             header,
@@ -160,11 +161,11 @@ fn facts(records: &[Record], end: u64) -> Vec<Step> {
 
 impl LaneData {
     /// The lane of the loop; of the main thread, with its sleep in the poll as its only blocking call.
-    fn of_main(model: Model, turns: &[Turn]) -> Self {
+    fn of_main(model: Mode, turns: &[Turn]) -> Self {
         let sleep = |turn: &Turn| (turn.waits, turn.woke.unwrap_or(turn.to), "poll");
         let (name, calls) = match model {
-            Model::EventLoop => (Lane::Loop.to_string(), Vec::new()),
-            Model::Threads => ("main".to_owned(), turns.iter().map(sleep).collect()),
+            Mode::EventLoop => (Lane::Loop.to_string(), Vec::new()),
+            Mode::Threads => ("main".to_owned(), turns.iter().map(sleep).collect()),
         };
         Self {
             name,
@@ -178,18 +179,19 @@ impl LaneData {
         }
     }
 
-    fn of_connection(model: Model, lane: &ConnectionLane) -> Self {
+    fn of_connection(model: Mode, lane: &ConnectionLane) -> Self {
         let believed = |spans: &[Span<bool>]| match model {
-            Model::EventLoop => spans
+            Mode::EventLoop => spans
                 .iter()
                 .filter(|span| span.what)
                 .map(|span| (span.from, span.to))
                 .collect(),
             // A thread believes nothing: it asks, and sleeps.
-            Model::Threads => Vec::new(),
+            Mode::Threads => Vec::new(),
         };
         let phase = |span: &Span<PhaseName>| (span.from, span.to, span.what.to_string());
-        let call = |span: &Span<Option<Call>>| Some((span.from, span.to, call_name(span.what?)));
+        let call =
+            |span: &Span<Option<BlockingCall>>| Some((span.from, span.to, call_name(span.what?)));
         let owed = lane.owed.iter().filter(|span| span.what > 0);
         Self {
             name: Lane::Connection(lane.number).to_string(),
@@ -204,17 +206,17 @@ impl LaneData {
     }
 }
 
-fn part_name(part: Part) -> &'static str {
+fn part_name(part: LoopPhase) -> &'static str {
     match part {
-        Part::Admit => "admit",
-        Part::Hear => "hear",
-        Part::Answer => "answer",
+        LoopPhase::Admit => "admit",
+        LoopPhase::Hear => "hear",
+        LoopPhase::Answer => "answer",
     }
 }
 
-fn call_name(call: Call) -> &'static str {
+fn call_name(call: BlockingCall) -> &'static str {
     match call {
-        Call::Read => "read",
-        Call::Write => "write",
+        BlockingCall::Read => "read",
+        BlockingCall::Write => "write",
     }
 }

@@ -55,7 +55,8 @@ fn within_script(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Event, Header, Lane, Model, Record};
+    use crate::server::Mode;
+    use crate::trace::{Event, Header, Lane, Record};
 
     #[test]
     fn no_words_of_a_trace_can_end_the_script() {
@@ -69,7 +70,7 @@ mod tests {
                 bytes_out: 0,
             },
         }];
-        let header = Header::new(Model::EventLoop);
+        let header = Header::new(Mode::EventLoop);
         let mut page = Vec::new();
         write(&Trace { header, records }, &mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_guide_is_linked_where_it_was_said_to_be() {
-        let header = Header::new(Model::EventLoop);
+        let header = Header::new(Mode::EventLoop);
         let trace = Trace {
             header,
             records: Vec::new(),

@@ -3,7 +3,7 @@
 
 const trace = JSON.parse(document.getElementById("trace").textContent);
 const { header, kinds, words, records, steps, lanes } = trace;
-const isThreads = header.model === "threads";
+const isThreads = header.mode === "threads";
 const count = records.at.length;
 
 /** The index of the last of `length` items whose key is at most `value`; -1 if there is none. */

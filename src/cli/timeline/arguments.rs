@@ -1,0 +1,54 @@
+//! `mio-echo timeline`: its arguments.
+
+use super::{TimelineForm, TimelineRequest};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  mio-echo serve --trace=echo.jsonl
+  mio-echo timeline echo.jsonl -o echo.html
+  mio-echo timeline echo.jsonl -o echo.html --guide target/doc/mio_echo/learn/guide
+  mio-echo timeline echo.jsonl --format perfetto -o echo.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct Timeline {
+    /// What `serve --trace=FILE.jsonl` has written; - for standard input
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+
+    /// Where to write; - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t = FormName::Html)]
+    format: FormName,
+
+    /// Where the course stands, for links from what the page explains to its chapters: the address of the
+    /// guide's page in the documentation, without index.html [default: chapters are only named]
+    #[arg(short, long, value_name = "URL")]
+    guide: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormName {
+    /// A page that needs nothing else
+    Html,
+    /// Trace events for ui.perfetto.dev and other viewers of Chrome's format
+    Perfetto,
+}
+
+impl From<Timeline> for TimelineRequest {
+    fn from(timeline: Timeline) -> Self {
+        Self {
+            trace: timeline.trace,
+            output: timeline.output,
+            guide: timeline.guide,
+            form: match timeline.format {
+                FormName::Html => TimelineForm::Page,
+                FormName::Perfetto => TimelineForm::Perfetto,
+            },
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `mio-echo timeline`: from a trace to a picture of it.
+
+mod arguments;
+
+pub(crate) use arguments::{EXAMPLES, Timeline};
+
+use crate::cli::output::write_to;
+use crate::cli::{FAILED, NOT_STARTED, complain};
+use mio_echo::text::os_error;
+use mio_echo::trace::{Trace, perfetto, timeline};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What `timeline` is asked for. The path `-` is standard input or output.
+#[derive(Debug)]
+pub(crate) struct TimelineRequest {
+    pub(crate) trace: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) form: TimelineForm,
+    /// Where the guide's pages are, to be linked to.
+    pub(crate) guide: Option<String>,
+}
+
+/// What to make of a trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TimelineForm {
+    Page,
+    Perfetto,
+}
+
+pub(crate) fn timeline(request: &TimelineRequest) -> ExitCode {
+    let trace = match read(&request.trace) {
+        Ok(trace) => trace,
+        Err(complaint) => return complain(NOT_STARTED, &complaint),
+    };
+    match write_to(&request.output, |output| draw(request, &trace, output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => complain(FAILED, &complaint),
+    }
+}
+
+fn read(path: &Path) -> Result<Trace, String> {
+    let (name, trace) = if path.as_os_str() == "-" {
+        (
+            "standard input".to_owned(),
+            Trace::read(&mut io::stdin().lock()),
+        )
+    } else {
+        let file = File::open(path).map_err(|error| {
+            let words = os_error::in_words(&error);
+            format!("cannot read {}: {words}", path.display())
+        })?;
+        let trace = Trace::read(&mut BufReader::new(file));
+        (path.display().to_string(), trace)
+    };
+    trace.map_err(|error| format!("{name}, {error}"))
+}
+
+fn draw(request: &TimelineRequest, trace: &Trace, output: &mut dyn Write) -> io::Result<()> {
+    let mut output = BufWriter::new(output);
+    let guide = request.guide.as_deref();
+    match request.form {
+        TimelineForm::Page => timeline::write_linked(trace, guide, &mut output)?,
+        TimelineForm::Perfetto => perfetto::write(trace, &mut output)?,
+    }
+    output.flush()
+}

@@ -1,0 +1,16 @@
+//! One file for each experiment.
+
+pub(super) mod accept_once;
+pub(super) mod always_writable;
+pub(super) mod bytes_are_not_text;
+pub(super) mod close_on_eof;
+pub(super) mod close_with_unread;
+pub(super) mod emfile;
+pub(super) mod forgotten_writable;
+pub(super) mod no_budget;
+pub(super) mod partial_write;
+pub(super) mod read_once;
+pub(super) mod short_read;
+pub(super) mod threads_vs_loop;
+pub(super) mod token_reuse;
+pub(super) mod unbounded_queue;

@@ -1,0 +1,142 @@
+//! A made-up comparison for the tests of the reports: three contenders and the base again, three numbers
+//! of connections, one failure, a machine that drifts.
+
+use super::machine::{Build, Machine};
+use super::model::{
+    Checked, Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results,
+    Role, Values,
+};
+use super::random::SplitMix64;
+use super::statistics::float;
+use super::{Pattern, Scenario};
+use crate::measure::load::Mismatch;
+
+/// Speed relative to the base, and bytes of memory for a connection.
+const CHARACTERS: [(&str, Role, f64, u64); 4] = [
+    ("event-loop", Role::Base, 1.0, 105),
+    ("threads", Role::Other, 0.6, 14_134),
+    ("<other> & \"co\"", Role::Other, 0.9, 4_941),
+    ("event-loop (again)", Role::Again, 1.0, 105),
+];
+
+const ROUNDS: u32 = 9;
+
+/// The same each time.
+pub(super) fn comparison() -> Comparison {
+    let mut lots = SplitMix64::new(1);
+    let scenarios = Scenario::matrix(Pattern::Echo, &[1, 100, 10_000], &[64], &[1]);
+    Comparison {
+        format: FORMAT,
+        program: "mio-echo 0.1.0".to_owned(),
+        command_line: ["mio-echo", "compare", "other=./other <{port}>"]
+            .map(str::to_owned)
+            .to_vec(),
+        started: "2026-11-22T18:00:00Z".to_owned(),
+        machine: Machine {
+            processor: "An & Example".to_owned(),
+            cores: 2,
+            kernel: "Linux 6.18".to_owned(),
+            load: Some(0.1),
+            governor: None,
+            build: Build::Optimised,
+        },
+        pinning: Pinning::Apart {
+            server: 0,
+            generator: 1,
+        },
+        seed: 42,
+        rounds: ROUNDS,
+        duration_ns: 1_000_000_000,
+        warm_up_ns: 200_000_000,
+        checked: Checked::EveryByte,
+        contenders: CHARACTERS
+            .map(|(name, role, ..)| contender(name, role))
+            .to_vec(),
+        scenarios: scenarios
+            .into_iter()
+            .map(|scenario| results(scenario, &mut lots))
+            .collect(),
+        ended_early: false,
+    }
+}
+
+fn contender(name: &str, role: Role) -> Contender {
+    Contender {
+        name: name.to_owned(),
+        origin: "this program".to_owned(),
+        role,
+    }
+}
+
+fn results(scenario: Scenario, lots: &mut SplitMix64) -> Results {
+    let mut measurements = Vec::new();
+    for round in 1..=ROUNDS {
+        let machine = 1.0 + f64::from(round % 3) / 2.0;
+        for (contender, (_, _, speed, memory)) in CHARACTERS.into_iter().enumerate() {
+            let noise = 1.0 + 0.02 * (float(lots.below(1_000) as u64) / 1_000.0 - 0.5);
+            let fails = contender == 2 && scenario.connections == 100;
+            if fails && round > 2 {
+                continue;
+            }
+            let values = values(&scenario, speed * noise / machine, memory);
+            measurements.push(Measurement {
+                contender,
+                round,
+                stolen: Some(0.0),
+                thrown_away: 0,
+                finding: if fails && round == 2 {
+                    Finding::Failed(corrupted())
+                } else {
+                    Finding::Measured(values)
+                },
+            });
+        }
+    }
+    Results {
+        scenario,
+        measurements,
+        calls: Vec::new(),
+    }
+}
+
+fn corrupted() -> Failure {
+    Failure::Corrupted(Mismatch {
+        connection: 3,
+        offset: 4096,
+        expected: Some(0x5a),
+        got: 0x00,
+    })
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "made-up numbers"
+)]
+fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
+    let many = if scenario.connections > 1 { 4.0 } else { 1.0 };
+    let messages = 40_000.0 * many * speed;
+    let latency = float(scenario.connections as u64) / messages * 1e9;
+    let cpu = (0.9e9 / many.sqrt()) as u64;
+    Values {
+        elapsed_ns: 1_000_000_000,
+        messages: messages as u64,
+        bytes: messages as u64 * 64,
+        p50_ns: Some(latency as u64),
+        p99_ns: Some((latency * 1.8) as u64),
+        p999_ns: Some((latency * 2.5) as u64),
+        max_ns: Some((latency * 9.0) as u64),
+        flood_bytes: None,
+        flood_elapsed_ns: None,
+        server: Some(Cost {
+            user_ns: cpu / 20,
+            system_ns: cpu / 20 * 19,
+            voluntary_switches: 1_000,
+            involuntary_switches: 10,
+            threads: 1,
+            resident_before: 4_000_000,
+            resident_after: 4_000_000 + scenario.connections as u64 * memory,
+        }),
+        generator_cpu_ns: 700_000_000,
+    }
+}

@@ -1,0 +1,98 @@
+//! Building a server, with what the machine has.
+
+use crate::measure::process::Command;
+use crate::text::os_error;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{self, Stdio};
+use std::time::SystemTime;
+
+/// Whether there is a program of this name in PATH.
+pub(super) fn has_program(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// Whether the compiler finds a header file.
+pub(super) fn has_header(name: &str) -> bool {
+    let status = process::Command::new("gcc")
+        .args(["-fsyntax-only", "-include", name, "-x", "c", "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Whether `product` is there and not older than `source`.
+pub(super) fn is_fresh(product: &Path, source: &Path) -> bool {
+    let changed = |path: &Path| -> io::Result<SystemTime> { fs::metadata(path)?.modified() };
+    match (changed(product), changed(source)) {
+        (Ok(product), Ok(source)) => product >= source,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Creates the folder that `product` goes into.
+pub(super) fn make_room_for(product: &Path) -> Result<(), String> {
+    let Some(folder) = product.parent() else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).map_err(|error| {
+        let reason = os_error::in_words(&error);
+        format!("cannot create {}: {reason}", folder.display())
+    })
+}
+
+/// Runs a command in `folder` to its end; if it fails, says why in a line.
+pub(super) fn run(command: &Command, folder: &Path) -> Result<(), String> {
+    let output = process::Command::new(&command.program)
+        .args(&command.arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{command}: {}", os_error::in_words(&error)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let program = Path::new(&command.program).file_name();
+    let program = program.map(OsStr::to_string_lossy).unwrap_or_default();
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(match reason_in(&said) {
+        Some(reason) => format!("{program}: {reason}"),
+        None => format!("{program}: {}", output.status),
+    })
+}
+
+/// A compiler says what is wrong in a line with the word error, and then points at it; others end with
+/// what is wrong.
+fn reason_in(stderr: &str) -> Option<&str> {
+    let lines = || {
+        stderr
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+    };
+    lines()
+        .find(|line| line.contains("error"))
+        .or_else(|| lines().next_back())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_first_line_with_an_error_or_else_the_last() {
+        let gcc = "x.c: In function f:\nx.c:1:2: error: expected ;\n  1 | int\n    |  ^\n";
+        assert_eq!(reason_in(gcc), Some("x.c:1:2: error: expected ;"));
+        assert_eq!(
+            reason_in("trying\nno space left\n\n"),
+            Some("no space left")
+        );
+        assert_eq!(reason_in(" \n"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! `HOST:PORT`, as people write it, and the addresses behind it.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+/// A host (a name or a literal address) and a port, not yet looked up.
+///
+/// ```
+/// use mio_echo::text::endpoint::Endpoint;
+///
+/// let endpoint: Endpoint = "[::1]:50007".parse().unwrap();
+/// assert_eq!(endpoint.to_string(), "[::1]:50007");
+/// assert!("::1:50007".parse::<Endpoint>().is_err(), "brackets tell the port from the address");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Every address that the host resolves to, once each, in the resolver's order (getaddrinfo(3)).
+    ///
+    /// # Errors
+    ///
+    /// The name is unknown, or the resolver did not answer.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let mut addresses = Vec::new();
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no address found"));
+        }
+        Ok(addresses)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or("expected HOST:PORT or [IPV6]:PORT")?;
+        let port = port
+            .parse()
+            .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
+        let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+            Some(literal) => {
+                // A link-local address carries its interface behind a % (RFC 4007, section 11).
+                let address = literal.split('%').next().unwrap_or(literal);
+                let _: Ipv6Addr = address
+                    .parse()
+                    .map_err(|_| format!("`{literal}` is not an IPv6 address"))?;
+                literal
+            }
+            None if host.contains(':') => {
+                return Err("an IPv6 address needs brackets: [IPV6]:PORT".to_owned());
+            }
+            None if host.is_empty() => {
+                return Err("the host before the colon is missing".to_owned());
+            }
+            None => host,
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_read_and_written_alike() {
+        for text in ["localhost:50007", "127.0.0.1:0", "[::]:7", "[fe80::1%lo]:7"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "HOST:PORT"),
+            ("localhost", "HOST:PORT"),
+            ("localhost:", "not a port"),
+            ("localhost:65536", "not a port"),
+            (":7", "missing"),
+            ("::1:7", "brackets"),
+            ("[::g]:7", "not an IPv6 address"),
+        ] {
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_literal_resolves_to_itself() {
+        let endpoint: Endpoint = "127.0.0.1:7".parse().unwrap();
+        assert_eq!(
+            endpoint.resolve().unwrap(),
+            ["127.0.0.1:7".parse().unwrap()]
+        );
+    }
+}

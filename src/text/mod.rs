@@ -1,0 +1,6 @@
+//! Text that every command reads or writes: endpoints, figures with units, error descriptions.
+
+pub mod endpoint;
+pub mod os_error;
+#[cfg(any(feature = "trace", feature = "measure"))]
+pub(crate) mod units;
