@@ -11,7 +11,7 @@
 )]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use mio_echo::connection::{Connection, Stream, Turn};
+use mio_echo::connection::{Connection, Stream, TurnEnd};
 use mio_echo::readiness::EventFlags;
 use std::hint::black_box;
 use std::io::{self, ErrorKind, Read, Write};
@@ -82,7 +82,7 @@ fn connection(criterion: &mut Criterion) {
             let mut connection = Connection::new(Memory::new(size, usize::MAX));
             bencher.iter(|| {
                 connection.note(black_box(READABLE));
-                assert_eq!(connection.turn(&mut buffer), Turn::Parked);
+                assert_eq!(connection.turn(&mut buffer), TurnEnd::Parked);
             });
         });
         // The peer takes half a message an edge: the rest goes through the write queue.
@@ -90,9 +90,9 @@ fn connection(criterion: &mut Criterion) {
             let mut connection = Connection::new(Memory::new(size, size / 2));
             bencher.iter(|| {
                 connection.note(black_box(READABLE));
-                assert_eq!(connection.turn(&mut buffer), Turn::Parked);
+                assert_eq!(connection.turn(&mut buffer), TurnEnd::Parked);
                 connection.note(black_box(WRITABLE));
-                assert_eq!(connection.turn(&mut buffer), Turn::Parked);
+                assert_eq!(connection.turn(&mut buffer), TurnEnd::Parked);
             });
         });
     }

@@ -12,7 +12,7 @@
 )]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mio_echo::connection::{Connection, Stream, Turn};
+use mio_echo::connection::{Connection, Stream, TurnEnd};
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::Mode;
 use mio_echo::server::{ConnectionId, Observer, Stats};
@@ -56,11 +56,11 @@ impl Stream for Memory {
 }
 
 /// One message, with nobody to tell.
-fn unobserved(connection: &mut Connection<Memory>, buffer: &mut [u8]) -> Turn {
-    connection.note(EventFlags::from(black_box(READABLE)));
-    let heard = connection.hear(buffer, &mut |_| {});
-    let heard = buffer.get(..heard).unwrap_or_default();
-    connection.answer(heard, &mut |_| {})
+fn unobserved(connection: &mut Connection<Memory>, buffer: &mut [u8]) -> TurnEnd {
+    connection.note(black_box(READABLE));
+    let received = connection.receive(buffer, &mut |_| {});
+    let received = buffer.get(..received).unwrap_or_default();
+    connection.echo(received, &mut |_| {})
 }
 
 /// One message, told as the event loop tells it.
@@ -68,23 +68,23 @@ fn observed<O: Observer>(
     connection: &mut Connection<Memory>,
     buffer: &mut [u8],
     observer: &mut O,
-) -> Turn {
+) -> TurnEnd {
     let id = ConnectionId(1);
     let edge = black_box(READABLE);
-    observer.hinted(id, edge);
-    connection.note(edge.into());
+    observer.flags_reported(id, edge);
+    connection.note(edge);
     show(connection, observer);
-    let heard = connection.hear(buffer, &mut |fact| observer.happened(id, fact));
+    let received = connection.receive(buffer, &mut |fact| observer.on_event(id, fact));
     show(connection, observer);
-    let heard = buffer.get(..heard).unwrap_or_default();
-    let turn = connection.answer(heard, &mut |fact| observer.happened(id, fact));
+    let received = buffer.get(..received).unwrap_or_default();
+    let turn = connection.echo(received, &mut |fact| observer.on_event(id, fact));
     show(connection, observer);
     turn
 }
 
 fn show(connection: &Connection<Memory>, observer: &mut impl Observer) {
-    observer.believes(ConnectionId(1), connection.readiness());
-    observer.stands(ConnectionId(1), connection.phase());
+    observer.readiness_changed(ConnectionId(1), connection.readiness());
+    observer.phase_changed(ConnectionId(1), connection.phase());
 }
 
 fn observer(criterion: &mut Criterion) {

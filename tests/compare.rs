@@ -72,7 +72,7 @@ fn comparison(json: &str) -> Comparison {
     report::from_json(json).unwrap_or_else(|why| panic!("{why}: {json}"))
 }
 
-// Caller takes part.
+// The contenders.
 
 #[test]
 fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {

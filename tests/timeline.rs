@@ -114,7 +114,7 @@ fn echo(records: &mut Vec<Record>, at: u64, lane: u64, bytes: usize) {
             53_000,
             0,
             Event::Enters {
-                part: LoopPhase::Hear,
+                part: LoopPhase::Read,
             },
         ),
         (54_000, lane, Event::Read { bytes }),
@@ -123,7 +123,7 @@ fn echo(records: &mut Vec<Record>, at: u64, lane: u64, bytes: usize) {
             56_000,
             0,
             Event::Enters {
-                part: LoopPhase::Answer,
+                part: LoopPhase::Write,
             },
         ),
         (

@@ -39,7 +39,7 @@ fn trace_with(mut config: Config, peers: impl FnOnce(SocketAddr)) -> Trace {
     let mode = config.mode;
     let server = Server::bind(config).unwrap();
     let (address, stopper) = (server.local_addrs()[0], server.stopper());
-    let tracer = Tracer::new(Target::Memory, Header::new(mode.into()), None).unwrap();
+    let tracer = Tracer::new(Target::Memory, Header::new(mode), None).unwrap();
     let observer = tracer.clone();
     let running = thread::spawn(|| server.run(observer));
     peers(address);
@@ -231,16 +231,16 @@ fn the_text_of_a_conversation_reads_line_by_line() {
         "loop waits",
         "loop woke with 1 event",
         "#1 IN OUT",
-        "loop hears",
+        "loop read pass",
         "#1 read 64",
-        "loop answers",
+        "loop write pass",
         "#1 wrote 64 of 64",
         "loop waits",
         "loop woke with 1 event",
         "#1 IN OUT RDHUP",
-        "loop hears",
+        "loop read pass",
         "#1 read the peer's FIN",
-        "loop answers",
+        "loop write pass",
         "#1 closed: finished, 64 in, 64 out",
     ];
     let told: Vec<String> = lines.take(expected.len()).collect();
@@ -460,14 +460,14 @@ fn what_is_no_trace_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
     let name = path.to_str().unwrap();
-    let header = "{\"format\":\"mio-echo trace\",\"version\":1,\"program\":\"p\",\
+    let header = "{\"format\":\"mio-echo trace\",\"version\":2,\"program\":\"p\",\
                   \"mode\":\"threads\",\"started\":\"s\"}\n";
     for (text, complaint) in [
         ("", "line 1: not a trace: it is empty"),
         ("hello\n", "line 1: not a trace: no `mio-echo trace`"),
         (
             "{\"format\":\"mio-echo trace\",\"version\":9}\n",
-            "line 1: a trace of version 9; this program reads version 1",
+            "line 1: a trace of version 9; this program reads version 2",
         ),
         (
             &format!("{header}{{\"at\":1}}\n"),

@@ -8,7 +8,7 @@
 )]
 
 use mio_echo::readiness::EventFlags;
-use mio_echo::server::{BlockingCall, Caller, LoopPhase, Mode};
+use mio_echo::server::{BlockingCall, LoopPhase, Mode, WakeSource};
 use mio_echo::trace::json_lines::{write_header, write_record};
 use mio_echo::trace::{Event, Header, Lane, PhaseName, ReadError, Record, Trace};
 use proptest::prelude::*;
@@ -64,9 +64,13 @@ fn event_of_loop() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<Option<u64>>().prop_map(|timeout| Event::Waits { timeout }),
         any::<usize>().prop_map(|events| Event::Woke { events }),
-        prop::sample::select(vec![Caller::Listener, Caller::Signals, Caller::Waker])
-            .prop_map(|by| Event::Called { by }),
-        prop::sample::select(vec![LoopPhase::Admit, LoopPhase::Hear, LoopPhase::Answer])
+        prop::sample::select(vec![
+            WakeSource::Listener,
+            WakeSource::Signals,
+            WakeSource::Waker
+        ])
+        .prop_map(|by| Event::Called { by }),
+        prop::sample::select(vec![LoopPhase::Admit, LoopPhase::Read, LoopPhase::Write])
             .prop_map(|part| Event::Enters { part }),
         error().prop_map(|error| Event::AcceptFailed { error }),
         (peer(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),

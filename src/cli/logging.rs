@@ -1,7 +1,7 @@
 //! Where the program's words go: log lines for people, on standard error.
 
 use log::{LevelFilter, Log, Metadata, Record, debug, info, warn};
-use mio_echo::server::{ConnectionId, Farewell, Observer, Pause};
+use mio_echo::server::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
 use mio_echo::text::os_error;
 use simple_logger::SimpleLogger;
 use std::io;
@@ -67,9 +67,9 @@ impl Observer for LogObserver {
         debug!(target: PROGRAM, "{id} {peer} connected");
     }
 
-    fn closed(&mut self, farewell: &Farewell) {
+    fn closed(&mut self, farewell: &ConnectionSummary) {
         self.refusal_told = false;
-        let Farewell {
+        let ConnectionSummary {
             id,
             peer,
             bytes_in,
@@ -90,12 +90,12 @@ impl Observer for LogObserver {
         debug!(target: PROGRAM, "accept: {}", os_error::in_words(error));
     }
 
-    fn paused(&mut self, pause: &Pause) {
+    fn accept_paused(&mut self, pause: &AcceptPause) {
         match pause {
-            Pause::Full(limit) => {
+            AcceptPause::Full(limit) => {
                 warn!(target: PROGRAM, "{limit} connections are open, the limit; who comes now waits until one ends");
             }
-            Pause::Exhausted(error) => {
+            AcceptPause::Exhausted(error) => {
                 let words = os_error::in_words(error);
                 warn!(target: PROGRAM, "accept: {words}; others wait until there is room again");
             }

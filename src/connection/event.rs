@@ -2,7 +2,7 @@
 
 /// One thing that happened to one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fact {
+pub enum ConnectionEvent {
     /// A read moved `bytes`, which are to be echoed.
     Read {
         /// Never zero.

@@ -4,7 +4,7 @@
 //! happens next, it answers with the next number of a sequence. Counting that sequence like an odometer
 //! tries every world there is; drawing it at random goes deeper.
 
-use super::{Connection, EventFlags, Fact, Phase, Reason, Step, Stream, Turn};
+use super::{Connection, ConnectionEvent, EventFlags, Phase, Reason, Step, Stream, TurnEnd};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -211,29 +211,32 @@ fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<
 }
 
 /// One turn, and what must hold after it.
-fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> Turn {
+fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> TurnEnd {
     {
         let mut world = world.borrow_mut();
         (world.reads, world.writes) = (0, 0);
     }
     let mut buffer = [0xff; BUFFER];
     let mut facts = Vec::new();
-    let heard = connection.hear(&mut buffer, &mut |fact| facts.push(fact));
-    let turn = connection.answer(&buffer[..heard], &mut |fact| facts.push(fact));
+    let received = connection.receive(&mut buffer, &mut |fact| facts.push(fact));
+    let turn = connection.echo(&buffer[..received], &mut |fact| facts.push(fact));
 
     let world = world.borrow();
     assert!(world.reads <= 1 && world.writes <= 2, "a turn is bounded");
-    assert!(connection.owed() <= BUFFER, "no more owed than one read");
+    assert!(
+        connection.pending() <= BUFFER,
+        "no more pending than one read"
+    );
     assert!(world.sent.starts_with(&world.echoed), "order");
-    let failed = matches!(turn, Turn::Closed(Reason::Failed(_)));
+    let failed = matches!(turn, TurnEnd::Closed(Reason::Failed(_)));
     assert_eq!(failed, world.broken, "what is broken is let go of, at once");
     conserved(connection, &world, &facts);
     awake(connection, &world, turn);
     turn
 }
 
-/// What came in went out, or is owed, or was lost to a failed write or discarded behind our FIN.
-fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[Fact]) {
+/// What came in went out, or is pending, or was lost to a failed write or discarded behind our FIN.
+fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[ConnectionEvent]) {
     assert_eq!(connection.bytes_out(), world.echoed.len() as u64);
     let failed = matches!(connection.phase(), Phase::Closed(Reason::Failed(_)));
     let discarding = world.fin_sent;
@@ -241,29 +244,29 @@ fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[Fact]) {
         assert_eq!(connection.bytes_in(), world.sent.len() as u64);
     }
     if !failed {
-        let kept = connection.bytes_out() + connection.owed() as u64;
+        let kept = connection.bytes_out() + connection.pending() as u64;
         assert_eq!(connection.bytes_in(), kept);
     }
     let discards = facts
         .iter()
-        .any(|fact| matches!(fact, Fact::Discarded { .. }));
+        .any(|fact| matches!(fact, ConnectionEvent::Discarded { .. }));
     assert!(!discards || discarding, "bytes discarded before our FIN");
 }
 
 /// A parked connection wants no direction that is ready; whoever yields has something to do.
-fn awake(connection: &Connection<Pipe<'_>>, world: &World, turn: Turn) {
+fn awake(connection: &Connection<Pipe<'_>>, world: &World, turn: TurnEnd) {
     let step = connection.next_step();
     match turn {
-        Turn::Parked => {
-            let wants_write = connection.owed() > 0;
+        TurnEnd::Parked => {
+            let wants_write = connection.pending() > 0;
             assert!(!(wants_write && world.writable), "asleep on a free queue");
             assert!(wants_write || !world.readable, "asleep on unread input");
         }
-        Turn::Yielded => assert_ne!(step, Step::Park),
-        Turn::Closed(reason) => {
+        TurnEnd::Yielded => assert_ne!(step, Step::Park),
+        TurnEnd::Closed(reason) => {
             assert_eq!(step, Step::Close(reason));
             let finished = reason == Reason::Finished;
-            assert!(!finished || connection.owed() == 0, "closed on a debt");
+            assert!(!finished || connection.pending() == 0, "closed on a debt");
         }
     }
 }
@@ -276,26 +279,29 @@ fn live(choices: Choices) -> Choices {
         ..World::default()
     });
     let mut connection = Connection::new(Pipe(&world));
-    let mut last = Turn::Parked;
+    let mut last = TurnEnd::Parked;
     loop {
         let Some(number) = world.borrow_mut().choices.next(9) else {
             break;
         };
         happen(number, &mut connection, &world);
         last = turn(&mut connection, &world);
-        if matches!(last, Turn::Closed(_)) {
+        if matches!(last, TurnEnd::Closed(_)) {
             break;
         }
     }
     for _ in 0..8 {
-        if matches!(last, Turn::Closed(_)) {
+        if matches!(last, TurnEnd::Closed(_)) {
             break;
         }
         happen(1, &mut connection, &world);
         happen(2, &mut connection, &world);
         last = turn(&mut connection, &world);
     }
-    assert!(matches!(last, Turn::Closed(_)), "a friendly world ends it");
+    assert!(
+        matches!(last, TurnEnd::Closed(_)),
+        "a friendly world ends it"
+    );
     world.into_inner().choices
 }
 

@@ -1,4 +1,4 @@
-//! ONE connection: what has it heard, what does it owe, what is worth doing next?
+//! ONE connection: what has it received, what does it owe, what is worth doing next?
 //!
 //! This module owns the rules of echoing over a stream that may refuse at any time. It knows no
 //! socket, no clock and no poll: everything it touches comes in through [`Stream`], so every order of
@@ -15,10 +15,10 @@
 //! A turn has two halves, [`Connection::hear`] and [`Connection::answer`]. The bytes between them stay
 //! in the caller's buffer: whoever serves many connections lets all of them hear first, into one
 //! buffer, and then all of them answer. A turn is bounded by its shape, not by a counter: at most two
-//! writes and one read. Whoever has more to do says so with [`Turn::Yielded`].
+//! writes and one read. Whoever has more to do says so with [`TurnEnd::Yielded`].
 //!
 //! ```
-//! use mio_echo::connection::{Connection, Phase, Script, Turn};
+//! use mio_echo::connection::{Connection, Phase, Script, TurnEnd};
 //! use mio_echo::readiness::EventFlags;
 //!
 //! // A stream that has "hello" to read and takes only two bytes of the answer.
@@ -27,11 +27,11 @@
 //! let mut buffer = [0; 1024];
 //!
 //! connection.note(EventFlags { readable: true, ..EventFlags::default() });
-//! assert_eq!(connection.turn(&mut buffer), Turn::Parked);
+//! assert_eq!(connection.turn(&mut buffer), TurnEnd::Parked);
 //! assert_eq!(connection.stream().written(), b"he");
-//! assert_eq!(connection.owed(), 3);
+//! assert_eq!(connection.pending(), 3);
 //!
-//! // The kernel reports room again: what is owed goes out first.
+//! // The kernel reports room again: what is pending goes out first.
 //! connection.note(EventFlags { writable: true, ..EventFlags::default() });
 //! connection.turn(&mut buffer);
 //! connection.note(EventFlags { writable: true, ..EventFlags::default() });
@@ -46,7 +46,7 @@ mod phase;
 mod script;
 mod write_queue;
 
-pub use event::Fact;
+pub use event::ConnectionEvent;
 pub use phase::{Cause, Phase, Reason};
 pub use script::Script;
 pub use write_queue::WriteQueue;
@@ -70,9 +70,9 @@ pub trait Stream: Read + Write {
 ///
 /// Invariants, held after every turn:
 ///
-/// - bytes heard = bytes written + bytes owed, as long as no write has failed;
-/// - what was written is a prefix of what was heard;
-/// - no more is owed than one read brought in;
+/// - bytes received = bytes written + bytes pending, as long as no write has failed;
+/// - what was written is a prefix of what was received;
+/// - no more is pending than one read brought in;
 /// - a parked connection wants no direction that is ready.
 #[derive(Debug)]
 pub struct Connection<S> {
@@ -81,7 +81,7 @@ pub struct Connection<S> {
     readiness: Readiness,
     /// What the kernel refused to take so far.
     queue: WriteQueue,
-    /// Bytes heard and to be echoed; what is discarded while lingering does not count.
+    /// Bytes received and to be echoed; what is discarded while lingering does not count.
     bytes_in: u64,
     /// Bytes that the kernel took for the peer.
     bytes_out: u64,
@@ -90,7 +90,7 @@ pub struct Connection<S> {
 /// What is worth doing next: the decision, without the effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Write what is owed.
+    /// Write what is pending.
     Flush,
     /// Read what is to be echoed.
     Read,
@@ -106,7 +106,7 @@ pub enum Step {
 
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum TurnEnd {
     /// Nothing more can be done; an edge will come.
     Parked,
     /// There is more to do: no edge will come, so the caller owes another turn.
@@ -136,7 +136,7 @@ impl<S> Connection<S> {
                 Step::Flush.when(self.readiness.is_writable())
             }
             Phase::Open => Step::Read.when(self.readiness.is_readable()),
-            Phase::Draining { unheard: 1.. } if self.readiness.is_readable() => Step::Read,
+            Phase::Draining { unread: 1.. } if self.readiness.is_readable() => Step::Read,
             Phase::Draining { .. } => Step::SendFin,
             Phase::Lingering => Step::Discard.when(self.readiness.is_readable()),
         }
@@ -151,10 +151,10 @@ impl<S> Connection<S> {
     /// A stop was requested: echo the bytes that the kernel has already `received`, then finish.
     pub fn drain(&mut self, received: u32) {
         self.phase = self.phase.after(Cause::StopRequested { received });
-        self.readiness.suspect_input();
+        self.readiness.assume_readable();
     }
 
-    /// A deadline passed: give up, whatever is owed.
+    /// A deadline passed: give up, whatever is pending.
     pub fn expire(&mut self) {
         self.phase = self.phase.after(Cause::Expired);
     }
@@ -169,7 +169,7 @@ impl<S> Connection<S> {
         self.readiness
     }
 
-    /// Bytes heard to be echoed.
+    /// Bytes received to be echoed.
     pub fn bytes_in(&self) -> u64 {
         self.bytes_in
     }
@@ -180,7 +180,7 @@ impl<S> Connection<S> {
     }
 
     /// Bytes that wait in the write queue.
-    pub fn owed(&self) -> usize {
+    pub fn pending(&self) -> usize {
         self.queue.len()
     }
 
@@ -198,11 +198,11 @@ impl Step {
 }
 
 impl<S: Stream> Connection<S> {
-    /// The first half of a turn: what is owed goes out, then at most one read comes in.
+    /// The first half of a turn: what is pending goes out, then at most one read comes in.
     ///
-    /// Returns how many bytes were heard; they stand at the start of `buffer`, which must not be
+    /// Returns how many bytes were received; they stand at the start of `buffer`, which must not be
     /// empty, and are to be handed to [`answer`](Self::answer). Each fact is told as it happens.
-    pub fn hear(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) -> usize {
+    pub fn receive(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
         debug_assert!(!buffer.is_empty(), "an empty read would look like a FIN");
         if self.next_step() == Step::Flush {
             self.flush(tell);
@@ -216,33 +216,33 @@ impl<S: Stream> Connection<S> {
         0
     }
 
-    /// The second half of a turn: `heard` goes back to the peer, straight from the caller's buffer.
+    /// The second half of a turn: `received` goes back to the peer, straight from the caller's buffer.
     /// Only what the kernel refuses is copied, to the connection's own queue.
-    pub fn answer(&mut self, heard: &[u8], tell: &mut impl FnMut(Fact)) -> Turn {
-        if !heard.is_empty() {
-            self.write_through(heard, tell);
+    pub fn echo(&mut self, received: &[u8], tell: &mut impl FnMut(ConnectionEvent)) -> TurnEnd {
+        if !received.is_empty() {
+            self.write_through(received, tell);
         }
         match self.next_step() {
-            Step::Park => Turn::Parked,
-            Step::Close(reason) => Turn::Closed(reason),
-            Step::Flush | Step::Read | Step::Discard | Step::SendFin => Turn::Yielded,
+            Step::Park => TurnEnd::Parked,
+            Step::Close(reason) => TurnEnd::Closed(reason),
+            Step::Flush | Step::Read | Step::Discard | Step::SendFin => TurnEnd::Yielded,
         }
     }
 
     /// Both halves of a turn, for whoever serves one connection and observes nothing.
-    pub fn turn(&mut self, buffer: &mut [u8]) -> Turn {
-        let heard = self.hear(buffer, &mut |_| {});
-        self.answer(buffer.get(..heard).unwrap_or_default(), &mut |_| {})
+    pub fn turn(&mut self, buffer: &mut [u8]) -> TurnEnd {
+        let received = self.receive(buffer, &mut |_| {});
+        self.echo(buffer.get(..received).unwrap_or_default(), &mut |_| {})
     }
 
-    fn read(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) -> usize {
+    fn read(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
         match self.stream.read(buffer) {
             Ok(0) => self.peer_finished(tell),
             Ok(bytes) => {
-                self.readiness.have_read(bytes, buffer.len());
+                self.readiness.on_read(bytes, buffer.len());
                 self.bytes_in += bytes as u64;
-                self.phase = self.phase.after(Cause::Heard { bytes });
-                tell(Fact::Read { bytes });
+                self.phase = self.phase.after(Cause::Received { bytes });
+                tell(ConnectionEvent::Read { bytes });
                 return bytes;
             }
             Err(error) => self.read_failed(&error, tell),
@@ -250,29 +250,29 @@ impl<S: Stream> Connection<S> {
         0
     }
 
-    fn discard(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(Fact)) {
+    fn discard(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) {
         match self.stream.read(buffer) {
             Ok(0) => self.peer_finished(tell),
             Ok(bytes) => {
-                self.readiness.have_read(bytes, buffer.len());
-                tell(Fact::Discarded { bytes });
+                self.readiness.on_read(bytes, buffer.len());
+                tell(ConnectionEvent::Discarded { bytes });
             }
             Err(error) => self.read_failed(&error, tell),
         }
     }
 
-    fn write_through(&mut self, heard: &[u8], tell: &mut impl FnMut(Fact)) {
-        let written = self.write(heard, tell);
-        let refused = heard.get(written..).unwrap_or_default();
+    fn write_through(&mut self, received: &[u8], tell: &mut impl FnMut(ConnectionEvent)) {
+        let written = self.write(received, tell);
+        let refused = received.get(written..).unwrap_or_default();
         if !refused.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
             self.queue.fill(refused);
-            tell(Fact::Queued {
+            tell(ConnectionEvent::Queued {
                 bytes: refused.len(),
             });
         }
     }
 
-    fn flush(&mut self, tell: &mut impl FnMut(Fact)) {
+    fn flush(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
         // The queue steps aside, so that its bytes can be written without a copy.
         let queue = std::mem::take(&mut self.queue);
         let written = self.write(queue.pending(), tell);
@@ -281,14 +281,14 @@ impl<S: Stream> Connection<S> {
     }
 
     /// One write. Returns how many of `bytes` the kernel took.
-    fn write(&mut self, bytes: &[u8], tell: &mut impl FnMut(Fact)) -> usize {
+    fn write(&mut self, bytes: &[u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
         match self.stream.write(bytes) {
             // No socket answers a write of something with nothing; taken as progress, it would spin.
             Ok(0) => self.failed(ErrorKind::WriteZero),
             Ok(written) => {
-                self.readiness.have_written(written, bytes.len());
+                self.readiness.on_write(written, bytes.len());
                 self.bytes_out += written as u64;
-                tell(Fact::Wrote {
+                tell(ConnectionEvent::Wrote {
                     bytes: written,
                     offered: bytes.len(),
                 });
@@ -297,7 +297,7 @@ impl<S: Stream> Connection<S> {
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => {
                     self.readiness.write_would_block();
-                    tell(Fact::WriteWouldBlock);
+                    tell(ConnectionEvent::WriteWouldBlock);
                 }
                 ErrorKind::Interrupted => {}
                 kind => self.failed(kind),
@@ -306,24 +306,24 @@ impl<S: Stream> Connection<S> {
         0
     }
 
-    fn send_fin(&mut self, tell: &mut impl FnMut(Fact)) {
+    fn send_fin(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
         // A peer that is already gone makes shutdown(2) fail (ENOTCONN, ECONNRESET); what became of
         // it is told by the read that follows.
         let _gone = self.stream.send_fin();
         self.phase = self.phase.after(Cause::FinSent);
-        tell(Fact::FinSent);
+        tell(ConnectionEvent::FinSent);
     }
 
-    fn peer_finished(&mut self, tell: &mut impl FnMut(Fact)) {
+    fn peer_finished(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
         self.phase = self.phase.after(Cause::PeerFinished);
-        tell(Fact::PeerFinished);
+        tell(ConnectionEvent::PeerFinished);
     }
 
-    fn read_failed(&mut self, error: &io::Error, tell: &mut impl FnMut(Fact)) {
+    fn read_failed(&mut self, error: &io::Error, tell: &mut impl FnMut(ConnectionEvent)) {
         match error.kind() {
             ErrorKind::WouldBlock => {
                 self.readiness.read_would_block();
-                tell(Fact::ReadWouldBlock);
+                tell(ConnectionEvent::ReadWouldBlock);
             }
             ErrorKind::Interrupted => {}
             kind => self.failed(kind),

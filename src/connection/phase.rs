@@ -14,7 +14,7 @@
 //!
 //! There is no half-closed phase, although peers half-close all the time. A connection that owes bytes
 //! does not read, so it meets the peer's FIN only when all that stood before it has been written; until
-//! then the FIN waits in the kernel (CLOSE-WAIT). When it is met nothing is owed, and letting go of the
+//! then the FIN waits in the kernel (CLOSE-WAIT). When it is met nothing is pending, and letting go of the
 //! socket sends our own.
 
 use std::fmt;
@@ -30,8 +30,8 @@ pub enum Phase {
     /// Counted, not timed: a peer that never pauses gets our FIN as soon as those bytes are echoed, and a
     /// peer that reads slowly gets all of them, as long as the stop may last.
     Draining {
-        /// Bytes that had been received and are not heard yet.
-        unheard: u32,
+        /// Bytes that had been received and are not received yet.
+        unread: u32,
     },
     /// Our FIN is out and the peer's is awaited; what comes meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2).
     ///
@@ -59,7 +59,7 @@ pub enum Cause {
     /// A read met the end of the input.
     PeerFinished,
     /// A read brought in bytes.
-    Heard {
+    Received {
         /// Never zero.
         bytes: usize,
     },
@@ -85,20 +85,20 @@ impl Phase {
             (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
             (_, Cause::Expired) => Self::Closed(Reason::Expired),
 
-            (Self::Open, Cause::StopRequested { received }) => Self::Draining { unheard: received },
-            (Self::Draining { unheard }, Cause::Heard { bytes }) => Self::Draining {
-                unheard: unheard.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX)),
+            (Self::Open, Cause::StopRequested { received }) => Self::Draining { unread: received },
+            (Self::Draining { unread }, Cause::Received { bytes }) => Self::Draining {
+                unread: unread.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX)),
             },
             (Self::Draining { .. }, Cause::FinSent) => Self::Lingering,
             (Self::Open | Self::Draining { .. } | Self::Lingering, Cause::PeerFinished) => {
                 Self::Closed(Reason::Finished)
             }
 
-            (Self::Open, Cause::Heard { .. } | Cause::FinSent)
+            (Self::Open, Cause::Received { .. } | Cause::FinSent)
             | (Self::Draining { .. }, Cause::StopRequested { .. })
             | (
                 Self::Lingering,
-                Cause::Heard { .. } | Cause::StopRequested { .. } | Cause::FinSent,
+                Cause::Received { .. } | Cause::StopRequested { .. } | Cause::FinSent,
             ) => self,
         }
     }
@@ -119,15 +119,11 @@ mod tests {
     use super::*;
     use io::ErrorKind::ConnectionReset;
 
-    const OPEN_PHASES: [Phase; 3] = [
-        Phase::Open,
-        Phase::Draining { unheard: 9 },
-        Phase::Lingering,
-    ];
+    const OPEN_PHASES: [Phase; 3] = [Phase::Open, Phase::Draining { unread: 9 }, Phase::Lingering];
 
     const CAUSES: [Cause; 6] = [
         Cause::PeerFinished,
-        Cause::Heard { bytes: 4 },
+        Cause::Received { bytes: 4 },
         Cause::StopRequested { received: 9 },
         Cause::FinSent,
         Cause::Failed(ConnectionReset),
@@ -180,11 +176,11 @@ mod tests {
     #[test]
     fn a_stop_drains_what_was_received_then_lingers_then_finishes() {
         let draining = Phase::Open.after(Cause::StopRequested { received: 9 });
-        assert_eq!(draining, Phase::Draining { unheard: 9 });
-        let less = draining.after(Cause::Heard { bytes: 4 });
-        assert_eq!(less, Phase::Draining { unheard: 5 });
-        let none = less.after(Cause::Heard { bytes: 6 });
-        assert_eq!(none, Phase::Draining { unheard: 0 });
+        assert_eq!(draining, Phase::Draining { unread: 9 });
+        let less = draining.after(Cause::Received { bytes: 4 });
+        assert_eq!(less, Phase::Draining { unread: 5 });
+        let none = less.after(Cause::Received { bytes: 6 });
+        assert_eq!(none, Phase::Draining { unread: 0 });
         let lingering = none.after(Cause::FinSent);
         assert_eq!(lingering, Phase::Lingering);
         let closed = lingering.after(Cause::PeerFinished);

@@ -1,4 +1,4 @@
-//! The bytes that are owed to one peer, in order, bounded.
+//! The bytes that are pending to one peer, in order, bounded.
 
 /// What the kernel refused, kept until it takes it.
 ///
@@ -24,29 +24,30 @@ impl WriteQueue {
         self.0 = Some(Box::new(Owed { bytes, written: 0 }));
     }
 
-    /// What is still owed.
+    /// What is still pending.
     pub fn pending(&self) -> &[u8] {
-        let owed = self.0.as_deref();
-        owed.and_then(|owed| owed.bytes.get(owed.written..))
+        let pending = self.0.as_deref();
+        pending
+            .and_then(|pending| pending.bytes.get(pending.written..))
             .unwrap_or_default()
     }
 
     /// The kernel took the first `count` pending bytes. The last of them frees the heap.
     pub fn advance(&mut self, count: usize) {
-        if let Some(owed) = &mut self.0 {
-            owed.written += count;
-            if owed.written >= owed.bytes.len() {
+        if let Some(pending) = &mut self.0 {
+            pending.written += count;
+            if pending.written >= pending.bytes.len() {
                 self.0 = None;
             }
         }
     }
 
-    /// How many bytes are still owed.
+    /// How many bytes are still pending.
     pub fn len(&self) -> usize {
         self.pending().len()
     }
 
-    /// Whether nothing is owed.
+    /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }

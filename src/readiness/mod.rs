@@ -70,13 +70,13 @@ impl Readiness {
 
     /// Asks for a read until `WouldBlock`, whatever the events said: some input may not have been
     /// announced yet.
-    pub fn suspect_input(&mut self) {
+    pub fn assume_readable(&mut self) {
         self.readable = true;
         self.short_read = ShortRead::ProvesNothing;
     }
 
     /// A read moved `bytes` into a buffer with room for `room`.
-    pub fn have_read(&mut self, bytes: usize, room: usize) {
+    pub fn on_read(&mut self, bytes: usize, room: usize) {
         let exhausts = SHORT_READ_IS_EVIDENCE && self.short_read == ShortRead::Exhausts;
         if bytes < room && exhausts {
             self.readable = false;
@@ -84,7 +84,7 @@ impl Readiness {
     }
 
     /// A write moved `bytes` of the `offered` ones.
-    pub fn have_written(&mut self, bytes: usize, offered: usize) {
+    pub fn on_write(&mut self, bytes: usize, offered: usize) {
         if bytes < offered && SHORT_WRITE_IS_EVIDENCE {
             self.writable = false;
         }
@@ -140,7 +140,7 @@ mod tests {
     fn an_edge_is_remembered_until_there_is_evidence() {
         let mut readiness = readable();
         readiness.note(EventFlags::default());
-        readiness.have_read(8, 8);
+        readiness.on_read(8, 8);
         assert!(readiness.is_readable(), "a full read proves nothing");
         readiness.read_would_block();
         assert!(!readiness.is_readable());
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_short_read_exhausts_the_input() {
         let mut readiness = readable();
-        readiness.have_read(7, 8);
+        readiness.on_read(7, 8);
         assert_eq!(readiness.is_readable(), !SHORT_READ_IS_EVIDENCE);
     }
 
@@ -167,7 +167,7 @@ mod tests {
         ] {
             let mut readiness = readable();
             readiness.note(flags);
-            readiness.have_read(7, 8);
+            readiness.on_read(7, 8);
             assert!(readiness.is_readable(), "{flags:?}");
             readiness.read_would_block();
             assert!(!readiness.is_readable(), "{flags:?}");
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn a_short_write_means_a_full_send_buffer() {
         let mut readiness = Readiness::default();
-        readiness.have_written(8, 8);
+        readiness.on_write(8, 8);
         assert!(readiness.is_writable());
-        readiness.have_written(7, 8);
+        readiness.on_write(7, 8);
         assert_eq!(readiness.is_writable(), !SHORT_WRITE_IS_EVIDENCE);
         readiness.note(EventFlags {
             writable: true,

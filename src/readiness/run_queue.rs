@@ -1,4 +1,4 @@
-//! The connections that are owed a turn, each at most once.
+//! The connections that are pending a turn, each at most once.
 //!
 //! With edge triggers nobody reminds us: whoever still has something to do and is not on this queue
 //! sleeps until its peer happens to move.

@@ -43,7 +43,7 @@ pub struct Config {
     pub backlog: u16,
     /// Whether other processes may listen on the same port (`SO_REUSEPORT`).
     pub reuse_port: bool,
-    /// Bytes of the read buffer, at least 1. What one peer can be owed is bounded by it.
+    /// Bytes of the read buffer, at least 1. What one peer can be pending is bounded by it.
     pub read_buffer: usize,
     /// Connections that may be open at once, at least 1.
     pub max_connections: usize,

@@ -4,7 +4,7 @@
 //! [`note`](EventLoop::note) what it said, [`admit`](EventLoop::admit) who wants in,
 //! [`serve`](EventLoop::serve) who has something to do. Their order is the safety of the whole: while
 //! noting, no connection comes or goes, so an event can never reach the next owner of its slab key; and
-//! the loop sleeps only in `wait`, only when nobody is owed a turn.
+//! the loop sleeps only in `wait`, only when nobody is pending a turn.
 //!
 //! Each socket is registered once, for everything, edge-triggered (epoll(7), kqueue(2)): the kernel
 //! reports a change once, `note` remembers it, and only evidence of exhaustion makes us forget. There is
@@ -12,13 +12,13 @@
 
 use super::Config;
 use super::idle::IdleClock;
-use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, HEARD_BEFORE_ANSWERING};
+use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, READ_BUDGET};
 use super::listener::{Accepted, Listeners};
-use super::observer::{Caller, ConnectionId, LoopPhase, Observer};
-use super::shutdown::{Order, Shutdown};
+use super::observer::{ConnectionId, LoopPhase, Observer, WakeSource};
+use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
-use crate::connection::Turn;
+use crate::connection::TurnEnd;
 use crate::readiness::{INTEREST, RunQueue};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
@@ -37,15 +37,15 @@ pub(super) struct EventLoop<O> {
     connections: Slab<Slot>,
     /// The most connections that may be open at once.
     limit: usize,
-    /// Who is owed a turn.
+    /// Who is pending a turn.
     run_queue: RunQueue,
-    /// Who was heard in this turn, and how many bytes each has in the buffer, one behind the other.
-    heard: Vec<(usize, usize)>,
+    /// Who was received in this turn, and how many bytes each has in the buffer, one behind the other.
+    received: Vec<(usize, usize)>,
     /// The one buffer: room for one read behind all that may be held when it begins.
     buffer: Box<[u8]>,
     /// The most bytes that one read brings in.
     read_size: usize,
-    /// After how many bytes nobody more is heard before those are answered.
+    /// After how many bytes nobody more is received before those are answered.
     enough: usize,
     idle_clock: IdleClock,
     next_id: ConnectionId,
@@ -68,10 +68,10 @@ impl<O: Observer> EventLoop<O> {
             connections: Slab::new(),
             limit: config.max_connections,
             run_queue: RunQueue::default(),
-            heard: Vec::new(),
-            buffer: vec![0; HEARD_BEFORE_ANSWERING + config.read_buffer].into(),
+            received: Vec::new(),
+            buffer: vec![0; READ_BUDGET + config.read_buffer].into(),
             read_size: config.read_buffer,
-            enough: HEARD_BEFORE_ANSWERING,
+            enough: READ_BUDGET,
             idle_clock: IdleClock::new(config.idle_timeout),
             next_id: ConnectionId(1),
             observer,
@@ -143,26 +143,26 @@ impl<O: Observer> EventLoop<O> {
                 }
                 Source::Listener(number) => self.listeners.note(number, &mut self.observer),
                 Source::Signals => self.shutdown.note_signals(&mut self.observer),
-                Source::Waker => self.observer.called(Caller::Waker),
+                Source::Waker => self.observer.woken_by(WakeSource::Waker),
             }
         }
-        while let Some(order) = self.shutdown.next_order() {
-            self.note_order(order);
+        while let Some(order) = self.shutdown.next_action() {
+            self.carry_out(order);
         }
         if self.next_deadline().is_some() {
             self.note_time(Instant::now());
         }
     }
 
-    fn note_order(&mut self, order: Order) {
+    fn carry_out(&mut self, order: StopAction) {
         match order {
-            Order::Report => self.observer.report(),
-            Order::Drain => {
+            StopAction::Report => self.observer.report(),
+            StopAction::Drain => {
                 self.observer.stopping(self.connections.len());
-                self.listeners.call_last();
+                self.listeners.drain_backlog();
                 self.note_for_all(Slot::drain);
             }
-            Order::Expire => {
+            StopAction::Expire => {
                 self.listeners.close();
                 self.note_for_all(|slot| slot.connection.expire());
             }
@@ -184,7 +184,7 @@ impl<O: Observer> EventLoop<O> {
         }
         if self.idle_clock.tick(now) {
             for (key, slot) in &mut self.connections {
-                if slot.quiet.lasted_a_tick() {
+                if slot.quiet.tick() {
                     slot.connection.expire();
                     self.run_queue.push(key);
                 }
@@ -196,7 +196,7 @@ impl<O: Observer> EventLoop<O> {
 
     /// Accepts, while there is room, as many as one turn may bring.
     fn admit(&mut self) -> io::Result<()> {
-        self.observer.entered(LoopPhase::Admit);
+        self.observer.phase_entered(LoopPhase::Admit);
         for _ in 0..ACCEPTS_PER_TURN {
             if !self.has_room() {
                 self.listeners.wait_for_room(self.limit, &mut self.observer);
@@ -232,20 +232,20 @@ impl<O: Observer> EventLoop<O> {
 
     // ── serve ───────────────────────────────────────────────────────────────────────────────────
 
-    /// One turn for each connection that is owed one, in two laps: first hear, then answer.
+    /// One turn for each connection that is pending one, in two laps: first hear, then answer.
     ///
     /// Hearing all before answering any keeps the kernel on one path at a time, receiving and then
     /// sending, and costs measurably less per small message than changing over with each.
     fn serve(&mut self) {
-        self.hear();
-        self.answer();
+        self.receive();
+        self.echo();
     }
 
     /// Each does what comes before an answer: write what it owes, and read once, behind the bytes of the
-    /// one before it. Ends early when enough has been heard: whoever has not been by then keeps its place
+    /// one before it. Ends early when enough has been received: whoever has not been by then keeps its place
     /// for the next turn.
-    fn hear(&mut self) {
-        self.observer.entered(LoopPhase::Hear);
+    fn receive(&mut self) {
+        self.observer.phase_entered(LoopPhase::Read);
         let mut used = 0;
         for _ in 0..self.run_queue.len() {
             if used > self.enough {
@@ -259,32 +259,32 @@ impl<O: Observer> EventLoop<O> {
                 break;
             };
             if let Some(slot) = self.connections.get_mut(key) {
-                let bytes = slot.hear(room, &mut self.observer);
+                let bytes = slot.receive(room, &mut self.observer);
                 used += bytes;
-                self.heard.push((key, bytes));
+                self.received.push((key, bytes));
             }
         }
     }
 
-    /// Each writes what it heard, straight from the buffer. Who parked will be reported by an edge; who
+    /// Each writes what it received, straight from the buffer. Who parked will be reported by an edge; who
     /// yielded goes to the back of the queue; who closed goes out.
-    fn answer(&mut self) {
-        self.observer.entered(LoopPhase::Answer);
+    fn echo(&mut self) {
+        self.observer.phase_entered(LoopPhase::Write);
         let mut rest = &*self.buffer;
-        for (key, bytes) in self.heard.drain(..) {
-            let Some((heard, behind)) = rest.split_at_checked(bytes) else {
+        for (key, bytes) in self.received.drain(..) {
+            let Some((received, behind)) = rest.split_at_checked(bytes) else {
                 break;
             };
             rest = behind;
             let Some(slot) = self.connections.get_mut(key) else {
                 continue;
             };
-            match slot.answer(heard, &mut self.observer) {
-                Turn::Parked => {}
-                Turn::Yielded => self.run_queue.push(key),
-                Turn::Closed(reason) => {
+            match slot.echo(received, &mut self.observer) {
+                TurnEnd::Parked => {}
+                TurnEnd::Yielded => self.run_queue.push(key),
+                TurnEnd::Closed(reason) => {
                     let slot = self.connections.remove(key);
-                    self.observer.closed(&slot.farewell(reason));
+                    self.observer.closed(&slot.summary(reason));
                 }
             }
         }

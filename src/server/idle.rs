@@ -52,16 +52,16 @@ impl IdleClock {
 
 /// How many ticks in a row one connection has been quiet.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Quiet(u8);
+pub(super) struct IdleTicks(u8);
 
-impl Quiet {
+impl IdleTicks {
     /// Bytes moved.
     pub(super) fn broken(&mut self) {
         self.0 = 0;
     }
 
     /// One more tick has passed. Returns whether the connection is idle.
-    pub(super) fn lasted_a_tick(&mut self) -> bool {
+    pub(super) fn tick(&mut self) -> bool {
         self.0 = self.0.saturating_add(1);
         u32::from(self.0) > IDLE_TICKS
     }
@@ -73,15 +73,15 @@ mod tests {
 
     #[test]
     fn a_connection_is_idle_only_after_a_whole_timeout_without_bytes() {
-        let mut quiet = Quiet::default();
+        let mut quiet = IdleTicks::default();
         for _ in 0..IDLE_TICKS {
-            assert!(!quiet.lasted_a_tick());
+            assert!(!quiet.tick());
         }
         quiet.broken();
         for _ in 0..IDLE_TICKS {
-            assert!(!quiet.lasted_a_tick());
+            assert!(!quiet.tick());
         }
-        assert!(quiet.lasted_a_tick());
+        assert!(quiet.tick());
     }
 
     #[test]

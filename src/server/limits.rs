@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Bytes of the read buffer: the most that one read brings in, and so the most that one peer can be owed.
+/// Bytes of the read buffer: the most that one read brings in, and so the most that one peer can be pending.
 ///
 /// Chosen by measurement on streams of 64 KiB and 1 MiB messages: 64 KiB cost up to three times the CPU
 /// time per byte (ten streams, each left before its receive queue was empty), 512 KiB and 1 MiB gain on
@@ -25,10 +25,10 @@ pub(super) const EVENTS_PER_WAIT: usize = 1024;
 /// in from being served.
 pub(super) const ACCEPTS_PER_TURN: usize = 64;
 
-/// Bytes that are heard, from as many connections as it takes, before they are answered. Many small
+/// Bytes that are received, from as many connections as it takes, before they are answered. Many small
 /// messages belong together; a bulk of bytes does not: it is cheapest to send while it is still in the
 /// processor's cache.
-pub(super) const HEARD_BEFORE_ANSWERING: usize = 32 * 1024;
+pub(super) const READ_BUDGET: usize = 32 * 1024;
 
 /// How long the listeners pause when the process or the system is out of descriptors or memory.
 /// Somebody has to close something first; trying more often would only burn time.
@@ -54,7 +54,7 @@ pub(super) const THREAD_STACK: usize = 64 * 1024;
 
 /// The longest that a blocked thread stays deaf to everything but its socket (see `conversation`). Short
 /// enough that nobody notices it in a stop, long enough that a conversation in full flow never looks up.
-pub(super) const LONGEST_DEAFNESS: Duration = Duration::from_millis(50);
+pub(super) const LONGEST_BLOCKING_CALL: Duration = Duration::from_millis(50);
 
 /// Raises this process's soft limit on open files to the hard one. Where that fails, the soft one stays.
 /// Source: getrlimit(2), `RLIMIT_NOFILE`.

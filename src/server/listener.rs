@@ -6,7 +6,7 @@
 //! still wait. The rest mean that the listener itself is broken, and end the server.
 
 use super::limits::ACCEPT_RETRY;
-use super::observer::{Caller, Observer, Pause};
+use super::observer::{AcceptPause, Observer, WakeSource};
 use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
@@ -34,7 +34,7 @@ pub(super) struct Listeners {
     /// While set, nobody is accepted: descriptors or memory had run out.
     retry_at: Option<Instant>,
     /// Which pause has been told in the current episode.
-    pause_told: Option<Discriminant<Pause>>,
+    pause_told: Option<Discriminant<AcceptPause>>,
     /// How many peers may wait on each listener.
     backlog: u32,
 }
@@ -46,7 +46,7 @@ struct Listener {
     /// An edge was seen, and no `WouldBlock` since.
     ready: bool,
     /// Once a stop was requested: how many of those who wait may still come in.
-    last_call: Option<u32>,
+    drain_left: Option<u32>,
 }
 
 impl Listeners {
@@ -64,7 +64,7 @@ impl Listeners {
                 number,
                 socket,
                 ready: false,
-                last_call: None,
+                drain_left: None,
             });
         }
         Ok(Self {
@@ -77,7 +77,7 @@ impl Listeners {
 
     /// Remembers an edge.
     pub(super) fn note(&mut self, number: usize, observer: &mut impl Observer) {
-        observer.called(Caller::Listener);
+        observer.woken_by(WakeSource::Listener);
         for listener in &mut self.open {
             listener.ready |= listener.number == number;
         }
@@ -108,11 +108,11 @@ impl Listeners {
     /// A stop was requested: who is in the backlog by now, with bytes that the kernel may already have
     /// received, is still let in; then the listeners close. No more come in than could wait by then: new
     /// peers may arrive as fast as the old ones are let in.
-    pub(super) fn call_last(&mut self) {
+    pub(super) fn drain_backlog(&mut self) {
         for listener in &mut self.open {
             listener.ready = true;
             // Linux lets one more wait than it was asked for.
-            listener.last_call = Some(self.backlog + 1);
+            listener.drain_left = Some(self.backlog + 1);
         }
     }
 
@@ -124,7 +124,7 @@ impl Listeners {
     /// No connection more may be opened. Told once an episode.
     pub(super) fn wait_for_room(&mut self, limit: usize, observer: &mut impl Observer) {
         if self.are_ready() {
-            self.tell(&Pause::Full(limit), observer);
+            self.tell(&AcceptPause::Full(limit), observer);
         }
     }
 
@@ -148,39 +148,39 @@ impl Listeners {
                 if listener.is_last_of_all() {
                     self.open.pop();
                 }
-                return Ok(Accepted::Peer(stream, as_it_calls_itself(peer)));
+                return Ok(Accepted::Peer(stream, to_canonical(peer)));
             }
             Err(error) => error,
         };
-        match Concern::of(&error) {
-            Concern::NobodyWaits => {
+        match AcceptErrorKind::of(&error) {
+            AcceptErrorKind::WouldBlock => {
                 listener.ready = false;
-                if listener.last_call.is_some() {
+                if listener.drain_left.is_some() {
                     self.open.pop();
                 }
                 if self.pause_told.take().is_some() {
-                    observer.resumed();
+                    observer.accept_resumed();
                 }
                 Ok(Accepted::Gone)
             }
-            Concern::Nothing => Ok(Accepted::Gone),
-            Concern::OnePeer => {
+            AcceptErrorKind::Nothing => Ok(Accepted::Gone),
+            AcceptErrorKind::Peer => {
                 observer.accept_failed(&error);
                 Ok(Accepted::Gone)
             }
-            Concern::Resources => {
+            AcceptErrorKind::Resources => {
                 self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
-                self.tell(&Pause::Exhausted(error), observer);
+                self.tell(&AcceptPause::Exhausted(error), observer);
                 Ok(Accepted::Nobody)
             }
-            Concern::Listener => Err(error),
+            AcceptErrorKind::Listener => Err(error),
         }
     }
 
-    fn tell(&mut self, pause: &Pause, observer: &mut impl Observer) {
+    fn tell(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {
         let kind = Some(mem::discriminant(pause));
         if mem::replace(&mut self.pause_told, kind) != kind {
-            observer.paused(pause);
+            observer.accept_paused(pause);
         }
     }
 }
@@ -188,39 +188,39 @@ impl Listeners {
 impl Listener {
     /// Counts one who came in. Returns whether nobody more may.
     fn is_last_of_all(&mut self) -> bool {
-        let left = self.last_call.map(|left| left.saturating_sub(1));
-        self.last_call = left;
+        let left = self.drain_left.map(|left| left.saturating_sub(1));
+        self.drain_left = left;
         left == Some(0)
     }
 }
 
 /// An IPv4 peer of a dual-stack listener comes under an IPv6 address that nobody would recognise
 /// (RFC 4291, section 2.5.5.2).
-fn as_it_calls_itself(peer: SocketAddr) -> SocketAddr {
+fn to_canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// What an error of accept(2) is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Concern {
+enum AcceptErrorKind {
     /// Nobody waits: the listener is exhausted.
-    NobodyWaits,
+    WouldBlock,
     /// A signal came first. Try again.
     Nothing,
     /// One peer, which is already gone.
-    OnePeer,
+    Peer,
     /// Descriptors, memory.
     Resources,
     /// The listening socket.
     Listener,
 }
 
-impl Concern {
+impl AcceptErrorKind {
     /// Source: accept(2), which asks to treat pending network errors as belonging to the new
     /// connection. What it does not name is taken for a lack of resources: pausing neither spins nor dies.
     fn of(error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::WouldBlock => return Self::NobodyWaits,
+            ErrorKind::WouldBlock => return Self::WouldBlock,
             ErrorKind::Interrupted => return Self::Nothing,
             _ => {}
         }
@@ -237,7 +237,7 @@ impl Concern {
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH
                 | Errno::TIMEDOUT,
-            ) => Self::OnePeer,
+            ) => Self::Peer,
             Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => Self::Listener,
             _ => Self::Resources,
         }
@@ -251,18 +251,18 @@ mod tests {
     #[test]
     fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
         for (errno, concern) in [
-            (Errno::AGAIN, Concern::NobodyWaits),
-            (Errno::CONNABORTED, Concern::OnePeer),
-            (Errno::INTR, Concern::Nothing),
-            (Errno::PROTO, Concern::OnePeer),
-            (Errno::MFILE, Concern::Resources),
-            (Errno::NFILE, Concern::Resources),
-            (Errno::NOBUFS, Concern::Resources),
-            (Errno::NOMEM, Concern::Resources),
-            (Errno::NOTSOCK, Concern::Listener),
+            (Errno::AGAIN, AcceptErrorKind::WouldBlock),
+            (Errno::CONNABORTED, AcceptErrorKind::Peer),
+            (Errno::INTR, AcceptErrorKind::Nothing),
+            (Errno::PROTO, AcceptErrorKind::Peer),
+            (Errno::MFILE, AcceptErrorKind::Resources),
+            (Errno::NFILE, AcceptErrorKind::Resources),
+            (Errno::NOBUFS, AcceptErrorKind::Resources),
+            (Errno::NOMEM, AcceptErrorKind::Resources),
+            (Errno::NOTSOCK, AcceptErrorKind::Listener),
         ] {
             let error = io::Error::from(errno);
-            assert_eq!(Concern::of(&error), concern, "{error}");
+            assert_eq!(AcceptErrorKind::of(&error), concern, "{error}");
         }
     }
 }

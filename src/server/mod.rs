@@ -35,7 +35,9 @@ mod unread;
 
 pub use bind::StartError;
 pub use config::{Config, DEFAULT_ENDPOINT, Mode};
-pub use observer::{BlockingCall, Caller, ConnectionId, Farewell, LoopPhase, Observer, Pause};
+pub use observer::{
+    AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
+};
 pub use shutdown::Stopper;
 pub use stats::Stats;
 
@@ -98,9 +100,9 @@ impl Server {
     /// # Errors
     ///
     /// The handlers could not be installed.
-    pub fn obey_signals(&mut self) -> Result<(), StartError> {
+    pub fn handle_signals(&mut self) -> Result<(), StartError> {
         self.shutdown
-            .obey_signals(self.poll.registry())
+            .handle_signals(self.poll.registry())
             .map_err(|error| StartError::new("listen for signals", error))
     }
 

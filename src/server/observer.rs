@@ -1,6 +1,6 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
-use crate::connection::{Fact, Phase, Reason};
+use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::readiness::{EventFlags, Readiness};
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// Every method has an empty default, and `()` observes nothing at no cost. In threads mode each
 /// connection's thread has an observer of its own, which sees what happens there
-/// ([`happened`](Self::happened), [`stands`](Self::stands), [`calling`](Self::calling)) and nothing else,
+/// ([`on_event`](Self::on_event), [`phase_changed`](Self::phase_changed), [`blocking_call`](Self::blocking_call)) and nothing else,
 /// made by [`fork`](Self::fork) and given back to [`merge`](Self::merge).
 pub trait Observer: Clone + Send + 'static {
     /// An observer for one more thread, with nothing seen yet.
@@ -30,36 +30,36 @@ pub trait Observer: Clone + Send + 'static {
     fn woke(&mut self, _events: usize) {}
 
     /// An event spoke of something else than a connection.
-    fn called(&mut self, _by: Caller) {}
+    fn woken_by(&mut self, _by: WakeSource) {}
 
     /// A turn of the loop came to its next phase. Waiting and noting are told by
     /// [`waiting`](Self::waiting) and [`woke`](Self::woke).
-    fn entered(&mut self, _phase: LoopPhase) {}
+    fn phase_entered(&mut self, _phase: LoopPhase) {}
 
     /// A peer was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
 
     /// An event spoke of a connection.
-    fn hinted(&mut self, _id: ConnectionId, _edge: EventFlags) {}
+    fn flags_reported(&mut self, _id: ConnectionId, _edge: EventFlags) {}
 
     /// A connection did something.
-    fn happened(&mut self, _id: ConnectionId, _fact: Fact) {}
+    fn on_event(&mut self, _id: ConnectionId, _fact: ConnectionEvent) {}
 
     /// What the loop believes of a connection's socket by now. Told after each event and each half of a
     /// turn, changed or not.
-    fn believes(&mut self, _id: ConnectionId, _readiness: Readiness) {}
+    fn readiness_changed(&mut self, _id: ConnectionId, _readiness: Readiness) {}
 
     /// Where a connection stands by now, changed or not.
-    fn stands(&mut self, _id: ConnectionId, _phase: Phase) {}
+    fn phase_changed(&mut self, _id: ConnectionId, _phase: Phase) {}
 
     /// A connection has had its turn and has more to do: it went to the back of the run queue.
     fn yielded(&mut self, _id: ConnectionId) {}
 
     /// A connection's thread is about to make a call in which it may sleep.
-    fn calling(&mut self, _id: ConnectionId, _call: BlockingCall) {}
+    fn blocking_call(&mut self, _id: ConnectionId, _call: BlockingCall) {}
 
     /// A connection is over.
-    fn closed(&mut self, _farewell: &Farewell) {}
+    fn closed(&mut self, _farewell: &ConnectionSummary) {}
 
     /// A peer was accepted, but could not be served.
     fn refused(&mut self, _peer: SocketAddr, _error: &io::Error) {}
@@ -69,10 +69,10 @@ pub trait Observer: Clone + Send + 'static {
 
     /// Nobody is accepted for a while. Told once an episode: the next one begins when all who waited
     /// have been accepted.
-    fn paused(&mut self, _pause: &Pause) {}
+    fn accept_paused(&mut self, _pause: &AcceptPause) {}
 
     /// All who waited have been accepted: the pause is over.
-    fn resumed(&mut self) {}
+    fn accept_resumed(&mut self) {}
 
     /// A stop was requested with so many connections open.
     fn stopping(&mut self, _open: usize) {}
@@ -109,7 +109,7 @@ impl fmt::Display for ConnectionId {
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "snake_case")
 )]
-pub enum Caller {
+pub enum WakeSource {
     /// A listener: somebody may wait to be accepted.
     Listener,
     /// The signal pipe.
@@ -129,9 +129,9 @@ pub enum LoopPhase {
     /// Accepting who wants in.
     Admit,
     /// The first half of `serve`.
-    Hear,
+    Read,
     /// The second half of `serve`.
-    Answer,
+    Write,
 }
 
 /// A call in which a thread may sleep.
@@ -150,12 +150,12 @@ pub enum BlockingCall {
 
 /// What is left to say of a connection that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Farewell {
+pub struct ConnectionSummary {
     /// Its name.
     pub id: ConnectionId,
     /// Where it came from.
     pub peer: SocketAddr,
-    /// Bytes heard to be echoed.
+    /// Bytes received to be echoed.
     pub bytes_in: u64,
     /// Bytes that the kernel took for the peer.
     pub bytes_out: u64,
@@ -165,7 +165,7 @@ pub struct Farewell {
 
 /// Why nobody is accepted for a while.
 #[derive(Debug)]
-pub enum Pause {
+pub enum AcceptPause {
     /// As many connections are open as may be. Peers wait in the backlog until one ends.
     Full(usize),
     /// Descriptors or memory have run out; accept(2) is tried again on a timer.
@@ -193,14 +193,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.woke(events);
     }
 
-    fn called(&mut self, by: Caller) {
-        self.0.called(by);
-        self.1.called(by);
+    fn woken_by(&mut self, by: WakeSource) {
+        self.0.woken_by(by);
+        self.1.woken_by(by);
     }
 
-    fn entered(&mut self, phase: LoopPhase) {
-        self.0.entered(phase);
-        self.1.entered(phase);
+    fn phase_entered(&mut self, phase: LoopPhase) {
+        self.0.phase_entered(phase);
+        self.1.phase_entered(phase);
     }
 
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
@@ -208,24 +208,24 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.accepted(id, peer);
     }
 
-    fn hinted(&mut self, id: ConnectionId, edge: EventFlags) {
-        self.0.hinted(id, edge);
-        self.1.hinted(id, edge);
+    fn flags_reported(&mut self, id: ConnectionId, edge: EventFlags) {
+        self.0.flags_reported(id, edge);
+        self.1.flags_reported(id, edge);
     }
 
-    fn happened(&mut self, id: ConnectionId, fact: Fact) {
-        self.0.happened(id, fact);
-        self.1.happened(id, fact);
+    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
+        self.0.on_event(id, fact);
+        self.1.on_event(id, fact);
     }
 
-    fn believes(&mut self, id: ConnectionId, readiness: Readiness) {
-        self.0.believes(id, readiness);
-        self.1.believes(id, readiness);
+    fn readiness_changed(&mut self, id: ConnectionId, readiness: Readiness) {
+        self.0.readiness_changed(id, readiness);
+        self.1.readiness_changed(id, readiness);
     }
 
-    fn stands(&mut self, id: ConnectionId, phase: Phase) {
-        self.0.stands(id, phase);
-        self.1.stands(id, phase);
+    fn phase_changed(&mut self, id: ConnectionId, phase: Phase) {
+        self.0.phase_changed(id, phase);
+        self.1.phase_changed(id, phase);
     }
 
     fn yielded(&mut self, id: ConnectionId) {
@@ -233,14 +233,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.yielded(id);
     }
 
-    fn calling(&mut self, id: ConnectionId, call: BlockingCall) {
-        self.0.calling(id, call);
-        self.1.calling(id, call);
+    fn blocking_call(&mut self, id: ConnectionId, call: BlockingCall) {
+        self.0.blocking_call(id, call);
+        self.1.blocking_call(id, call);
     }
 
-    fn closed(&mut self, farewell: &Farewell) {
-        self.0.closed(farewell);
-        self.1.closed(farewell);
+    fn closed(&mut self, summary: &ConnectionSummary) {
+        self.0.closed(summary);
+        self.1.closed(summary);
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
@@ -253,14 +253,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.accept_failed(error);
     }
 
-    fn paused(&mut self, pause: &Pause) {
-        self.0.paused(pause);
-        self.1.paused(pause);
+    fn accept_paused(&mut self, pause: &AcceptPause) {
+        self.0.accept_paused(pause);
+        self.1.accept_paused(pause);
     }
 
-    fn resumed(&mut self) {
-        self.0.resumed();
-        self.1.resumed();
+    fn accept_resumed(&mut self) {
+        self.0.accept_resumed();
+        self.1.accept_resumed();
     }
 
     fn stopping(&mut self, open: usize) {

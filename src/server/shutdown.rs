@@ -1,9 +1,9 @@
 //! Stopping: who may ask for it, and what is to be done when.
 //!
 //! A stop is a conversation of its own: echo what has been received, say our FIN, wait for the peer's.
-//! This file keeps its clock and turns its stages into [`Order`]s; the two modes carry them out.
+//! This file keeps its clock and turns its stages into [`StopAction`]s; the two modes carry them out.
 
-use super::observer::{Caller, Observer};
+use super::observer::{Observer, WakeSource};
 use super::sources::Source;
 use mio::{Interest, Registry, Waker};
 use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
@@ -36,7 +36,7 @@ impl Stopper {
 
 /// Something to carry out on all connections at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum StopAction {
     /// Show the statistics so far.
     Report,
     /// Stop accepting; echo what has been received, then finish.
@@ -84,7 +84,7 @@ impl Shutdown {
     ///
     /// A second request ends the process in the signal's own handler: whatever the server hangs on, be it
     /// a log that nobody reads, must not matter then.
-    pub(super) fn obey_signals(&mut self, registry: &Registry) -> io::Result<()> {
+    pub(super) fn handle_signals(&mut self, registry: &Registry) -> io::Result<()> {
         for signal in [SIGINT, SIGTERM] {
             // The order counts: at the first signal the flag is looked at before it is set. The code is
             // the one with which a shell reports a process that died of the signal.
@@ -112,7 +112,7 @@ impl Shutdown {
 
     /// Takes the signals that have come.
     pub(super) fn note_signals(&mut self, observer: &mut impl Observer) {
-        observer.called(Caller::Signals);
+        observer.woken_by(WakeSource::Signals);
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
             match signal {
                 SIGUSR1 => self.report_requested = true,
@@ -122,17 +122,17 @@ impl Shutdown {
     }
 
     /// The next thing to carry out, if its time has come. Ask until there is none.
-    pub(super) fn next_order(&mut self) -> Option<Order> {
+    pub(super) fn next_action(&mut self) -> Option<StopAction> {
         if std::mem::take(&mut self.report_requested) {
-            return Some(Order::Report);
+            return Some(StopAction::Report);
         }
         let (stage, order) = match self.stage {
             Stage::Serving if self.requested.load(Ordering::Acquire) => {
                 let expires = Instant::now().checked_add(self.timeout);
-                (Stage::Draining(expires), Order::Drain)
+                (Stage::Draining(expires), StopAction::Drain)
             }
             Stage::Draining(Some(expires)) if Instant::now() >= expires => {
-                (Stage::Expired, Order::Expire)
+                (Stage::Expired, StopAction::Expire)
             }
             Stage::Serving | Stage::Draining(_) | Stage::Expired => return None,
         };

@@ -1,9 +1,9 @@
 //! One connection's place in the slab: who it is, besides what it does.
 
-use super::idle::Quiet;
-use super::observer::{ConnectionId, Farewell, Observer};
-use super::unread::received;
-use crate::connection::{Connection, Fact, Reason, Stream, Turn};
+use super::idle::IdleTicks;
+use super::observer::{ConnectionId, ConnectionSummary, Observer};
+use super::unread::unread_bytes;
+use crate::connection::{Connection, ConnectionEvent, Reason, Stream, TurnEnd};
 use crate::readiness::EventFlags;
 use mio::net::TcpStream;
 use std::io;
@@ -14,7 +14,7 @@ use std::net::{Shutdown, SocketAddr};
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection<TcpStream>,
-    pub(super) quiet: Quiet,
+    pub(super) quiet: IdleTicks,
     id: ConnectionId,
     peer: SocketAddr,
 }
@@ -23,7 +23,7 @@ impl Slot {
     pub(super) fn new(id: ConnectionId, peer: SocketAddr, stream: TcpStream) -> Self {
         Self {
             connection: Connection::new(stream),
-            quiet: Quiet::default(),
+            quiet: IdleTicks::default(),
             id,
             peer,
         }
@@ -31,36 +31,36 @@ impl Slot {
 
     /// Remembers what an event said, observed. Returns whether the connection is now worth a turn.
     pub(super) fn note(&mut self, edge: EventFlags, observer: &mut impl Observer) -> bool {
-        observer.hinted(self.id, edge);
-        let is_worth_a_turn = self.connection.note(edge.into());
+        observer.flags_reported(self.id, edge);
+        let is_worth_a_turn = self.connection.note(edge);
         self.show(observer);
         is_worth_a_turn
     }
 
     /// The first half of a turn, observed.
-    pub(super) fn hear(&mut self, room: &mut [u8], observer: &mut impl Observer) -> usize {
+    pub(super) fn receive(&mut self, room: &mut [u8], observer: &mut impl Observer) -> usize {
         let Self {
             connection,
             quiet,
             id,
             ..
         } = self;
-        let bytes = connection.hear(room, &mut |fact| tell(observer, *id, quiet, fact));
+        let bytes = connection.receive(room, &mut |fact| tell(observer, *id, quiet, fact));
         self.show(observer);
         bytes
     }
 
     /// The second half of a turn, observed.
-    pub(super) fn answer(&mut self, heard: &[u8], observer: &mut impl Observer) -> Turn {
+    pub(super) fn echo(&mut self, received: &[u8], observer: &mut impl Observer) -> TurnEnd {
         let Self {
             connection,
             quiet,
             id,
             ..
         } = self;
-        let turn = connection.answer(heard, &mut |fact| tell(observer, *id, quiet, fact));
+        let turn = connection.echo(received, &mut |fact| tell(observer, *id, quiet, fact));
         self.show(observer);
-        if turn == Turn::Yielded {
+        if turn == TurnEnd::Yielded {
             observer.yielded(self.id);
         }
         turn
@@ -68,18 +68,19 @@ impl Slot {
 
     /// Shows the state of the connection.
     pub(super) fn show(&self, observer: &mut impl Observer) {
-        observer.believes(self.id, self.connection.readiness());
-        observer.stands(self.id, self.connection.phase());
+        observer.readiness_changed(self.id, self.connection.readiness());
+        observer.phase_changed(self.id, self.connection.phase());
     }
 
     /// A stop was requested: the connection owes an echo of what the kernel has received by now.
     pub(super) fn drain(&mut self) {
-        self.connection.drain(received(self.connection.stream()));
+        self.connection
+            .drain(unread_bytes(self.connection.stream()));
     }
 
     /// What is left to say when it is over.
-    pub(super) fn farewell(&self, reason: Reason) -> Farewell {
-        Farewell {
+    pub(super) fn summary(&self, reason: Reason) -> ConnectionSummary {
+        ConnectionSummary {
             id: self.id,
             peer: self.peer,
             bytes_in: self.connection.bytes_in(),
@@ -89,11 +90,19 @@ impl Slot {
     }
 }
 
-fn tell(observer: &mut impl Observer, id: ConnectionId, quiet: &mut Quiet, fact: Fact) {
-    if matches!(fact, Fact::Read { .. } | Fact::Wrote { .. }) {
+fn tell(
+    observer: &mut impl Observer,
+    id: ConnectionId,
+    quiet: &mut IdleTicks,
+    fact: ConnectionEvent,
+) {
+    if matches!(
+        fact,
+        ConnectionEvent::Read { .. } | ConnectionEvent::Wrote { .. }
+    ) {
         quiet.broken();
     }
-    observer.happened(id, fact);
+    observer.on_event(id, fact);
 }
 
 impl Stream for TcpStream {

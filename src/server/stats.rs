@@ -1,7 +1,7 @@
 //! Counters: what the server has done so far.
 
-use super::observer::{ConnectionId, Farewell, Observer, Pause};
-use crate::connection::{Fact, Reason};
+use super::observer::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
+use crate::connection::{ConnectionEvent, Reason};
 use crate::text::os_error;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,11 +18,11 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections that are over.
     pub closed: u64,
-    /// Bytes heard to be echoed.
+    /// Bytes received to be echoed.
     pub bytes_in: u64,
     /// Bytes that the kernel took for the peers.
     pub bytes_out: u64,
-    /// The most bytes that were ever owed to one peer; in threads mode, as far as it was seen.
+    /// The most bytes that were ever pending to one peer; in threads mode, as far as it was seen.
     pub longest_queue: usize,
     /// What went wrong, in words, and how often. Each concerned one peer.
     pub errors: BTreeMap<String, u64>,
@@ -71,22 +71,22 @@ impl Observer for Stats {
         self.accepted += 1;
     }
 
-    fn happened(&mut self, _id: ConnectionId, fact: Fact) {
+    fn on_event(&mut self, _id: ConnectionId, fact: ConnectionEvent) {
         match fact {
-            Fact::Read { bytes } => self.bytes_in += bytes as u64,
-            Fact::Wrote { bytes, .. } => self.bytes_out += bytes as u64,
-            Fact::Queued { bytes } => self.longest_queue = self.longest_queue.max(bytes),
-            Fact::ReadWouldBlock
-            | Fact::PeerFinished
-            | Fact::WriteWouldBlock
-            | Fact::Discarded { .. }
-            | Fact::FinSent => {}
+            ConnectionEvent::Read { bytes } => self.bytes_in += bytes as u64,
+            ConnectionEvent::Wrote { bytes, .. } => self.bytes_out += bytes as u64,
+            ConnectionEvent::Queued { bytes } => self.longest_queue = self.longest_queue.max(bytes),
+            ConnectionEvent::ReadWouldBlock
+            | ConnectionEvent::PeerFinished
+            | ConnectionEvent::WriteWouldBlock
+            | ConnectionEvent::Discarded { .. }
+            | ConnectionEvent::FinSent => {}
         }
     }
 
-    fn closed(&mut self, farewell: &Farewell) {
+    fn closed(&mut self, summary: &ConnectionSummary) {
         self.closed += 1;
-        match farewell.reason {
+        match summary.reason {
             Reason::Finished => {}
             Reason::Failed(kind) => self.count_error(kind.to_string()),
             Reason::Expired => self.count_error("expired".to_owned()),
@@ -101,8 +101,8 @@ impl Observer for Stats {
         self.count_error(format!("accept: {}", os_error::in_words(error)));
     }
 
-    fn paused(&mut self, pause: &Pause) {
-        if let Pause::Exhausted(error) = pause {
+    fn accept_paused(&mut self, pause: &AcceptPause) {
+        if let AcceptPause::Exhausted(error) = pause {
             self.count_error(format!("accept: {}", os_error::in_words(error)));
         }
     }
@@ -148,8 +148,8 @@ mod tests {
     use std::io::ErrorKind;
     use std::net::{Ipv4Addr, SocketAddrV4};
 
-    fn farewell(reason: Reason) -> Farewell {
-        Farewell {
+    fn summary(reason: Reason) -> ConnectionSummary {
+        ConnectionSummary {
             id: ConnectionId(1),
             peer: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7).into(),
             bytes_in: 5,
@@ -161,19 +161,19 @@ mod tests {
     #[test]
     fn merged_statistics_are_the_sum_of_their_parts() {
         let mut whole = Stats::default();
-        whole.accepted(ConnectionId(1), farewell(Reason::Finished).peer);
-        whole.happened(ConnectionId(1), Fact::Queued { bytes: 9 });
+        whole.accepted(ConnectionId(1), summary(Reason::Finished).peer);
+        whole.on_event(ConnectionId(1), ConnectionEvent::Queued { bytes: 9 });
         let mut part = whole.fork();
-        part.happened(ConnectionId(1), Fact::Read { bytes: 5 });
-        part.happened(ConnectionId(1), Fact::Queued { bytes: 3 });
-        part.happened(
+        part.on_event(ConnectionId(1), ConnectionEvent::Read { bytes: 5 });
+        part.on_event(ConnectionId(1), ConnectionEvent::Queued { bytes: 3 });
+        part.on_event(
             ConnectionId(1),
-            Fact::Wrote {
+            ConnectionEvent::Wrote {
                 bytes: 5,
                 offered: 5,
             },
         );
-        part.closed(&farewell(Reason::Failed(ErrorKind::ConnectionReset)));
+        part.closed(&summary(Reason::Failed(ErrorKind::ConnectionReset)));
         whole.merge(part);
 
         assert_eq!((whole.accepted, whole.closed), (1, 1));
@@ -186,9 +186,9 @@ mod tests {
     fn the_summary_counts_errors_by_kind() {
         let mut stats = Stats::default();
         assert!(stats.to_string().ends_with("errors none"));
-        stats.closed(&farewell(Reason::Expired));
-        stats.closed(&farewell(Reason::Expired));
-        stats.closed(&farewell(Reason::Failed(ErrorKind::BrokenPipe)));
+        stats.closed(&summary(Reason::Expired));
+        stats.closed(&summary(Reason::Expired));
+        stats.closed(&summary(Reason::Failed(ErrorKind::BrokenPipe)));
         let line = stats.to_string();
         assert!(
             line.ends_with("errors 1 × broken pipe, 2 × expired"),

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 /// How many bytes the kernel has received and nobody has read (tcp(7), `FIONREAD`). Where it cannot
 /// tell, more than there can be.
-pub(super) fn received(socket: impl AsFd) -> u32 {
+pub(super) fn unread_bytes(socket: impl AsFd) -> u32 {
     let received = rustix::io::ioctl_fionread(socket).ok();
     received
         .and_then(|bytes| bytes.try_into().ok())

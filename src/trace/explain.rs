@@ -141,7 +141,7 @@ pub(super) const KINDS: [Kind; 28] = [
     Kind {
         name: "accept_paused",
         group: Group::Trouble,
-        why: "The limit is reached, or descriptors have run out. Caller comes now waits in the backlog; an edge-triggered listener will not remind the loop of them, so it remembers.",
+        why: "The limit is reached, or descriptors have run out. WakeSource comes now waits in the backlog; an edge-triggered listener will not remind the loop of them, so it remembers.",
         file: LISTENER,
         chapter: ACCEPT,
     },

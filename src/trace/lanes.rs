@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_turn_lasts_from_one_wait_to_the_next() {
         let hears = Event::Enters {
-            part: LoopPhase::Hear,
+            part: LoopPhase::Read,
         };
         let records = [
             record(1, 0, Event::Waits { timeout: None }),
@@ -216,7 +216,7 @@ mod tests {
         let first = Turn {
             waits: 1,
             woke: Some(5),
-            parts: vec![(6, LoopPhase::Hear)],
+            parts: vec![(6, LoopPhase::Read)],
             to: 9,
             first: 0,
             end: 4,

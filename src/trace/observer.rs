@@ -5,9 +5,11 @@ use super::json_lines::Trace;
 use super::record::{Event, Lane, PhaseName};
 use super::recorder::Recorder;
 use super::sink::Target;
-use crate::connection::{Fact, Phase};
+use crate::connection::{ConnectionEvent, Phase};
 use crate::readiness::{EventFlags, Readiness};
-use crate::server::{BlockingCall, Caller, ConnectionId, Farewell, LoopPhase, Observer, Pause};
+use crate::server::{
+    AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
+};
 use crate::text::os_error;
 use std::io;
 use std::net::SocketAddr;
@@ -67,11 +69,11 @@ impl Observer for Tracer {
         self.on_loop(Event::Woke { events });
     }
 
-    fn called(&mut self, by: Caller) {
+    fn woken_by(&mut self, by: WakeSource) {
         self.on_loop(Event::Called { by });
     }
 
-    fn entered(&mut self, phase: LoopPhase) {
+    fn phase_entered(&mut self, phase: LoopPhase) {
         self.recorder().enter(phase);
     }
 
@@ -80,21 +82,21 @@ impl Observer for Tracer {
         self.recorder().record(lane, Event::Accepted { peer });
     }
 
-    fn hinted(&mut self, id: ConnectionId, edge: EventFlags) {
+    fn flags_reported(&mut self, id: ConnectionId, edge: EventFlags) {
         let lane = Lane::Connection(id.0);
         self.recorder().record(lane, Event::Hinted(edge));
     }
 
-    fn happened(&mut self, id: ConnectionId, fact: Fact) {
+    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
         self.recorder().happen(id.0, fact.into());
     }
 
-    fn believes(&mut self, id: ConnectionId, readiness: Readiness) {
+    fn readiness_changed(&mut self, id: ConnectionId, readiness: Readiness) {
         let (readable, writable) = (readiness.is_readable(), readiness.is_writable());
         self.recorder().believe(id.0, readable, writable);
     }
 
-    fn stands(&mut self, id: ConnectionId, phase: Phase) {
+    fn phase_changed(&mut self, id: ConnectionId, phase: Phase) {
         let name = match phase {
             Phase::Open => PhaseName::Open,
             Phase::Draining { .. } => PhaseName::Draining,
@@ -110,11 +112,11 @@ impl Observer for Tracer {
         self.recorder().record(lane, Event::Yielded);
     }
 
-    fn calling(&mut self, id: ConnectionId, call: BlockingCall) {
+    fn blocking_call(&mut self, id: ConnectionId, call: BlockingCall) {
         self.recorder().call(id.0, call);
     }
 
-    fn closed(&mut self, farewell: &Farewell) {
+    fn closed(&mut self, farewell: &ConnectionSummary) {
         let closed = Event::Closed {
             reason: farewell.reason.to_string(),
             bytes_in: farewell.bytes_in,
@@ -133,15 +135,15 @@ impl Observer for Tracer {
         self.on_loop(Event::AcceptFailed { error });
     }
 
-    fn paused(&mut self, pause: &Pause) {
+    fn accept_paused(&mut self, pause: &AcceptPause) {
         let reason = match pause {
-            Pause::Full(limit) => format!("{limit} connections are open, the limit"),
-            Pause::Exhausted(error) => os_error::in_words(error),
+            AcceptPause::Full(limit) => format!("{limit} connections are open, the limit"),
+            AcceptPause::Exhausted(error) => os_error::in_words(error),
         };
         self.on_loop(Event::AcceptPaused { reason });
     }
 
-    fn resumed(&mut self) {
+    fn accept_resumed(&mut self) {
         self.on_loop(Event::AcceptResumed);
     }
 
@@ -150,17 +152,17 @@ impl Observer for Tracer {
     }
 }
 
-impl From<Fact> for Event {
-    fn from(fact: Fact) -> Self {
+impl From<ConnectionEvent> for Event {
+    fn from(fact: ConnectionEvent) -> Self {
         match fact {
-            Fact::Read { bytes } => Self::Read { bytes },
-            Fact::ReadWouldBlock => Self::ReadWouldBlock,
-            Fact::PeerFinished => Self::PeerFinished,
-            Fact::Wrote { bytes, offered } => Self::Wrote { bytes, offered },
-            Fact::WriteWouldBlock => Self::WriteWouldBlock,
-            Fact::Queued { bytes } => Self::Queued { bytes },
-            Fact::Discarded { bytes } => Self::Discarded { bytes },
-            Fact::FinSent => Self::FinSent,
+            ConnectionEvent::Read { bytes } => Self::Read { bytes },
+            ConnectionEvent::ReadWouldBlock => Self::ReadWouldBlock,
+            ConnectionEvent::PeerFinished => Self::PeerFinished,
+            ConnectionEvent::Wrote { bytes, offered } => Self::Wrote { bytes, offered },
+            ConnectionEvent::WriteWouldBlock => Self::WriteWouldBlock,
+            ConnectionEvent::Queued { bytes } => Self::Queued { bytes },
+            ConnectionEvent::Discarded { bytes } => Self::Discarded { bytes },
+            ConnectionEvent::FinSent => Self::FinSent,
         }
     }
 }

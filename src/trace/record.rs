@@ -4,7 +4,7 @@
 //! How they read in words stands in `words`, how they are written down in `json_lines`.
 
 use crate::readiness::EventFlags;
-use crate::server::{BlockingCall, Caller, LoopPhase};
+use crate::server::{BlockingCall, LoopPhase, WakeSource};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -66,8 +66,8 @@ pub enum Event {
     },
     /// A signal, the waker or a listener was among the events.
     Called {
-        /// Caller.
-        by: Caller,
+        /// `WakeSource`.
+        by: WakeSource,
     },
     /// The loop came to the next phase of its turn. Recorded only if something happens in it.
     Enters {

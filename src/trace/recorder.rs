@@ -230,11 +230,11 @@ mod tests {
     fn a_phase_in_which_nothing_happens_is_not_told() {
         let told = words(|recorder| {
             recorder.enter(LoopPhase::Admit);
-            recorder.enter(LoopPhase::Hear);
+            recorder.enter(LoopPhase::Read);
             recorder.record(Lane::Connection(1), Event::Read { bytes: 5 });
-            recorder.enter(LoopPhase::Answer);
+            recorder.enter(LoopPhase::Write);
             recorder.record(Lane::Loop, Event::Waits { timeout: None });
         });
-        assert_eq!(told, ["hears", "read 5", "waits"]);
+        assert_eq!(told, ["read pass", "read 5", "waits"]);
     }
 }

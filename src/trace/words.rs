@@ -2,7 +2,7 @@
 
 use super::record::{Event, Lane, PhaseName};
 use crate::readiness::EventFlags;
-use crate::server::{BlockingCall, Caller, LoopPhase};
+use crate::server::{BlockingCall, LoopPhase, WakeSource};
 use crate::text::units;
 use std::fmt;
 use std::time::Duration;
@@ -136,7 +136,7 @@ impl fmt::Display for Lane {
     }
 }
 
-impl fmt::Display for Caller {
+impl fmt::Display for WakeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Listener => "a listener",
@@ -150,8 +150,8 @@ impl fmt::Display for LoopPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admit => "admits",
-            Self::Hear => "hears",
-            Self::Answer => "answers",
+            Self::Read => "read pass",
+            Self::Write => "write pass",
         })
     }
 }

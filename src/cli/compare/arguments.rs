@@ -42,7 +42,7 @@ const ROUNDS: u32 = 9;
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Caller takes part: event-loop, threads, NAME=HOST:PORT or NAME='COMMAND {port}'
+    /// The contenders: event-loop, threads, NAME=HOST:PORT or NAME='COMMAND {port}'
     contender: Vec<Entry>,
 
     /// Build the servers that the manifest in DIR describes, as far as this machine can, and compare them

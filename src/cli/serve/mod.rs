@@ -22,7 +22,7 @@ pub(crate) struct ServeRequest {
 
 pub(crate) fn serve(request: ServeRequest) -> ExitCode {
     let server = Server::bind(request.config.clone()).and_then(|mut server| {
-        server.obey_signals()?;
+        server.handle_signals()?;
         Ok(server)
     });
     let server = match server {

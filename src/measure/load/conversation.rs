@@ -169,7 +169,7 @@ impl<S: Read + Write> Conversation<S> {
         match self.stream.read(room) {
             Ok(0) => Err(Broken::PeerFinished),
             Ok(bytes) => {
-                self.readiness.have_read(bytes, room.len());
+                self.readiness.on_read(bytes, room.len());
                 self.check(room.get(..bytes).unwrap_or_default(), tape, verify)
             }
             Err(error) => self.read_failed(error.kind()),
@@ -203,7 +203,7 @@ impl<S: Read + Write> Conversation<S> {
         let piece = tape.piece(self.start + self.sent, self.due - self.sent);
         match self.stream.write(piece) {
             Ok(bytes) => {
-                self.readiness.have_written(bytes, piece.len());
+                self.readiness.on_write(bytes, piece.len());
                 self.sent += bytes as u64;
                 Ok(())
             }

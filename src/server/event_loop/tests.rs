@@ -1,7 +1,7 @@
 //! The loop, one phase at a time: what no peer could see from outside.
 
 use super::*;
-use crate::connection::Fact;
+use crate::connection::ConnectionEvent;
 use crate::server::Server;
 use mio::Interest;
 use std::io::Write;
@@ -9,10 +9,10 @@ use std::net;
 
 /// Keeps every fact in the order in which it happened.
 #[derive(Debug, Clone, Default)]
-struct Facts(Vec<(ConnectionId, Fact)>);
+struct Facts(Vec<(ConnectionId, ConnectionEvent)>);
 
 impl Observer for Facts {
-    fn happened(&mut self, id: ConnectionId, fact: Fact) {
+    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
         self.0.push((id, fact));
     }
 }
@@ -54,7 +54,7 @@ fn peers(
     peers
 }
 
-/// Waits and notes until as many connections are owed a turn.
+/// Waits and notes until as many connections are pending a turn.
 fn note_until_runnable(event_loop: &mut EventLoop<Facts>, count: usize) {
     while event_loop.run_queue.len() < count {
         let deadline = Some(Duration::from_secs(10));
@@ -83,12 +83,15 @@ fn all_are_heard_before_any_is_answered() {
         .iter()
         .map(|(_, fact)| *fact)
         .collect();
-    let heard = Fact::Read { bytes: 5 };
-    let answered = Fact::Wrote {
+    let received = ConnectionEvent::Read { bytes: 5 };
+    let answered = ConnectionEvent::Wrote {
         bytes: 5,
         offered: 5,
     };
-    assert_eq!(kinds, [heard, heard, heard, answered, answered, answered]);
+    assert_eq!(
+        kinds,
+        [received, received, received, answered, answered, answered]
+    );
     assert!(event_loop.run_queue.is_empty());
 }
 
@@ -108,10 +111,10 @@ fn once_enough_is_heard_the_others_keep_their_places() {
         let facts = event_loop.observer.0.split_off(before);
         let reads = facts
             .iter()
-            .filter(|(_, fact)| matches!(fact, Fact::Read { .. }));
-        let heard: Vec<_> = reads.map(|(id, _)| *id).collect();
-        assert_eq!(heard.len(), 1, "one such read is enough: {facts:?}");
-        order.extend(heard);
+            .filter(|(_, fact)| matches!(fact, ConnectionEvent::Read { .. }));
+        let received: Vec<_> = reads.map(|(id, _)| *id).collect();
+        assert_eq!(received.len(), 1, "one such read is enough: {facts:?}");
+        order.extend(received);
     }
     let [first, second, third] = [order[0], order[1], order[2]];
     assert_eq!(order, [first, second, third, first, second, third]);
@@ -153,6 +156,6 @@ fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
         .iter()
         .map(|(_, fact)| *fact)
         .collect();
-    assert_eq!(facts, [Fact::ReadWouldBlock]);
+    assert_eq!(facts, [ConnectionEvent::ReadWouldBlock]);
     assert!(event_loop.run_queue.is_empty());
 }

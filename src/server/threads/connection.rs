@@ -1,6 +1,6 @@
 //! The contrast: one connection on its own thread, in blocking calls.
 //!
-//! Beside the page of the event loop, [`Conversation::converse`] is all there is to it: the call stack is
+//! Beside the page of the event loop, [`ThreadConnection::converse`] is all there is to it: the call stack is
 //! the phase, the blocked write is the write queue, and the kernel's scheduler is the run queue.
 //!
 //! # What a blocked thread cannot do
@@ -14,17 +14,17 @@
 //! system call a message.
 //!
 //! So a blocking call gives up after a moment of quiet (`SO_RCVTIMEO`, `SO_SNDTIMEO`), and only then the
-//! thread [`parks`](Conversation::park) in poll(2), where it hears its socket and the [`shutdown_pipe`]
+//! thread [`parks`](ThreadConnection::park) in poll(2), where it hears its socket and the [`shutdown_pipe`]
 //! of a stop. A conversation in full flow never comes that far: a message costs it recv and send. One that
 //! has fallen silent sleeps until there is something to wake up for. In between it is deaf, for that one
-//! moment ([`LONGEST_DEAFNESS`]). The event loop, which waits for everything at once, has no such moment.
+//! moment ([`LONGEST_BLOCKING_CALL`]). The event loop, which waits for everything at once, has no such moment.
 
 use super::connection_table::{Shared, lock};
 use super::shutdown_pipe::{self, Awaited};
-use crate::connection::{Fact, Phase, Reason};
-use crate::server::limits::{IDLE_TICKS, LONGEST_DEAFNESS};
-use crate::server::observer::{BlockingCall, ConnectionId, Farewell, Observer};
-use crate::server::unread::received;
+use crate::connection::{ConnectionEvent, Phase, Reason};
+use crate::server::limits::{IDLE_TICKS, LONGEST_BLOCKING_CALL};
+use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
+use crate::server::unread::unread_bytes;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
@@ -41,7 +41,7 @@ pub(super) struct Name {
 }
 
 /// One connection, on its own thread.
-pub(super) struct Conversation<O> {
+pub(super) struct ThreadConnection<O> {
     name: Name,
     observer: Arc<Mutex<O>>,
     shared: Arc<Shared<O>>,
@@ -49,11 +49,11 @@ pub(super) struct Conversation<O> {
     bytes_out: u64,
     /// Since when no byte has moved, if a blocking call has given up since the last one.
     quiet_since: Option<Instant>,
-    /// Whether the bell has been heard. Once rung it never falls silent, so it is not listened to again.
+    /// Whether the bell has been received. Once rung it never falls silent, so it is not listened to again.
     bell_heard: bool,
 }
 
-impl<O: Observer> Conversation<O> {
+impl<O: Observer> ThreadConnection<O> {
     pub(super) fn new(name: Name, observer: Arc<Mutex<O>>, shared: Arc<Shared<O>>) -> Self {
         Self {
             name,
@@ -72,14 +72,14 @@ impl<O: Observer> Conversation<O> {
             .map_err(|error| Reason::Failed(error.kind()))
             .and_then(|()| self.converse(&stream));
         drop(stream);
-        let farewell = Farewell {
+        let summary = ConnectionSummary {
             id: self.name.id,
             peer: self.name.peer,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             reason: ended.err().unwrap_or(Reason::Finished),
         };
-        self.shared.close(self.name.key, &farewell);
+        self.shared.close(self.name.key, &summary);
     }
 
     /// The whole of it: hear, answer, until the peer has finished or a stop is requested.
@@ -97,42 +97,42 @@ impl<O: Observer> Conversation<O> {
     fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<ControlFlow<()>, Reason> {
         let mut stream = *input.get_ref();
         self.tell_call(BlockingCall::Read);
-        let heard = match input.fill_buf() {
+        let received = match input.fill_buf() {
             Ok([]) => {
-                self.tell(Fact::PeerFinished);
+                self.tell(ConnectionEvent::PeerFinished);
                 return Ok(ControlFlow::Break(()));
             }
-            Ok(heard) => heard,
+            Ok(received) => received,
             Err(error) => {
                 let gone_on = self.look_up(stream, Awaited::Input, error.kind());
                 return gone_on.map(ControlFlow::Continue);
             }
         };
-        let bytes = heard.len();
+        let bytes = received.len();
         self.bytes_in += bytes as u64;
-        self.tell(Fact::Read { bytes });
-        self.write_all(&mut stream, heard)?;
+        self.tell(ConnectionEvent::Read { bytes });
+        self.write_all(&mut stream, received)?;
         input.consume(bytes);
         Ok(ControlFlow::Continue(()))
     }
 
     /// Parks until the kernel has taken everything.
-    fn write_all(&mut self, stream: &mut &TcpStream, mut owed: &[u8]) -> Result<(), Reason> {
-        while !owed.is_empty() {
+    fn write_all(&mut self, stream: &mut &TcpStream, mut pending: &[u8]) -> Result<(), Reason> {
+        while !pending.is_empty() {
             self.tell_call(BlockingCall::Write);
-            match stream.write(owed) {
+            match stream.write(pending) {
                 Ok(0) => return Err(Reason::Failed(ErrorKind::WriteZero)),
                 Ok(bytes) => {
-                    let offered = owed.len();
-                    owed = owed.get(bytes..).unwrap_or_default();
-                    self.tell_owed(owed);
+                    let offered = pending.len();
+                    pending = pending.get(bytes..).unwrap_or_default();
+                    self.tell_owed(pending);
                     self.bytes_out += bytes as u64;
-                    self.tell(Fact::Wrote { bytes, offered });
+                    self.tell(ConnectionEvent::Wrote { bytes, offered });
                     // A peer that reads ever so slowly makes progress without end, and never an error.
                     self.check_deadline()?;
                 }
                 Err(error) => {
-                    self.tell_owed(owed);
+                    self.tell_owed(pending);
                     self.look_up(stream, Awaited::Room, error.kind())?;
                 }
             }
@@ -140,20 +140,22 @@ impl<O: Observer> Conversation<O> {
         Ok(())
     }
 
-    /// What the peer is owed shows only when a blocked write has given up: the kernel keeps the thread and
+    /// What the peer is pending shows only when a blocked write has given up: the kernel keeps the thread and
     /// its debt together.
-    fn tell_owed(&mut self, owed: &[u8]) {
-        if !owed.is_empty() {
-            self.tell(Fact::Queued { bytes: owed.len() });
+    fn tell_owed(&mut self, pending: &[u8]) {
+        if !pending.is_empty() {
+            self.tell(ConnectionEvent::Queued {
+                bytes: pending.len(),
+            });
         }
     }
 
     /// A stop is under way: echo what has been received, say our FIN, wait for the peer's.
     fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
         let stream = *input.get_ref();
-        let unheard = received(stream);
-        self.tell_phase(Phase::Draining { unheard });
-        let all = self.bytes_in.saturating_add(unheard.into());
+        let unread = unread_bytes(stream);
+        self.tell_phase(Phase::Draining { unread });
+        let all = self.bytes_in.saturating_add(unread.into());
         while self.bytes_in < all {
             if self.echo(input)?.is_break() {
                 return Ok(());
@@ -161,7 +163,7 @@ impl<O: Observer> Conversation<O> {
         }
         // A peer that is already gone makes this fail; the read below tells what became of it.
         let _gone = stream.shutdown(Shutdown::Write);
-        self.tell(Fact::FinSent);
+        self.tell(ConnectionEvent::FinSent);
         self.tell_phase(Phase::Lingering);
         self.linger(input)
     }
@@ -173,13 +175,13 @@ impl<O: Observer> Conversation<O> {
             self.tell_call(BlockingCall::Read);
             match input.fill_buf() {
                 Ok([]) => {
-                    self.tell(Fact::PeerFinished);
+                    self.tell(ConnectionEvent::PeerFinished);
                     return Ok(());
                 }
                 Ok(late) => {
                     let bytes = late.len();
                     input.consume(bytes);
-                    self.tell(Fact::Discarded { bytes });
+                    self.tell(ConnectionEvent::Discarded { bytes });
                     self.check_deadline()?;
                 }
                 Err(error) => self.look_up(stream, Awaited::Input, error.kind())?,
@@ -234,19 +236,22 @@ impl<O: Observer> Conversation<O> {
         }
     }
 
-    fn tell(&mut self, fact: Fact) {
-        if matches!(fact, Fact::Read { .. } | Fact::Wrote { .. }) {
+    fn tell(&mut self, fact: ConnectionEvent) {
+        if matches!(
+            fact,
+            ConnectionEvent::Read { .. } | ConnectionEvent::Wrote { .. }
+        ) {
             self.quiet_since = None;
         }
-        lock(&self.observer).happened(self.name.id, fact);
+        lock(&self.observer).on_event(self.name.id, fact);
     }
 
     fn tell_call(&self, call: BlockingCall) {
-        lock(&self.observer).calling(self.name.id, call);
+        lock(&self.observer).blocking_call(self.name.id, call);
     }
 
     fn tell_phase(&self, phase: Phase) {
-        lock(&self.observer).stands(self.name.id, phase);
+        lock(&self.observer).phase_changed(self.name.id, phase);
     }
 }
 
@@ -254,7 +259,9 @@ impl<O: Observer> Conversation<O> {
 /// idle timeout's lateness, which is one tick at most.
 fn block(stream: &TcpStream, idle_timeout: Option<Duration>) -> io::Result<()> {
     let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
-    let deafness = tick.map_or(LONGEST_DEAFNESS, |tick| tick.min(LONGEST_DEAFNESS));
+    let deafness = tick.map_or(LONGEST_BLOCKING_CALL, |tick| {
+        tick.min(LONGEST_BLOCKING_CALL)
+    });
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(deafness))?;
     stream.set_write_timeout(Some(deafness))

@@ -1,9 +1,9 @@
 //! What the threads of the contrast share, and the locks that it takes: the event loop, which is alone,
 //! needs none of this.
 
-use super::shutdown_pipe::Bell;
+use super::shutdown_pipe::ReadEnd;
 use crate::server::config::Config;
-use crate::server::observer::{Farewell, Observer};
+use crate::server::observer::{ConnectionSummary, Observer};
 use mio::Waker;
 use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,15 +16,15 @@ pub(super) struct Shared<O> {
     /// Set once, when a stop is requested: when the peers' time is up, if ever.
     pub(super) drain_expires: OnceLock<Option<Instant>>,
     /// Rung after that.
-    pub(super) bell: Bell,
-    books: Mutex<Books<O>>,
+    pub(super) bell: ReadEnd,
+    books: Mutex<ConnectionTable<O>>,
     /// Wakes the main thread.
     waker: Arc<Waker>,
 }
 
 /// Who is here, and what was seen.
 #[derive(Debug)]
-pub(super) struct Books<O> {
+pub(super) struct ConnectionTable<O> {
     /// The observers of the conversations that are under way.
     pub(super) open: Slab<Arc<Mutex<O>>>,
     /// What the server as a whole did, and the conversations that are over.
@@ -34,12 +34,12 @@ pub(super) struct Books<O> {
 }
 
 impl<O: Observer> Shared<O> {
-    pub(super) fn new(config: Config, bell: Bell, waker: Arc<Waker>, observer: O) -> Self {
+    pub(super) fn new(config: Config, bell: ReadEnd, waker: Arc<Waker>, observer: O) -> Self {
         Self {
             config,
             drain_expires: OnceLock::new(),
             bell,
-            books: Mutex::new(Books {
+            books: Mutex::new(ConnectionTable {
                 open: Slab::new(),
                 observer,
                 end_awaited: false,
@@ -48,13 +48,13 @@ impl<O: Observer> Shared<O> {
         }
     }
 
-    pub(super) fn books(&self) -> MutexGuard<'_, Books<O>> {
+    pub(super) fn books(&self) -> MutexGuard<'_, ConnectionTable<O>> {
         lock(&self.books)
     }
 
     /// Enters the end of a conversation, and tells the main thread if it waits for one.
-    pub(super) fn close(&self, key: usize, farewell: &Farewell) {
-        let awaited = self.books().close(key, farewell);
+    pub(super) fn close(&self, key: usize, summary: &ConnectionSummary) {
+        let awaited = self.books().close(key, summary);
         if awaited {
             // A poll that cannot be woken is gone, and its owner with it.
             let _gone = self.waker.wake();
@@ -62,12 +62,12 @@ impl<O: Observer> Shared<O> {
     }
 }
 
-impl<O: Observer> Books<O> {
+impl<O: Observer> ConnectionTable<O> {
     /// Returns whether the main thread waits for it.
-    fn close(&mut self, key: usize, farewell: &Farewell) -> bool {
+    fn close(&mut self, key: usize, summary: &ConnectionSummary) -> bool {
         let seen = lock(&self.open.remove(key)).clone();
         self.observer.merge(seen);
-        self.observer.closed(farewell);
+        self.observer.closed(summary);
         self.end_awaited
     }
 

@@ -11,13 +11,13 @@ mod shutdown_pipe;
 use super::config::Config;
 use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
-use super::observer::{Caller, ConnectionId, Observer};
-use super::shutdown::{Order, Shutdown};
+use super::observer::{ConnectionId, Observer, WakeSource};
+use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
-use connection::{Conversation, Name};
+use connection::{Name, ThreadConnection};
 use connection_table::{Shared, lock};
 use mio::{Events, Poll};
-use shutdown_pipe::Rope;
+use shutdown_pipe::WriteEnd;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ pub(super) struct Threads<O> {
     next_id: ConnectionId,
     shared: Arc<Shared<O>>,
     /// Tells the threads that a stop was requested, who may all be asleep; none once it was.
-    rope: Option<Rope>,
+    rope: Option<WriteEnd>,
 }
 
 impl<O: Observer> Threads<O> {
@@ -106,31 +106,31 @@ impl<O: Observer> Threads<O> {
             match event.token().into() {
                 Source::Listener(number) => self.listeners.note(number, observer),
                 Source::Signals => self.shutdown.note_signals(observer),
-                Source::Waker => observer.called(Caller::Waker),
+                Source::Waker => observer.woken_by(WakeSource::Waker),
                 Source::Connection(_) => {}
             }
         }
-        while let Some(order) = self.shutdown.next_order() {
-            self.note_order(order);
+        while let Some(order) = self.shutdown.next_action() {
+            self.carry_out(order);
         }
         if self.listeners.deadline().is_some() {
             self.listeners.note_time(Instant::now());
         }
     }
 
-    fn note_order(&mut self, order: Order) {
+    fn carry_out(&mut self, order: StopAction) {
         match order {
-            Order::Report => self.shared.books().so_far().report(),
-            Order::Drain => {
+            StopAction::Report => self.shared.books().so_far().report(),
+            StopAction::Drain => {
                 let mut books = self.shared.books();
                 let open = books.open.len();
                 books.observer.stopping(open);
                 let _first = self.shared.drain_expires.set(self.shutdown.deadline());
                 self.rope = None;
-                self.listeners.call_last();
+                self.listeners.drain_backlog();
             }
             // Each thread keeps its own clock.
-            Order::Expire => self.listeners.close(),
+            StopAction::Expire => self.listeners.close(),
         }
     }
 
@@ -165,7 +165,8 @@ impl<O: Observer> Threads<O> {
             peer,
             key: entry.key(),
         };
-        let conversation = Conversation::new(name, Arc::clone(&observer), Arc::clone(&self.shared));
+        let conversation =
+            ThreadConnection::new(name, Arc::clone(&observer), Arc::clone(&self.shared));
         // Its first word waits until its acceptance has been told.
         let silence = lock(&observer);
         let thread = thread::Builder::new()

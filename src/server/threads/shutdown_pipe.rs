@@ -9,13 +9,13 @@ use std::io::{self, ErrorKind, PipeReader, PipeWriter};
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// Heard by whoever waits.
+/// Received by whoever waits.
 #[derive(Debug)]
-pub(super) struct Bell(PipeReader);
+pub(super) struct ReadEnd(PipeReader);
 
 /// Rings the bell when it is dropped, and there is no other way.
 #[derive(Debug)]
-pub(super) struct Rope(#[expect(dead_code, reason = "it is there to be closed")] PipeWriter);
+pub(super) struct WriteEnd(#[expect(dead_code, reason = "it is there to be closed")] PipeWriter);
 
 /// What a thread waits for its socket to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub(super) enum Awaited {
 }
 
 /// A bell that has not been rung.
-pub(super) fn hang() -> io::Result<(Bell, Rope)> {
+pub(super) fn hang() -> io::Result<(ReadEnd, WriteEnd)> {
     let (reader, writer) = io::pipe()?;
-    Ok((Bell(reader), Rope(writer)))
+    Ok((ReadEnd(reader), WriteEnd(writer)))
 }
 
 /// Parks until the socket has what is awaited, or an error to collect, or until the bell rings, for those who
@@ -41,7 +41,7 @@ pub(super) fn hang() -> io::Result<(Bell, Rope)> {
 pub(super) fn wait(
     socket: &TcpStream,
     awaited: Awaited,
-    bell: Option<&Bell>,
+    bell: Option<&ReadEnd>,
     until: Option<Instant>,
 ) -> io::Result<()> {
     let left = until.map(|at| at.saturating_duration_since(Instant::now()));
@@ -53,7 +53,7 @@ pub(super) fn wait(
     };
     let socket = PollFd::new(socket, flags);
     let ready = match bell {
-        Some(Bell(pipe)) => poll(
+        Some(ReadEnd(pipe)) => poll(
             &mut [socket, PollFd::new(pipe, PollFlags::IN)],
             timeout.as_ref(),
         ),

@@ -209,8 +209,8 @@ impl LaneData {
 fn part_name(part: LoopPhase) -> &'static str {
     match part {
         LoopPhase::Admit => "admit",
-        LoopPhase::Hear => "hear",
-        LoopPhase::Answer => "answer",
+        LoopPhase::Read => "hear",
+        LoopPhase::Write => "answer",
     }
 }
 

@@ -84,7 +84,7 @@ fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
         Ok(client.receive()? > 0)
     })?;
 
-    // From here on nobody speaks. Caller sleeps is believed after a few waits.
+    // From here on both sides are silent. A few waits without an event prove that the loop sleeps.
     let began = Instant::now();
     let (mut waits, mut woken) = (0, 0);
     while waits < WAITS && waits < woken + 5 {

@@ -15,7 +15,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     chapter: Chapter::PartialWrites,
     promise: "bytes are lost, and no error tells of it",
     why: "write(2) returns how much it took, which may be less than it was given: on a socket that does \
-          not block, whenever the send buffer is nearly full. The rest belongs to the caller. Caller \
+          not block, whenever the send buffer is nearly full. The rest belongs to the caller. WakeSource \
           ignores the count loses bytes as soon as one peer reads more slowly than it sends, and never \
           on the desk where it was tried. In Python's words: send is not sendall.",
     sources: "write(2); send(2); src/connection/write_queue.rs",

@@ -205,7 +205,7 @@ fn traced(mode: Mode) -> io::Result<Trace> {
     let address = server.local_addrs().first().copied();
     let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
     let stopper = server.stopper();
-    let tracer = Tracer::new(Target::Memory, Header::new(mode.into()), None)?;
+    let tracer = Tracer::new(Target::Memory, Header::new(mode), None)?;
     let observer = tracer.clone();
     let running = thread::spawn(move || server.run(observer).map(drop));
     let spoken = speak_twice(address);

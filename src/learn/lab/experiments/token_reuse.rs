@@ -13,7 +13,7 @@ use crate::learn::lab::harness::site::{listen, wait};
 use crate::learn::lab::harness::workbench::until;
 use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::readiness::{EventFlags, INTEREST};
-use crate::server::Caller;
+use crate::server::WakeSource;
 use crate::trace::{Event, Lane};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
@@ -83,12 +83,12 @@ impl Server {
     /// Remembers what an event says. Returns how often it calls us to the listener.
     fn note(&mut self, event: &mio::event::Event) -> usize {
         if event.token() == LISTENER {
-            let by = Caller::Listener;
+            let by = WakeSource::Listener;
             self.journal.note(Lane::Loop, Event::Called { by });
             return 1;
         }
         if let Some(slot) = self.slots.get_mut(event.token().0) {
-            slot.hints = EventFlags::from(event).into();
+            slot.hints = EventFlags::from(event);
             self.journal.note(slot.peer.lane, Event::Hinted(slot.hints));
         }
         0

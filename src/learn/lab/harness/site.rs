@@ -5,7 +5,7 @@ use super::client::Client;
 use super::journal::Journal;
 use super::peer::{Ledger, Peer};
 use crate::readiness::{EventFlags, INTEREST};
-use crate::server::{Caller, LoopPhase};
+use crate::server::{LoopPhase, WakeSource};
 use crate::trace::{Event, Lane};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
@@ -64,7 +64,7 @@ pub(crate) struct Site {
     pub(crate) listener: TcpListener,
     pub(crate) buffers: Buffers,
     peers: Slab<Peer>,
-    /// Caller is owed a turn, each at most once, and what is known of them.
+    /// `WakeSource` is owed a turn, each at most once, and what is known of them.
     due: VecDeque<(usize, EventFlags)>,
     departed: Vec<(SocketAddr, Ledger)>,
     pub(crate) journal: Journal,
@@ -144,7 +144,7 @@ impl Site {
         }
         if lap > 0 {
             // The trace knows two halves of serving; here they are one.
-            self.enters(LoopPhase::Hear);
+            self.enters(LoopPhase::Read);
         }
         for _ in 0..lap {
             if let Some((key, hints)) = self.due.pop_front() {
@@ -176,10 +176,10 @@ impl Site {
             let Token(key) = event.token();
             if event.token() == LISTENER {
                 called = true;
-                let by = Caller::Listener;
+                let by = WakeSource::Listener;
                 self.journal.note(Lane::Loop, Event::Called { by });
             } else if let Some(peer) = self.peers.get_mut(key) {
-                let hints = EventFlags::from(event).into();
+                let hints = EventFlags::from(event);
                 self.journal.note(peer.lane, Event::Hinted(hints));
                 peer.believe(hints.readable, hints.writable);
                 self.journal.take_over(peer);
