@@ -143,6 +143,15 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("serde_json", &["cli/", "measure/compare/", "trace/"]),
     ("comfy_table", &["measure/compare/report/terminal.rs"]),
+    (
+        "maud",
+        &[
+            "learn/lab/",
+            "measure/compare/report/",
+            "text/page.rs",
+            "trace/timeline/",
+        ],
+    ),
     ("shlex", &["measure/compare/entry.rs"]),
     ("indicatif", &["cli/"]),
     ("nix", &["measure/process/proc.rs"]),

@@ -3,4 +3,6 @@
 pub mod endpoint;
 pub mod os_error;
 #[cfg(any(feature = "trace", feature = "measure"))]
+pub(crate) mod page;
+#[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod units;
