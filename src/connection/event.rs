@@ -1,6 +1,6 @@
-//! What a step did, told as it happens: the raw material of statistics, traces and tests.
+//! What one system call of a connection did: the raw material of statistics, traces and tests.
 
-/// One thing that happened to one connection.
+/// One thing that happened on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionEvent {
     /// A read moved `bytes`, which are to be echoed.
@@ -21,16 +21,16 @@ pub enum ConnectionEvent {
     },
     /// The kernel took nothing.
     WriteWouldBlock,
-    /// What the kernel refused was kept: the queue now holds `bytes`.
+    /// What the kernel refused was kept: the write queue now holds `bytes`.
     Queued {
         /// Never zero.
         bytes: usize,
     },
-    /// A read moved `bytes` that nobody will echo: our FIN is already out.
+    /// A read moved `bytes` that will not be echoed: our FIN is already out.
     Discarded {
         /// Never zero.
         bytes: usize,
     },
-    /// Our FIN was sent while the peer may still speak.
+    /// Our FIN was sent while the peer may still send.
     FinSent,
 }

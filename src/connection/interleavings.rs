@@ -1,18 +1,22 @@
-//! Every order of events, to a fixed depth, and random ones beyond it.
+//! Every order of events, to a fixed depth, and random ones beyond it, under both rules of exhaustion.
 //!
-//! The world (kernel, peer, operator) is a [`Choices`]: whenever the connection or the driver asks what
-//! happens next, it answers with the next number of a sequence. Counting that sequence like an odometer
-//! tries every world there is; drawing it at random goes deeper.
+//! Whatever the kernel, the peer and the operator do is a sequence of [`Choices`]: whenever the connection or the
+//! test asks what happens next, the next number of the sequence decides. Counting through the sequences like an
+//! odometer tries every world there is; random sequences go deeper.
 
-use super::{Connection, ConnectionEvent, EventFlags, Phase, Reason, Step, Stream, TurnEnd};
+use super::{Connection, ConnectionEvent, Phase, Reason, Step, Stream, TurnEnd};
+use crate::readiness::{EventFlags, Evidence, Readiness};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
 
 const BUFFER: usize = 4;
 
-/// How many choices the exhaustive test makes before the world turns friendly.
+/// How many choices the exhaustive test makes before the rest of the script becomes benign.
 const DEPTH: usize = 7;
+
+/// The two rules of exhaustion.
+const RULES: [Evidence; 2] = [Evidence::ShortTransfer, Evidence::WouldBlock];
 
 /// A sequence of choices, replayed and extended with zeros on the way.
 #[derive(Debug, Default)]
@@ -32,7 +36,7 @@ impl Choices {
         }
     }
 
-    /// What happens next, out of `options`; none once the depth is reached.
+    /// What happens next, out of `options`; `None` once the depth is reached.
     fn next(&mut self, options: usize) -> Option<usize> {
         if self.asked == self.depth {
             return None;
@@ -46,7 +50,7 @@ impl Choices {
         Some(*number % options)
     }
 
-    /// Turns to the next sequence. False after the last one.
+    /// Advances to the next sequence. Returns false after the last one.
     fn advance(&mut self) -> bool {
         self.made.truncate(self.asked);
         self.asked = 0;
@@ -60,28 +64,48 @@ impl Choices {
     }
 }
 
-/// The far side of one connection: makes up what each call meets, and knows the truth about it.
+/// Kernel and peer of one connection: decides what each call meets, and knows the truth about it.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "facts about the world, not a state machine: any of them goes with any other"
+    reason = "independent conditions, not a state machine"
 )]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct World {
     choices: Choices,
     sent: Vec<u8>,
     echoed: Vec<u8>,
-    /// Met by a read; sticky, as on a socket.
+    /// A read has met the peer's FIN; permanent, as on a socket.
     ended: bool,
     /// A call has failed for good.
     broken: bool,
     fin_sent: bool,
-    /// What a careful reader of epoll(7) would believe about each direction.
+    /// What may be concluded about each direction by the rule in force.
     readable: bool,
     writable: bool,
-    short_read_proves_nothing: bool,
+    read_evidence: Evidence,
+    write_evidence: Evidence,
     /// System calls in this turn.
     reads: usize,
     writes: usize,
+}
+
+impl World {
+    fn new(choices: Choices, rule: Evidence) -> Self {
+        Self {
+            choices,
+            sent: Vec::new(),
+            echoed: Vec::new(),
+            ended: false,
+            broken: false,
+            fin_sent: false,
+            readable: false,
+            writable: true,
+            read_evidence: rule,
+            write_evidence: rule,
+            reads: 0,
+            writes: 0,
+        }
+    }
 }
 
 /// The connection's end of the [`World`].
@@ -92,11 +116,11 @@ impl Read for Pipe<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut world = self.0.borrow_mut();
         world.reads += 1;
-        assert!(world.readable, "a read that nothing called for");
+        assert!(world.readable, "a read without readiness");
         if world.ended {
             return Ok(0);
         }
-        // Once the choices have run out, the peer finishes.
+        // Once the choices are used up, the peer finishes.
         let count = match world.choices.next(7).unwrap_or(4) {
             0 => 1,
             1 => 2.min(buffer.len()),
@@ -115,7 +139,7 @@ impl Read for Pipe<'_> {
             }
             _ => return Err(ErrorKind::Interrupted.into()),
         };
-        if count < buffer.len() && !world.short_read_proves_nothing {
+        if count < buffer.len() && world.read_evidence == Evidence::ShortTransfer {
             world.readable = false;
         }
         for slot in buffer.iter_mut().take(count) {
@@ -131,8 +155,8 @@ impl Write for Pipe<'_> {
         let mut world = self.0.borrow_mut();
         world.writes += 1;
         assert!(!bytes.is_empty(), "a write of nothing");
-        assert!(world.writable, "a write that nothing called for");
-        assert!(!world.fin_sent, "a write behind our FIN");
+        assert!(world.writable, "a write without readiness");
+        assert!(!world.fin_sent, "a write after our FIN");
         let taken = match world.choices.next(7).unwrap_or(2) {
             0 => 1,
             1 => 2.min(bytes.len()),
@@ -151,7 +175,9 @@ impl Write for Pipe<'_> {
                 0
             }
         };
-        world.writable = taken == bytes.len();
+        if taken < bytes.len() && world.write_evidence == Evidence::ShortTransfer {
+            world.writable = false;
+        }
         world.echoed.extend(&bytes[..taken]);
         Ok(taken)
     }
@@ -169,12 +195,12 @@ impl Stream for Pipe<'_> {
 }
 
 /// What the poll and the operator may do between two turns.
-fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) {
+fn apply_event(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) {
     let readable = EventFlags {
         readable: true,
         ..EventFlags::default()
     };
-    let hints = match number {
+    let flags = match number {
         0 => readable,
         1 => EventFlags {
             writable: true,
@@ -197,17 +223,19 @@ fn happen(number: usize, connection: &mut Connection<Pipe<'_>>, world: &RefCell<
             connection.drain(if number == 6 { 0 } else { 3 });
             let mut world = world.borrow_mut();
             world.readable = true;
-            world.short_read_proves_nothing = true;
+            world.read_evidence = Evidence::WouldBlock;
             return;
         }
         _ => return connection.expire(),
     };
     let mut world = world.borrow_mut();
-    world.readable |= hints.readable;
-    world.writable |= hints.writable;
-    world.short_read_proves_nothing |= hints.read_closed || hints.priority;
+    world.readable |= flags.readable;
+    world.writable |= flags.writable;
+    if flags.read_closed || flags.priority {
+        world.read_evidence = Evidence::WouldBlock;
+    }
     drop(world);
-    connection.note(hints);
+    connection.note(flags);
 }
 
 /// One turn, and what must hold after it.
@@ -217,9 +245,9 @@ fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> TurnEn
         (world.reads, world.writes) = (0, 0);
     }
     let mut buffer = [0xff; BUFFER];
-    let mut facts = Vec::new();
-    let received = connection.receive(&mut buffer, &mut |fact| facts.push(fact));
-    let turn = connection.echo(&buffer[..received], &mut |fact| facts.push(fact));
+    let mut events = Vec::new();
+    let received = connection.receive(&mut buffer, &mut |event| events.push(event));
+    let turn = connection.echo(&buffer[..received], &mut |event| events.push(event));
 
     let world = world.borrow();
     assert!(world.reads <= 1 && world.writes <= 2, "a turn is bounded");
@@ -229,14 +257,17 @@ fn turn(connection: &mut Connection<Pipe<'_>>, world: &RefCell<World>) -> TurnEn
     );
     assert!(world.sent.starts_with(&world.echoed), "order");
     let failed = matches!(turn, TurnEnd::Closed(Reason::Failed(_)));
-    assert_eq!(failed, world.broken, "what is broken is let go of, at once");
-    conserved(connection, &world, &facts);
-    awake(connection, &world, turn);
+    assert_eq!(
+        failed, world.broken,
+        "a broken connection is closed at once"
+    );
+    no_byte_lost(connection, &world, &events);
+    not_stuck(connection, &world, turn);
     turn
 }
 
-/// What came in went out, or is pending, or was lost to a failed write or discarded behind our FIN.
-fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[ConnectionEvent]) {
+/// What was received was written, or is pending, or was lost to a failed write or discarded after our FIN.
+fn no_byte_lost(connection: &Connection<Pipe<'_>>, world: &World, events: &[ConnectionEvent]) {
     assert_eq!(connection.bytes_out(), world.echoed.len() as u64);
     let failed = matches!(connection.phase(), Phase::Closed(Reason::Failed(_)));
     let discarding = world.fin_sent;
@@ -247,44 +278,47 @@ fn conserved(connection: &Connection<Pipe<'_>>, world: &World, facts: &[Connecti
         let kept = connection.bytes_out() + connection.pending() as u64;
         assert_eq!(connection.bytes_in(), kept);
     }
-    let discards = facts
+    let discards = events
         .iter()
-        .any(|fact| matches!(fact, ConnectionEvent::Discarded { .. }));
+        .any(|event| matches!(event, ConnectionEvent::Discarded { .. }));
     assert!(!discards || discarding, "bytes discarded before our FIN");
 }
 
-/// A parked connection wants no direction that is ready; whoever yields has something to do.
-fn awake(connection: &Connection<Pipe<'_>>, world: &World, turn: TurnEnd) {
+/// A parked connection wants no direction that is ready; a connection that yields has something to do.
+fn not_stuck(connection: &Connection<Pipe<'_>>, world: &World, turn: TurnEnd) {
     let step = connection.next_step();
     match turn {
         TurnEnd::Parked => {
             let wants_write = connection.pending() > 0;
-            assert!(!(wants_write && world.writable), "asleep on a free queue");
-            assert!(wants_write || !world.readable, "asleep on unread input");
+            assert!(
+                !(wants_write && world.writable),
+                "parked with room to write"
+            );
+            assert!(wants_write || !world.readable, "parked with unread input");
         }
         TurnEnd::Yielded => assert_ne!(step, Step::Park),
         TurnEnd::Closed(reason) => {
             assert_eq!(step, Step::Close(reason));
             let finished = reason == Reason::Finished;
-            assert!(!finished || connection.pending() == 0, "closed on a debt");
+            assert!(
+                !finished || connection.pending() == 0,
+                "closed with bytes pending"
+            );
         }
     }
 }
 
-/// Lets one world happen, then makes it friendly and expects the end within a bounded number of turns.
-fn live(choices: Choices) -> Choices {
-    let world = RefCell::new(World {
-        choices,
-        writable: true,
-        ..World::default()
-    });
-    let mut connection = Connection::new(Pipe(&world));
+/// Plays one script, then lets every call succeed and expects the end within a bounded number of turns.
+fn play(choices: Choices, rule: Evidence) -> Choices {
+    let world = RefCell::new(World::new(choices, rule));
+    let readiness = Readiness::with_evidence(rule, rule);
+    let mut connection = Connection::with_readiness(Pipe(&world), readiness);
     let mut last = TurnEnd::Parked;
     loop {
         let Some(number) = world.borrow_mut().choices.next(9) else {
             break;
         };
-        happen(number, &mut connection, &world);
+        apply_event(number, &mut connection, &world);
         last = turn(&mut connection, &world);
         if matches!(last, TurnEnd::Closed(_)) {
             break;
@@ -294,42 +328,44 @@ fn live(choices: Choices) -> Choices {
         if matches!(last, TurnEnd::Closed(_)) {
             break;
         }
-        happen(1, &mut connection, &world);
-        happen(2, &mut connection, &world);
+        apply_event(1, &mut connection, &world);
+        apply_event(2, &mut connection, &world);
         last = turn(&mut connection, &world);
     }
     assert!(
         matches!(last, TurnEnd::Closed(_)),
-        "a friendly world ends it"
+        "the connection ends once every call succeeds"
     );
     world.into_inner().choices
 }
 
-/// Runs one world and, if a promise breaks in it, says which world it was.
-fn witness(choices: Choices) -> Choices {
+/// Plays one script and, if a promise breaks, prints it.
+fn print_on_failure(choices: Choices, rule: Evidence) -> Choices {
     let script: Vec<_> = choices.made.iter().map(|&(number, _)| number).collect();
-    let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(choices)));
-    lived.unwrap_or_else(|panic| {
-        eprintln!("the script that shows it (zeros may follow): {script:?}");
+    let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| play(choices, rule)));
+    played.unwrap_or_else(|panic| {
+        eprintln!("fails under {rule:?} with the script {script:?} (zeros may follow)");
         std::panic::resume_unwind(panic)
     })
 }
 
 #[test]
 fn the_promises_hold_in_every_order_of_events() {
-    let mut choices = Choices {
-        depth: DEPTH,
-        ..Choices::default()
-    };
-    let mut worlds = 0_u64;
-    loop {
-        choices = witness(choices);
-        worlds += 1;
-        if !choices.advance() {
-            break;
+    for rule in RULES {
+        let mut choices = Choices {
+            depth: DEPTH,
+            ..Choices::default()
+        };
+        let mut scripts = 0_u64;
+        loop {
+            choices = print_on_failure(choices, rule);
+            scripts += 1;
+            if !choices.advance() {
+                break;
+            }
         }
+        assert!(scripts > 100_000, "only {scripts} scripts were played");
     }
-    assert!(worlds > 100_000, "only {worlds} worlds were tried");
 }
 
 proptest! {
@@ -337,6 +373,8 @@ proptest! {
     fn the_promises_hold_in_long_random_orders_of_events(
         numbers in prop::collection::vec(0_usize..63, 0..400),
     ) {
-        live(Choices::of(&numbers));
+        for rule in RULES {
+            play(Choices::of(&numbers), rule);
+        }
     }
 }

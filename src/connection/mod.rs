@@ -1,27 +1,27 @@
-//! ONE connection: what has it received, what does it owe, what is worth doing next?
+//! ONE connection: what has it received, what is pending, what is worth doing next?
 //!
-//! This module owns the rules of echoing over a stream that may refuse at any time. It knows no
-//! socket, no clock and no poll: everything it touches comes in through [`Stream`], so every order of
-//! events can be tried in memory. Read it in this order:
+//! This module owns the rules of echoing over a stream that may refuse at any time. It knows no socket, no clock and
+//! no poll: everything it touches comes in through [`Stream`], so that every order of events can be tried in memory.
+//! Read it in this order:
 //!
-//! 1. [`readiness`](self::Readiness): what the kernel last said;
-//! 2. [`phase`](self::Phase): where the connection stands;
-//! 3. [`write_queue`](self::WriteQueue): what it owes;
-//! 4. [`Connection::next_step`], which decides from these three and from nothing else, and the method
-//!    for each step, which does one system call.
+//! 1. [`readiness`](crate::readiness): what the kernel last reported;
+//! 2. [`phase`](self::Phase): where the connection is in its life;
+//! 3. [`write_queue`](self::WriteQueue): the bytes that are pending;
+//! 4. [`Connection::next_step`], which decides from these three and from nothing else, and the method for each step,
+//!    which makes one system call.
 //!
 //! # A turn
 //!
-//! A turn has two halves, [`Connection::hear`] and [`Connection::answer`]. The bytes between them stay
-//! in the caller's buffer: whoever serves many connections lets all of them hear first, into one
-//! buffer, and then all of them answer. A turn is bounded by its shape, not by a counter: at most two
-//! writes and one read. Whoever has more to do says so with [`TurnEnd::Yielded`].
+//! A turn has two halves, [`Connection::receive`] and [`Connection::echo`]. The bytes between them stay in the
+//! caller's buffer: a loop that serves many connections lets all of them receive first, into one buffer, and then
+//! lets all of them echo. A turn is bounded by its shape, not by a counter: at most two writes and one read. A
+//! connection with more to do ends its turn with [`TurnEnd::Yielded`].
 //!
 //! ```
-//! use mio_echo::connection::{Connection, Phase, Script, TurnEnd};
+//! use mio_echo::connection::{Connection, Script, TurnEnd};
 //! use mio_echo::readiness::EventFlags;
 //!
-//! // A stream that has "hello" to read and takes only two bytes of the answer.
+//! // A stream that has "hello" to read and takes only two bytes of the echo.
 //! let script = Script::new().reads(b"hello").write_takes(2).write_blocks();
 //! let mut connection = Connection::new(script);
 //! let mut buffer = [0; 1024];
@@ -54,9 +54,9 @@ pub use write_queue::WriteQueue;
 use crate::readiness::{EventFlags, Readiness};
 use std::io::{self, ErrorKind, Read, Write};
 
-/// What a connection speaks through: a byte stream whose two directions end separately.
+/// What a connection reads and writes: a byte stream whose two directions end separately.
 ///
-/// No call may block: what cannot be done now is [`ErrorKind::WouldBlock`].
+/// No call may block: what cannot be done now returns [`ErrorKind::WouldBlock`].
 pub trait Stream: Read + Write {
     /// Sends our FIN: nothing more will be written, reading goes on (shutdown(2), `SHUT_WR`).
     ///
@@ -68,7 +68,7 @@ pub trait Stream: Read + Write {
 
 /// One connection to one peer, echoing.
 ///
-/// Invariants, held after every turn:
+/// Invariants, which hold after every turn:
 ///
 /// - bytes received = bytes written + bytes pending, as long as no write has failed;
 /// - what was written is a prefix of what was received;
@@ -79,9 +79,9 @@ pub struct Connection<S> {
     stream: S,
     phase: Phase,
     readiness: Readiness,
-    /// What the kernel refused to take so far.
+    /// What the kernel has refused so far.
     queue: WriteQueue,
-    /// Bytes received and to be echoed; what is discarded while lingering does not count.
+    /// Bytes received to be echoed; what is discarded while lingering does not count.
     bytes_in: u64,
     /// Bytes that the kernel took for the peer.
     bytes_out: u64,
@@ -94,34 +94,39 @@ pub enum Step {
     Flush,
     /// Read what is to be echoed.
     Read,
-    /// Read what nobody will echo any more.
+    /// Read and discard: our FIN is sent, nothing more can be echoed.
     Discard,
-    /// Tell the peer that nothing more will come.
+    /// Send our FIN.
     SendFin,
     /// Nothing, until the kernel reports a change.
     Park,
-    /// Let go of the socket.
+    /// Close the socket.
     Close(Reason),
 }
 
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnEnd {
-    /// Nothing more can be done; an edge will come.
+    /// Nothing more can be done now; an edge will come.
     Parked,
-    /// There is more to do: no edge will come, so the caller owes another turn.
+    /// There is more to do and no edge will come, so the caller must give the connection another turn.
     Yielded,
-    /// Over. Dropping the socket sends our FIN, if it is not out already.
+    /// The connection is over. Dropping the socket sends our FIN, unless it is already sent.
     Closed(Reason),
 }
 
 impl<S> Connection<S> {
     /// A connection that has just been established.
     pub fn new(stream: S) -> Self {
+        Self::with_readiness(stream, Readiness::default())
+    }
+
+    /// A connection over a stream whose readiness follows other rules than a socket's on this system.
+    pub fn with_readiness(stream: S, readiness: Readiness) -> Self {
         Self {
             stream,
             phase: Phase::Open,
-            readiness: Readiness::default(),
+            readiness,
             queue: WriteQueue::default(),
             bytes_in: 0,
             bytes_out: 0,
@@ -142,15 +147,15 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Remembers what an event said. Returns whether the connection is now worth a turn.
-    pub fn note(&mut self, hints: EventFlags) -> bool {
-        self.readiness.note(hints);
+    /// Remembers what an event reported. Returns whether the connection is now worth a turn.
+    pub fn note(&mut self, flags: EventFlags) -> bool {
+        self.readiness.note(flags);
         self.next_step() != Step::Park
     }
 
-    /// A stop was requested: echo the bytes that the kernel has already `received`, then finish.
-    pub fn drain(&mut self, received: u32) {
-        self.phase = self.phase.after(Cause::StopRequested { received });
+    /// A stop was requested: echo the `unread` bytes that the kernel has already received, then finish.
+    pub fn drain(&mut self, unread: u32) {
+        self.phase = self.phase.after(Cause::StopRequested { unread });
         self.readiness.assume_readable();
     }
 
@@ -159,12 +164,12 @@ impl<S> Connection<S> {
         self.phase = self.phase.after(Cause::Expired);
     }
 
-    /// Where the connection stands.
+    /// Where the connection is in its life.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What it believes of its socket.
+    /// What the kernel last reported about its stream.
     pub fn readiness(&self) -> Readiness {
         self.readiness
     }
@@ -191,36 +196,36 @@ impl<S> Connection<S> {
 }
 
 impl Step {
-    /// This step if its direction is ready, else nothing until the kernel says that it is.
+    /// This step if its direction is ready, else nothing until the kernel reports that it is.
     fn when(self, ready: bool) -> Self {
         if ready { self } else { Self::Park }
     }
 }
 
 impl<S: Stream> Connection<S> {
-    /// The first half of a turn: what is pending goes out, then at most one read comes in.
+    /// The first half of a turn: what is pending is written, then at most one read is made.
     ///
-    /// Returns how many bytes were received; they stand at the start of `buffer`, which must not be
-    /// empty, and are to be handed to [`answer`](Self::answer). Each fact is told as it happens.
-    pub fn receive(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
+    /// Returns how many bytes were received; they are at the start of `buffer`, which must not be empty, and must be
+    /// passed to [`echo`](Self::echo). Each event is passed to `emit` as it happens.
+    pub fn receive(&mut self, buffer: &mut [u8], emit: &mut impl FnMut(ConnectionEvent)) -> usize {
         debug_assert!(!buffer.is_empty(), "an empty read would look like a FIN");
         if self.next_step() == Step::Flush {
-            self.flush(tell);
+            self.flush(emit);
         }
         match self.next_step() {
-            Step::Read => return self.read(buffer, tell),
-            Step::Discard => self.discard(buffer, tell),
-            Step::SendFin => self.send_fin(tell),
+            Step::Read => return self.read(buffer, emit),
+            Step::Discard => self.discard(buffer, emit),
+            Step::SendFin => self.send_fin(emit),
             Step::Flush | Step::Park | Step::Close(_) => {}
         }
         0
     }
 
-    /// The second half of a turn: `received` goes back to the peer, straight from the caller's buffer.
-    /// Only what the kernel refuses is copied, to the connection's own queue.
-    pub fn echo(&mut self, received: &[u8], tell: &mut impl FnMut(ConnectionEvent)) -> TurnEnd {
+    /// The second half of a turn: `received` goes back to the peer, straight from the caller's buffer. Only what the
+    /// kernel refuses is copied, to the connection's own queue.
+    pub fn echo(&mut self, received: &[u8], emit: &mut impl FnMut(ConnectionEvent)) -> TurnEnd {
         if !received.is_empty() {
-            self.write_through(received, tell);
+            self.write_through(received, emit);
         }
         match self.next_step() {
             Step::Park => TurnEnd::Parked,
@@ -229,66 +234,66 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Both halves of a turn, for whoever serves one connection and observes nothing.
+    /// Both halves of a turn, for a caller that serves one connection and observes nothing.
     pub fn turn(&mut self, buffer: &mut [u8]) -> TurnEnd {
         let received = self.receive(buffer, &mut |_| {});
         self.echo(buffer.get(..received).unwrap_or_default(), &mut |_| {})
     }
 
-    fn read(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
+    fn read(&mut self, buffer: &mut [u8], emit: &mut impl FnMut(ConnectionEvent)) -> usize {
         match self.stream.read(buffer) {
-            Ok(0) => self.peer_finished(tell),
+            Ok(0) => self.peer_finished(emit),
             Ok(bytes) => {
                 self.readiness.on_read(bytes, buffer.len());
                 self.bytes_in += bytes as u64;
                 self.phase = self.phase.after(Cause::Received { bytes });
-                tell(ConnectionEvent::Read { bytes });
+                emit(ConnectionEvent::Read { bytes });
                 return bytes;
             }
-            Err(error) => self.read_failed(&error, tell),
+            Err(error) => self.read_failed(&error, emit),
         }
         0
     }
 
-    fn discard(&mut self, buffer: &mut [u8], tell: &mut impl FnMut(ConnectionEvent)) {
+    fn discard(&mut self, buffer: &mut [u8], emit: &mut impl FnMut(ConnectionEvent)) {
         match self.stream.read(buffer) {
-            Ok(0) => self.peer_finished(tell),
+            Ok(0) => self.peer_finished(emit),
             Ok(bytes) => {
                 self.readiness.on_read(bytes, buffer.len());
-                tell(ConnectionEvent::Discarded { bytes });
+                emit(ConnectionEvent::Discarded { bytes });
             }
-            Err(error) => self.read_failed(&error, tell),
+            Err(error) => self.read_failed(&error, emit),
         }
     }
 
-    fn write_through(&mut self, received: &[u8], tell: &mut impl FnMut(ConnectionEvent)) {
-        let written = self.write(received, tell);
+    fn write_through(&mut self, received: &[u8], emit: &mut impl FnMut(ConnectionEvent)) {
+        let written = self.write(received, emit);
         let refused = received.get(written..).unwrap_or_default();
         if !refused.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
             self.queue.fill(refused);
-            tell(ConnectionEvent::Queued {
+            emit(ConnectionEvent::Queued {
                 bytes: refused.len(),
             });
         }
     }
 
-    fn flush(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
-        // The queue steps aside, so that its bytes can be written without a copy.
+    fn flush(&mut self, emit: &mut impl FnMut(ConnectionEvent)) {
+        // The queue is moved out, so that its bytes can be written without a copy.
         let queue = std::mem::take(&mut self.queue);
-        let written = self.write(queue.pending(), tell);
+        let written = self.write(queue.pending(), emit);
         self.queue = queue;
         self.queue.advance(written);
     }
 
     /// One write. Returns how many of `bytes` the kernel took.
-    fn write(&mut self, bytes: &[u8], tell: &mut impl FnMut(ConnectionEvent)) -> usize {
+    fn write(&mut self, bytes: &[u8], emit: &mut impl FnMut(ConnectionEvent)) -> usize {
         match self.stream.write(bytes) {
-            // No socket answers a write of something with nothing; taken as progress, it would spin.
+            // No socket takes nothing of something without an error; treated as progress, it would spin.
             Ok(0) => self.failed(ErrorKind::WriteZero),
             Ok(written) => {
                 self.readiness.on_write(written, bytes.len());
                 self.bytes_out += written as u64;
-                tell(ConnectionEvent::Wrote {
+                emit(ConnectionEvent::Wrote {
                     bytes: written,
                     offered: bytes.len(),
                 });
@@ -297,7 +302,7 @@ impl<S: Stream> Connection<S> {
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => {
                     self.readiness.write_would_block();
-                    tell(ConnectionEvent::WriteWouldBlock);
+                    emit(ConnectionEvent::WriteWouldBlock);
                 }
                 ErrorKind::Interrupted => {}
                 kind => self.failed(kind),
@@ -306,24 +311,23 @@ impl<S: Stream> Connection<S> {
         0
     }
 
-    fn send_fin(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
-        // A peer that is already gone makes shutdown(2) fail (ENOTCONN, ECONNRESET); what became of
-        // it is told by the read that follows.
-        let _gone = self.stream.send_fin();
+    fn send_fin(&mut self, emit: &mut impl FnMut(ConnectionEvent)) {
+        // shutdown(2) fails if the peer is already gone (ENOTCONN, ECONNRESET); the read that follows reports how.
+        let _peer_is_gone = self.stream.send_fin();
         self.phase = self.phase.after(Cause::FinSent);
-        tell(ConnectionEvent::FinSent);
+        emit(ConnectionEvent::FinSent);
     }
 
-    fn peer_finished(&mut self, tell: &mut impl FnMut(ConnectionEvent)) {
+    fn peer_finished(&mut self, emit: &mut impl FnMut(ConnectionEvent)) {
         self.phase = self.phase.after(Cause::PeerFinished);
-        tell(ConnectionEvent::PeerFinished);
+        emit(ConnectionEvent::PeerFinished);
     }
 
-    fn read_failed(&mut self, error: &io::Error, tell: &mut impl FnMut(ConnectionEvent)) {
+    fn read_failed(&mut self, error: &io::Error, emit: &mut impl FnMut(ConnectionEvent)) {
         match error.kind() {
             ErrorKind::WouldBlock => {
                 self.readiness.read_would_block();
-                tell(ConnectionEvent::ReadWouldBlock);
+                emit(ConnectionEvent::ReadWouldBlock);
             }
             ErrorKind::Interrupted => {}
             kind => self.failed(kind),

@@ -12,44 +12,44 @@
 //! any       ── deadline ────────────────► Closed(Expired)
 //! ```
 //!
-//! There is no half-closed phase, although peers half-close all the time. A connection that owes bytes
-//! does not read, so it meets the peer's FIN only when all that stood before it has been written; until
-//! then the FIN waits in the kernel (CLOSE-WAIT). When it is met nothing is pending, and letting go of the
-//! socket sends our own.
+//! There is no half-closed phase, although peers half-close all the time. A connection with pending bytes does not
+//! read, so it meets the peer's FIN only when everything before it has been written; until then the FIN waits in the
+//! kernel (CLOSE-WAIT). When the FIN is read nothing is pending, and closing the socket sends ours.
 
 use std::fmt;
 use std::io;
 
-/// Where a connection stands. TCP's own names (RFC 9293, section 3.3.2) are given beside ours.
+/// Where a connection is in its life. TCP's own names for it (RFC 9293, section 3.3.2) are given beside ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Both sides may speak (ESTABLISHED; CLOSE-WAIT while a FIN waits behind unread bytes).
+    /// Both sides may send (ESTABLISHED; CLOSE-WAIT while a FIN waits behind unread bytes).
     Open,
-    /// A stop was requested: what the kernel had received by then is still echoed (ESTABLISHED).
+    /// A stop was requested: what the kernel had received by then is still echoed (ESTABLISHED or CLOSE-WAIT).
     ///
-    /// Counted, not timed: a peer that never pauses gets our FIN as soon as those bytes are echoed, and a
-    /// peer that reads slowly gets all of them, as long as the stop may last.
+    /// Counted, not timed: a peer that never pauses gets our FIN as soon as those bytes are echoed, and a peer that
+    /// reads slowly gets all of them, within the time that the stop may take.
     Draining {
-        /// Bytes that had been received and are not received yet.
+        /// Bytes that the kernel had received and the connection has not read yet.
         unread: u32,
     },
-    /// Our FIN is out and the peer's is awaited; what comes meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2).
+    /// Our FIN is sent and the peer's is awaited; what arrives meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2, and
+    /// LAST-ACK or CLOSING if the two FINs crossed).
     ///
-    /// Without this phase the socket could be closed over unread input, the kernel would answer with
-    /// RST, and an RST can destroy bytes that are still on their way to the peer (RFC 1122, section 4.2.2.13).
+    /// Without this phase the socket could be closed over unread input. The kernel would answer with RST, and an RST
+    /// can destroy bytes that are still on their way to the peer (RFC 1122, section 4.2.2.13).
     Lingering,
-    /// Nothing is left to do but to let go of the socket.
+    /// Nothing is left to do but to close the socket.
     Closed(Reason),
 }
 
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Both sides said all they had to say.
+    /// Both sides have sent everything and finished.
     Finished,
     /// A read or a write failed: reset, broken pipe, timed out, …
     Failed(io::ErrorKind),
-    /// A deadline passed: idle for too long, or not gone when a stop had waited long enough.
+    /// A deadline passed: the connection was idle for too long, or a stop had waited long enough.
     Expired,
 }
 
@@ -58,17 +58,17 @@ pub enum Reason {
 pub enum Cause {
     /// A read met the end of the input.
     PeerFinished,
-    /// A read brought in bytes.
+    /// A read moved bytes.
     Received {
         /// Never zero.
         bytes: usize,
     },
     /// The server was asked to stop.
     StopRequested {
-        /// Bytes that the kernel has received and nobody has read.
-        received: u32,
+        /// Bytes that the kernel has received and the connection has not read.
+        unread: u32,
     },
-    /// Our FIN was sent while the peer may still speak.
+    /// Our FIN was sent while the peer may still send.
     FinSent,
     /// A system call on the socket failed for good.
     Failed(io::ErrorKind),
@@ -77,7 +77,7 @@ pub enum Cause {
 }
 
 impl Phase {
-    /// The phase after `cause`. Total: a cause that means nothing in a phase leaves it as it is.
+    /// The phase after `cause`. Total: a cause that means nothing in a phase leaves it unchanged.
     #[must_use]
     pub fn after(self, cause: Cause) -> Self {
         match (self, cause) {
@@ -85,7 +85,7 @@ impl Phase {
             (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
             (_, Cause::Expired) => Self::Closed(Reason::Expired),
 
-            (Self::Open, Cause::StopRequested { received }) => Self::Draining { unread: received },
+            (Self::Open, Cause::StopRequested { unread }) => Self::Draining { unread },
             (Self::Draining { unread }, Cause::Received { bytes }) => Self::Draining {
                 unread: unread.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX)),
             },
@@ -124,7 +124,7 @@ mod tests {
     const CAUSES: [Cause; 6] = [
         Cause::PeerFinished,
         Cause::Received { bytes: 4 },
-        Cause::StopRequested { received: 9 },
+        Cause::StopRequested { unread: 9 },
         Cause::FinSent,
         Cause::Failed(ConnectionReset),
         Cause::Expired,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_fin_ends_whoever_reads() {
+    fn a_phase_that_reads_ends_with_the_peers_fin() {
         for phase in OPEN_PHASES {
             let closed = phase.after(Cause::PeerFinished);
             assert_eq!(closed, Phase::Closed(Reason::Finished));
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_stop_drains_what_was_received_then_lingers_then_finishes() {
-        let draining = Phase::Open.after(Cause::StopRequested { received: 9 });
+        let draining = Phase::Open.after(Cause::StopRequested { unread: 9 });
         assert_eq!(draining, Phase::Draining { unread: 9 });
         let less = draining.after(Cause::Received { bytes: 4 });
         assert_eq!(less, Phase::Draining { unread: 5 });

@@ -1,5 +1,5 @@
-//! A scripted stream: says in advance what each call will meet. For tests, for the guide, for whoever
-//! wants to see a rule at work without a network.
+//! A scripted stream: what each call will meet is written down in advance. For tests, for the guide, and for
+//! watching a rule at work without a network.
 
 use super::Stream;
 use std::collections::VecDeque;
@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 
 /// A [`Stream`] that follows a script.
 ///
-/// Reads and writes are scripted apart, each in its own order. When a script has run out, a read
-/// finds nothing (`WouldBlock`) and a write takes everything.
+/// Reads and writes are scripted apart, each in its own order. When a script has run out, a read finds nothing
+/// (`WouldBlock`) and a write takes everything.
 ///
 /// ```
 /// use mio_echo::connection::Script;
@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Read, Write};
 ///
 /// let mut script = Script::new().reads(b"abc").read_ends();
 /// let mut buffer = [0; 2];
-/// assert_eq!(script.read(&mut buffer).unwrap(), 2); // "c" stays for the next read
+/// assert_eq!(script.read(&mut buffer).unwrap(), 2); // "c" is left for the next read
 /// assert_eq!(script.read(&mut buffer).unwrap(), 1);
 /// assert_eq!(script.read(&mut buffer).unwrap(), 0); // the peer's FIN
 /// ```
@@ -31,7 +31,7 @@ pub struct Script {
 #[derive(Debug)]
 enum OnRead {
     Bytes(VecDeque<u8>),
-    /// Stays: an end is met again by each later read.
+    /// Permanent: each later read meets the end again.
     End,
     Fails(ErrorKind),
 }
@@ -48,7 +48,7 @@ impl Script {
         Self::default()
     }
 
-    /// The next read meets `bytes`; what does not fit stays for the one after it.
+    /// The next read meets `bytes`; what does not fit is left for the read after it.
     #[must_use]
     pub fn reads(mut self, bytes: &[u8]) -> Self {
         self.reads
@@ -96,7 +96,7 @@ impl Script {
         self
     }
 
-    /// All that was written so far.
+    /// Everything written so far.
     pub fn written(&self) -> &[u8] {
         &self.written
     }

@@ -1,27 +1,27 @@
-//! The bytes that are pending to one peer, in order, bounded.
+//! The bytes that are pending for one peer, in order, bounded.
 
-/// What the kernel refused, kept until it takes it.
+/// What the kernel refused, kept until the kernel takes it.
 ///
-/// Filled at once and only while empty: a connection that owes bytes does not read, so nothing can be
-/// added behind them. That makes the bound (one read) structural. An empty queue is one word and owns no
-/// heap: most connections never owe anything.
+/// Filled at once and only while empty: a connection with pending bytes does not read, so nothing can be added behind
+/// them. That makes the bound (one read) structural. An empty queue is one word and owns no heap: most connections
+/// never have anything pending.
 #[derive(Debug, Default)]
-pub struct WriteQueue(Option<Box<Owed>>);
+pub struct WriteQueue(Option<Box<Pending>>);
 
 /// What a queue that is not empty holds.
 #[derive(Debug)]
-struct Owed {
+struct Pending {
     bytes: Box<[u8]>,
     /// How many of `bytes` the kernel has taken; fewer than there are.
     written: usize,
 }
 
 impl WriteQueue {
-    /// Takes over `bytes`, of which there must be some; the queue must be empty.
+    /// Takes over `bytes`, which must not be empty; the queue must be.
     pub fn fill(&mut self, bytes: &[u8]) {
         debug_assert!(self.is_empty(), "bytes would be lost");
         let bytes = bytes.into();
-        self.0 = Some(Box::new(Owed { bytes, written: 0 }));
+        self.0 = Some(Box::new(Pending { bytes, written: 0 }));
     }
 
     /// What is still pending.

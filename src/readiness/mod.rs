@@ -1,8 +1,11 @@
-//! What the kernel last said about one socket, and what counts as evidence that it is exhausted.
+//! What the kernel last reported about one socket, and what counts as evidence that a direction is exhausted.
 //!
-//! An edge-triggered poll reports a *change*, once. Whoever acts later than the report must remember
-//! it: an edge sets a flag here, and only evidence of exhaustion clears it. Forget the edge and the
-//! connection sleeps on unread bytes; clear the flag without evidence and it does the same.
+//! An edge-triggered poll reports a *change*, once. A loop that acts later than the report must remember it: an
+//! edge sets a flag here, and only evidence of exhaustion clears it. Forget the edge, and the connection sleeps on
+//! unread bytes; clear the flag without evidence, and it does the same.
+//!
+//! The server's event loop and the load generator's both stand on what is here: [`EventFlags`] (one event),
+//! [`Readiness`] (what is remembered of all of them), and [`RunQueue`] (which connections are due a turn).
 
 mod event_flags;
 mod run_queue;
@@ -10,92 +13,111 @@ mod run_queue;
 pub use event_flags::{EventFlags, INTEREST};
 pub use run_queue::RunQueue;
 
-/// With epoll, a read that moves fewer bytes than there was room for has met the end of what the socket
-/// holds (epoll(7), questions and answers, number 9) - unless an urgent mark cut it short, which only
-/// epoll reports. Elsewhere only `WouldBlock` counts.
-const SHORT_READ_IS_EVIDENCE: bool = cfg!(any(target_os = "linux", target_os = "android"));
-
-/// With epoll and kqueue, a write that moves fewer bytes than it was offered has filled the send buffer.
-const SHORT_WRITE_IS_EVIDENCE: bool = cfg!(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "macos",
-    target_os = "ios",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly",
-));
-
 /// Which directions of one socket are worth a system call.
 #[derive(Debug, Clone, Copy)]
 pub struct Readiness {
     readable: bool,
     writable: bool,
-    short_read: ShortRead,
+    read_evidence: Evidence,
+    write_evidence: Evidence,
 }
 
-/// What a read tells that moved fewer bytes than the buffer had room for.
+/// What proves that one direction of a socket is exhausted. Whatever comes after the proof raises a new edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ShortRead {
-    /// The receive queue was empty behind it. Whatever comes later raises a new edge.
-    Exhausts,
-    /// Nothing. A FIN shares the edge of the bytes before it, so a reader that stops at the short
-    /// read sleeps forever on an unread end; and an urgent mark cuts a read short with more bytes
-    /// behind it. After either hint only `WouldBlock` counts.
-    ProvesNothing,
+pub enum Evidence {
+    /// `WouldBlock`, or a transfer that moved fewer bytes than it could have: the receive queue is empty, or the
+    /// send buffer is full.
+    ShortTransfer,
+    /// `WouldBlock` alone.
+    WouldBlock,
+}
+
+impl Evidence {
+    /// The rule for reads on this system.
+    ///
+    /// With epoll, a short read has met the end of what the socket held (epoll(7), questions and answers, number 9),
+    /// unless an urgent mark cut it short, which only epoll reports. mio itself promises `WouldBlock` alone.
+    pub const OF_READS: Self = if cfg!(any(target_os = "linux", target_os = "android")) {
+        Self::ShortTransfer
+    } else {
+        Self::WouldBlock
+    };
+
+    /// The rule for writes on this system. With epoll and kqueue, a short write has filled the send buffer.
+    pub const OF_WRITES: Self = if cfg!(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "macos",
+        target_os = "ios",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    )) {
+        Self::ShortTransfer
+    } else {
+        Self::WouldBlock
+    };
 }
 
 impl Default for Readiness {
-    /// A new socket: room to write is certain enough to try, input will be announced.
+    /// A new socket, by the rules of this system.
     fn default() -> Self {
-        Self {
-            readable: false,
-            writable: true,
-            short_read: ShortRead::Exhausts,
-        }
+        Self::with_evidence(Evidence::OF_READS, Evidence::OF_WRITES)
     }
 }
 
 impl Readiness {
-    /// Remembers an edge. Never clears anything: the absence of a hint is not evidence.
-    pub fn note(&mut self, flags: EventFlags) {
-        // The next call in either direction collects an error, so it makes both worth one.
-        self.readable |= flags.readable || flags.read_closed || flags.error;
-        self.writable |= flags.writable || flags.write_closed || flags.error;
-        if flags.read_closed || flags.priority {
-            self.short_read = ShortRead::ProvesNothing;
+    /// A new socket: a write is worth trying, input will be announced.
+    pub const fn with_evidence(of_reads: Evidence, of_writes: Evidence) -> Self {
+        Self {
+            readable: false,
+            writable: true,
+            read_evidence: of_reads,
+            write_evidence: of_writes,
         }
     }
 
-    /// Asks for a read until `WouldBlock`, whatever the events said: some input may not have been
-    /// announced yet.
+    /// Remembers an edge. Never clears anything: the absence of a flag is not evidence.
+    ///
+    /// After a FIN or an urgent mark a short read proves nothing any more. A FIN shares the edge of the bytes before
+    /// it, so a reader that stopped at the short read would sleep on an unread end of input; and an urgent mark cuts a
+    /// read short with more bytes behind it.
+    pub fn note(&mut self, flags: EventFlags) {
+        // The next call in either direction collects a pending error, so an error makes both worth one.
+        self.readable |= flags.readable || flags.read_closed || flags.error;
+        self.writable |= flags.writable || flags.write_closed || flags.error;
+        if flags.read_closed || flags.priority {
+            self.read_evidence = Evidence::WouldBlock;
+        }
+    }
+
+    /// Calls for reads until `WouldBlock`, whatever the events reported: some input may not have been announced yet.
     pub fn assume_readable(&mut self) {
         self.readable = true;
-        self.short_read = ShortRead::ProvesNothing;
+        self.read_evidence = Evidence::WouldBlock;
     }
 
     /// A read moved `bytes` into a buffer with room for `room`.
     pub fn on_read(&mut self, bytes: usize, room: usize) {
-        let exhausts = SHORT_READ_IS_EVIDENCE && self.short_read == ShortRead::Exhausts;
-        if bytes < room && exhausts {
+        if bytes < room && self.read_evidence == Evidence::ShortTransfer {
             self.readable = false;
         }
     }
 
     /// A write moved `bytes` of the `offered` ones.
     pub fn on_write(&mut self, bytes: usize, offered: usize) {
-        if bytes < offered && SHORT_WRITE_IS_EVIDENCE {
+        if bytes < offered && self.write_evidence == Evidence::ShortTransfer {
             self.writable = false;
         }
     }
 
-    /// A read said `WouldBlock`.
+    /// A read returned `WouldBlock`.
     pub fn read_would_block(&mut self) {
         self.readable = false;
     }
 
-    /// A write said `WouldBlock`.
+    /// A write returned `WouldBlock`.
     pub fn write_would_block(&mut self) {
         self.writable = false;
     }
@@ -115,19 +137,13 @@ impl Readiness {
 mod tests {
     use super::*;
 
-    const READABLE: EventFlags = EventFlags {
-        readable: true,
-        writable: false,
-        read_closed: false,
-        write_closed: false,
-        error: false,
-        priority: false,
-    };
+    const RULES: [Evidence; 2] = [Evidence::ShortTransfer, Evidence::WouldBlock];
 
-    fn readable() -> Readiness {
-        let mut readiness = Readiness::default();
-        readiness.note(READABLE);
-        readiness
+    fn readable() -> EventFlags {
+        EventFlags {
+            readable: true,
+            ..EventFlags::default()
+        }
     }
 
     #[test]
@@ -138,34 +154,39 @@ mod tests {
 
     #[test]
     fn an_edge_is_remembered_until_there_is_evidence() {
-        let mut readiness = readable();
-        readiness.note(EventFlags::default());
-        readiness.on_read(8, 8);
-        assert!(readiness.is_readable(), "a full read proves nothing");
-        readiness.read_would_block();
-        assert!(!readiness.is_readable());
+        for rule in RULES {
+            let mut readiness = Readiness::with_evidence(rule, rule);
+            readiness.note(readable());
+            readiness.note(EventFlags::default());
+            readiness.on_read(8, 8);
+            assert!(readiness.is_readable(), "a full read proves nothing");
+            readiness.read_would_block();
+            assert!(!readiness.is_readable());
+        }
     }
 
     #[test]
-    fn a_short_read_exhausts_the_input() {
-        let mut readiness = readable();
-        readiness.on_read(7, 8);
-        assert_eq!(readiness.is_readable(), !SHORT_READ_IS_EVIDENCE);
+    fn a_short_read_is_evidence_by_the_rule_of_short_transfers_alone() {
+        for rule in RULES {
+            let mut readiness = Readiness::with_evidence(rule, rule);
+            readiness.note(readable());
+            readiness.on_read(7, 8);
+            assert_eq!(readiness.is_readable(), rule == Evidence::WouldBlock);
+        }
     }
 
     #[test]
     fn after_a_fin_or_an_urgent_mark_a_short_read_proves_nothing() {
-        for flags in [
-            EventFlags {
-                read_closed: true,
-                ..READABLE
-            },
-            EventFlags {
-                priority: true,
-                ..READABLE
-            },
-        ] {
-            let mut readiness = readable();
+        let fin = EventFlags {
+            read_closed: true,
+            ..readable()
+        };
+        let urgent = EventFlags {
+            priority: true,
+            ..readable()
+        };
+        for flags in [fin, urgent] {
+            let mut readiness = Readiness::default();
             readiness.note(flags);
             readiness.on_read(7, 8);
             assert!(readiness.is_readable(), "{flags:?}");
@@ -175,18 +196,31 @@ mod tests {
     }
 
     #[test]
-    fn a_short_write_means_a_full_send_buffer() {
+    fn an_error_makes_both_directions_worth_a_call() {
         let mut readiness = Readiness::default();
-        readiness.on_write(8, 8);
-        assert!(readiness.is_writable());
-        readiness.on_write(7, 8);
-        assert_eq!(readiness.is_writable(), !SHORT_WRITE_IS_EVIDENCE);
+        readiness.write_would_block();
         readiness.note(EventFlags {
-            writable: true,
+            error: true,
             ..EventFlags::default()
         });
-        assert!(readiness.is_writable());
-        readiness.write_would_block();
-        assert!(!readiness.is_writable());
+        assert!(readiness.is_readable() && readiness.is_writable());
+    }
+
+    #[test]
+    fn a_short_write_means_a_full_send_buffer() {
+        for rule in RULES {
+            let mut readiness = Readiness::with_evidence(rule, rule);
+            readiness.on_write(8, 8);
+            assert!(readiness.is_writable());
+            readiness.on_write(7, 8);
+            assert_eq!(readiness.is_writable(), rule == Evidence::WouldBlock);
+            readiness.write_would_block();
+            assert!(!readiness.is_writable());
+            readiness.note(EventFlags {
+                writable: true,
+                ..EventFlags::default()
+            });
+            assert!(readiness.is_writable());
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! The connections that are pending a turn, each at most once.
+//! The connections that are due a turn, each at most once.
 //!
-//! With edge triggers nobody reminds us: whoever still has something to do and is not on this queue
-//! sleeps until its peer happens to move.
+//! With edge triggers the kernel reports a change once. A connection that still has work and is not on this queue
+//! sleeps until its peer happens to send something.
 
 use std::collections::VecDeque;
 
@@ -9,18 +9,18 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct RunQueue {
     keys: VecDeque<usize>,
-    /// Indexed by key: whether it stands in `keys`.
-    member: Vec<bool>,
+    /// Indexed by key: whether the key is in `keys`.
+    is_queued: Vec<bool>,
 }
 
 impl RunQueue {
-    /// Puts `key` at the back, unless it is already waiting.
+    /// Puts `key` at the back, unless it is queued already.
     pub fn push(&mut self, key: usize) {
-        if key >= self.member.len() {
-            self.member.resize(key + 1, false);
+        if key >= self.is_queued.len() {
+            self.is_queued.resize(key + 1, false);
         }
-        if let Some(waiting) = self.member.get_mut(key)
-            && !std::mem::replace(waiting, true)
+        if let Some(is_queued) = self.is_queued.get_mut(key)
+            && !std::mem::replace(is_queued, true)
         {
             self.keys.push_back(key);
         }
@@ -29,18 +29,18 @@ impl RunQueue {
     /// Takes the key at the front.
     pub fn pop(&mut self) -> Option<usize> {
         let key = self.keys.pop_front()?;
-        if let Some(waiting) = self.member.get_mut(key) {
-            *waiting = false;
+        if let Some(is_queued) = self.is_queued.get_mut(key) {
+            *is_queued = false;
         }
         Some(key)
     }
 
-    /// How many are waiting.
+    /// How many keys are queued.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether nobody is waiting.
+    /// Whether no key is queued.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_leave_in_order_and_stand_once() {
+    fn keys_leave_in_order_and_are_queued_once() {
         let mut queue = RunQueue::default();
         for key in [5, 2, 5, 2, 9] {
             queue.push(key);
