@@ -1,4 +1,4 @@
-//! From a configuration to sockets that listen.
+//! From a configuration to listening sockets.
 
 use super::Config;
 use crate::text::endpoint::Endpoint;
@@ -10,20 +10,21 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// How often a port of the system's choice may turn out to be taken in the other address family.
-const PORT_CHOICES: usize = 16;
+/// How many ports chosen by the system are tried until one is free in both address families.
+const PORT_ATTEMPTS: usize = 16;
 
-/// Why a server could not start. One line, which names the thing.
+/// Why a server could not start. Its text is one line that names the address or resource.
 #[derive(Debug)]
 pub struct StartError {
-    what: String,
+    /// What could not be done, as in `bind 127.0.0.1:7`.
+    action: String,
     error: io::Error,
 }
 
 impl StartError {
-    pub(super) fn new(what: impl fmt::Display, error: io::Error) -> Self {
+    pub(super) fn new(action: impl fmt::Display, error: io::Error) -> Self {
         Self {
-            what: what.to_string(),
+            action: action.to_string(),
             error,
         }
     }
@@ -34,7 +35,7 @@ impl fmt::Display for StartError {
         write!(
             f,
             "cannot {}: {}",
-            self.what,
+            self.action,
             os_error::in_words(&self.error)
         )
     }
@@ -48,8 +49,8 @@ impl std::error::Error for StartError {
 
 /// Binds and listens on every address of every endpoint, or on none.
 ///
-/// An address family that the machine lacks is skipped with a warning, as long as the name has an
-/// address in another one. Any other failure ends it.
+/// An address family that the machine lacks is skipped with a warning, as long as the name has an address in another
+/// one. Any other failure is returned.
 pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
     for endpoint in &config.listen {
@@ -61,20 +62,20 @@ pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<TcpListener>, Sta
     Ok(listeners)
 }
 
-/// All addresses of one endpoint, on one port, even when the system chooses it.
+/// Listens on all addresses of one endpoint, on one port, even when the system chooses it.
 fn listen_on_all(
     endpoint: &Endpoint,
     addresses: &[SocketAddr],
     config: &Config,
 ) -> Result<Vec<TcpListener>, StartError> {
-    let mut choices = 0;
+    let mut attempts = 0;
     loop {
-        choices += 1;
+        attempts += 1;
         match try_to_listen_on_all(addresses, config) {
             Err((address, error))
                 if error.kind() == ErrorKind::AddrInUse
                     && address.port() == 0
-                    && choices < PORT_CHOICES => {}
+                    && attempts < PORT_ATTEMPTS => {}
             Err((address, error)) => return Err(cannot_bind(address, error, config)),
             Ok(listeners) if listeners.is_empty() => {
                 let error = io::Error::from(Errno::AFNOSUPPORT);
@@ -100,7 +101,7 @@ fn try_to_listen_on_all(
                 listeners.push(listener);
             }
             Err(error) if addresses.len() > 1 && is_missing_family(address, &error) => {
-                log::warn!(target: "mio_echo", "{address} is skipped: this machine lacks its address family");
+                log::warn!(target: "mio_echo", "skipping {address}: this machine lacks its address family");
             }
             Err(error) => return Err((address, error)),
         }
@@ -108,8 +109,8 @@ fn try_to_listen_on_all(
     Ok(listeners)
 }
 
-/// One listening socket. Every option is set here, before listen(2): on Linux and the BSDs an accepted
-/// socket inherits it, so that a connection costs no setsockopt(2) of its own.
+/// One listening socket. Every option is set here, before listen(2): on Linux and the BSDs an accepted socket inherits
+/// them, so that a connection needs no setsockopt(2) of its own.
 fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -117,14 +118,14 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
         Some(Protocol::TCP),
     )?;
     socket.set_nonblocking(true)?;
-    // A port whose last connections are in TIME-WAIT may be taken again (socket(7), SO_REUSEADDR).
+    // A port whose last connections are in TIME-WAIT may be bound again (socket(7), SO_REUSEADDR).
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(config.reuse_port)?;
     if address.is_ipv6() {
         socket.set_only_v6(config.v6_only)?;
     }
     socket.set_tcp_nodelay(config.nodelay)?;
-    // Even an urgent byte is echoed in its place (RFC 1122, section 4.2.2.4; tcp(7)).
+    // Urgent data stays in the stream, so that it is echoed in place (RFC 1122, section 4.2.2.4; tcp(7)).
     socket.set_out_of_band_inline(true)?;
     if let Some(idle) = config.keepalive {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
@@ -134,19 +135,19 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// Whether the machine does not speak this family at all. With IPv6 switched off, sockets can be made
-/// but `::1` does not exist.
+/// Whether the machine lacks this address family altogether. With IPv6 disabled, sockets can be created but `::1` does
+/// not exist.
 fn is_missing_family(address: SocketAddr, error: &io::Error) -> bool {
-    let everywhere: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let always_there: [IpAddr; 2] = [Ipv6Addr::LOCALHOST.into(), Ipv6Addr::UNSPECIFIED.into()];
     Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
-        || (error.kind() == ErrorKind::AddrNotAvailable && everywhere.contains(&address.ip()))
+        || (error.kind() == ErrorKind::AddrNotAvailable && always_there.contains(&address.ip()))
 }
 
 fn cannot_bind(address: SocketAddr, error: io::Error, config: &Config) -> StartError {
     let dual_stack = address.ip().is_unspecified() && !config.v6_only;
     if dual_stack && error.kind() == ErrorKind::AddrInUse {
-        let what = format_args!("bind {address} (without --v6only, [::] takes IPv4 too)");
-        return StartError::new(what, error);
+        let action = format_args!("bind {address} (without --v6only, [::] takes IPv4 too)");
+        return StartError::new(action, error);
     }
     StartError::new(format_args!("bind {address}"), error)
 }
@@ -162,7 +163,7 @@ mod tests {
         listen("127.0.0.1:0".parse().unwrap(), config).unwrap()
     }
 
-    /// A peer, and the accepted socket on our side.
+    /// A peer, and the socket that was accepted for it.
     fn accepted(config: &Config) -> (TcpStream, Socket) {
         let listener: std::net::TcpListener = listener(config).into();
         listener.set_nonblocking(false).unwrap();
@@ -171,18 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_socket_inherits_what_its_listener_was_told() {
+    fn an_accepted_socket_inherits_the_options_of_its_listener() {
         let keepalive = Duration::from_secs(77);
-        let (_peer, told) = accepted(&Config {
+        let (_peer, socket) = accepted(&Config {
             nodelay: true,
             keepalive: Some(keepalive),
             ..Config::default()
         });
-        assert!(told.tcp_nodelay().unwrap());
-        assert!(told.out_of_band_inline().unwrap());
-        assert!(told.keepalive().unwrap());
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.out_of_band_inline().unwrap());
+        assert!(socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]
-        assert_eq!(told.tcp_keepalive_time().unwrap(), keepalive);
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive);
 
         let (_peer, plain) = accepted(&Config {
             nodelay: false,
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_time_wait_may_be_taken_again() {
+    fn a_port_in_time_wait_can_be_bound_again() {
         let listener = listener(&Config::default());
         assert!(SockRef::from(&listener).reuse_address().unwrap());
     }

@@ -5,7 +5,7 @@ use crate::text::endpoint::Endpoint;
 use std::fmt;
 use std::time::Duration;
 
-/// How connections share the machine.
+/// The I/O model: how connections share threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(
     feature = "trace",
@@ -13,14 +13,14 @@ use std::time::Duration;
     serde(rename_all = "kebab-case")
 )]
 pub enum Mode {
-    /// One thread for all: readiness instead of blocking.
+    /// One thread for all connections: readiness instead of blocking.
     #[default]
     EventLoop,
-    /// A thread for each, blocked while its peer is silent.
+    /// A thread for each connection, blocked while its peer is silent.
     Threads,
 }
 
-/// As on the command line.
+/// As written on the command line.
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -30,10 +30,10 @@ impl fmt::Display for Mode {
     }
 }
 
-/// All that a server can be told. [`Config::default`] is what `mio-echo serve` does without options.
+/// Everything that can be configured. [`Config::default`] is what `mio-echo serve` uses without options.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How connections share the machine.
+    /// The I/O model.
     pub mode: Mode,
     /// Where to listen; every address that a name resolves to is bound.
     pub listen: Vec<Endpoint>,
@@ -43,21 +43,21 @@ pub struct Config {
     pub backlog: u16,
     /// Whether other processes may listen on the same port (`SO_REUSEPORT`).
     pub reuse_port: bool,
-    /// Bytes of the read buffer, at least 1. What one peer can be pending is bounded by it.
+    /// Bytes of the read buffer, at least 1. It bounds the bytes that can be pending for one peer.
     pub read_buffer: usize,
     /// Connections that may be open at once, at least 1.
     pub max_connections: usize,
-    /// How long a connection may move no byte before it is closed; none for ever.
+    /// Close a connection after this long without traffic; `None` means never.
     pub idle_timeout: Option<Duration>,
-    /// After how long a silence the kernel probes whether the peer is still there; none for never.
+    /// Probe a peer after this long without traffic (`SO_KEEPALIVE`); `None` means never.
     pub keepalive: Option<Duration>,
-    /// Whether small writes leave at once (`TCP_NODELAY`).
+    /// Whether small writes are sent at once (`TCP_NODELAY`).
     pub nodelay: bool,
     /// How long a stop waits for the peers to finish.
     pub drain_timeout: Duration,
 }
 
-/// The port of the Python pair that this server answers by default.
+/// The default endpoint: the port of the Python echo client and server that this program interoperates with.
 pub const DEFAULT_ENDPOINT: &str = "localhost:50007";
 
 impl Default for Config {

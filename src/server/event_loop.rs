@@ -1,20 +1,20 @@
-//! The page: one thread, one poll, every connection.
+//! The event loop: one thread, one poll, every connection.
 //!
-//! A turn of the loop has four phases: [`wait`](EventLoop::wait) for the kernel,
-//! [`note`](EventLoop::note) what it said, [`admit`](EventLoop::admit) who wants in,
-//! [`serve`](EventLoop::serve) who has something to do. Their order is the safety of the whole: while
-//! noting, no connection comes or goes, so an event can never reach the next owner of its slab key; and
-//! the loop sleeps only in `wait`, only when nobody is pending a turn.
+//! An iteration has four phases: [`wait`](EventLoop::wait) for events, [`note`](EventLoop::note) what they report,
+//! [`admit`](EventLoop::admit) new connections, [`serve`](EventLoop::serve) those that have work. Their order keeps
+//! the loop correct: while noting, no connection is inserted or removed, so an event can never reach the next owner
+//! of its slab key; and the loop sleeps only in `wait`, only when no connection is due a turn.
 //!
-//! Each socket is registered once, for everything, edge-triggered (epoll(7), kqueue(2)): the kernel
-//! reports a change once, `note` remembers it, and only evidence of exhaustion makes us forget. There is
-//! no call to change a registration on this page, because there is none to make.
+//! Each socket is registered once, for everything, edge-triggered (epoll(7), kqueue(2)): the kernel reports a change
+//! once, `note` remembers it, and only evidence of exhaustion clears it. This file has no call that changes a
+//! registration, because none is needed.
 
-use super::Config;
+use super::config::Config;
 use super::idle::IdleClock;
-use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, READ_BUDGET};
+use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, READ_BUDGET};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, LoopPhase, Observer, WakeSource};
+use super::receive_buffer::ReceiveBuffer;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
@@ -35,18 +35,11 @@ pub(super) struct EventLoop<O> {
     listeners: Listeners,
     shutdown: Shutdown,
     connections: Slab<Slot>,
-    /// The most connections that may be open at once.
-    limit: usize,
-    /// Who is pending a turn.
+    max_connections: usize,
+    /// The keys of the connections that are due a turn; every one of them is in `connections`.
     run_queue: RunQueue,
-    /// Who was received in this turn, and how many bytes each has in the buffer, one behind the other.
-    received: Vec<(usize, usize)>,
-    /// The one buffer: room for one read behind all that may be held when it begins.
-    buffer: Box<[u8]>,
-    /// The most bytes that one read brings in.
-    read_size: usize,
-    /// After how many bytes nobody more is received before those are answered.
-    enough: usize,
+    /// What the read pass brings in and the write pass sends back.
+    received: ReceiveBuffer,
     idle_clock: IdleClock,
     next_id: ConnectionId,
     observer: O,
@@ -66,12 +59,9 @@ impl<O: Observer> EventLoop<O> {
             listeners,
             shutdown,
             connections: Slab::new(),
-            limit: config.max_connections,
+            max_connections: config.max_connections,
             run_queue: RunQueue::default(),
-            received: Vec::new(),
-            buffer: vec![0; READ_BUDGET + config.read_buffer].into(),
-            read_size: config.read_buffer,
-            enough: READ_BUDGET,
+            received: ReceiveBuffer::new(READ_BUDGET, config.read_buffer),
             idle_clock: IdleClock::new(config.idle_timeout),
             next_id: ConnectionId(1),
             observer,
@@ -91,8 +81,7 @@ impl<O: Observer> EventLoop<O> {
 
     // ── wait ────────────────────────────────────────────────────────────────────────────────────
 
-    /// The only place that blocks (a log line can, when nobody reads standard error). While anybody can be
-    /// served, it only looks.
+    /// The only place where the loop sleeps. While there is work, it only collects the events that are there.
     fn wait(&mut self) -> io::Result<()> {
         let timeout = if self.has_work() {
             Some(Duration::ZERO)
@@ -114,7 +103,7 @@ impl<O: Observer> EventLoop<O> {
     }
 
     fn has_room(&self) -> bool {
-        self.connections.len() < self.limit
+        self.connections.len() < self.max_connections
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -128,12 +117,12 @@ impl<O: Observer> EventLoop<O> {
 
     // ── note ────────────────────────────────────────────────────────────────────────────────────
 
-    /// Remembers every edge, every order and every deadline. Neither reads nor writes, and lets nobody in
-    /// or out.
+    /// Remembers every edge, every request and every deadline. Neither reads nor writes, and inserts or removes no
+    /// connection.
     fn note(&mut self) {
         for event in &self.events {
             match event.token().into() {
-                // An event for a key that is free again is stale; it concerns nobody.
+                // An event whose key is free again is stale: its connection is gone.
                 Source::Connection(key) => {
                     if let Some(slot) = self.connections.get_mut(key)
                         && slot.note(event.into(), &mut self.observer)
@@ -146,17 +135,19 @@ impl<O: Observer> EventLoop<O> {
                 Source::Waker => self.observer.woken_by(WakeSource::Waker),
             }
         }
-        while let Some(order) = self.shutdown.next_action() {
-            self.carry_out(order);
+        if self.shutdown.take_report_request() {
+            self.observer.report();
+        }
+        while let Some(action) = self.shutdown.next_action() {
+            self.note_stop(action);
         }
         if self.next_deadline().is_some() {
             self.note_time(Instant::now());
         }
     }
 
-    fn carry_out(&mut self, order: StopAction) {
-        match order {
-            StopAction::Report => self.observer.report(),
+    fn note_stop(&mut self, action: StopAction) {
+        match action {
             StopAction::Drain => {
                 self.observer.stopping(self.connections.len());
                 self.listeners.drain_backlog();
@@ -184,7 +175,7 @@ impl<O: Observer> EventLoop<O> {
         }
         if self.idle_clock.tick(now) {
             for (key, slot) in &mut self.connections {
-                if slot.quiet.tick() {
+                if slot.idle_ticks.tick() {
                     slot.connection.expire();
                     self.run_queue.push(key);
                 }
@@ -194,18 +185,19 @@ impl<O: Observer> EventLoop<O> {
 
     // ── admit ───────────────────────────────────────────────────────────────────────────────────
 
-    /// Accepts, while there is room, as many as one turn may bring.
+    /// Accepts, while there is room, as many connections as one iteration may bring.
     fn admit(&mut self) -> io::Result<()> {
         self.observer.phase_entered(LoopPhase::Admit);
-        for _ in 0..ACCEPTS_PER_TURN {
+        for _ in 0..ACCEPTS_PER_ITERATION {
             if !self.has_room() {
-                self.listeners.wait_for_room(self.limit, &mut self.observer);
+                self.listeners
+                    .pause_while_full(self.max_connections, &mut self.observer);
                 break;
             }
             match self.listeners.accept(&mut self.observer)? {
                 Accepted::Peer(stream, peer) => self.insert(stream, peer),
-                Accepted::Gone => {}
-                Accepted::Nobody => break,
+                Accepted::Retry => {}
+                Accepted::Nothing => break,
             }
         }
         Ok(())
@@ -215,7 +207,7 @@ impl<O: Observer> EventLoop<O> {
         let entry = self.connections.vacant_entry();
         let key = entry.key();
         let token = Source::Connection(key).into();
-        // The registration reports what the socket is ready for by now, so nobody needs a first turn.
+        // The registration reports what the socket is ready for by now, so no first turn is needed.
         if let Err(error) = self.poll.registry().register(&mut stream, token, INTEREST) {
             return self.observer.refused(peer, &error);
         }
@@ -232,54 +224,45 @@ impl<O: Observer> EventLoop<O> {
 
     // ── serve ───────────────────────────────────────────────────────────────────────────────────
 
-    /// One turn for each connection that is pending one, in two laps: first hear, then answer.
+    /// One turn for each connection on the run queue, in two passes: first all of them read, then all of them write.
     ///
-    /// Hearing all before answering any keeps the kernel on one path at a time, receiving and then
-    /// sending, and costs measurably less per small message than changing over with each.
+    /// This keeps the kernel on one path at a time, receiving and then sending, and costs measurably less per small
+    /// message than alternating between them.
     fn serve(&mut self) {
-        self.receive();
-        self.echo();
+        self.read_pass();
+        self.write_pass();
     }
 
-    /// Each does what comes before an answer: write what it owes, and read once, behind the bytes of the
-    /// one before it. Ends early when enough has been received: whoever has not been by then keeps its place
-    /// for the next turn.
-    fn receive(&mut self) {
+    /// Each connection writes what is pending and reads once. The pass ends early when the read budget is used up:
+    /// the connections behind keep their places on the queue for the next iteration.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a key on the run queue is in the slab: only the write pass removes, and only keys taken from the queue"
+    )]
+    fn read_pass(&mut self) {
         self.observer.phase_entered(LoopPhase::Read);
-        let mut used = 0;
         for _ in 0..self.run_queue.len() {
-            if used > self.enough {
-                break;
-            }
-            let room = used..used + self.read_size;
-            let Some(room) = self.buffer.get_mut(room) else {
+            let Some(room) = self.received.room() else {
                 break;
             };
             let Some(key) = self.run_queue.pop() else {
-                break;
+                unreachable!("only this loop takes from the queue");
             };
-            if let Some(slot) = self.connections.get_mut(key) {
-                let bytes = slot.receive(room, &mut self.observer);
-                used += bytes;
-                self.received.push((key, bytes));
-            }
+            let bytes = self.connections[key].receive(room, &mut self.observer);
+            self.received.received(key, bytes);
         }
     }
 
-    /// Each writes what it received, straight from the buffer. Who parked will be reported by an edge; who
-    /// yielded goes to the back of the queue; who closed goes out.
-    fn echo(&mut self) {
+    /// Each connection writes what it received, straight from the buffer. A parked connection will be reported by an
+    /// edge, one that yielded goes to the back of the queue, and one that is closed is removed.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a key on the run queue is in the slab: only the write pass removes, and only keys taken from the queue"
+    )]
+    fn write_pass(&mut self) {
         self.observer.phase_entered(LoopPhase::Write);
-        let mut rest = &*self.buffer;
-        for (key, bytes) in self.received.drain(..) {
-            let Some((received, behind)) = rest.split_at_checked(bytes) else {
-                break;
-            };
-            rest = behind;
-            let Some(slot) = self.connections.get_mut(key) else {
-                continue;
-            };
-            match slot.echo(received, &mut self.observer) {
+        for (key, received) in self.received.drain() {
+            match self.connections[key].echo(received, &mut self.observer) {
                 TurnEnd::Parked => {}
                 TurnEnd::Yielded => self.run_queue.push(key),
                 TurnEnd::Closed(reason) => {

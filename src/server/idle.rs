@@ -1,62 +1,62 @@
 //! Idle expiry without a timer per message.
 //!
-//! A connection that moves bytes only sets its count of quiet ticks to zero. A tick comes
-//! [`IDLE_TICKS`] times an idle timeout and adds one to everybody's count; whose count has passed
-//! [`IDLE_TICKS`] was quiet for one timeout at least and for one tick more at most.
+//! A connection that moves bytes only resets its count of idle ticks. A tick comes [`IDLE_TICKS`] times per idle
+//! timeout and adds one to the count of every connection; a connection whose count exceeds [`IDLE_TICKS`] was idle
+//! for at least one timeout and at most one tick more.
 
 use super::limits::IDLE_TICKS;
 use std::time::{Duration, Instant};
 
-/// When to look for idle connections. Stands still while there are none.
+/// When to look for idle connections. Stopped while there are no connections.
 #[derive(Debug)]
 pub(super) struct IdleClock {
-    /// The time between two ticks; none when connections may be idle for ever.
-    every: Option<Duration>,
-    next: Option<Instant>,
+    /// The time between two ticks; `None` when connections may be idle without limit.
+    interval: Option<Duration>,
+    next_tick: Option<Instant>,
 }
 
 impl IdleClock {
     pub(super) fn new(timeout: Option<Duration>) -> Self {
         Self {
-            every: timeout.map(|timeout| timeout / IDLE_TICKS),
-            next: None,
+            interval: timeout.map(|timeout| timeout / IDLE_TICKS),
+            next_tick: None,
         }
     }
 
-    /// There is somebody to watch: lets the clock run, if it stands.
+    /// Starts the clock, unless it runs already: there is a connection to watch.
     pub(super) fn start(&mut self) {
-        if self.next.is_none() {
-            self.next = self.every.map(|every| Instant::now() + every);
+        if self.next_tick.is_none() {
+            self.next_tick = self.interval.map(|interval| Instant::now() + interval);
         }
     }
 
-    /// There is nobody to watch.
+    /// Stops the clock: there is no connection to watch.
     pub(super) fn stop(&mut self) {
-        self.next = None;
+        self.next_tick = None;
     }
 
     /// When the next tick is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next
+        self.next_tick
     }
 
-    /// Whether a tick is due at `now`. If so, it counts as taken.
+    /// Whether a tick is due at `now`. If so, it is taken.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
-        let due = self.next.is_some_and(|next| next <= now);
+        let due = self.next_tick.is_some_and(|next| next <= now);
         if due {
-            self.next = self.every.map(|every| now + every);
+            self.next_tick = self.interval.map(|interval| now + interval);
         }
         due
     }
 }
 
-/// How many ticks in a row one connection has been quiet.
+/// For how many ticks in a row one connection has moved no byte.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct IdleTicks(u8);
 
 impl IdleTicks {
     /// Bytes moved.
-    pub(super) fn broken(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.0 = 0;
     }
 
@@ -73,19 +73,19 @@ mod tests {
 
     #[test]
     fn a_connection_is_idle_only_after_a_whole_timeout_without_bytes() {
-        let mut quiet = IdleTicks::default();
+        let mut ticks = IdleTicks::default();
         for _ in 0..IDLE_TICKS {
-            assert!(!quiet.tick());
+            assert!(!ticks.tick());
         }
-        quiet.broken();
+        ticks.reset();
         for _ in 0..IDLE_TICKS {
-            assert!(!quiet.tick());
+            assert!(!ticks.tick());
         }
-        assert!(quiet.tick());
+        assert!(ticks.tick());
     }
 
     #[test]
-    fn the_clock_stands_while_nobody_is_watched() {
+    fn the_clock_stops_while_there_are_no_connections() {
         let second = Duration::from_secs(1);
         let mut clock = IdleClock::new(Some(second * IDLE_TICKS));
         assert_eq!(clock.deadline(), None);

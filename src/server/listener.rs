@@ -1,9 +1,9 @@
-//! Accepting, without ever dying and without ever spinning.
+//! Accepting connections without ever ending the server and without ever spinning.
 //!
-//! The errors of accept(2) fall into three kinds. Some concern one peer that went away before it was
-//! accepted: go on. Some say that this process or the system is out of descriptors or memory: pause and
-//! try again on a timer, because an edge-triggered listener is not reported again for the peers that
-//! still wait. The rest mean that the listener itself is broken, and end the server.
+//! The errors of accept(2) fall into three kinds. Some concern one peer that disappeared before it was accepted: go
+//! on. Some report that this process or the system is out of descriptors or memory: pause and try again on a timer,
+//! because an edge-triggered listener is not reported again for the connections that already wait. The rest mean that
+//! the listener itself is broken, and end the server.
 
 use super::limits::ACCEPT_RETRY;
 use super::observer::{AcceptPause, Observer, WakeSource};
@@ -11,31 +11,33 @@ use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry};
 use rustix::io::Errno;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::{self, Discriminant};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// What one attempt to accept came to.
+/// What one attempt to accept yielded.
 #[derive(Debug)]
 pub(super) enum Accepted {
-    /// A peer, its socket not blocking.
+    /// A connection, its socket non-blocking, and the peer's address.
     Peer(TcpStream, SocketAddr),
-    /// Nobody this time, but there may be others.
-    Gone,
-    /// Nobody who could be let in for now.
-    Nobody,
+    /// This accept yielded no connection; try again.
+    Retry,
+    /// No connection can be accepted for now.
+    Nothing,
 }
 
 /// All listening sockets, with what is remembered of their readiness.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    open: Vec<Listener>,
-    /// While set, nobody is accepted: descriptors or memory had run out.
+    /// In the order in which they will accept.
+    open: VecDeque<Listener>,
+    /// While set, nothing is accepted: descriptors or memory had run out.
     retry_at: Option<Instant>,
-    /// Which pause has been told in the current episode.
-    pause_told: Option<Discriminant<AcceptPause>>,
-    /// How many peers may wait on each listener.
+    /// Which pause has been reported in the current episode.
+    reported_pause: Option<Discriminant<AcceptPause>>,
+    /// How many connections may wait on each listener.
     backlog: u32,
 }
 
@@ -43,24 +45,24 @@ pub(super) struct Listeners {
 struct Listener {
     number: usize,
     socket: TcpListener,
-    /// An edge was seen, and no `WouldBlock` since.
+    /// An edge was reported, and no `WouldBlock` since.
     ready: bool,
-    /// Once a stop was requested: how many of those who wait may still come in.
+    /// Once a stop was requested: how many more connections may be accepted from the backlog.
     drain_left: Option<u32>,
 }
 
 impl Listeners {
-    /// Registers each socket, once and for all.
+    /// Registers each socket, once.
     pub(super) fn new(
         sockets: Vec<TcpListener>,
         backlog: u16,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let mut open = Vec::new();
+        let mut open = VecDeque::new();
         for (number, mut socket) in sockets.into_iter().enumerate() {
             let token = Source::Listener(number).into();
             registry.register(&mut socket, token, Interest::READABLE)?;
-            open.push(Listener {
+            open.push_back(Listener {
                 number,
                 socket,
                 ready: false,
@@ -70,7 +72,7 @@ impl Listeners {
         Ok(Self {
             open,
             retry_at: None,
-            pause_told: None,
+            reported_pause: None,
             backlog: backlog.into(),
         })
     }
@@ -105,97 +107,114 @@ impl Listeners {
         self.open.is_empty()
     }
 
-    /// A stop was requested: who is in the backlog by now, with bytes that the kernel may already have
-    /// received, is still let in; then the listeners close. No more come in than could wait by then: new
-    /// peers may arrive as fast as the old ones are let in.
+    /// A stop was requested: connections that are in the backlog by now, whose bytes the kernel may already have
+    /// received, are still accepted; then the listeners close. Accepts no more than the backlog could hold at that
+    /// moment: new connections may arrive as fast as the old ones are accepted.
     pub(super) fn drain_backlog(&mut self) {
         for listener in &mut self.open {
             listener.ready = true;
-            // Linux lets one more wait than it was asked for.
+            // Linux queues one connection more than it was asked for.
             listener.drain_left = Some(self.backlog + 1);
         }
     }
 
-    /// Lets nobody in any more.
+    /// Closes all listeners. Connections that still wait in a backlog are reset.
     pub(super) fn close(&mut self) {
         self.open.clear();
     }
 
-    /// No connection more may be opened. Told once an episode.
-    pub(super) fn wait_for_room(&mut self, limit: usize, observer: &mut impl Observer) {
+    /// The limit on connections is reached. Reported once per episode.
+    pub(super) fn pause_while_full(
+        &mut self,
+        max_connections: usize,
+        observer: &mut impl Observer,
+    ) {
         if self.are_ready() {
-            self.tell(&AcceptPause::Full(limit), observer);
+            self.report_pause(&AcceptPause::Full(max_connections), observer);
         }
     }
 
-    /// One accept(2), on the listeners in turn.
+    /// One accept(2), on the ready listeners in turn, so that a storm on one does not starve the others.
     ///
     /// # Errors
     ///
     /// The listening socket itself is broken.
     pub(super) fn accept(&mut self, observer: &mut impl Observer) -> io::Result<Accepted> {
-        let ready = self.open.iter().position(|listener| listener.ready);
-        let Some(at) = ready.filter(|_| self.retry_at.is_none()) else {
-            return Ok(Accepted::Nobody);
+        if self.retry_at.is_some() {
+            return Ok(Accepted::Nothing);
+        }
+        let Some(mut listener) = self.take_next_ready() else {
+            return Ok(Accepted::Nothing);
         };
-        // The one whose turn it is goes to the back, so that a storm on one does not hide the others.
-        self.open.rotate_left(at + 1);
-        let Some(listener) = self.open.last_mut() else {
-            return Ok(Accepted::Nobody);
-        };
-        let error = match listener.socket.accept() {
+        match listener.socket.accept() {
             Ok((stream, peer)) => {
-                if listener.is_last_of_all() {
-                    self.open.pop();
+                if !listener.has_drained_its_backlog() {
+                    self.open.push_back(listener);
                 }
-                return Ok(Accepted::Peer(stream, to_canonical(peer)));
+                Ok(Accepted::Peer(stream, to_canonical(peer)))
             }
-            Err(error) => error,
-        };
-        match AcceptErrorKind::of(&error) {
-            AcceptErrorKind::WouldBlock => {
-                listener.ready = false;
-                if listener.drain_left.is_some() {
-                    self.open.pop();
-                }
-                if self.pause_told.take().is_some() {
-                    observer.accept_resumed();
-                }
-                Ok(Accepted::Gone)
-            }
-            AcceptErrorKind::Nothing => Ok(Accepted::Gone),
-            AcceptErrorKind::Peer => {
-                observer.accept_failed(&error);
-                Ok(Accepted::Gone)
-            }
-            AcceptErrorKind::Resources => {
-                self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
-                self.tell(&AcceptPause::Exhausted(error), observer);
-                Ok(Accepted::Nobody)
-            }
-            AcceptErrorKind::Listener => Err(error),
+            Err(error) => self.accept_failed(listener, error, observer),
         }
     }
 
-    fn tell(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {
+    /// Takes out the ready listener whose turn it is.
+    fn take_next_ready(&mut self) -> Option<Listener> {
+        let at = self.open.iter().position(|listener| listener.ready)?;
+        self.open.rotate_left(at);
+        self.open.pop_front()
+    }
+
+    fn accept_failed(
+        &mut self,
+        mut listener: Listener,
+        error: io::Error,
+        observer: &mut impl Observer,
+    ) -> io::Result<Accepted> {
+        match AcceptErrorKind::of(&error) {
+            AcceptErrorKind::WouldBlock => {
+                listener.ready = false;
+                // An empty backlog is a drained one.
+                if listener.drain_left.is_none() {
+                    self.open.push_back(listener);
+                }
+                if self.reported_pause.take().is_some() {
+                    observer.accept_resumed();
+                }
+                return Ok(Accepted::Retry);
+            }
+            AcceptErrorKind::Interrupted => {}
+            AcceptErrorKind::Peer => observer.accept_failed(&error),
+            AcceptErrorKind::Resources => {
+                self.open.push_back(listener);
+                self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
+                self.report_pause(&AcceptPause::Exhausted(error), observer);
+                return Ok(Accepted::Nothing);
+            }
+            AcceptErrorKind::Listener => return Err(error),
+        }
+        self.open.push_back(listener);
+        Ok(Accepted::Retry)
+    }
+
+    fn report_pause(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {
         let kind = Some(mem::discriminant(pause));
-        if mem::replace(&mut self.pause_told, kind) != kind {
+        if mem::replace(&mut self.reported_pause, kind) != kind {
             observer.accept_paused(pause);
         }
     }
 }
 
 impl Listener {
-    /// Counts one who came in. Returns whether nobody more may.
-    fn is_last_of_all(&mut self) -> bool {
+    /// Counts one accepted connection. Returns whether it was the last one to be accepted before a stop.
+    fn has_drained_its_backlog(&mut self) -> bool {
         let left = self.drain_left.map(|left| left.saturating_sub(1));
         self.drain_left = left;
         left == Some(0)
     }
 }
 
-/// An IPv4 peer of a dual-stack listener comes under an IPv6 address that nobody would recognise
-/// (RFC 4291, section 2.5.5.2).
+/// The peer of a dual-stack listener by its own IPv4 address, instead of the IPv4-mapped IPv6 address that the kernel
+/// reports (RFC 4291, section 2.5.5.2).
 fn to_canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
@@ -203,25 +222,25 @@ fn to_canonical(peer: SocketAddr) -> SocketAddr {
 /// What an error of accept(2) is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AcceptErrorKind {
-    /// Nobody waits: the listener is exhausted.
+    /// No connection waits: the listener is exhausted.
     WouldBlock,
-    /// A signal came first. Try again.
-    Nothing,
+    /// A signal arrived first. Try again.
+    Interrupted,
     /// One peer, which is already gone.
     Peer,
-    /// Descriptors, memory.
+    /// Descriptors or memory.
     Resources,
     /// The listening socket.
     Listener,
 }
 
 impl AcceptErrorKind {
-    /// Source: accept(2), which asks to treat pending network errors as belonging to the new
-    /// connection. What it does not name is taken for a lack of resources: pausing neither spins nor dies.
+    /// Source: accept(2), which asks to treat pending network errors as belonging to the new connection. An error
+    /// that it does not name is treated as a lack of resources: a pause neither spins nor ends the server.
     fn of(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::WouldBlock => return Self::WouldBlock,
-            ErrorKind::Interrupted => return Self::Nothing,
+            ErrorKind::Interrupted => return Self::Interrupted,
             _ => {}
         }
         match Errno::from_io_error(error) {
@@ -250,10 +269,10 @@ mod tests {
 
     #[test]
     fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
-        for (errno, concern) in [
+        for (errno, kind) in [
             (Errno::AGAIN, AcceptErrorKind::WouldBlock),
             (Errno::CONNABORTED, AcceptErrorKind::Peer),
-            (Errno::INTR, AcceptErrorKind::Nothing),
+            (Errno::INTR, AcceptErrorKind::Interrupted),
             (Errno::PROTO, AcceptErrorKind::Peer),
             (Errno::MFILE, AcceptErrorKind::Resources),
             (Errno::NFILE, AcceptErrorKind::Resources),
@@ -262,7 +281,7 @@ mod tests {
             (Errno::NOTSOCK, AcceptErrorKind::Listener),
         ] {
             let error = io::Error::from(errno);
-            assert_eq!(AcceptErrorKind::of(&error), concern, "{error}");
+            assert_eq!(AcceptErrorKind::of(&error), kind, "{error}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! MANY connections: from a configuration to a server that runs, in one of two modes.
+//! MANY connections: from a configuration to a running server, in one of two modes.
 //!
-//! Both modes share everything that is here but their middle: the bound listeners, the limits, the
-//! stages of a stop, the observer. Read in this order:
+//! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
-//! 1. `event_loop`, the page that the rest of the program exists for;
-//! 2. what it uses: `edges`, `listener`, `shutdown`, `idle`, `slot`;
-//! 3. `threads`, `conversation`, `bell` and `books`, the same server with a thread per connection.
+//! 1. `event_loop`, the loop that the rest of the program exists for;
+//! 2. what it uses: `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, and
+//!    [`readiness`](crate::readiness);
+//! 3. `threads`, the same server with a thread per connection.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -26,6 +26,7 @@ mod idle;
 pub mod limits;
 mod listener;
 mod observer;
+mod receive_buffer;
 mod shutdown;
 mod slot;
 mod sources;
@@ -50,7 +51,7 @@ use std::io;
 use std::net::SocketAddr;
 use threads::Threads;
 
-/// A server that listens already, and serves once it is [`run`](Self::run).
+/// A server that is listening, and serves once it is [`run`](Self::run).
 #[derive(Debug)]
 pub struct Server {
     config: Config,
@@ -70,7 +71,7 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, StartError> {
         if config.read_buffer == 0 || config.max_connections == 0 {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
-            return Err(StartError::new("serve anybody", zero));
+            return Err(StartError::new("serve", zero));
         }
         let sockets = bind::listen_everywhere(&config)?;
         Self::assemble(config, sockets).map_err(|error| StartError::new("start the poll", error))
@@ -89,12 +90,12 @@ impl Server {
         })
     }
 
-    /// The addresses that are listened on, with the ports that the system chose.
+    /// The addresses of the listeners, with the ports that the system chose.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 has the observer report, and a second
+    /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 requests a report from the observer, and a second
     /// request to stop ends the process at once, with exit code 130 or 143.
     ///
     /// # Errors
@@ -103,7 +104,7 @@ impl Server {
     pub fn handle_signals(&mut self) -> Result<(), StartError> {
         self.shutdown
             .handle_signals(self.poll.registry())
-            .map_err(|error| StartError::new("listen for signals", error))
+            .map_err(|error| StartError::new("handle signals", error))
     }
 
     /// A handle that stops the server from another thread.
@@ -111,12 +112,12 @@ impl Server {
         self.shutdown.stopper()
     }
 
-    /// Serves until it is stopped, and returns what was observed.
+    /// Serves until it is stopped, and returns the observer.
     ///
     /// # Errors
     ///
-    /// The poll or a listener broke; in threads mode, there is no descriptor left for the bell. An error of
-    /// one peer is never among them.
+    /// The poll or a listener is broken; in threads mode, there is no descriptor left for the shutdown pipe. An error
+    /// of one peer is never among them.
     pub fn run<O: Observer>(self, observer: O) -> io::Result<O> {
         let Self {
             poll,

@@ -7,89 +7,88 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Sees what the server does, as it does it.
+/// Is notified of what the server does, as it happens.
 ///
-/// Every method has an empty default, and `()` observes nothing at no cost. In threads mode each
-/// connection's thread has an observer of its own, which sees what happens there
-/// ([`on_event`](Self::on_event), [`phase_changed`](Self::phase_changed), [`blocking_call`](Self::blocking_call)) and nothing else,
-/// made by [`fork`](Self::fork) and given back to [`merge`](Self::merge).
+/// Every method has an empty default, and `()` observes nothing at no cost. In threads mode each connection's thread
+/// has an observer of its own, made by [`fork`](Self::fork) and handed back to [`merge`](Self::merge). It is notified
+/// of what happens there ([`on_event`](Self::on_event), [`phase_changed`](Self::phase_changed),
+/// [`blocking_call`](Self::blocking_call)) and of nothing else.
 pub trait Observer: Clone + Send + 'static {
-    /// An observer for one more thread, with nothing seen yet.
+    /// An observer for one more thread, which has observed nothing yet.
     #[must_use]
     fn fork(&self) -> Self {
         self.clone()
     }
 
-    /// Takes over what a forked observer has seen.
-    fn merge(&mut self, _seen: Self) {}
+    /// Takes over what a forked observer has observed.
+    fn merge(&mut self, _forked: Self) {}
 
-    /// The loop is about to wait for events, `timeout` at most; without one, until there are some.
+    /// The loop is about to wait for events, for `timeout` at most; `None` means until there is one.
     fn waiting(&mut self, _timeout: Option<Duration>) {}
 
-    /// The loop has so many events to note.
+    /// The wait is over; this many events are to be noted.
     fn woke(&mut self, _events: usize) {}
 
-    /// An event spoke of something else than a connection.
-    fn woken_by(&mut self, _by: WakeSource) {}
+    /// An event was about something other than a connection.
+    fn woken_by(&mut self, _source: WakeSource) {}
 
-    /// A turn of the loop came to its next phase. Waiting and noting are told by
-    /// [`waiting`](Self::waiting) and [`woke`](Self::woke).
+    /// The loop has entered its next phase. Waiting and noting are reported by [`waiting`](Self::waiting) and
+    /// [`woke`](Self::woke).
     fn phase_entered(&mut self, _phase: LoopPhase) {}
 
-    /// A peer was accepted.
+    /// A connection was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
 
-    /// An event spoke of a connection.
-    fn flags_reported(&mut self, _id: ConnectionId, _edge: EventFlags) {}
+    /// An event was about a connection.
+    fn flags_reported(&mut self, _id: ConnectionId, _flags: EventFlags) {}
 
-    /// A connection did something.
-    fn on_event(&mut self, _id: ConnectionId, _fact: ConnectionEvent) {}
+    /// A system call of a connection did something.
+    fn on_event(&mut self, _id: ConnectionId, _event: ConnectionEvent) {}
 
-    /// What the loop believes of a connection's socket by now. Told after each event and each half of a
-    /// turn, changed or not.
+    /// The readiness of a connection, after each event and each half of a turn, changed or not.
     fn readiness_changed(&mut self, _id: ConnectionId, _readiness: Readiness) {}
 
-    /// Where a connection stands by now, changed or not.
+    /// The phase of a connection, after each event and each half of a turn, changed or not.
     fn phase_changed(&mut self, _id: ConnectionId, _phase: Phase) {}
 
     /// A connection has had its turn and has more to do: it went to the back of the run queue.
     fn yielded(&mut self, _id: ConnectionId) {}
 
-    /// A connection's thread is about to make a call in which it may sleep.
+    /// A connection's thread is about to make a system call in which it may block.
     fn blocking_call(&mut self, _id: ConnectionId, _call: BlockingCall) {}
 
     /// A connection is over.
-    fn closed(&mut self, _farewell: &ConnectionSummary) {}
+    fn closed(&mut self, _summary: &ConnectionSummary) {}
 
-    /// A peer was accepted, but could not be served.
+    /// A connection was accepted, but could not be served.
     fn refused(&mut self, _peer: SocketAddr, _error: &io::Error) {}
 
     /// accept(2) reported an error that concerns one peer alone.
     fn accept_failed(&mut self, _error: &io::Error) {}
 
-    /// Nobody is accepted for a while. Told once an episode: the next one begins when all who waited
-    /// have been accepted.
+    /// No connection is accepted for a while. Reported once per episode: the next one begins when all connections that
+    /// waited have been accepted.
     fn accept_paused(&mut self, _pause: &AcceptPause) {}
 
-    /// All who waited have been accepted: the pause is over.
+    /// All connections that waited have been accepted: the pause is over.
     fn accept_resumed(&mut self) {}
 
-    /// A stop was requested with so many connections open.
+    /// A stop was requested with this many connections open.
     fn stopping(&mut self, _open: usize) {}
 
-    /// Somebody asked for the statistics so far.
+    /// The statistics so far were requested (SIGUSR1).
     fn report(&self) {}
 }
 
 /// Observes nothing.
 impl Observer for () {}
 
-/// The name of a connection: counted from 1 in the order of acceptance, never used twice.
+/// The number of a connection: counted from 1 in the order of acceptance, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
 impl ConnectionId {
-    /// The name for the connection after this one.
+    /// The number of the connection after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
@@ -102,7 +101,7 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// Who an event spoke of, if not of a connection.
+/// What an event was about, if not about a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "trace",
@@ -110,7 +109,7 @@ impl fmt::Display for ConnectionId {
     serde(rename_all = "snake_case")
 )]
 pub enum WakeSource {
-    /// A listener: somebody may wait to be accepted.
+    /// A listener: connections may wait to be accepted.
     Listener,
     /// The signal pipe.
     Signals,
@@ -118,7 +117,7 @@ pub enum WakeSource {
     Waker,
 }
 
-/// The phases of a turn of the loop that are told apart behind `wait` and `note`.
+/// The phases of an iteration of the loop after `wait` and `note`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "trace",
@@ -126,15 +125,15 @@ pub enum WakeSource {
     serde(rename_all = "snake_case")
 )]
 pub enum LoopPhase {
-    /// Accepting who wants in.
+    /// Accepting connections.
     Admit,
-    /// The first half of `serve`.
+    /// The first half of `serve`: the read pass.
     Read,
-    /// The second half of `serve`.
+    /// The second half of `serve`: the write pass.
     Write,
 }
 
-/// A call in which a thread may sleep.
+/// A system call in which a thread may block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "trace",
@@ -142,18 +141,18 @@ pub enum LoopPhase {
     serde(rename_all = "snake_case")
 )]
 pub enum BlockingCall {
-    /// Until the peer speaks.
+    /// Until there is something to read.
     Read,
-    /// Until the kernel has room.
+    /// Until there is room to write.
     Write,
 }
 
-/// What is left to say of a connection that is over.
+/// What is reported of a connection that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionSummary {
-    /// Its name.
+    /// Its number.
     pub id: ConnectionId,
-    /// Where it came from.
+    /// The peer's address.
     pub peer: SocketAddr,
     /// Bytes received to be echoed.
     pub bytes_in: u64,
@@ -163,16 +162,16 @@ pub struct ConnectionSummary {
     pub reason: Reason,
 }
 
-/// Why nobody is accepted for a while.
+/// Why no connection is accepted for a while.
 #[derive(Debug)]
 pub enum AcceptPause {
-    /// As many connections are open as may be. Peers wait in the backlog until one ends.
+    /// The limit on connections, which this is, is reached. Further ones wait in the backlog until one ends.
     Full(usize),
     /// Descriptors or memory have run out; accept(2) is tried again on a timer.
     Exhausted(io::Error),
 }
 
-/// Two observers see the same.
+/// Two observers of the same server.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn fork(&self) -> Self {
         (self.0.fork(), self.1.fork())
@@ -208,14 +207,14 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.accepted(id, peer);
     }
 
-    fn flags_reported(&mut self, id: ConnectionId, edge: EventFlags) {
-        self.0.flags_reported(id, edge);
-        self.1.flags_reported(id, edge);
+    fn flags_reported(&mut self, id: ConnectionId, flags: EventFlags) {
+        self.0.flags_reported(id, flags);
+        self.1.flags_reported(id, flags);
     }
 
-    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
-        self.0.on_event(id, fact);
-        self.1.on_event(id, fact);
+    fn on_event(&mut self, id: ConnectionId, event: ConnectionEvent) {
+        self.0.on_event(id, event);
+        self.1.on_event(id, event);
     }
 
     fn readiness_changed(&mut self, id: ConnectionId, readiness: Readiness) {

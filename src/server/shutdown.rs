@@ -1,7 +1,7 @@
-//! Stopping: who may ask for it, and what is to be done when.
+//! Stopping: what may request it, and what is to be done when.
 //!
-//! A stop is a conversation of its own: echo what has been received, say our FIN, wait for the peer's.
-//! This file keeps its clock and turns its stages into [`StopAction`]s; the two modes carry them out.
+//! A stop takes three steps: echo what has been received, send our FIN, wait for the peer's. This file keeps the
+//! clock of a stop and turns its stages into [`StopAction`]s; the two modes carry them out.
 
 use super::observer::{Observer, WakeSource};
 use super::sources::Source;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Asks a server to stop, from any thread.
+/// Requests a stop of a server, from any thread.
 #[derive(Debug, Clone)]
 pub struct Stopper {
     requested: Arc<AtomicBool>,
@@ -34,60 +34,58 @@ impl Stopper {
     }
 }
 
-/// Something to carry out on all connections at once.
+/// A step of a stop, to be carried out on all connections at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAction {
-    /// Show the statistics so far.
-    Report,
     /// Stop accepting; echo what has been received, then finish.
     Drain,
-    /// Let go of whoever is still there.
+    /// Close every connection that is still open.
     Expire,
 }
 
-/// Where a stop stands.
+/// How far a stop has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum StopStage {
     Serving,
     /// Until the given time; without one, for as long as it takes.
     Draining(Option<Instant>),
     Expired,
 }
 
-/// Listens for requests to stop and knows what follows from them.
+/// Receives requests to stop and decides what follows from them.
 pub(super) struct Shutdown {
     requested: Arc<AtomicBool>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
     /// Set by the first signal that requests a stop; the second one then ends the process.
     signalled: Arc<AtomicBool>,
-    stage: Stage,
-    /// How long the peers have, from the request to the end.
-    timeout: Duration,
+    stage: StopStage,
+    /// How long the peers have to finish, from the request on.
+    drain_timeout: Duration,
     report_requested: bool,
 }
 
 impl Shutdown {
-    pub(super) fn new(registry: &Registry, timeout: Duration) -> io::Result<Self> {
+    pub(super) fn new(registry: &Registry, drain_timeout: Duration) -> io::Result<Self> {
         Ok(Self {
             requested: Arc::default(),
             waker: Arc::new(Waker::new(registry, Source::Waker.into())?),
             signals: None,
             signalled: Arc::default(),
-            stage: Stage::Serving,
-            timeout,
+            stage: StopStage::Serving,
+            drain_timeout,
             report_requested: false,
         })
     }
 
     /// From now on SIGINT and SIGTERM request a stop, and SIGUSR1 a report.
     ///
-    /// A second request ends the process in the signal's own handler: whatever the server hangs on, be it
-    /// a log that nobody reads, must not matter then.
+    /// A second request ends the process in the signal handler itself: it must work whatever the server is blocked
+    /// on.
     pub(super) fn handle_signals(&mut self, registry: &Registry) -> io::Result<()> {
         for signal in [SIGINT, SIGTERM] {
-            // The order counts: at the first signal the flag is looked at before it is set. The code is
-            // the one with which a shell reports a process that died of the signal.
+            // The order matters: the first signal tests the flag before it sets it. The exit code is the one that a
+            // shell reports for a process killed by the signal.
             let code = 128 + signal;
             flag::register_conditional_shutdown(signal, code, Arc::clone(&self.signalled))?;
             flag::register(signal, Arc::clone(&self.signalled))?;
@@ -105,12 +103,12 @@ impl Shutdown {
         }
     }
 
-    /// The waker, for whoever else has news for the loop.
+    /// The waker, for other threads that have work for the loop.
     pub(super) fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }
 
-    /// Takes the signals that have come.
+    /// Takes the signals that have arrived.
     pub(super) fn note_signals(&mut self, observer: &mut impl Observer) {
         observer.woken_by(WakeSource::Signals);
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
@@ -121,36 +119,38 @@ impl Shutdown {
         }
     }
 
-    /// The next thing to carry out, if its time has come. Ask until there is none.
-    pub(super) fn next_action(&mut self) -> Option<StopAction> {
-        if std::mem::take(&mut self.report_requested) {
-            return Some(StopAction::Report);
-        }
-        let (stage, order) = match self.stage {
-            Stage::Serving if self.requested.load(Ordering::Acquire) => {
-                let expires = Instant::now().checked_add(self.timeout);
-                (Stage::Draining(expires), StopAction::Drain)
-            }
-            Stage::Draining(Some(expires)) if Instant::now() >= expires => {
-                (Stage::Expired, StopAction::Expire)
-            }
-            Stage::Serving | Stage::Draining(_) | Stage::Expired => return None,
-        };
-        self.stage = stage;
-        Some(order)
+    /// Whether a report was requested since this was last called.
+    pub(super) fn take_report_request(&mut self) -> bool {
+        std::mem::take(&mut self.report_requested)
     }
 
-    /// When the peers' time is up, if a stop is under way.
+    /// The next action, if its time has come. Call it until there is none.
+    pub(super) fn next_action(&mut self) -> Option<StopAction> {
+        let (stage, action) = match self.stage {
+            StopStage::Serving if self.requested.load(Ordering::Acquire) => {
+                let expires = Instant::now().checked_add(self.drain_timeout);
+                (StopStage::Draining(expires), StopAction::Drain)
+            }
+            StopStage::Draining(Some(expires)) if Instant::now() >= expires => {
+                (StopStage::Expired, StopAction::Expire)
+            }
+            StopStage::Serving | StopStage::Draining(_) | StopStage::Expired => return None,
+        };
+        self.stage = stage;
+        Some(action)
+    }
+
+    /// When the time of the peers is up, if a stop is under way and limited.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Draining(expires) => expires,
-            Stage::Serving | Stage::Expired => None,
+            StopStage::Draining(expires) => expires,
+            StopStage::Serving | StopStage::Expired => None,
         }
     }
 
     /// Whether a stop is under way.
     pub(super) fn is_under_way(&self) -> bool {
-        self.stage != Stage::Serving
+        self.stage != StopStage::Serving
     }
 }
 
@@ -158,7 +158,7 @@ impl fmt::Debug for Shutdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shutdown")
             .field("stage", &self.stage)
-            .field("timeout", &self.timeout)
+            .field("drain_timeout", &self.drain_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! One connection's place in the slab: who it is, besides what it does.
+//! What the event loop keeps for one connection.
 
 use super::idle::IdleTicks;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
@@ -9,12 +9,12 @@ use mio::net::TcpStream;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 
-/// What the event loop keeps for each connection. At 10,000 connections each byte counts ten thousand
-/// times: this is all there is, as long as the peer keeps up.
+/// One connection's entry in the slab. With 10,000 connections each byte here counts ten thousand times: this is all
+/// there is, as long as the peer keeps up.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection<TcpStream>,
-    pub(super) quiet: IdleTicks,
+    pub(super) idle_ticks: IdleTicks,
     id: ConnectionId,
     peer: SocketAddr,
 }
@@ -23,16 +23,16 @@ impl Slot {
     pub(super) fn new(id: ConnectionId, peer: SocketAddr, stream: TcpStream) -> Self {
         Self {
             connection: Connection::new(stream),
-            quiet: IdleTicks::default(),
+            idle_ticks: IdleTicks::default(),
             id,
             peer,
         }
     }
 
-    /// Remembers what an event said, observed. Returns whether the connection is now worth a turn.
-    pub(super) fn note(&mut self, edge: EventFlags, observer: &mut impl Observer) -> bool {
-        observer.flags_reported(self.id, edge);
-        let is_worth_a_turn = self.connection.note(edge);
+    /// Remembers what an event reported, observed. Returns whether the connection is now worth a turn.
+    pub(super) fn note(&mut self, flags: EventFlags, observer: &mut impl Observer) -> bool {
+        observer.flags_reported(self.id, flags);
+        let is_worth_a_turn = self.connection.note(flags);
         self.show(observer);
         is_worth_a_turn
     }
@@ -41,11 +41,11 @@ impl Slot {
     pub(super) fn receive(&mut self, room: &mut [u8], observer: &mut impl Observer) -> usize {
         let Self {
             connection,
-            quiet,
+            idle_ticks,
             id,
             ..
         } = self;
-        let bytes = connection.receive(room, &mut |fact| tell(observer, *id, quiet, fact));
+        let bytes = connection.receive(room, &mut |event| emit(observer, *id, idle_ticks, event));
         self.show(observer);
         bytes
     }
@@ -54,31 +54,33 @@ impl Slot {
     pub(super) fn echo(&mut self, received: &[u8], observer: &mut impl Observer) -> TurnEnd {
         let Self {
             connection,
-            quiet,
+            idle_ticks,
             id,
             ..
         } = self;
-        let turn = connection.echo(received, &mut |fact| tell(observer, *id, quiet, fact));
+        let end = connection.echo(received, &mut |event| {
+            emit(observer, *id, idle_ticks, event);
+        });
         self.show(observer);
-        if turn == TurnEnd::Yielded {
+        if end == TurnEnd::Yielded {
             observer.yielded(self.id);
         }
-        turn
+        end
     }
 
-    /// Shows the state of the connection.
+    /// Reports the state of the connection.
     pub(super) fn show(&self, observer: &mut impl Observer) {
         observer.readiness_changed(self.id, self.connection.readiness());
         observer.phase_changed(self.id, self.connection.phase());
     }
 
-    /// A stop was requested: the connection owes an echo of what the kernel has received by now.
+    /// A stop was requested: what the kernel has received by now is still to be echoed.
     pub(super) fn drain(&mut self) {
         self.connection
             .drain(unread_bytes(self.connection.stream()));
     }
 
-    /// What is left to say when it is over.
+    /// What is reported of a connection that is over.
     pub(super) fn summary(&self, reason: Reason) -> ConnectionSummary {
         ConnectionSummary {
             id: self.id,
@@ -90,19 +92,19 @@ impl Slot {
     }
 }
 
-fn tell(
+fn emit(
     observer: &mut impl Observer,
     id: ConnectionId,
-    quiet: &mut IdleTicks,
-    fact: ConnectionEvent,
+    idle_ticks: &mut IdleTicks,
+    event: ConnectionEvent,
 ) {
     if matches!(
-        fact,
+        event,
         ConnectionEvent::Read { .. } | ConnectionEvent::Wrote { .. }
     ) {
-        quiet.broken();
+        idle_ticks.reset();
     }
-    observer.on_event(id, fact);
+    observer.on_event(id, event);
 }
 
 impl Stream for TcpStream {

@@ -1,21 +1,21 @@
-//! Who an event speaks of: the one place where tokens are given out.
+//! What an event is about: the one place that assigns tokens.
 
 use mio::Token;
 
 /// An event source of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The slab key of a connection. First, and unchanged, because nearly every event is one.
+    /// The slab key of a connection. First, and used unchanged, because nearly every event is about a connection.
     Connection(usize),
     /// The number of a listener.
     Listener(usize),
     /// The pipe that carries signals.
     Signals,
-    /// Somebody asks the loop to look around: a stop was requested, or a thread has ended.
+    /// The waker: a stop was requested, or a thread has ended.
     Waker,
 }
 
-/// Tokens from here up are not slab keys; no process can have that many connections.
+/// Tokens from here on are not slab keys: no process can have that many connections.
 const LISTENERS: usize = usize::MAX / 2;
 const SIGNALS: usize = usize::MAX - 1;
 const WAKER: usize = usize::MAX - 2;

@@ -9,10 +9,10 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Counts. Two of them add up with [`Observer::merge`].
+/// Counters. [`Observer::merge`] adds two of them up.
 #[derive(Debug, Clone)]
 pub struct Stats {
-    /// When the counting began.
+    /// When counting began.
     pub since: Instant,
     /// Connections accepted.
     pub accepted: u64,
@@ -22,9 +22,9 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes that the kernel took for the peers.
     pub bytes_out: u64,
-    /// The most bytes that were ever pending to one peer; in threads mode, as far as it was seen.
+    /// The most bytes that were ever pending for one peer; in threads mode, as far as blocked writes showed it.
     pub longest_queue: usize,
-    /// What went wrong, in words, and how often. Each concerned one peer.
+    /// Error texts and how often each occurred. Each error concerned one peer.
     pub errors: BTreeMap<String, u64>,
 }
 
@@ -43,8 +43,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    fn count_error(&mut self, words: String) {
-        *self.errors.entry(words).or_default() += 1;
+    fn count_error(&mut self, text: String) {
+        *self.errors.entry(text).or_default() += 1;
     }
 }
 
@@ -56,14 +56,14 @@ impl Observer for Stats {
         }
     }
 
-    fn merge(&mut self, seen: Self) {
-        self.accepted += seen.accepted;
-        self.closed += seen.closed;
-        self.bytes_in += seen.bytes_in;
-        self.bytes_out += seen.bytes_out;
-        self.longest_queue = self.longest_queue.max(seen.longest_queue);
-        for (words, count) in seen.errors {
-            *self.errors.entry(words).or_default() += count;
+    fn merge(&mut self, forked: Self) {
+        self.accepted += forked.accepted;
+        self.closed += forked.closed;
+        self.bytes_in += forked.bytes_in;
+        self.bytes_out += forked.bytes_out;
+        self.longest_queue = self.longest_queue.max(forked.longest_queue);
+        for (text, count) in forked.errors {
+            *self.errors.entry(text).or_default() += count;
         }
     }
 
@@ -71,8 +71,8 @@ impl Observer for Stats {
         self.accepted += 1;
     }
 
-    fn on_event(&mut self, _id: ConnectionId, fact: ConnectionEvent) {
-        match fact {
+    fn on_event(&mut self, _id: ConnectionId, event: ConnectionEvent) {
+        match event {
             ConnectionEvent::Read { bytes } => self.bytes_in += bytes as u64,
             ConnectionEvent::Wrote { bytes, .. } => self.bytes_out += bytes as u64,
             ConnectionEvent::Queued { bytes } => self.longest_queue = self.longest_queue.max(bytes),
@@ -107,10 +107,10 @@ impl Observer for Stats {
         }
     }
 
-    /// One line on standard error, whatever the log level: somebody has asked for it.
+    /// One line on standard error, whatever the log level: it was requested.
     fn report(&self) {
-        // Without standard error, nobody is there to be told.
-        let _nobody = writeln!(io::stderr(), "statistics: {self}");
+        // Without a standard error there is no place to report to.
+        let _unwritten = writeln!(io::stderr(), "statistics: {self}");
     }
 }
 
@@ -134,8 +134,8 @@ impl fmt::Display for Stats {
             return f.write_str("none");
         }
         let mut separator = "";
-        for (words, count) in &self.errors {
-            write!(f, "{separator}{count} × {words}")?;
+        for (text, count) in &self.errors {
+            write!(f, "{separator}{count} × {text}")?;
             separator = ", ";
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The loop, one phase at a time: what no peer could see from outside.
+//! The loop, one phase at a time: what cannot be observed through a socket.
 
 use super::*;
 use crate::connection::ConnectionEvent;
@@ -7,17 +7,17 @@ use mio::Interest;
 use std::io::Write;
 use std::net;
 
-/// Keeps every fact in the order in which it happened.
+/// Keeps every event in the order in which it happened.
 #[derive(Debug, Clone, Default)]
-struct Facts(Vec<(ConnectionId, ConnectionEvent)>);
+struct EventLog(Vec<(ConnectionId, ConnectionEvent)>);
 
-impl Observer for Facts {
-    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
-        self.0.push((id, fact));
+impl Observer for EventLog {
+    fn on_event(&mut self, id: ConnectionId, event: ConnectionEvent) {
+        self.0.push((id, event));
     }
 }
 
-fn event_loop(read_buffer: usize) -> (EventLoop<Facts>, SocketAddr) {
+fn event_loop(read_buffer: usize) -> (EventLoop<EventLog>, SocketAddr) {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         read_buffer,
@@ -32,14 +32,14 @@ fn event_loop(read_buffer: usize) -> (EventLoop<Facts>, SocketAddr) {
         config,
         ..
     } = server;
-    let observer = Facts::default();
+    let observer = EventLog::default();
     let event_loop = EventLoop::new(poll, listeners, shutdown, &config, observer);
     (event_loop, address)
 }
 
-/// As many peers, accepted, with nothing left to do for any of them.
+/// This many peers, accepted, with nothing left to do for any of them.
 fn peers(
-    event_loop: &mut EventLoop<Facts>,
+    event_loop: &mut EventLoop<EventLog>,
     address: SocketAddr,
     count: usize,
 ) -> Vec<net::TcpStream> {
@@ -54,8 +54,8 @@ fn peers(
     peers
 }
 
-/// Waits and notes until as many connections are pending a turn.
-fn note_until_runnable(event_loop: &mut EventLoop<Facts>, count: usize) {
+/// Waits and notes until this many connections are due a turn.
+fn note_until_runnable(event_loop: &mut EventLoop<EventLog>, count: usize) {
     while event_loop.run_queue.len() < count {
         let deadline = Some(Duration::from_secs(10));
         event_loop
@@ -68,7 +68,7 @@ fn note_until_runnable(event_loop: &mut EventLoop<Facts>, count: usize) {
 }
 
 #[test]
-fn all_are_heard_before_any_is_answered() {
+fn all_connections_read_before_any_of_them_writes() {
     let (mut event_loop, address) = event_loop(1024);
     let mut peers = peers(&mut event_loop, address, 3);
     for peer in &mut peers {
@@ -81,24 +81,21 @@ fn all_are_heard_before_any_is_answered() {
         .observer
         .0
         .iter()
-        .map(|(_, fact)| *fact)
+        .map(|(_, event)| *event)
         .collect();
-    let received = ConnectionEvent::Read { bytes: 5 };
-    let answered = ConnectionEvent::Wrote {
+    let read = ConnectionEvent::Read { bytes: 5 };
+    let written = ConnectionEvent::Wrote {
         bytes: 5,
         offered: 5,
     };
-    assert_eq!(
-        kinds,
-        [received, received, received, answered, answered, answered]
-    );
+    assert_eq!(kinds, [read, read, read, written, written, written]);
     assert!(event_loop.run_queue.is_empty());
 }
 
 #[test]
-fn once_enough_is_heard_the_others_keep_their_places() {
+fn once_the_read_budget_is_used_up_the_others_keep_their_places() {
     let (mut event_loop, address) = event_loop(8);
-    event_loop.enough = 7;
+    event_loop.received = ReceiveBuffer::new(7, 8);
     let mut peers = peers(&mut event_loop, address, 3);
     for peer in &mut peers {
         peer.write_all(b"sixteen bytes...").unwrap();
@@ -108,12 +105,16 @@ fn once_enough_is_heard_the_others_keep_their_places() {
     while order.len() < 6 {
         let before = event_loop.observer.0.len();
         event_loop.serve();
-        let facts = event_loop.observer.0.split_off(before);
-        let reads = facts
+        let events = event_loop.observer.0.split_off(before);
+        let reads = events
             .iter()
-            .filter(|(_, fact)| matches!(fact, ConnectionEvent::Read { .. }));
+            .filter(|(_, event)| matches!(event, ConnectionEvent::Read { .. }));
         let received: Vec<_> = reads.map(|(id, _)| *id).collect();
-        assert_eq!(received.len(), 1, "one such read is enough: {facts:?}");
+        assert_eq!(
+            received.len(),
+            1,
+            "one such read uses up the budget: {events:?}"
+        );
         order.extend(received);
     }
     let [first, second, third] = [order[0], order[1], order[2]];
@@ -121,7 +122,7 @@ fn once_enough_is_heard_the_others_keep_their_places() {
 }
 
 #[test]
-fn an_event_for_a_connection_that_is_gone_concerns_nobody() {
+fn an_event_for_a_connection_that_is_gone_is_ignored() {
     let (mut event_loop, _) = event_loop(1024);
     let (mut ours, mut theirs) = mio::net::UnixStream::pair().unwrap();
     let stale = Source::Connection(7).into();
@@ -150,12 +151,12 @@ fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
     });
     event_loop.run_queue.push(key);
     event_loop.serve();
-    let facts: Vec<_> = event_loop
+    let events: Vec<_> = event_loop
         .observer
         .0
         .iter()
-        .map(|(_, fact)| *fact)
+        .map(|(_, event)| *event)
         .collect();
-    assert_eq!(facts, [ConnectionEvent::ReadWouldBlock]);
+    assert_eq!(events, [ConnectionEvent::ReadWouldBlock]);
     assert!(event_loop.run_queue.is_empty());
 }

@@ -1,5 +1,4 @@
-//! What the threads of the contrast share, and the locks that it takes: the event loop, which is alone,
-//! needs none of this.
+//! What the threads share, and the locks for it: the event loop, which is alone, needs none of this.
 
 use super::shutdown_pipe::ReadEnd;
 use crate::server::config::Config;
@@ -9,70 +8,72 @@ use slab::Slab;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// What all threads see.
+/// What every thread can reach.
 #[derive(Debug)]
 pub(super) struct Shared<O> {
     pub(super) config: Config,
-    /// Set once, when a stop is requested: when the peers' time is up, if ever.
+    /// Set once, when a stop is requested: when the time of the peers is up, if it is limited.
     pub(super) drain_expires: OnceLock<Option<Instant>>,
-    /// Rung after that.
-    pub(super) bell: ReadEnd,
-    books: Mutex<ConnectionTable<O>>,
+    /// Becomes readable after that.
+    pub(super) shutdown_pipe: ReadEnd,
+    table: Mutex<ConnectionTable<O>>,
     /// Wakes the main thread.
     waker: Arc<Waker>,
 }
 
-/// Who is here, and what was seen.
+/// The open connections, and what was observed.
 #[derive(Debug)]
 pub(super) struct ConnectionTable<O> {
-    /// The observers of the conversations that are under way.
+    /// The observers of the open connections.
     pub(super) open: Slab<Arc<Mutex<O>>>,
-    /// What the server as a whole did, and the conversations that are over.
+    /// The observer of the server as a whole and of the connections that are over.
     pub(super) observer: O,
-    /// Whether the main thread waits for a conversation to end.
-    pub(super) end_awaited: bool,
+    /// Whether the main thread is to be woken when a connection ends.
+    pub(super) wake_on_close: bool,
 }
 
 impl<O: Observer> Shared<O> {
-    pub(super) fn new(config: Config, bell: ReadEnd, waker: Arc<Waker>, observer: O) -> Self {
+    pub(super) fn new(
+        config: Config,
+        shutdown_pipe: ReadEnd,
+        waker: Arc<Waker>,
+        observer: O,
+    ) -> Self {
         Self {
             config,
             drain_expires: OnceLock::new(),
-            bell,
-            books: Mutex::new(ConnectionTable {
+            shutdown_pipe,
+            table: Mutex::new(ConnectionTable {
                 open: Slab::new(),
                 observer,
-                end_awaited: false,
+                wake_on_close: false,
             }),
             waker,
         }
     }
 
-    pub(super) fn books(&self) -> MutexGuard<'_, ConnectionTable<O>> {
-        lock(&self.books)
+    pub(super) fn table(&self) -> MutexGuard<'_, ConnectionTable<O>> {
+        lock(&self.table)
     }
 
-    /// Enters the end of a conversation, and tells the main thread if it waits for one.
+    /// Removes a connection that is over, and wakes the main thread if it is waiting for that.
     pub(super) fn close(&self, key: usize, summary: &ConnectionSummary) {
-        let awaited = self.books().close(key, summary);
-        if awaited {
-            // A poll that cannot be woken is gone, and its owner with it.
-            let _gone = self.waker.wake();
+        let mut table = self.table();
+        let observed = lock(&table.open.remove(key)).clone();
+        table.observer.merge(observed);
+        table.observer.closed(summary);
+        let wake = table.wake_on_close;
+        drop(table);
+        if wake {
+            // A poll that cannot be woken is gone, and the main thread with it.
+            let _server_is_gone = self.waker.wake();
         }
     }
 }
 
 impl<O: Observer> ConnectionTable<O> {
-    /// Returns whether the main thread waits for it.
-    fn close(&mut self, key: usize, summary: &ConnectionSummary) -> bool {
-        let seen = lock(&self.open.remove(key)).clone();
-        self.observer.merge(seen);
-        self.observer.closed(summary);
-        self.end_awaited
-    }
-
-    /// What was seen so far, the conversations under way included.
-    pub(super) fn so_far(&self) -> O {
+    /// Everything observed so far, the open connections included.
+    pub(super) fn observed_so_far(&self) -> O {
         let mut all = self.observer.clone();
         for (_, observer) in &self.open {
             all.merge(lock(observer).clone());
@@ -81,7 +82,7 @@ impl<O: Observer> ConnectionTable<O> {
     }
 }
 
-/// A thread that panicked while it held the lock has left what it guards as good as it was.
+/// Locks `mutex`, also after a thread has panicked while holding it: what is guarded here is valid at every step.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

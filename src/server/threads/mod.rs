@@ -1,20 +1,19 @@
-//! The contrast: a thread per connection, parked by the kernel where the event loop keeps a state.
+//! The contrast: a thread per connection, blocked in the kernel where the event loop keeps a state.
 //!
-//! This is the main thread: it accepts, with the same listeners, limits and stages of a stop as the event
-//! loop, and keeps the [`connection_table`]. What replaces the rest of the page stands in
-//! [`connection`].
+//! This file is the main thread: it accepts connections, with the same listeners, limits and stages of a stop as the
+//! event loop, and keeps the [`connection_table`]. What replaces the rest of the event loop is in [`connection`].
 
 mod connection;
 mod connection_table;
 mod shutdown_pipe;
 
 use super::config::Config;
-use super::limits::{ACCEPTS_PER_TURN, EVENTS_PER_WAIT, THREAD_STACK};
+use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, Observer, WakeSource};
 use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
-use connection::{Name, ThreadConnection};
+use connection::{Identity, ThreadConnection};
 use connection_table::{Shared, lock};
 use mio::{Events, Poll};
 use shutdown_pipe::WriteEnd;
@@ -24,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The main thread: it accepts, and keeps the books.
+/// What the main thread owns.
 #[derive(Debug)]
 pub(super) struct Threads<O> {
     poll: Poll,
@@ -33,8 +32,8 @@ pub(super) struct Threads<O> {
     shutdown: Shutdown,
     next_id: ConnectionId,
     shared: Arc<Shared<O>>,
-    /// Tells the threads that a stop was requested, who may all be asleep; none once it was.
-    rope: Option<WriteEnd>,
+    /// Dropped when a stop is requested, which wakes all threads.
+    shutdown_pipe: Option<WriteEnd>,
 }
 
 impl<O: Observer> Threads<O> {
@@ -45,8 +44,8 @@ impl<O: Observer> Threads<O> {
         config: Config,
         observer: O,
     ) -> io::Result<Self> {
-        let (bell, rope) = shutdown_pipe::hang()?;
-        let shared = Shared::new(config, bell, shutdown.waker(), observer);
+        let (read_end, write_end) = shutdown_pipe::new()?;
+        let shared = Shared::new(config, read_end, shutdown.waker(), observer);
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
@@ -54,7 +53,7 @@ impl<O: Observer> Threads<O> {
             shutdown,
             next_id: ConnectionId(1),
             shared: Arc::new(shared),
-            rope: Some(rope),
+            shutdown_pipe: Some(write_end),
         })
     }
 
@@ -65,11 +64,13 @@ impl<O: Observer> Threads<O> {
             self.note();
             self.admit()?;
         }
-        let books = self.shared.books();
-        Ok(books.observer.clone())
+        let table = self.shared.table();
+        Ok(table.observer.clone())
     }
 
     fn wait(&mut self) -> io::Result<()> {
+        // Requested first, so that a connection which ends from here on wakes the wait below.
+        self.request_wake_up();
         let timeout = if self.has_work() {
             Some(Duration::ZERO)
         } else {
@@ -77,10 +78,10 @@ impl<O: Observer> Threads<O> {
             let next = deadlines.into_iter().flatten().min();
             next.map(|at| at.saturating_duration_since(Instant::now()))
         };
-        self.shared.books().observer.waiting(timeout);
+        self.shared.table().observer.waiting(timeout);
         let polled = self.poll.poll(&mut self.events, timeout);
         self.shared
-            .books()
+            .table()
             .observer
             .woke(self.events.iter().count());
         match polled {
@@ -89,103 +90,115 @@ impl<O: Observer> Threads<O> {
         }
     }
 
-    /// Whether there is something to do at once. If not, but the end of a conversation will change that,
-    /// it wakes the main thread: this is where the event loop needs no lock.
+    /// Has the end of a connection wake this thread when that changes what there is to do: at the limit, and during a
+    /// stop. The event loop needs neither this nor the lock.
+    fn request_wake_up(&self) {
+        let mut table = self.shared.table();
+        table.wake_on_close = self.shutdown.is_under_way() || !self.has_room(table.open.len());
+    }
+
     fn has_work(&self) -> bool {
-        let mut books = self.shared.books();
-        let has_room = books.open.len() < self.shared.config.max_connections;
-        let stopping = self.shutdown.is_under_way();
-        books.end_awaited = stopping || !has_room;
-        (has_room && self.listeners.are_ready())
-            || (stopping && books.open.is_empty() && self.listeners.are_closed())
+        let open = self.shared.table().open.len();
+        self.is_finished(open) || (self.has_room(open) && self.listeners.are_ready())
+    }
+
+    fn has_room(&self, open: usize) -> bool {
+        open < self.shared.config.max_connections
     }
 
     fn note(&mut self) {
         for event in &self.events {
-            let observer = &mut self.shared.books().observer;
+            let observer = &mut self.shared.table().observer;
             match event.token().into() {
                 Source::Listener(number) => self.listeners.note(number, observer),
                 Source::Signals => self.shutdown.note_signals(observer),
                 Source::Waker => observer.woken_by(WakeSource::Waker),
-                Source::Connection(_) => {}
+                Source::Connection(_) => unreachable!("no connection is registered here"),
             }
         }
-        while let Some(order) = self.shutdown.next_action() {
-            self.carry_out(order);
+        if self.shutdown.take_report_request() {
+            self.shared.table().observed_so_far().report();
+        }
+        while let Some(action) = self.shutdown.next_action() {
+            self.note_stop(action);
         }
         if self.listeners.deadline().is_some() {
             self.listeners.note_time(Instant::now());
         }
     }
 
-    fn carry_out(&mut self, order: StopAction) {
-        match order {
-            StopAction::Report => self.shared.books().so_far().report(),
+    fn note_stop(&mut self, action: StopAction) {
+        match action {
             StopAction::Drain => {
-                let mut books = self.shared.books();
-                let open = books.open.len();
-                books.observer.stopping(open);
-                let _first = self.shared.drain_expires.set(self.shutdown.deadline());
-                self.rope = None;
+                let mut table = self.shared.table();
+                let open = table.open.len();
+                table.observer.stopping(open);
+                let _set_once = self.shared.drain_expires.set(self.shutdown.deadline());
+                self.shutdown_pipe = None;
                 self.listeners.drain_backlog();
             }
-            // Each thread keeps its own clock.
+            // Each thread has its own deadline.
             StopAction::Expire => self.listeners.close(),
         }
     }
 
     fn admit(&mut self) -> io::Result<()> {
-        let limit = self.shared.config.max_connections;
-        for _ in 0..ACCEPTS_PER_TURN {
-            let mut books = self.shared.books();
-            if books.open.len() >= limit {
-                self.listeners.wait_for_room(limit, &mut books.observer);
+        for _ in 0..ACCEPTS_PER_ITERATION {
+            let mut table = self.shared.table();
+            if !self.has_room(table.open.len()) {
+                let max_connections = self.shared.config.max_connections;
+                self.listeners
+                    .pause_while_full(max_connections, &mut table.observer);
                 break;
             }
-            let accepted = self.listeners.accept(&mut books.observer)?;
-            drop(books);
+            let accepted = self.listeners.accept(&mut table.observer)?;
+            drop(table);
             match accepted {
                 Accepted::Peer(stream, peer) => self.start(stream.into(), peer),
-                Accepted::Gone => {}
-                Accepted::Nobody => break,
+                Accepted::Retry => {}
+                Accepted::Nothing => break,
             }
         }
         Ok(())
     }
 
-    /// Gives the connection a thread of its own. If there is none to be had, this one peer is refused.
+    /// Gives the connection a thread of its own. If no thread can be started, this one connection is refused.
     fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
         let id = self.next_id;
-        // Held until the books are right: the thread may be over before it is entered.
-        let mut books = self.shared.books();
-        let observer = Arc::new(Mutex::new(books.observer.fork()));
-        let entry = books.open.vacant_entry();
-        let name = Name {
+        // Held until the table is complete: the thread may end before its connection is entered.
+        let mut table = self.shared.table();
+        let observer = Arc::new(Mutex::new(table.observer.fork()));
+        let entry = table.open.vacant_entry();
+        let identity = Identity {
             id,
             peer,
             key: entry.key(),
         };
-        let conversation =
-            ThreadConnection::new(name, Arc::clone(&observer), Arc::clone(&self.shared));
-        // Its first word waits until its acceptance has been told.
-        let silence = lock(&observer);
+        let connection =
+            ThreadConnection::new(identity, Arc::clone(&observer), Arc::clone(&self.shared));
+        // Held so that nothing is observed of the connection before its acceptance.
+        let not_yet = lock(&observer);
         let thread = thread::Builder::new()
             .name(id.to_string())
             .stack_size(THREAD_STACK)
-            .spawn(move || conversation.run(stream));
+            .spawn(move || connection.run(stream));
         match thread {
             Ok(_detached) => {
                 entry.insert(Arc::clone(&observer));
-                books.observer.accepted(id, peer);
+                table.observer.accepted(id, peer);
                 self.next_id = id.next();
             }
-            Err(error) => books.observer.refused(peer, &error),
+            Err(error) => table.observer.refused(peer, &error),
         }
-        drop(silence);
+        drop(not_yet);
     }
 
     fn is_done(&self) -> bool {
-        let all_gone = self.shared.books().open.is_empty() && self.listeners.are_closed();
-        self.shutdown.is_under_way() && all_gone
+        self.is_finished(self.shared.table().open.len())
+    }
+
+    /// Whether a stop was requested and, with this many connections `open`, nothing is left to do for it.
+    fn is_finished(&self, open: usize) -> bool {
+        self.shutdown.is_under_way() && open == 0 && self.listeners.are_closed()
     }
 }

@@ -1,7 +1,7 @@
-//! The bell: what a blocked thread can hear besides its peer.
+//! What ends the sleep of a thread other than its peer: a pipe into which nothing is ever written.
 //!
-//! A pipe into which nobody ever writes. Closing its writing end makes the reading end ready for good, and
-//! for however many threads wait on it: poll(2), `POLLHUP`.
+//! Closing the write end makes the read end ready for good, and for any number of threads that wait on it: poll(2),
+//! `POLLHUP`.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -9,50 +9,54 @@ use std::io::{self, ErrorKind, PipeReader, PipeWriter};
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// Received by whoever waits.
+/// What the threads wait on.
 #[derive(Debug)]
 pub(super) struct ReadEnd(PipeReader);
 
-/// Rings the bell when it is dropped, and there is no other way.
+/// Wakes the threads when it is dropped.
 #[derive(Debug)]
-pub(super) struct WriteEnd(#[expect(dead_code, reason = "it is there to be closed")] PipeWriter);
+pub(super) struct WriteEnd(#[expect(dead_code, reason = "it exists to be closed")] PipeWriter);
 
-/// What a thread waits for its socket to do.
+/// What a thread waits for its socket to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// Bytes to read, or the end of the input.
     Input,
-    /// Room for bytes to write.
+    /// Room to write.
     Room,
 }
 
-/// A bell that has not been rung.
-pub(super) fn hang() -> io::Result<(ReadEnd, WriteEnd)> {
+/// A pipe whose write end is open.
+///
+/// # Errors
+///
+/// There is no descriptor left.
+pub(super) fn new() -> io::Result<(ReadEnd, WriteEnd)> {
     let (reader, writer) = io::pipe()?;
     Ok((ReadEnd(reader), WriteEnd(writer)))
 }
 
-/// Parks until the socket has what is awaited, or an error to collect, or until the bell rings, for those who
-/// listen to one. A signal may end the wait too.
+/// Blocks until the socket has what is awaited or an error to collect, or, if a pipe is given, until its write end is
+/// closed. A signal may end the wait too.
 ///
 /// # Errors
 ///
-/// `TimedOut`: nothing of the kind has happened by the time given. The kernel has no memory to wait with.
+/// `TimedOut`: none of this has happened by the time given. Otherwise the kernel has no memory to wait with.
 pub(super) fn wait(
     socket: &TcpStream,
     awaited: Awaited,
-    bell: Option<&ReadEnd>,
+    pipe: Option<&ReadEnd>,
     until: Option<Instant>,
 ) -> io::Result<()> {
     let left = until.map(|at| at.saturating_duration_since(Instant::now()));
-    // Longer than the kernel can count is for ever.
+    // A time that the kernel cannot represent is as good as no limit.
     let timeout = left.and_then(|left| Timespec::try_from(left).ok());
     let flags = match awaited {
         Awaited::Input => PollFlags::IN,
         Awaited::Room => PollFlags::OUT,
     };
     let socket = PollFd::new(socket, flags);
-    let ready = match bell {
+    let ready = match pipe {
         Some(ReadEnd(pipe)) => poll(
             &mut [socket, PollFd::new(pipe, PollFlags::IN)],
             timeout.as_ref(),
@@ -81,10 +85,10 @@ mod tests {
         (near, listener.accept().unwrap().0)
     }
 
-    /// Long enough for what must not happen.
+    /// Long enough to show that something does not happen.
     const SOON: Duration = Duration::from_millis(20);
 
-    /// Longer than anything takes that is to happen.
+    /// Longer than anything takes that must happen.
     const LATE: Duration = Duration::from_secs(10);
 
     fn after(time: Duration) -> Option<Instant> {
@@ -92,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn one_bell_wakes_all_who_wait_and_all_who_come_later() {
-        let ((bell, rope), (socket, _peer)) = (hang().unwrap(), pair());
+    fn one_shutdown_wakes_every_wait_and_every_later_one() {
+        let ((read_end, write_end), (socket, _peer)) = (new().unwrap(), pair());
         thread::scope(|scope| {
-            let wait = || wait(&socket, Awaited::Input, Some(&bell), after(LATE));
+            let wait = || wait(&socket, Awaited::Input, Some(&read_end), after(LATE));
             let waiting: Vec<_> = (0..3).map(|_| scope.spawn(wait)).collect();
-            drop(rope);
+            drop(write_end);
             for thread in waiting {
                 thread.join().unwrap().unwrap();
             }
@@ -106,32 +110,32 @@ mod tests {
     }
 
     #[test]
-    fn a_bell_that_was_heard_is_not_heard_again() {
-        let ((_bell, rope), (socket, _peer)) = (hang().unwrap(), pair());
-        drop(rope);
+    fn a_wait_without_the_pipe_is_not_ended_by_it() {
+        let ((_read_end, write_end), (socket, _peer)) = (new().unwrap(), pair());
+        drop(write_end);
         let ended = wait(&socket, Awaited::Input, None, after(SOON)).unwrap_err();
         assert_eq!(ended.kind(), ErrorKind::TimedOut);
     }
 
     #[test]
     fn a_wait_for_the_peer_ends_with_its_bytes_and_not_before() {
-        let ((bell, _rope), (socket, mut peer)) = (hang().unwrap(), pair());
-        wait(&socket, Awaited::Room, Some(&bell), after(LATE)).unwrap();
-        let ended = wait(&socket, Awaited::Input, Some(&bell), after(SOON)).unwrap_err();
+        let ((read_end, _write_end), (socket, mut peer)) = (new().unwrap(), pair());
+        wait(&socket, Awaited::Room, Some(&read_end), after(LATE)).unwrap();
+        let ended = wait(&socket, Awaited::Input, Some(&read_end), after(SOON)).unwrap_err();
         assert_eq!(ended.kind(), ErrorKind::TimedOut);
         peer.write_all(b"!").unwrap();
-        wait(&socket, Awaited::Input, Some(&bell), after(LATE)).unwrap();
+        wait(&socket, Awaited::Input, Some(&read_end), after(LATE)).unwrap();
     }
 
     #[test]
     fn a_wait_for_room_does_not_end_with_input() {
-        let ((bell, _rope), (mut socket, mut peer)) = (hang().unwrap(), pair());
+        let ((read_end, _write_end), (mut socket, mut peer)) = (new().unwrap(), pair());
         peer.write_all(b"!").unwrap();
         socket.set_nonblocking(true).unwrap();
-        // What is on its way to the peer makes room a few times more, when it has arrived.
+        // Bytes that arrive at the peer make room a few more times.
         let timed_out = (0..100).any(|_| {
             while socket.write(&[0; 8 << 10]).is_ok() {}
-            wait(&socket, Awaited::Room, Some(&bell), after(SOON)).is_err()
+            wait(&socket, Awaited::Room, Some(&read_end), after(SOON)).is_err()
         });
         assert!(timed_out, "there was no room");
         assert_eq!(socket.read(&mut [0; 2]).unwrap(), 1, "there was input");
