@@ -1,16 +1,7 @@
 //! A stop is graceful: what was received is echoed, then our FIN, then the end; and it is bounded.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::peer::{unacknowledged, wait_until_received};
-use common::{
+use crate::common::peer::{unacknowledged, wait_until_received};
+use crate::common::{
     Bound, DEADLINE, Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked,
     pattern, read_to_eof,
 };

@@ -1,16 +1,7 @@
 //! What the program answers to its arguments: one clear line and an exit code.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{Exit, program};
-use common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
+use crate::common::process::{Exit, program};
+use crate::common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 fn run(arguments: &[&str]) -> Exit {

@@ -1,20 +1,9 @@
 //! Promises of `mio-echo compare`: everybody asked is a row, what went wrong is said, and every report tells
 //! the same.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report, in their helpers too"
-)]
-
 #[allow(dead_code, reason = "these tests use a part of it")]
-#[path = "common/child.rs"]
-mod child;
-#[path = "common/tools.rs"]
-mod tools;
-
-use child::{Finished, Running};
+use crate::common::child::{Finished, Running};
+use crate::common::tools::tool_or_skip;
 use mio_echo::measure::compare::model::{Comparison, Finding};
 use mio_echo::measure::compare::report;
 use std::fs;
@@ -26,7 +15,6 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
-use tools::tool_or_skip;
 
 /// A measurement that is short, and still long enough for a message.
 const SHORT: [&str; 4] = [

@@ -1,17 +1,8 @@
 //! How a connection ends, and that it ends alone: half-close, reset, peers that vanish; and urgent data,
 //! which must not end it at all.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::peer::reset;
-use common::{
+use crate::common::peer::reset;
+use crate::common::{
     Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern, read,
     read_to_eof,
 };

@@ -1,21 +1,7 @@
 //! Promises of `mio-echo client`, kept against servers of std's making: honest ones, and ones that are
 //! wrong in one way each.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report, in their helpers too"
-)]
-
-#[path = "blog/pair.rs"]
-mod blog_pair;
-#[path = "common/child.rs"]
-mod child;
-#[path = "common/tools.rs"]
-mod tools;
-
-use child::{Finished, Running};
+use crate::common::child::{Finished, Running};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -3,16 +3,7 @@
 //! A script at the end of a copy of the page plays the user and leaves a report, which is read from the
 //! document that the browser prints.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::tool_or_skip;
+use crate::common::tool_or_skip;
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode};
 use mio_echo::trace::{Event, Header, Lane, Record, Trace, timeline};

@@ -1,16 +1,7 @@
 //! What a trace promises: it tells what happened, in order, all of it, and the server does not suffer.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{PROGRAM, program};
-use common::{
+use crate::common::process::{PROGRAM, program};
+use crate::common::{
     Child, DEADLINE, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, name_of,
     pattern, read, read_to_eof, tool_or_skip,
 };

@@ -1,16 +1,7 @@
 //! Ten thousand connections at once.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::tools::skip;
-use common::{Child, connect, read};
+use crate::common::tools::skip;
+use crate::common::{Child, connect, read};
 use std::io::Write;
 use std::net::TcpStream;
 

@@ -1,18 +1,9 @@
 //! `mio-echo bench`: what it finds out, how it tells it, and when it fails.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
 #[cfg(target_os = "linux")]
-use common::eventually;
-use common::process::{Exit, program};
-use common::{Child, both_modes, name_of};
+use crate::common::eventually;
+use crate::common::process::{Exit, program};
+use crate::common::{Child, both_modes, name_of};
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::fs;

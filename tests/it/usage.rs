@@ -1,17 +1,9 @@
 //! What a process costs, seen from outside: figures that are what it used, and no others.
 
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
 
-mod common;
-
-use common::process::{PROGRAM, address_in};
-use common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
+use crate::common::process::{PROGRAM, address_in};
+use crate::common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
 use mio_echo::measure::process::{CannotCount, Child, Command, SyscallCount, Tool, Usage, cores};
 use std::fs;
 use std::net::SocketAddr;

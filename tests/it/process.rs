@@ -1,16 +1,7 @@
 //! Servers that we start: nobody outlives us, and nothing that one of them says or does goes unnoticed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{PROGRAM, address_in};
-use common::{DEADLINE, connect, echo_roundtrip, eventually};
+use crate::common::process::{PROGRAM, address_in};
+use crate::common::{DEADLINE, connect, echo_roundtrip, eventually};
 #[cfg(target_os = "linux")]
 use mio_echo::measure::process::Usage;
 use mio_echo::measure::process::{Child, Command, HowLost};

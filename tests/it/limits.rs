@@ -1,15 +1,6 @@
 //! Limits that somebody chose: how many connections, and for how long a silent one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::{
+use crate::common::{
     Running, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, read,
     read_to_eof,
 };

@@ -1,16 +1,7 @@
 //! The laboratory: each wrong server fails in the way that is promised, each time, and the right one does not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{Exit, PROGRAM, program};
-use common::{Child, skip, tool_or_skip};
+use crate::common::process::{Exit, PROGRAM, program};
+use crate::common::{Child, skip, tool_or_skip};
 use mio_echo::learn::lab::{self, EXPERIMENTS, Experiment, Report, Surroundings, Variant};
 use mio_echo::trace::Colour;
 use std::fs;

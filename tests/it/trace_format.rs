@@ -1,12 +1,5 @@
 //! The written form of a trace: what is written is what is read back, and what others add is borne.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode, WakeSource};
 use mio_echo::trace::json_lines::{write_header, write_record};

@@ -1,16 +1,7 @@
 //! The servers that we measure ourselves against: whoever is slow, they are all right.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{PROGRAM, address_in};
-use common::{
+use crate::common::process::{PROGRAM, address_in};
+use crate::common::{
     assert_same, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, peer,
     read_to_eof, skip, tool_or_skip,
 };
@@ -117,7 +108,7 @@ fn serves_two_hundred_at_once(address: SocketAddr) {
         (&*stream).write_all(&pattern(1000)).unwrap();
     }
     for stream in &streams {
-        assert_same(&common::read(stream, 1000), &pattern(1000));
+        assert_same(&crate::common::read(stream, 1000), &pattern(1000));
         stream.shutdown(Shutdown::Write).unwrap();
         assert!(read_to_eof(stream).is_empty());
     }
@@ -146,9 +137,9 @@ fn owed_behind_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
     stream.shutdown(Shutdown::Write).unwrap();
     // Makes room for what is still on our side, and for no more than the kernel insists on.
     stream.set_nonblocking(false).unwrap();
-    common::read(&stream, peer::unacknowledged(&stream));
+    crate::common::read(&stream, peer::unacknowledged(&stream));
     eventually("the server's kernel has the FIN", || {
-        peer::unacknowledged(&stream) == 0 || common::read(&stream, 64 << 10).is_empty()
+        peer::unacknowledged(&stream) == 0 || crate::common::read(&stream, 64 << 10).is_empty()
     });
     stream
 }

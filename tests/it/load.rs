@@ -1,11 +1,5 @@
 //! The load generator against servers that keep the promise of RFC 862, and against those that do not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "in a test a panic is the report"
-)]
-
 use mio_echo::measure::load::{self, End, Outcome, Pattern, Plan, Verify};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

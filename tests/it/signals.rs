@@ -1,16 +1,7 @@
 //! The program as its shell sees it: signals, exit codes, and pipes whose reader has gone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::process::{address_in, program};
-use common::{
+use crate::common::process::{address_in, program};
+use crate::common::{
     Child, DEADLINE, assert_same, both_modes, connect, echo_roundtrip, eventually, name_of,
     pattern, read_to_eof,
 };

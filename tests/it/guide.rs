@@ -2,12 +2,6 @@
 //!
 //! That its code is right is the business of `cargo test --doc`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "in a test a panic is the report"
-)]
-
 use mio_echo::learn::lab::EXPERIMENTS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,18 +1,9 @@
 //! When the machine has no more to give, the server neither dies nor spins: who is in is served, who
 //! waits is served when there is room again, and it is told once.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::peer::has_answer;
-use common::process::{PROGRAM, serve_after};
-use common::{
+use crate::common::peer::has_answer;
+use crate::common::process::{PROGRAM, serve_after};
+use crate::common::{
     Child, both_modes, connect, echo_roundtrip, eventually, name_of, read_to_eof, tool_or_skip,
 };
 use mio_echo::server::Mode;

@@ -1,12 +1,6 @@
 //! The layers of the program, held by a test: later ones import earlier ones, never back, and each
 //! dependency is named where it belongs and nowhere else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "in a test a panic is the report"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,7 @@
 //! One peer's pace is not another's: who does not read is not read from, and who never pauses leaves
 //! others their turns.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::{
+use crate::common::{
     Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern,
 };
 use mio_echo::server::Mode;
@@ -58,7 +49,7 @@ fn a_slow_reader_that_has_finished_sending_gets_everything_and_then_our_fin() {
         let sent = fill_until_blocked(&slow, &bytes);
         slow.shutdown(Shutdown::Write).unwrap();
         slow.set_nonblocking(false).unwrap();
-        assert_same(&common::read_to_eof(&slow), &bytes[..sent]);
+        assert_same(&crate::common::read_to_eof(&slow), &bytes[..sent]);
     });
 }
 

@@ -1,8 +1,8 @@
 //! The pair from which it all began: a Python server and its client. Each end of ours takes the place of
 //! its counterpart.
 
-use crate::child::Running;
-use crate::tools::{skip, tool_or_skip};
+use crate::common::child::Running;
+use crate::common::tools::{skip, tool_or_skip};
 use std::net::TcpListener;
 use std::process::Command;
 

@@ -4,17 +4,9 @@
 //! Counted from outside, by strace(1) and by the kernel, so that nothing is believed that it has not seen.
 
 #![cfg(target_os = "linux")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
 
-mod common;
-
-use common::process::PROGRAM;
-use common::{
+use crate::common::process::PROGRAM;
+use crate::common::{
     Child, both_modes, connect, echo_roundtrip, eventually, name_of, read_to_eof, skip,
     tool_or_skip,
 };

@@ -1,16 +1,7 @@
 //! What comes in goes out, in order, exactly: whatever its size, its pace, and the company.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in tests a panic is the report"
-)]
-
-mod common;
-
-use common::peer::pattern_of;
-use common::{
+use crate::common::peer::pattern_of;
+use crate::common::{
     Running, assert_same, both_modes, connect, echo_roundtrip, ipv6_or_skip, pattern, read_to_eof,
 };
 use mio_echo::server::{Mode, limits};

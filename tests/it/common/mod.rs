@@ -11,6 +11,7 @@
     reason = "every test file compiles this for itself and uses a part of it"
 )]
 
+pub(crate) mod child;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod running;

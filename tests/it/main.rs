@@ -1,0 +1,59 @@
+//! The promises of the program, one subject a module.
+//!
+//! One test program for all of them: it is linked once, and its tests run side by side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in tests a panic is the report"
+)]
+
+mod common;
+
+// How the source is arranged.
+mod architecture;
+
+// The server.
+mod backpressure;
+mod command_line;
+mod cost;
+mod echo;
+mod endings;
+mod exhaustion;
+mod limits;
+mod many;
+mod signals;
+mod stopping;
+
+// The client.
+mod blog;
+mod client;
+
+// Seeing it.
+#[cfg(feature = "trace")]
+mod timeline;
+#[cfg(feature = "trace")]
+mod trace;
+#[cfg(feature = "trace")]
+mod trace_format;
+
+// Measuring.
+#[cfg(feature = "measure")]
+mod bench;
+#[cfg(feature = "measure")]
+mod compare;
+#[cfg(feature = "measure")]
+mod load;
+#[cfg(feature = "measure")]
+mod peers;
+#[cfg(feature = "measure")]
+mod process;
+#[cfg(feature = "measure")]
+mod usage;
+
+// Learning.
+#[cfg(feature = "learn")]
+mod guide;
+#[cfg(feature = "learn")]
+mod lab;
