@@ -7,3 +7,4 @@ pub mod bench;
 pub mod compare;
 pub mod load;
 pub mod process;
+pub mod rng;

@@ -1,5 +1,7 @@
 //! Numbers as people read them: three digits and a unit.
 
+use std::time::Duration;
+
 /// A unit: how much of the plain value it is, and its name.
 type Unit = (f64, &'static str);
 
@@ -101,6 +103,11 @@ pub(crate) fn unit_for(value: f64, units: &[Unit]) -> Unit {
         .rev()
         .find(|(size, _)| value.abs() >= 0.999_5 * size);
     fits.or(units.first()).copied().unwrap_or((1.0, ""))
+}
+
+/// Whole nanoseconds, as machine-readable formats have them; the most that fit, beyond 584 years.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

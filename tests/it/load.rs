@@ -1,6 +1,6 @@
 //! The load generator against servers that keep the promise of RFC 862, and against those that do not.
 
-use mio_echo::measure::load::{self, End, Outcome, Pattern, Plan, Verify};
+use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition, Verify};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -50,31 +50,34 @@ fn harmful(mut peer: &TcpStream, at: u64, harm: Harm) -> io::Result<()> {
     }
 }
 
-fn plan(target: SocketAddr) -> Plan {
-    Plan {
+fn plan(target: SocketAddr) -> LoadPlan {
+    LoadPlan {
         warm_up: Duration::ZERO,
-        end: End::Messages(2000),
-        patience: Duration::from_secs(20),
-        ..Plan::new(target)
+        stop_when: StopCondition::Messages(2000),
+        timeout: Duration::from_secs(20),
+        ..LoadPlan::new(target)
     }
 }
 
-fn run(plan: &Plan) -> Outcome {
+fn run(plan: &LoadPlan) -> LoadResults {
     load::run(plan, &mut ()).unwrap()
 }
 
 /// Runs what has to end by itself, well before the patience.
-fn run_briefly(plan: &Plan) -> Outcome {
+fn run_briefly(plan: &LoadPlan) -> LoadResults {
     let begin = Instant::now();
     let outcome = run(plan);
     assert!(begin.elapsed() < Duration::from_secs(15), "{outcome:?}");
     outcome
 }
 
-fn assert_flawless(outcome: &Outcome) {
+fn assert_flawless(outcome: &LoadResults) {
     assert_eq!(outcome.failures.total(), 0, "{outcome:?}");
     assert_eq!(outcome.starved, 0);
-    assert_eq!((outcome.mismatch, outcome.silence), (None, None));
+    assert_eq!(
+        (outcome.first_mismatch, outcome.first_timeout),
+        (None, None)
+    );
     assert!(!outcome.ended_early);
 }
 
@@ -90,11 +93,11 @@ fn messages_of_every_size_and_depth_come_back() {
         (5_000_000, 2, 1),
     ] {
         let messages = (20_000_000 / size).clamp(4, 5000) as u64;
-        let plan = Plan {
+        let plan = LoadPlan {
             size,
             depth,
             connections,
-            end: End::Messages(messages),
+            stop_when: StopCondition::Messages(messages),
             ..plan(target)
         };
         let outcome = run_briefly(&plan);
@@ -108,10 +111,10 @@ fn messages_of_every_size_and_depth_come_back() {
 
 #[test]
 fn a_measurement_by_time_takes_that_time() {
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 3,
         warm_up: Duration::from_millis(50),
-        end: End::After(Duration::from_millis(300)),
+        stop_when: StopCondition::Elapsed(Duration::from_millis(300)),
         ..plan(server(honest))
     };
     let outcome = run_briefly(&plan);
@@ -124,8 +127,8 @@ fn a_measurement_by_time_takes_that_time() {
 
 #[test]
 fn connections_that_come_and_go_are_counted_one_by_one() {
-    let plan = Plan {
-        pattern: Pattern::Churn,
+    let plan = LoadPlan {
+        pattern: LoadPattern::Churn,
         connections: 8,
         ..plan(server(honest))
     };
@@ -138,16 +141,16 @@ fn connections_that_come_and_go_are_counted_one_by_one() {
 #[test]
 fn idle_connections_are_held_after_one_message_each() {
     struct Held(usize);
-    impl load::Watch for Held {
+    impl load::LoadObserver for Held {
         fn progress(&mut self, so_far: &load::Progress) -> std::ops::ControlFlow<()> {
             self.0 = self.0.max(so_far.connected);
             std::ops::ControlFlow::Continue(())
         }
     }
-    let plan = Plan {
-        pattern: Pattern::Idle,
+    let plan = LoadPlan {
+        pattern: LoadPattern::Idle,
         connections: 200,
-        end: End::After(Duration::from_millis(250)),
+        stop_when: StopCondition::Elapsed(Duration::from_millis(250)),
         ..plan(server(honest))
     };
     let mut held = Held(0);
@@ -159,10 +162,10 @@ fn idle_connections_are_held_after_one_message_each() {
 
 #[test]
 fn with_a_rate_so_many_messages_are_due() {
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 10,
         rate: Some(2000.0),
-        end: End::After(Duration::from_millis(500)),
+        stop_when: StopCondition::Elapsed(Duration::from_millis(500)),
         ..plan(server(honest))
     };
     let outcome = run_briefly(&plan);
@@ -178,10 +181,10 @@ fn with_a_rate_so_many_messages_are_due() {
 
 #[test]
 fn connections_are_opened_at_the_rate_that_was_asked_for() {
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 20,
         connect_rate: Some(100.0),
-        end: End::Messages(20),
+        stop_when: StopCondition::Messages(20),
         ..plan(server(honest))
     };
     let begin = Instant::now();
@@ -196,15 +199,15 @@ fn connections_are_opened_at_the_rate_that_was_asked_for() {
 const FAR: u64 = 100_000_000;
 
 fn harm_found(converse: Conversation) -> (u64, Option<u64>) {
-    let plan = Plan {
-        pattern: Pattern::Stream,
+    let plan = LoadPlan {
+        pattern: LoadPattern::Stream,
         size: 256 * 1024,
         depth: 4,
-        end: End::Messages(1000),
+        stop_when: StopCondition::Messages(1000),
         ..plan(server(converse))
     };
     let outcome = run_briefly(&plan);
-    let offset = outcome.mismatch.map(|mismatch| mismatch.offset);
+    let offset = outcome.first_mismatch.map(|mismatch| mismatch.offset);
     (outcome.failures.corrupted, offset)
 }
 
@@ -239,7 +242,7 @@ fn two_swapped_bytes_in_a_hundred_million_are_found() {
 #[test]
 fn unverified_corruption_passes() {
     let corrupting = |peer: &TcpStream| harmful(peer, 100, |chunk, at| chunk[at] ^= 1);
-    let plan = Plan {
+    let plan = LoadPlan {
         verify: Verify::Nothing,
         ..plan(server(corrupting))
     };
@@ -253,7 +256,7 @@ fn a_server_that_finishes_early_is_not_replaced() {
         peer.read_exact(&mut message)?;
         peer.write_all(&message)
     };
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 5,
         ..plan(server(one_only))
     };
@@ -274,7 +277,7 @@ fn a_server_that_resets_is_told_apart() {
         // Closing over unread input makes the kernel send RST.
         peer.read_exact(&mut message)
     };
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 5,
         ..plan(server(resets))
     };
@@ -287,8 +290,8 @@ fn nobody_there_is_a_refusal() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap();
     drop(listener);
-    for pattern in [Pattern::Echo, Pattern::Churn, Pattern::Idle] {
-        let plan = Plan {
+    for pattern in [LoadPattern::Echo, LoadPattern::Churn, LoadPattern::Idle] {
+        let plan = LoadPlan {
             pattern,
             connections: 3,
             ..plan(target)
@@ -309,14 +312,14 @@ fn a_server_that_swallows_is_given_up_with_what_it_owes() {
         let mut rest = Vec::new();
         peer.read_to_end(&mut rest).map(drop)
     };
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 2,
-        patience: Duration::from_millis(300),
+        timeout: Duration::from_millis(300),
         ..plan(server(swallows))
     };
     let outcome = run_briefly(&plan);
     assert_eq!(outcome.failures.timed_out, 2, "{outcome:?}");
-    let silence = outcome.silence.unwrap();
+    let silence = outcome.first_timeout.unwrap();
     assert_eq!((silence.sent, silence.received), (64, 63));
 }
 
@@ -328,9 +331,9 @@ fn who_never_has_an_answer_is_starved() {
         0 => io::copy(&mut peer, &mut io::sink()).map(drop),
         _ => honest(peer),
     };
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 3,
-        end: End::After(Duration::from_millis(1200)),
+        stop_when: StopCondition::Elapsed(Duration::from_millis(1200)),
         ..plan(server(unfair))
     };
     let outcome = run_briefly(&plan);
@@ -359,10 +362,10 @@ fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
             peer.write_all(&message)?;
         }
     };
-    let plan = Plan {
+    let plan = LoadPlan {
         connections: 2,
         rate: Some(200.0),
-        end: End::After(Duration::from_millis(300)),
+        stop_when: StopCondition::Elapsed(Duration::from_millis(300)),
         ..plan(server(one_is_late))
     };
     let outcome = run_briefly(&plan);
@@ -379,8 +382,8 @@ fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
 #[test]
 fn the_time_that_the_watch_takes_to_look_is_not_measured() {
     struct Slow;
-    impl load::Watch for Slow {
-        fn measuring(&mut self) {
+    impl load::LoadObserver for Slow {
+        fn measurement_started(&mut self) {
             thread::sleep(Duration::from_millis(300));
         }
     }
@@ -404,7 +407,7 @@ fn more_than_was_sent_is_corruption() {
     };
     let outcome = run_briefly(&plan(server(talkative)));
     assert_eq!(outcome.failures.corrupted, 1, "{outcome:?}");
-    let mismatch = outcome.mismatch.unwrap();
+    let mismatch = outcome.first_mismatch.unwrap();
     assert_eq!((mismatch.offset, mismatch.expected), (64, None));
 }
 
@@ -425,12 +428,12 @@ fn stalling(mut peer: &TcpStream) -> io::Result<()> {
 
 #[test]
 fn a_stall_that_the_closed_loop_hides_shows_in_the_response_time() {
-    let closed = Plan {
-        end: End::After(Duration::from_secs(2)),
+    let closed = LoadPlan {
+        stop_when: StopCondition::Elapsed(Duration::from_secs(2)),
         ..plan(server(stalling))
     };
     let hidden = run(&closed);
-    let open = Plan {
+    let open = LoadPlan {
         rate: Some(1000.0),
         ..closed.clone()
     };

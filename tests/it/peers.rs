@@ -6,7 +6,7 @@ use crate::common::{
     read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::measure::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
-use mio_echo::measure::process::{Child, Command};
+use mio_echo::measure::process::{Child, CommandLine};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -60,7 +60,7 @@ fn tokio_as_tests_are_built() -> Peer {
     Peer {
         name: "tokio".to_owned(),
         about: "Rust on tokio".to_owned(),
-        command: Command::new(program, ["{port}"]),
+        command: CommandLine::new(program, ["{port}"]),
     }
 }
 
@@ -68,8 +68,8 @@ fn tokio_as_tests_are_built() -> Peer {
 /// off breaks off alone.
 fn verify(peer: &Peer, much: &[u8]) {
     eprintln!("verifying {}", peer.name);
-    assert!(peer.command.mentions("{port}"));
-    let command = peer.command.replacing("{port}", "0");
+    assert!(peer.command.contains("{port}"));
+    let command = peer.command.replace("{port}", "0");
     let mut server = Child::spawn(&command, None).unwrap();
     let address = address_in(&server.ready_line(START).unwrap());
 
@@ -77,7 +77,7 @@ fn verify(peer: &Peer, much: &[u8]) {
     gives_all_back_to_who_reads_late(address, much);
     serves_two_hundred_at_once(address);
     outlives_who_breaks_off(address, much);
-    assert_eq!(server.death(), None);
+    assert_eq!(server.early_exit(), None);
 }
 
 fn gives_all_back_behind_a_half_close(address: SocketAddr) {
@@ -156,7 +156,7 @@ fn what_is_missing_or_broken_is_left_out_with_the_reason() {
     let script = dir.path().join("s").into_os_string();
     assert_eq!(
         ready[0].command,
-        Command::new("sh", [script, "{port}".into()])
+        CommandLine::new("sh", [script, "{port}".into()])
     );
     let left_out: Vec<String> = left_out
         .into_iter()

@@ -4,7 +4,7 @@ use crate::common::process::{PROGRAM, address_in};
 use crate::common::{DEADLINE, connect, echo_roundtrip, eventually};
 #[cfg(target_os = "linux")]
 use mio_echo::measure::process::Usage;
-use mio_echo::measure::process::{Child, Command, HowLost};
+use mio_echo::measure::process::{Child, ChildFailure, CommandLine, ExitReason};
 use rustix::process::{Pid, test_kill_process};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_server_is_ready_and_can_be_spoken_to() {
     let (mut server, address) = serving();
-    server.wait_until_it_accepts(address, DEADLINE).unwrap();
+    server.wait_until_accepting(address, DEADLINE).unwrap();
     echo_roundtrip(&connect(address), b"hello");
-    assert_eq!(server.death(), None);
+    assert_eq!(server.early_exit(), None);
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn whoever_a_process_has_started_ends_with_it() {
     let mut shell = spawn("sh", &["-c", line, PROGRAM]);
     let address = ready_at(&mut shell);
     echo_roundtrip(&connect(address), b"hello");
-    shell.end();
+    shell.terminate();
     eventually("nobody listens any more", || {
         TcpStream::connect(address).is_err()
     });
@@ -35,9 +35,9 @@ fn whoever_stays_behind_when_the_first_process_has_ended_ends_too() {
     let line = r#""$0" serve --quiet --listen 127.0.0.1:0 & exit 0"#;
     let mut shell = spawn("sh", &["-c", line, PROGRAM]);
     let address = ready_at(&mut shell);
-    eventually("the shell has ended", || shell.death().is_some());
+    eventually("the shell has ended", || shell.early_exit().is_some());
     echo_roundtrip(&connect(address), b"hello");
-    shell.end();
+    shell.terminate();
     eventually("nobody listens any more", || {
         TcpStream::connect(address).is_err()
     });
@@ -49,7 +49,7 @@ fn who_does_not_listen_to_a_polite_word_is_killed() {
     let mut deaf = spawn("sh", &["-c", line]);
     deaf.ready_line(DEADLINE).unwrap();
     let pid = deaf.pid();
-    deaf.end();
+    deaf.terminate();
     assert!(is_gone(pid));
 }
 
@@ -59,9 +59,9 @@ fn who_stays_behind_and_does_not_listen_is_killed_too() {
     let line = "(trap '' TERM; while :; do sleep 1; done) & echo $!; exit 0";
     let mut shell = spawn("sh", &["-c", line]);
     let deaf = shell.ready_line(DEADLINE).unwrap().parse().unwrap();
-    eventually("the shell has ended", || shell.death().is_some());
+    eventually("the shell has ended", || shell.early_exit().is_some());
     assert!(Usage::of(deaf).is_ok(), "it lives");
-    shell.end();
+    shell.terminate();
     // Whoever adopts it may take his time to reap it.
     eventually("it has ended", || Usage::of(deaf).is_err());
 }
@@ -70,7 +70,7 @@ fn who_stays_behind_and_does_not_listen_is_killed_too() {
 fn who_listens_ends_in_its_own_way_and_quickly() {
     let (server, _address) = serving();
     let (pid, start) = (server.pid(), Instant::now());
-    server.end();
+    server.terminate();
     let took = start.elapsed();
     assert!(took < Duration::from_secs(2), "was killed after {took:?}");
     assert!(is_gone(pid));
@@ -91,13 +91,13 @@ fn nobody_is_left_when_we_panic() {
 #[test]
 fn who_has_ended_by_itself_is_reaped() {
     let mut brief = spawn("true", &[]);
-    eventually("it has ended", || brief.death().is_some());
+    eventually("it has ended", || brief.early_exit().is_some());
     let pid = brief.pid();
     assert!(
         !is_gone(pid),
         "its number must be kept until its group is gone"
     );
-    brief.end();
+    brief.terminate();
     assert!(is_gone(pid));
 }
 
@@ -105,10 +105,11 @@ fn who_has_ended_by_itself_is_reaped() {
 fn an_early_death_is_noticed_with_its_reason() {
     let line = "echo first >&2; echo port taken >&2; exit 3";
     let mut server = spawn("sh", &["-c", line]);
-    let lost = server.wait_until_it_accepts(nobody_listens().0, DEADLINE);
+    let lost = server.wait_until_accepting(nobody_listens().0, DEADLINE);
     let lost = lost.unwrap_err();
-    assert_eq!(lost.how, HowLost::Exited(3));
-    assert_eq!(lost.stderr, "first\nport taken\n");
+    let stderr = "first\nport taken\n".to_owned();
+    let reason = ExitReason::Code(3);
+    assert_eq!(lost, ChildFailure::Exited { reason, stderr });
     assert_eq!(lost.to_string(), "exited with status 3: port taken");
 }
 
@@ -116,7 +117,8 @@ fn an_early_death_is_noticed_with_its_reason() {
 fn a_death_by_signal_is_told_from_an_exit() {
     let mut server = spawn("sh", &["-c", "kill -KILL $$"]);
     let lost = server.ready_line(DEADLINE).unwrap_err();
-    assert_eq!(lost.how, HowLost::Killed(9));
+    let reason = ExitReason::Signal(9);
+    assert!(matches!(lost, ChildFailure::Exited { reason: it, .. } if it == reason));
 }
 
 #[test]
@@ -125,16 +127,22 @@ fn who_never_gets_ready_is_given_up() {
     let mut silent = spawn("sh", &["-c", "echo still loading >&2; exec sleep 60"]);
     eventually("its complaint has arrived", || {
         let lost = silent.ready_line(Duration::ZERO).unwrap_err();
-        lost.last_words().is_some()
+        lost.last_stderr_line().is_some()
     });
     let (address, _taken) = nobody_listens();
     let lost = [
         silent.ready_line(PATIENCE).unwrap_err(),
-        silent.wait_until_it_accepts(address, PATIENCE).unwrap_err(),
+        silent.wait_until_accepting(address, PATIENCE).unwrap_err(),
     ];
     for lost in lost {
-        assert_eq!(lost.how, HowLost::NotReady(PATIENCE));
-        assert_eq!(lost.last_words(), Some("still loading"));
+        assert!(matches!(
+            lost,
+            ChildFailure::NotReady {
+                waited: PATIENCE,
+                ..
+            }
+        ));
+        assert_eq!(lost.last_stderr_line(), Some("still loading"));
     }
 }
 
@@ -145,22 +153,25 @@ fn a_talkative_server_is_never_made_to_wait() {
                 echo the end >&2; exit 7";
     let mut server = spawn("sh", &["-c", line]);
     assert_eq!(server.ready_line(DEADLINE).unwrap(), "ready");
-    eventually("it has said everything", || server.death().is_some());
-    let lost = server.death().unwrap();
-    assert_eq!(lost.how, HowLost::Exited(7));
-    assert_eq!(lost.last_words(), Some("the end"));
-    assert_eq!(lost.stderr.len(), 16 * 1024, "only the end is kept");
+    eventually("it has said everything", || server.early_exit().is_some());
+    let lost = server.early_exit().unwrap();
+    assert_eq!(lost.last_stderr_line(), Some("the end"));
+    let ChildFailure::Exited { reason, stderr } = lost else {
+        panic!("{lost:?}");
+    };
+    assert_eq!(reason, ExitReason::Code(7));
+    assert_eq!(stderr.len(), 16 * 1024, "only the end is kept");
 }
 
 #[test]
 fn a_program_that_does_not_exist_is_an_error() {
-    let missing = Command::new("/no/such/program", [""; 0]);
+    let missing = CommandLine::new("/no/such/program", [""; 0]);
     let error = Child::spawn(&missing, None).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
 
 fn spawn(program: &str, arguments: &[&str]) -> Child {
-    let command = Command::new(program, arguments);
+    let command = CommandLine::new(program, arguments);
     Child::spawn(&command, None).unwrap()
 }
 

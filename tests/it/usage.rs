@@ -4,7 +4,9 @@
 
 use crate::common::process::{PROGRAM, address_in};
 use crate::common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
-use mio_echo::measure::process::{CannotCount, Child, Command, SyscallCount, Tool, Usage, cores};
+use mio_echo::measure::process::{
+    Child, CommandLine, SyscallCount, SyscallCountError, SyscallCounter, Tool, Usage, cores,
+};
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -92,10 +94,10 @@ fn memory_is_counted_while_it_is_held() {
 #[test]
 fn who_has_ended_cannot_be_seen() {
     let mut brief = spawn("true", &[]);
-    eventually("it has ended", || brief.death().is_some());
+    eventually("it has ended", || brief.early_exit().is_some());
     let pid = brief.pid();
     assert!(Usage::of(pid).is_err(), "ended, but not reaped");
-    brief.end();
+    brief.terminate();
     assert!(Usage::of(pid).is_err(), "reaped");
 }
 
@@ -103,7 +105,7 @@ fn who_has_ended_cannot_be_seen() {
 fn a_pinned_process_stays_on_its_core_and_we_on_ours() {
     let before = cores::allowed();
     let core = *before.last().unwrap();
-    let command = Command::new("sleep", ["60"]);
+    let command = CommandLine::new("sleep", ["60"]);
     let child = Child::spawn(&command, Some(core)).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.pid())).unwrap();
     let list = status
@@ -115,7 +117,7 @@ fn a_pinned_process_stays_on_its_core_and_we_on_ours() {
 
 #[test]
 fn a_core_that_is_not_there_starts_no_process() {
-    let command = Command::new("sleep", ["60"]);
+    let command = CommandLine::new("sleep", ["60"]);
     assert!(Child::spawn(&command, Some(1023)).is_err());
 }
 
@@ -150,13 +152,13 @@ fn who_cannot_count_says_why() {
         return;
     }
     // No process has a number as high as that (PID_MAX_LIMIT, proc_sys_kernel(5)).
-    let error = SyscallCount::start_with(Tool::Strace, 1 << 30).unwrap_err();
-    assert!(matches!(error, CannotCount::Refused(Tool::Strace, ..)));
+    let error = SyscallCounter::start_with(Tool::Strace, 1 << 30).unwrap_err();
+    assert!(matches!(error, SyscallCountError::Failed(Tool::Strace, ..)));
     let line = error.to_string();
     assert!(line.starts_with("strace: exited with status 1"), "{line}");
-    let error = SyscallCount::start(1 << 30).unwrap_err().to_string();
+    let error = SyscallCounter::start(1 << 30).unwrap_err().to_string();
     assert!(
-        error.starts_with("nobody can count system calls; "),
+        error.starts_with("no tool can count system calls; "),
         "{error}"
     );
 }
@@ -168,7 +170,7 @@ fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
         let (mut server, address) = serving(mode);
         let stream = connect(address);
         echo_roundtrip(&stream, b"hello");
-        let counting = match SyscallCount::start_with(tool, server.pid()) {
+        let counting = match SyscallCounter::start_with(tool, server.pid()) {
             Ok(counting) => counting,
             Err(reason) => {
                 skip(&reason.to_string());
@@ -183,7 +185,7 @@ fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
         assert!(count.total + EDGE >= 2 * MESSAGES, "{mode}: {count:?}");
         assert!(count.total <= 5 * MESSAGES, "{mode}: {count:?}");
         echo_roundtrip(&stream, b"still there");
-        assert_eq!(server.death(), None);
+        assert_eq!(server.early_exit(), None);
         if mode == "event-loop" {
             return Some(count);
         }
@@ -192,7 +194,7 @@ fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
 }
 
 fn spawn(program: &str, arguments: &[&str]) -> Child {
-    let command = Command::new(program, arguments);
+    let command = CommandLine::new(program, arguments);
     Child::spawn(&command, None).unwrap()
 }
 

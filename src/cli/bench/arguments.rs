@@ -11,7 +11,7 @@ use crate::cli::values::{
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::Threshold;
-use mio_echo::measure::load::{End, Pattern, Verify};
+use mio_echo::measure::load::{LoadPattern, StopCondition, Verify};
 use mio_echo::text::endpoint::Endpoint;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -139,7 +139,7 @@ enum PatternName {
     Stream,
 }
 
-impl From<PatternName> for Pattern {
+impl From<PatternName> for LoadPattern {
     fn from(name: PatternName) -> Self {
         match name {
             PatternName::Echo => Self::Echo,
@@ -154,8 +154,8 @@ impl TryFrom<Bench> for BenchRequest {
     type Error = String;
 
     fn try_from(bench: Bench) -> Result<Self, String> {
-        let pattern = Pattern::from(bench.pattern);
-        let one_message = matches!(pattern, Pattern::Churn | Pattern::Idle);
+        let pattern = LoadPattern::from(bench.pattern);
+        let one_message = matches!(pattern, LoadPattern::Churn | LoadPattern::Idle);
         if one_message && (bench.rate.is_some() || bench.depth.is_some()) {
             return Err(format!(
                 "--rate and --depth mean nothing to the pattern {pattern}"
@@ -172,8 +172,8 @@ impl TryFrom<Bench> for BenchRequest {
             );
         }
         let (size, depth) = match pattern {
-            Pattern::Stream => (64 * 1024, 8),
-            Pattern::Echo | Pattern::Churn | Pattern::Idle => (64, 1),
+            LoadPattern::Stream => (64 * 1024, 8),
+            LoadPattern::Echo | LoadPattern::Churn | LoadPattern::Idle => (64, 1),
         };
         Ok(Self {
             subject: match bench.addr {
@@ -196,8 +196,8 @@ impl TryFrom<Bench> for BenchRequest {
             connect_rate: bench.connect_rate,
             warm_up: bench.warmup,
             end: match bench.messages {
-                Some(count) => End::Messages(count as u64),
-                None => End::After(bench.duration),
+                Some(count) => StopCondition::Messages(count as u64),
+                None => StopCondition::Elapsed(bench.duration),
             },
             verify: if bench.no_verify {
                 Verify::Nothing

@@ -9,7 +9,9 @@ use crate::cli::output::write_to;
 use crate::cli::{FAILED, NOT_STARTED, announce, complain};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::bench::{self, Cores, OwnServer, Report, Threshold, Watched};
-use mio_echo::measure::load::{self, End, Outcome, Pattern, Plan, Progress, Verify, Watch};
+use mio_echo::measure::load::{
+    self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition, Verify,
+};
 use mio_echo::measure::process::cores;
 use mio_echo::server::Mode;
 use mio_echo::text::endpoint::Endpoint;
@@ -25,14 +27,14 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct BenchRequest {
     pub(crate) subject: Subject,
     pub(crate) pinning: Pinning,
-    pub(crate) pattern: Pattern,
+    pub(crate) pattern: LoadPattern,
     pub(crate) connections: usize,
     pub(crate) size: usize,
     pub(crate) depth: usize,
     pub(crate) rate: Option<f64>,
     pub(crate) connect_rate: Option<f64>,
     pub(crate) warm_up: Duration,
-    pub(crate) end: End,
+    pub(crate) end: StopCondition,
     pub(crate) verify: Verify,
     pub(crate) patience: Duration,
     pub(crate) thresholds: Vec<Threshold>,
@@ -77,7 +79,7 @@ struct Found {
 /// What was measured.
 struct Measured {
     report: Report,
-    outcome: Outcome,
+    outcome: LoadResults,
     began: SystemTime,
 }
 
@@ -110,8 +112,8 @@ fn measure(request: &BenchRequest) -> Result<Measured, String> {
 }
 
 impl BenchRequest {
-    fn plan(&self, target: SocketAddr) -> Plan {
-        Plan {
+    fn plan(&self, target: SocketAddr) -> LoadPlan {
+        LoadPlan {
             target,
             pattern: self.pattern,
             connections: self.connections,
@@ -120,9 +122,9 @@ impl BenchRequest {
             rate: self.rate,
             connect_rate: self.connect_rate,
             warm_up: self.warm_up,
-            end: self.end,
+            stop_when: self.end,
             verify: self.verify,
-            patience: self.patience,
+            timeout: self.patience,
         }
     }
 }
@@ -210,12 +212,12 @@ impl Observing {
     }
 }
 
-impl Watch for Observing {
-    fn measuring(&mut self) {
+impl LoadObserver for Observing {
+    fn measurement_started(&mut self) {
         self.watched.as_mut().map(Watched::begin);
     }
 
-    fn measured(&mut self) {
+    fn measurement_ended(&mut self) {
         self.watched.as_mut().map(Watched::end);
     }
 

@@ -1,6 +1,6 @@
 //! The latencies, in the formats of the `HdrHistogram` world.
 
-use crate::measure::load::{Latency, Outcome};
+use crate::measure::load::{Latency, LoadResults};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use std::io::{self, Write};
@@ -67,7 +67,11 @@ const SUB_BUCKETS: u32 = 2048;
 /// # Errors
 ///
 /// As `output` has them.
-pub fn write_hlog(outcome: &Outcome, began: SystemTime, output: &mut impl Write) -> io::Result<()> {
+pub fn write_hlog(
+    outcome: &LoadResults,
+    began: SystemTime,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let mut serializer = V2DeflateSerializer::new();
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment(concat!(
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_log_can_be_read_and_merged_by_the_tools_of_its_world() {
-        let mut outcome = Outcome::nothing();
+        let mut outcome = LoadResults::empty();
         outcome.service = latency();
         outcome.response = Some(latency());
         outcome.elapsed = Duration::from_secs(2);

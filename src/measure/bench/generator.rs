@@ -2,7 +2,7 @@
 
 use super::ratio::{per_message, share};
 use super::times::Times;
-use crate::measure::load::Outcome;
+use crate::measure::load::LoadResults;
 use serde::Serialize;
 
 /// What the generator needed.
@@ -17,7 +17,7 @@ pub struct GeneratorReport {
 }
 
 impl GeneratorReport {
-    pub(super) fn new(outcome: &Outcome) -> Self {
+    pub(super) fn new(outcome: &LoadResults) -> Self {
         let cpu = outcome.generator.cpu;
         Self {
             cpu_us_per_message: per_message(cpu, outcome.messages),

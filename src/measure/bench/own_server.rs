@@ -1,6 +1,6 @@
 //! This program's own server, as a process of its own.
 
-use crate::measure::process::{Child, Command, Lost};
+use crate::measure::process::{Child, ChildFailure, CommandLine};
 use crate::server::Mode;
 use std::env;
 use std::fmt;
@@ -28,7 +28,7 @@ pub enum NoServer {
     /// It could not be started.
     NotStarted(io::Error),
     /// It was started and did not get to listen.
-    Lost(Lost),
+    Lost(ChildFailure),
     /// It announced something else.
     Mumbled(String),
 }
@@ -39,7 +39,7 @@ impl OwnServer {
     /// # Errors
     ///
     /// This program cannot be found.
-    pub fn command(mode: Mode) -> io::Result<Command> {
+    pub fn command(mode: Mode) -> io::Result<CommandLine> {
         let mode = mode.to_string();
         let arguments = [
             "serve",
@@ -49,7 +49,7 @@ impl OwnServer {
             "--mode",
             &mode,
         ];
-        Ok(Command::new(env::current_exe()?, arguments))
+        Ok(CommandLine::new(env::current_exe()?, arguments))
     }
 
     /// Starts one, on `core` if one is given, and waits until it listens.

@@ -2,9 +2,12 @@
 
 use super::generator::GeneratorReport;
 use super::server::ServerReport;
-use super::times::{Times, nanoseconds};
+use super::times::Times;
 use super::verdict::Verdict;
-use crate::measure::load::{End, Failures, Mismatch, Outcome, Plan, Silence, Verify};
+use crate::measure::load::{
+    Failures, LoadPlan, LoadResults, Mismatch, StopCondition, TimedOut, Verify,
+};
+use crate::text::units::nanoseconds;
 use serde::Serialize;
 
 /// The version of the JSON. It changes when a field changes its meaning or goes away.
@@ -47,7 +50,7 @@ pub struct Report {
     /// The first byte that came back wrong.
     pub mismatch: Option<Mismatch>,
     /// The first connection that was given up.
-    pub silence: Option<Silence>,
+    pub silence: Option<TimedOut>,
     /// What the server needed; none where its process cannot be seen.
     pub server: Option<ServerReport>,
     /// What the generator needed.
@@ -94,7 +97,7 @@ pub struct PlanReport {
 
 impl Report {
     /// What came of `plan`, and what it cost the server where that could be seen.
-    pub fn new(plan: &Plan, outcome: &Outcome, server: Option<ServerReport>) -> Self {
+    pub fn new(plan: &LoadPlan, outcome: &LoadResults, server: Option<ServerReport>) -> Self {
         let generator = GeneratorReport::new(outcome);
         let verdicts = Verdict::all(plan, outcome, &generator, server.as_ref());
         Self {
@@ -113,8 +116,8 @@ impl Report {
             service: (&outcome.service).into(),
             response: outcome.response.as_ref().map(Into::into),
             failures: outcome.failures,
-            mismatch: outcome.mismatch,
-            silence: outcome.silence,
+            mismatch: outcome.first_mismatch,
+            silence: outcome.first_timeout,
             server,
             generator,
             ended_early: outcome.ended_early,
@@ -140,11 +143,11 @@ impl Report {
     }
 }
 
-impl From<&Plan> for PlanReport {
-    fn from(plan: &Plan) -> Self {
-        let (duration_ns, messages) = match plan.end {
-            End::After(duration) => (Some(nanoseconds(duration)), None),
-            End::Messages(count) => (None, Some(count)),
+impl From<&LoadPlan> for PlanReport {
+    fn from(plan: &LoadPlan) -> Self {
+        let (duration_ns, messages) = match plan.stop_when {
+            StopCondition::Elapsed(duration) => (Some(nanoseconds(duration)), None),
+            StopCondition::Messages(count) => (None, Some(count)),
         };
         Self {
             target: plan.target.to_string(),

@@ -1,7 +1,7 @@
 //! What the server needed, seen from outside.
 
 use super::ratio::{each, per_message, share};
-use crate::measure::load::Outcome;
+use crate::measure::load::LoadResults;
 use crate::measure::process::Usage;
 use serde::Serialize;
 use std::io;
@@ -44,7 +44,7 @@ impl Watched {
     }
 
     /// What it needed; none if it was gone before the end.
-    pub fn report(&self, outcome: &Outcome) -> Option<ServerReport> {
+    pub fn report(&self, outcome: &LoadResults) -> Option<ServerReport> {
         let (begin, end) = (self.begin?, self.end?);
         let used = end.since(&begin);
         let time_each = |time| per_message(time, outcome.messages);

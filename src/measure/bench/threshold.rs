@@ -195,14 +195,14 @@ impl FromStr for Threshold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::load::{Outcome, Plan};
+    use crate::measure::load::{LoadPlan, LoadResults};
 
     /// A report with a p50 of 1 ms over 1,000 messages in a second, and two errors.
     fn report() -> Report {
         let mut latency = crate::measure::load::Latency::new();
         (0..1000).for_each(|_| latency.record(1_000_000));
-        let plan = Plan::new(([127, 0, 0, 1], 7).into());
-        let mut report = Report::new(&plan, &Outcome::nothing(), None);
+        let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
+        let mut report = Report::new(&plan, &LoadResults::empty(), None);
         report.service = (&latency).into();
         report.messages_per_second = 1000.0;
         report.failures.reset = 2;

@@ -1,6 +1,7 @@
 //! How long messages took, as plain data.
 
 use crate::measure::load::{Latency, QUANTILES};
+use crate::text::units::nanoseconds;
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
@@ -45,8 +46,4 @@ impl Times {
         let (_, time) = all.find(|(own, _)| *own == name)?;
         time.map(Duration::from_nanos)
     }
-}
-
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

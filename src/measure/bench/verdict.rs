@@ -2,7 +2,8 @@
 
 use super::generator::GeneratorReport;
 use super::server::ServerReport;
-use crate::measure::load::{Outcome, Plan};
+use crate::measure::load::{LoadPlan, LoadResults};
+use crate::text::units::nanoseconds;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub enum Verdict {
 
 impl Verdict {
     pub(super) fn all(
-        plan: &Plan,
-        outcome: &Outcome,
+        plan: &LoadPlan,
+        outcome: &LoadResults,
         generator: &GeneratorReport,
         server: Option<&ServerReport>,
     ) -> Vec<Self> {
@@ -67,7 +68,7 @@ impl Verdict {
 
 /// In the closed loop the generator must have time to spare. With a rate it may be busy, as long as it keeps its
 /// schedule.
-fn limit(plan: &Plan, generator: f64, server: Option<&ServerReport>) -> Option<Verdict> {
+fn limit(plan: &LoadPlan, generator: f64, server: Option<&ServerReport>) -> Option<Verdict> {
     if plan.rate.is_some() {
         return None;
     }
@@ -79,13 +80,13 @@ fn limit(plan: &Plan, generator: f64, server: Option<&ServerReport>) -> Option<V
     }
 }
 
-fn lag(outcome: &Outcome) -> Option<Verdict> {
+fn lag(outcome: &LoadResults) -> Option<Verdict> {
     let lag = outcome.generator.lag.as_ref()?.quantile(0.99)?;
-    let lag_ns = u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX);
+    let lag_ns = nanoseconds(lag);
     (lag > LATE).then_some(Verdict::ScheduleNotKept { lag_ns })
 }
 
-fn shortfall(plan: &Plan, outcome: &Outcome) -> Option<Verdict> {
+fn shortfall(plan: &LoadPlan, outcome: &LoadResults) -> Option<Verdict> {
     let part = outcome.messages_per_second() / plan.rate?;
     (part < 0.99).then_some(Verdict::ServerDidNotKeepUp { part })
 }
@@ -125,10 +126,10 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
-    fn plan(rate: Option<f64>) -> Plan {
-        Plan {
+    fn plan(rate: Option<f64>) -> LoadPlan {
+        LoadPlan {
             rate,
-            ..Plan::new(([127, 0, 0, 1], 7).into())
+            ..LoadPlan::new(([127, 0, 0, 1], 7).into())
         }
     }
 
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn with_a_rate_only_the_schedule_counts() {
         assert_eq!(limit(&plan(Some(1e4)), 0.99, Some(&server(0.1))), None);
-        let mut outcome = Outcome::nothing();
+        let mut outcome = LoadResults::empty();
         let mut late = crate::measure::load::Latency::new();
         (0..10_000).for_each(|_| late.record(2_000_000));
         outcome.generator.lag = Some(late);
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_server_that_answers_less_than_is_due_did_not_keep_up() {
-        let mut outcome = Outcome::nothing();
+        let mut outcome = LoadResults::empty();
         (outcome.messages, outcome.elapsed) = (900, Duration::from_secs(1));
         assert!(shortfall(&plan(Some(1000.0)), &outcome).is_some());
         assert_eq!(shortfall(&plan(Some(905.0)), &outcome), None);

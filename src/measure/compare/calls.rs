@@ -4,8 +4,8 @@ use super::measure::{Stopped, load_plan};
 use super::model::Counted;
 use super::server::{NoServer, Server};
 use super::{Pattern, Plan, Scenario};
-use crate::measure::load::{self, Progress, Watch};
-use crate::measure::process::{Counting, SyscallCount};
+use crate::measure::load::{self, LoadObserver, Progress};
+use crate::measure::process::SyscallCounter;
 use std::ops::ControlFlow;
 
 /// Messages that are in flight when the counting begins or ends are counted by halves: all messages together have
@@ -66,21 +66,21 @@ fn shared(calls: u64, messages: u64, scenario: &Scenario) -> Result<Counted, Str
 /// The load's moments, between which somebody counts.
 struct CountingCalls<'a, P> {
     pid: u32,
-    counting: Option<Counting>,
+    counting: Option<SyscallCounter>,
     calls: Result<u64, String>,
     progress: &'a mut P,
     stopped: bool,
 }
 
-impl<P: FnMut(u64) -> ControlFlow<()>> Watch for CountingCalls<'_, P> {
-    fn measuring(&mut self) {
-        match SyscallCount::start(self.pid) {
+impl<P: FnMut(u64) -> ControlFlow<()>> LoadObserver for CountingCalls<'_, P> {
+    fn measurement_started(&mut self) {
+        match SyscallCounter::start(self.pid) {
             Ok(counting) => self.counting = Some(counting),
             Err(error) => self.calls = Err(error.to_string()),
         }
     }
 
-    fn measured(&mut self) {
+    fn measurement_ended(&mut self) {
         if let Some(counting) = self.counting.take() {
             let counted = counting.finish().map(|counted| counted.total);
             self.calls = counted.map_err(|error| error.to_string());

@@ -1,7 +1,7 @@
 //! Who takes part, as it is written on a command line.
 
 use super::model::{Contender, Role};
-use crate::measure::process::Command;
+use crate::measure::process::CommandLine;
 use crate::server::Mode;
 use crate::text::endpoint::Endpoint;
 use std::str::FromStr;
@@ -38,7 +38,7 @@ pub enum Origin {
     /// It is running already, and goes on running.
     Running(Endpoint),
     /// It is started with this command, which has to name `{port}`.
-    Command(Command),
+    Command(CommandLine),
 }
 
 /// The modes of our own server, in the order in which they are compared if nobody is named.
@@ -58,9 +58,9 @@ impl Entry {
     /// # Errors
     ///
     /// None of them does; in one line.
-    pub fn command(name: impl Into<String>, command: Command) -> Result<Self, String> {
+    pub fn command(name: impl Into<String>, command: CommandLine) -> Result<Self, String> {
         let name = name.into();
-        if !command.mentions(PORT) {
+        if !command.contains(PORT) {
             return Err(format!(
                 "the command of `{name}` does not say where the port goes: {PORT}"
             ));
@@ -89,8 +89,8 @@ impl Entry {
 }
 
 /// The command of a contender, told to listen on `port`.
-pub(super) fn told_its_port(command: &Command, port: u16) -> Command {
-    command.replacing(PORT, &port.to_string())
+pub(super) fn told_its_port(command: &CommandLine, port: u16) -> CommandLine {
+    command.replace(PORT, &port.to_string())
 }
 
 impl FromStr for Entry {
@@ -118,7 +118,7 @@ impl FromStr for Entry {
         let words = shlex::split(what).ok_or("a quote is not closed")?;
         let mut words = words.into_iter();
         let program = words.next().ok_or("the command behind the = is missing")?;
-        Self::command(name, Command::new(program, words))
+        Self::command(name, CommandLine::new(program, words))
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(origin("it=[::1]:7"), running);
         assert_eq!(
             origin("it='./my echo' --listen=:{port}"),
-            Origin::Command(Command::new("./my echo", ["--listen=:{port}"]))
+            Origin::Command(CommandLine::new("./my echo", ["--listen=:{port}"]))
         );
         let with_equals = origin("it=env A=1 ./echo {port}");
         assert!(matches!(with_equals, Origin::Command(_)), "{with_equals:?}");

@@ -6,10 +6,10 @@ use super::model::{
     Checked, Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results,
     Role, Values,
 };
-use super::random::SplitMix64;
 use super::statistics::float;
 use super::{Pattern, Scenario};
 use crate::measure::load::Mismatch;
+use crate::measure::rng::SplitMix64;
 
 /// Speed relative to the base, and bytes of memory for a connection.
 const CHARACTERS: [(&str, Role, f64, u64); 4] = [

@@ -5,7 +5,7 @@
 //! justice and not the generator's. What the paced ones wait counts from the moment at which their message was
 //! due.
 
-use crate::measure::load::{self, Outcome, Pattern, Plan, Progress, Watch};
+use crate::measure::load::{self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
@@ -30,14 +30,14 @@ const BLOCKED: Duration = Duration::from_millis(100);
 /// What a load brought in.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: LoadResults,
     /// What came of the connection that floods, where there is one.
-    pub(super) flood: Option<Outcome>,
+    pub(super) flood: Option<LoadResults>,
 }
 
 /// Puts `paced` on its target, with a rate, while somebody floods it and somebody does not read.
-pub(super) fn run(paced: &Plan, watch: &mut impl Watch) -> io::Result<Taken> {
-    let _held_open = never_read(paced.target, paced.patience)?;
+pub(super) fn run(paced: &LoadPlan, watch: &mut impl LoadObserver) -> io::Result<Taken> {
+    let _held_open = never_read(paced.target, paced.timeout)?;
     let enough = AtomicBool::new(false);
     let (flooding, floods) = mpsc::channel();
     thread::scope(|scope| {
@@ -51,7 +51,7 @@ pub(super) fn run(paced: &Plan, watch: &mut impl Watch) -> io::Result<Taken> {
             )
         });
         // It may have failed; then the channel is closed, and its outcome says so.
-        let _either_way = floods.recv_timeout(paced.patience);
+        let _either_way = floods.recv_timeout(paced.timeout);
         let mut plan = paced.clone();
         plan.rate = Some(PACE * super::statistics::float(plan.connections as u64));
         let outcome = load::run(&plan, watch);
@@ -66,14 +66,14 @@ pub(super) fn run(paced: &Plan, watch: &mut impl Watch) -> io::Result<Taken> {
     })
 }
 
-fn flood_of(paced: &Plan) -> Plan {
-    Plan {
-        pattern: Pattern::Stream,
+fn flood_of(paced: &LoadPlan) -> LoadPlan {
+    LoadPlan {
+        pattern: LoadPattern::Stream,
         connections: 1,
         size: FLOOD,
         depth: 1,
         // Ended by its watch, long before.
-        end: load::End::After(Duration::from_hours(24)),
+        stop_when: load::StopCondition::Elapsed(Duration::from_hours(24)),
         warm_up: Duration::ZERO,
         ..paced.clone()
     }
@@ -84,8 +84,8 @@ struct Flood<'a> {
     flooding: Sender<()>,
 }
 
-impl Watch for Flood<'_> {
-    fn measuring(&mut self) {
+impl LoadObserver for Flood<'_> {
+    fn measurement_started(&mut self) {
         let _nobody_waits_any_more = self.flooding.send(());
     }
 

@@ -1,12 +1,12 @@
 //! One contender, once: what the load and the process say, as values or as the failure that it was.
 
 use super::fairness::{self, Taken};
-use super::metric::nanoseconds;
 use super::model::{Cost, Failure, Finding, Values};
 use super::server::{NoServer, Server};
 use super::{Pattern, Plan, Scenario};
-use crate::measure::load::{self, Outcome, Progress, Watch};
+use crate::measure::load::{self, LoadObserver, LoadResults, Progress};
 use crate::measure::process::Usage;
+use crate::text::units::nanoseconds;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -55,7 +55,11 @@ pub(super) fn measure(
     Ok(finding(scenario, taken, cost, &mut server))
 }
 
-fn put_on(load: &load::Plan, pattern: Pattern, watch: &mut impl Watch) -> io::Result<Taken> {
+fn put_on(
+    load: &load::LoadPlan,
+    pattern: Pattern,
+    watch: &mut impl LoadObserver,
+) -> io::Result<Taken> {
     if pattern == Pattern::Fairness {
         return fairness::run(load, watch);
     }
@@ -65,22 +69,22 @@ fn put_on(load: &load::Plan, pattern: Pattern, watch: &mut impl Watch) -> io::Re
 }
 
 /// The load of a scenario, for a server.
-pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) -> load::Plan {
-    load::Plan {
+pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) -> load::LoadPlan {
+    load::LoadPlan {
         pattern: match scenario.pattern {
-            Pattern::Echo | Pattern::Fairness => load::Pattern::Echo,
-            Pattern::Churn => load::Pattern::Churn,
-            Pattern::Idle => load::Pattern::Idle,
-            Pattern::Stream => load::Pattern::Stream,
+            Pattern::Echo | Pattern::Fairness => load::LoadPattern::Echo,
+            Pattern::Churn => load::LoadPattern::Churn,
+            Pattern::Idle => load::LoadPattern::Idle,
+            Pattern::Stream => load::LoadPattern::Stream,
         },
         connections: scenario.connections,
         size: scenario.size,
         depth: scenario.depth,
         warm_up: plan.warm_up,
-        end: load::End::After(plan.duration),
+        stop_when: load::StopCondition::Elapsed(plan.duration),
         verify: plan.verify,
-        patience: plan.patience,
-        ..load::Plan::new(target)
+        timeout: plan.patience,
+        ..load::LoadPlan::new(target)
     }
 }
 
@@ -94,12 +98,12 @@ struct Watched<'a, P> {
     stopped: bool,
 }
 
-impl<P: FnMut(u64) -> ControlFlow<()>> Watch for Watched<'_, P> {
-    fn measuring(&mut self) {
+impl<P: FnMut(u64) -> ControlFlow<()>> LoadObserver for Watched<'_, P> {
+    fn measurement_started(&mut self) {
         self.begin = self.pid.and_then(usage);
     }
 
-    fn measured(&mut self) {
+    fn measurement_ended(&mut self) {
         self.end = self.pid.and_then(usage);
     }
 
@@ -145,8 +149,8 @@ fn finding(
             return Finding::Failed(Failure::NotMeasured { why });
         }
     };
-    if let Some(lost) = server.death() {
-        let how = lost.to_string();
+    if let Some(failure) = server.early_exit() {
+        let how = failure.to_string();
         return Finding::Failed(Failure::Died { how });
     }
     let outcomes = [Some(&taken.outcome), taken.flood.as_ref()];
@@ -161,8 +165,8 @@ fn finding(
 }
 
 /// What went wrong with the connections, the gravest first.
-fn broken(outcome: &Outcome) -> Option<Failure> {
-    if let Some(mismatch) = outcome.mismatch {
+fn broken(outcome: &LoadResults) -> Option<Failure> {
+    if let Some(mismatch) = outcome.first_mismatch {
         return Some(Failure::Corrupted(mismatch));
     }
     if outcome.failures.total() > 0 {
@@ -172,7 +176,7 @@ fn broken(outcome: &Outcome) -> Option<Failure> {
             connections: kinds
                 .map(|(kind, count)| (kind.to_string(), count))
                 .collect(),
-            first: outcome.silence,
+            first: outcome.first_timeout,
         });
     }
     let connections = outcome.starved as u64;

@@ -4,7 +4,6 @@ use super::model::{Cost, Values};
 use super::statistics::float;
 use super::{Pattern, Scenario};
 use crate::text::units;
-use std::time::Duration;
 
 /// Connections below which memory per connection is not given: the kernel counts in pages of 4 KiB.
 const ENOUGH_FOR_MEMORY: usize = 100;
@@ -190,11 +189,6 @@ fn memory_per_connection(scenario: &Scenario, cost: &Cost) -> Option<f64> {
     let growth = float(cost.resident_after) - float(cost.resident_before);
     (scenario.connections >= ENOUGH_FOR_MEMORY)
         .then(|| growth.max(0.0) / float(scenario.connections as u64))
-}
-
-/// A time as JSON has it; 584 years at most.
-pub(super) fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn seconds(nanoseconds: u64) -> f64 {

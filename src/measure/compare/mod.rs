@@ -40,7 +40,6 @@ mod measure;
 mod metric;
 pub mod model;
 pub mod peers;
-pub mod random;
 pub mod report;
 mod rounds;
 mod scenario;

@@ -5,7 +5,7 @@
 
 use super::Scenario;
 use super::machine::Machine;
-use crate::measure::load::{Mismatch, Silence, Verify};
+use crate::measure::load::{Mismatch, TimedOut, Verify};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -251,7 +251,7 @@ pub enum Failure {
         /// `refused`, `reset`, and so on.
         connections: BTreeMap<String, u64>,
         /// How far the first one had come that was given up.
-        first: Option<Silence>,
+        first: Option<TimedOut>,
     },
     /// Connections that got no answer while others did.
     Starved {

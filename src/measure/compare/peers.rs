@@ -5,7 +5,7 @@
 
 mod build;
 
-use crate::measure::process::Command;
+use crate::measure::process::CommandLine;
 use crate::text::os_error;
 use serde::Deserialize;
 use std::env;
@@ -32,7 +32,7 @@ pub struct Peer {
     /// What it is, in a few words.
     pub about: String,
     /// How to run it, with `{port}` for the port on 127.0.0.1 that it is to listen on.
-    pub command: Command,
+    pub command: CommandLine,
 }
 
 /// A server that is not there.
@@ -182,9 +182,9 @@ impl Manifest {
         build::run(&self.command(recipe, &recipe.build), &self.dir)
     }
 
-    fn command(&self, recipe: &Recipe, words: &[String]) -> Command {
+    fn command(&self, recipe: &Recipe, words: &[String]) -> CommandLine {
         let mut words = words.iter().map(|word| self.fill(recipe, word));
-        Command::new(words.next().unwrap_or_default(), words)
+        CommandLine::new(words.next().unwrap_or_default(), words)
     }
 
     /// A word with everything in its place but the port.

@@ -3,14 +3,14 @@
 use super::calls::count_calls;
 use super::machine::{Machine, Ticks};
 use super::measure::{Stopped, measure};
-use super::metric::nanoseconds;
 use super::model;
 use super::model::{Comparison, Contender, FORMAT, Finding, Measurement, Pinning, Results, Role};
-use super::random::SplitMix64;
 use super::warning::TOO_MUCH_STOLEN;
 use super::{Entry, Scenario};
 use crate::measure::load::Verify;
 use crate::measure::process::cores;
+use crate::measure::rng::SplitMix64;
+use crate::text::units::nanoseconds;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 

@@ -3,7 +3,7 @@
 use super::entry::{Entry, Origin, told_its_port};
 use super::model::Failure;
 use crate::measure::bench::OwnServer;
-use crate::measure::process::{Child, Command, HowLost, Lost};
+use crate::measure::process::{Child, ChildFailure, CommandLine};
 use crate::text::os_error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -70,7 +70,7 @@ impl Server {
     }
 
     fn of_command(
-        command: &Command,
+        command: &CommandLine,
         core: Option<usize>,
         patience: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
@@ -80,18 +80,15 @@ impl Server {
         let mut child = Child::spawn(&command, core).map_err(not_started)?;
         let deadline = Instant::now() + patience;
         loop {
-            match child.wait_until_it_accepts(address, GLANCE) {
+            match child.wait_until_accepting(address, GLANCE) {
                 Ok(()) => break,
-                Err(Lost {
-                    how: HowLost::NotReady(_),
-                    stderr,
-                }) if Instant::now() >= deadline => {
-                    let how = HowLost::NotReady(patience);
-                    let why = Lost { how, stderr }.to_string();
+                Err(ChildFailure::NotReady { stderr, .. }) if Instant::now() >= deadline => {
+                    let waited = patience;
+                    let why = ChildFailure::NotReady { waited, stderr }.to_string();
                     return Err(NoServer::Failed(Failure::NotStarted { why }));
                 }
-                Err(lost) if !matches!(lost.how, HowLost::NotReady(_)) => {
-                    let why = lost.to_string();
+                Err(failure @ ChildFailure::Exited { .. }) => {
+                    let why = failure.to_string();
                     return Err(NoServer::Failed(Failure::NotStarted { why }));
                 }
                 Err(_) if go_on().is_break() => return Err(NoServer::Stopped),
@@ -117,8 +114,8 @@ impl Server {
     }
 
     /// How it ended, if it has.
-    pub(super) fn death(&mut self) -> Option<Lost> {
-        self.child()?.death()
+    pub(super) fn early_exit(&mut self) -> Option<ChildFailure> {
+        self.child()?.early_exit()
     }
 }
 

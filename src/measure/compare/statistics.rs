@@ -183,8 +183,8 @@ pub(super) fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::random::SplitMix64;
     use super::*;
+    use crate::measure::rng::SplitMix64;
     use proptest::prelude::*;
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
     fn coverage(rounds: usize, interval: impl Fn(&[f64]) -> Option<Interval>) -> f64 {
         let mut lots = SplitMix64::new(2026);
         let mut uniform =
-            move || f64::from(u32::try_from(lots.draw() >> 32).unwrap()) / 2_f64.powi(32);
+            move || f64::from(u32::try_from(lots.next_u64() >> 32).unwrap()) / 2_f64.powi(32);
         let truth = 1.25;
         let comparisons = 2_000;
         let mut held = 0;

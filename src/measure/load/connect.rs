@@ -27,18 +27,18 @@ pub(super) struct Dialer {
 
 /// How long the connections of a load live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lives {
+pub(super) enum Lifetime {
     Long,
     Short,
 }
 
 impl Dialer {
-    pub(super) fn new(target: SocketAddr, lives: Lives) -> Self {
+    pub(super) fn new(target: SocketAddr, lives: Lifetime) -> Self {
         Self {
             target,
             per_source: match lives {
-                Lives::Long => PER_SOURCE,
-                Lives::Short => SHORT_LIVED_PER_SOURCE,
+                Lifetime::Long => PER_SOURCE,
+                Lifetime::Short => SHORT_LIVED_PER_SOURCE,
             },
             made: 0,
         }
@@ -92,7 +92,7 @@ fn is_in_progress(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn sources(target: &str, lives: Lives, made: &[u64]) -> Vec<Option<String>> {
+    fn sources(target: &str, lives: Lifetime, made: &[u64]) -> Vec<Option<String>> {
         let mut dialer = Dialer::new(target.parse().unwrap(), lives);
         let at = |dialer: &mut Dialer, made| {
             dialer.made = made;
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_few_connections_come_from_where_the_system_likes() {
         assert_eq!(
-            sources("127.0.0.1:7", Lives::Long, &[1, 20_000]),
+            sources("127.0.0.1:7", Lifetime::Long, &[1, 20_000]),
             [None, None]
         );
     }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn more_than_one_address_has_ports_for_come_from_several() {
         assert_eq!(
-            sources("127.0.0.1:7", Lives::Long, &[20_001, 40_001]),
+            sources("127.0.0.1:7", Lifetime::Long, &[20_001, 40_001]),
             [Some("127.0.0.2".into()), Some("127.0.0.3".into())]
         );
     }
@@ -121,7 +121,7 @@ mod tests {
     fn short_lives_take_turns_among_two_hundred_addresses() {
         let last = 64 * 200 + 64;
         assert_eq!(
-            sources("127.0.0.1:7", Lives::Short, &[65, last, last + 1]),
+            sources("127.0.0.1:7", Lifetime::Short, &[65, last, last + 1]),
             ["127.0.0.2", "127.0.0.201", "127.0.0.2"].map(|it| Some(it.into()))
         );
     }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn only_the_loopback_network_offers_that() {
         for target in ["192.0.2.1:7", "[::1]:7"] {
-            assert_eq!(sources(target, Lives::Short, &[100_000]), [None]);
+            assert_eq!(sources(target, Lifetime::Short, &[100_000]), [None]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The open loop: when messages are due, whatever the server does.
 
-use super::conversation::Nanos;
+use super::client_connection::Nanos;
 
 /// Equally spaced moments. Each is computed from the first, so that no error adds up.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Whether what came back is what was sent, and if not, from which byte on.
 
+use serde::{Deserialize, Serialize};
+
 /// The first byte that came back wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Difference {
@@ -11,7 +13,8 @@ pub(super) struct Difference {
 }
 
 /// Whether what comes back is compared with what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verify {
     /// Every byte.
     EveryByte,

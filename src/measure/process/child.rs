@@ -1,151 +1,158 @@
-//! A server that we started.
+//! A server process that we started.
 
-use super::group::{Group, PAUSE};
-use super::stream::{FirstLine, Tail};
-use super::{Command, HowLost, Lost, cores};
+use super::command_line::CommandLine;
+use super::cores;
+use super::failure::{ChildFailure, ExitReason};
+use super::output::{FirstLine, Tail};
+use super::process_group::{POLL_INTERVAL, ProcessGroup};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::process::{self, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the last words of a process that has ended may be on their way. They are there already,
-/// unless it has left someone behind who holds its standard error open.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long to wait for the end of standard error once the process has exited. It comes at once, unless a
+/// descendant is still running and holds the pipe open.
+const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long one attempt to connect may take. A server with a full backlog answers late (listen(2)); one
-/// that has died meanwhile is to be noticed.
-const ONE_ATTEMPT: Duration = Duration::from_millis(250);
+/// The timeout of one connection attempt. A server with a full backlog may complete the handshake late
+/// (listen(2)); the limit lets us notice meanwhile that the process has died.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A server that we started, in a process group of its own. Its standard input is empty; what it says is
-/// read as it comes, so that it never waits for us; it ends with this value: SIGTERM to the group, two
-/// seconds, SIGKILL.
+/// A server process that we started, in a process group of its own.
+///
+/// Its standard input is empty. Its output is read as it comes, so a full pipe never blocks it. Dropping
+/// this value terminates the group: SIGTERM, up to two seconds of grace, SIGKILL.
 ///
 /// ```
-/// use mio_echo::measure::process::{Child, Command};
+/// use mio_echo::measure::process::{Child, CommandLine};
 /// use std::time::Duration;
 ///
-/// let command = Command::new("sh", ["-c", "echo ready; exec sleep 60"]);
+/// let command = CommandLine::new("sh", ["-c", "echo ready; exec sleep 60"]);
 /// let mut child = Child::spawn(&command, None)?;
 /// assert_eq!(child.ready_line(Duration::from_secs(10))?, "ready");
-/// child.end();
+/// child.terminate();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Child {
-    group: Group,
+    group: ProcessGroup,
     first_line: FirstLine,
     stderr: Tail,
 }
 
 impl Child {
-    /// Starts `command`, on `core` if one is given.
+    /// Starts `command`, pinned to `core` if one is given.
     ///
     /// # Errors
     ///
-    /// There is no such program, or it may not be run; no process or thread is to be had; or `core` is not
-    /// ours to give (see [`cores`]).
-    pub fn spawn(command: &Command, core: Option<usize>) -> io::Result<Self> {
-        let mut command = prepared(command);
-        let mut spawn = || Group::spawn(&mut command);
+    /// The program does not exist or is not executable, no process or thread can be created, or this process
+    /// may not use `core` (see [`cores`]).
+    pub fn spawn(command: &CommandLine, core: Option<usize>) -> io::Result<Self> {
+        let mut command = with_pipes(command);
+        let mut spawn = || ProcessGroup::spawn(&mut command);
         let mut group = match core {
             Some(core) => cores::while_pinned_to(core, spawn)??,
             None => spawn()?,
         };
         let leader = group.leader();
-        // Both are there: they were asked for.
+        // Cannot be missing: both are configured as pipes.
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
         let stdout = leader.stdout.take().ok_or_else(missing)?;
         let stderr = leader.stderr.take().ok_or_else(missing)?;
         Ok(Self {
-            first_line: FirstLine::of(stdout)?,
-            stderr: Tail::of(stderr)?,
+            first_line: FirstLine::read_from(stdout)?,
+            stderr: Tail::read_from(stderr)?,
             group,
         })
     }
 
-    /// The number of the process.
+    /// The process ID.
     pub fn pid(&self) -> u32 {
         self.group.pid()
     }
 
-    /// The first line of its standard output, without its end; to be asked for once.
+    /// Waits for the first line of standard output and returns it without its line ending. A second call
+    /// never succeeds.
     ///
     /// # Errors
     ///
-    /// It ended without one, or did not say one within `patience`.
-    pub fn ready_line(&mut self, patience: Duration) -> Result<String, Lost> {
+    /// The process exited without writing a line, or wrote none within `timeout`.
+    pub fn ready_line(&mut self, timeout: Duration) -> Result<String, ChildFailure> {
         let start = Instant::now();
-        self.first_line.within(patience).map_err(|_| {
-            // It may have closed its standard output on its way to the end.
-            let left = patience.saturating_sub(start.elapsed());
-            let how = self.group.await_ending(left);
-            self.lost(how.unwrap_or(HowLost::NotReady(patience)))
+        self.first_line.wait(timeout).map_err(|_| {
+            // The process may have closed its standard output shortly before it exits.
+            let left = timeout.saturating_sub(start.elapsed());
+            match self.group.wait_for_exit(left) {
+                Some(reason) => self.exited(reason),
+                None => self.not_ready(timeout),
+            }
         })
     }
 
-    /// Waits until someone accepts connections at `at`; the one that is made to find out is closed at
-    /// once. That it is this process who does is for the caller to know, who chose the port.
+    /// Waits until connections to `address` are accepted. Each probe is a connection that is closed at once.
+    /// Only the caller, which chose the port, knows that this process is the one that accepts.
     ///
     /// # Errors
     ///
-    /// It ended, or did not accept within `patience`.
-    pub fn wait_until_it_accepts(
+    /// The process exited, or did not accept within `timeout`.
+    pub fn wait_until_accepting(
         &mut self,
-        at: SocketAddr,
-        patience: Duration,
-    ) -> Result<(), Lost> {
-        let deadline = Instant::now() + patience;
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<(), ChildFailure> {
+        let deadline = Instant::now() + timeout;
         loop {
-            if let Some(lost) = self.death() {
-                return Err(lost);
+            if let Some(failure) = self.early_exit() {
+                return Err(failure);
             }
-            if accepts(at) {
+            if accepts(address) {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(self.lost(HowLost::NotReady(patience)));
+                return Err(self.not_ready(timeout));
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// How it ended, if it has.
-    pub fn death(&mut self) -> Option<Lost> {
-        let how = self.group.ending()?;
-        Some(self.lost(how))
+    /// How the process ended; `None` while it is running.
+    pub fn early_exit(&mut self) -> Option<ChildFailure> {
+        let reason = self.group.exit_reason()?;
+        Some(self.exited(reason))
     }
 
-    /// Ends it and whoever it has started, and waits for the end: SIGTERM to its group, two seconds,
-    /// SIGKILL. Dropping it does the same.
-    pub fn end(self) {
+    /// Terminates the process and its descendants and waits until it has exited. Dropping the value does the
+    /// same.
+    pub fn terminate(self) {
         drop(self);
     }
 
-    fn lost(&self, how: HowLost) -> Lost {
-        let patience = match how {
-            HowLost::NotReady(_) => Duration::ZERO,
-            HowLost::Exited(_) | HowLost::Killed(_) | HowLost::Vanished => LAST_WORDS,
-        };
-        let stderr = self.stderr.text(patience);
-        Lost { how, stderr }
+    fn exited(&self, reason: ExitReason) -> ChildFailure {
+        let stderr = self.stderr.text(STDERR_TIMEOUT);
+        ChildFailure::Exited { reason, stderr }
+    }
+
+    fn not_ready(&self, waited: Duration) -> ChildFailure {
+        let stderr = self.stderr.text(Duration::ZERO);
+        ChildFailure::NotReady { waited, stderr }
     }
 }
 
-fn prepared(command: &Command) -> process::Command {
-    let mut prepared = process::Command::new(&command.program);
-    prepared
+fn with_pipes(command: &CommandLine) -> Command {
+    let mut with_pipes = Command::new(&command.program);
+    with_pipes
         .args(&command.arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    prepared
+    with_pipes
 }
 
-/// Whether a connection comes about. One that meets itself does not count: where nobody listens, the
-/// system may choose the very port that we ask for as our own (RFC 9293, simultaneous open).
-fn accepts(at: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&at, ONE_ATTEMPT)
+/// Whether a connection can be established. A connection to itself does not count: if no socket listens,
+/// the system may pick the very port that we connect to as our own (RFC 9293, simultaneous open).
+fn accepts(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)
         .and_then(|stream| Ok(stream.local_addr()? != stream.peer_addr()?))
         .unwrap_or(false)
 }

@@ -1,34 +1,34 @@
-//! Other people's processes: started, watched, measured, ended.
+//! Processes under test: started, pinned, measured from outside, terminated.
 //!
-//! What is measured here was started for it and must not outlive it, whatever becomes of us short of
-//! SIGKILL; what it says is never in its way; and what it costs is read from outside, so that a server
-//! and the load it is under can be told apart. This module knows no server and no load.
+//! A child started here does not outlive this program, unless this program itself is killed with SIGKILL. Its
+//! output never blocks it. Its cost is read from outside, so the server and the load generator are accounted
+//! for separately. This module knows neither a server nor a load.
 //!
 //! | file | what it owns |
 //! | --- | --- |
-//! | `command` | what to start, as a plain value |
-//! | `group` | a process and whoever it starts, ended together |
-//! | `stream` | what a process says, read for ever |
-//! | `lost` | [`Lost`]: how a process ended that should not have |
-//! | `child` | [`Child`]: both of them, and whether it is ready or [`Lost`] |
-//! | `cores` | which processor core who runs on |
-//! | `proc` | what proc(5) and the process clocks show |
+//! | `command_line` | [`CommandLine`]: what to start, as a plain value |
+//! | `process_group` | a process and its descendants, terminated together |
+//! | `output` | what a process writes, read until it ends |
+//! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
+//! | `child` | [`Child`]: a process that we started, its readiness and its failure |
+//! | `cores` | pinning threads and processes to processor cores |
+//! | `proc` | what proc(5) and the process clocks report |
 //! | `usage` | [`Usage`]: what a process has cost so far |
-//! | `syscalls` | [`SyscallCount`]: what it asked of the kernel, counted by perf(1) or strace(1) |
+//! | `syscalls` | [`SyscallCounter`]: its system calls, counted by perf(1) or strace(1) |
 
 mod child;
-mod command;
+mod command_line;
 pub mod cores;
-mod group;
-mod lost;
+mod failure;
+mod output;
 #[cfg(target_os = "linux")]
 mod proc;
-mod stream;
+mod process_group;
 mod syscalls;
 mod usage;
 
 pub use child::Child;
-pub use command::Command;
-pub use lost::{HowLost, Lost};
-pub use syscalls::{CannotCount, Counting, SyscallCount, Tool};
+pub use command_line::CommandLine;
+pub use failure::{ChildFailure, ExitReason};
+pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
 pub use usage::Usage;

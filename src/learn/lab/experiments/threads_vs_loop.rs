@@ -6,7 +6,7 @@
 use crate::learn::lab::harness::half::{brief, bytes};
 use crate::learn::lab::harness::workbench::PATIENCE;
 use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
-use crate::measure::process::{Child, Command, Usage};
+use crate::measure::process::{Child, CommandLine, Usage};
 use crate::server::{Config, Mode, Server, limits};
 use crate::text::units::count;
 use crate::trace::{Header, Target, Trace, Tracer};
@@ -132,7 +132,7 @@ impl Process {
             "--mode",
             &mode,
         ];
-        let command = Command::new(&surroundings.program, arguments);
+        let command = CommandLine::new(&surroundings.program, arguments);
         let mut child = Child::spawn(&command, None)?;
         let line = child.ready_line(PATIENCE).map_err(io::Error::other)?;
         let address = line.strip_prefix("listening on ");

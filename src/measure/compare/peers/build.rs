@@ -1,6 +1,6 @@
 //! Building a server, with what the machine has.
 
-use crate::measure::process::Command;
+use crate::measure::process::CommandLine;
 use crate::text::os_error;
 use std::env;
 use std::ffi::OsStr;
@@ -48,7 +48,7 @@ pub(super) fn make_room_for(product: &Path) -> Result<(), String> {
 }
 
 /// Runs a command in `folder` to its end; if it fails, says why in a line.
-pub(super) fn run(command: &Command, folder: &Path) -> Result<(), String> {
+pub(super) fn run(command: &CommandLine, folder: &Path) -> Result<(), String> {
     let output = process::Command::new(&command.program)
         .args(&command.arguments)
         .current_dir(folder)

@@ -22,7 +22,7 @@ pub use terminal::terminal;
 use super::model::{Comparison, Role};
 use super::statistics::{Interval, Ratio, Verdict};
 use super::summary::{Cell, Row, Standing};
-use crate::measure::process::Command;
+use crate::measure::process::CommandLine;
 use crate::text::units::ratio;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ fn base(comparison: &Comparison) -> &str {
 fn command_line(comparison: &Comparison) -> String {
     let mut words = comparison.command_line.iter();
     let program = words.next().map_or("", String::as_str);
-    Command::new(program, words).to_string()
+    CommandLine::new(program, words).to_string()
 }
 
 /// How it was measured, as pairs of a name and its value.

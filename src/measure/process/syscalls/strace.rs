@@ -1,26 +1,27 @@
-//! strace(1): on almost every machine, knows the calls by name, and slows down whoever it looks at.
+//! strace(1): available on most machines, counts calls by name, and slows the process down.
 
-use super::tracer::Tracer;
-use super::{CannotCount, SyscallCount, Tool};
+use super::count::{SyscallCount, SyscallCountError, Tool};
+use super::syscall_tracer::SyscallTracer;
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
-pub(super) struct Strace(Tracer);
+pub(super) struct Strace(SyscallTracer);
 
 impl Strace {
-    pub(super) fn start(pid: u32) -> Result<Self, CannotCount> {
+    pub(super) fn start(pid: u32) -> Result<Self, SyscallCountError> {
         let pid = pid.to_string();
         let arguments = ["-f", "-c", "-p", &pid];
-        let mut tracer = Tracer::start(Tool::Strace, &arguments)?;
-        // Said when all of its threads are attached.
+        let mut tracer = SyscallTracer::start(Tool::Strace, &arguments)?;
+        // Printed once all threads of the process are attached.
         let attached = format!("strace: Process {pid} attached");
-        tracer.await_remark(|line| line.starts_with(&attached))?;
+        tracer.wait_for_stderr_line(|line| line.starts_with(&attached))?;
         Ok(Self(tracer))
     }
 
-    pub(super) fn finish(self) -> Result<SyscallCount, CannotCount> {
-        let said = self.0.sum_up()?;
-        let by_name = parse(&said).ok_or(CannotCount::NotUnderstood(Tool::Strace, said))?;
+    pub(super) fn finish(self) -> Result<SyscallCount, SyscallCountError> {
+        let output = self.0.finish()?;
+        let by_name =
+            parse(&output).ok_or(SyscallCountError::UnexpectedOutput(Tool::Strace, output))?;
         Ok(SyscallCount {
             total: by_name.values().sum(),
             by_name,
@@ -29,11 +30,12 @@ impl Strace {
     }
 }
 
-/// From the table: time in per cent, seconds, microseconds for each call, calls, errors if any, and the
-/// name. It stands between lines of dashes; without a call there is no table at all.
-fn parse(said: &str) -> Option<BTreeMap<String, u64>> {
+/// The calls by name, from the table of `strace -c`. Its columns are: time in percent, seconds, microseconds
+/// per call, calls, errors (if any), name. The rows stand between two lines of dashes. If there were no
+/// calls, there is no table.
+fn parse(output: &str) -> Option<BTreeMap<String, u64>> {
     let is_rule = |line: &&str| line.starts_with("------");
-    let mut lines = said.lines().skip_while(|line| !is_rule(line)).skip(1);
+    let mut lines = output.lines().skip_while(|line| !is_rule(line)).skip(1);
     let rows = lines.by_ref().take_while(|line| !is_rule(line));
     rows.map(parse_row).collect()
 }
@@ -51,7 +53,7 @@ mod tests {
 
     #[test]
     fn calls_are_read_by_name_with_errors_or_without() {
-        let said = "\
+        let output = "\
 strace: Process 42 detached
 % time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
@@ -60,7 +62,7 @@ strace: Process 42 detached
 ------ ----------- ----------- --------- --------- ----------------
 100.00    0.000400           2       150        20 total
 ";
-        let by_name = parse(said).unwrap();
+        let by_name = parse(output).unwrap();
         let expected = [("recvfrom".to_owned(), 100), ("sendto".to_owned(), 50)];
         assert_eq!(by_name, BTreeMap::from(expected));
     }
@@ -74,8 +76,8 @@ strace: Process 42 detached
     }
 
     #[test]
-    fn a_table_of_another_shape_is_not_guessed_at() {
-        let said = "------ ----\n 75.00 3 recvfrom\n------ ----\n";
-        assert_eq!(parse(said), None);
+    fn a_table_with_other_columns_yields_none() {
+        let output = "------ ----\n 75.00 3 recvfrom\n------ ----\n";
+        assert_eq!(parse(output), None);
     }
 }

@@ -5,12 +5,12 @@
 //!      └────────────── nobody left, or told to stop ───────────┴────────────────────────────────►┘
 //! ```
 
-use super::conversation::Nanos;
-use super::{End, Plan};
+use super::client_connection::Nanos;
+use super::{LoadPlan, StopCondition};
 
 /// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum RunStage {
     /// Connections are being opened.
     Connecting,
     /// The load runs, and does not count yet.
@@ -33,7 +33,7 @@ pub(super) enum Stage {
     reason = "a situation is exactly these independent facts"
 )]
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Situation {
+pub(super) struct StageInputs {
     pub(super) now: Nanos,
     /// Everybody is connected, or has failed to.
     pub(super) is_built_up: bool,
@@ -45,10 +45,10 @@ pub(super) struct Situation {
     pub(super) is_outstanding: bool,
 }
 
-impl Stage {
+impl RunStage {
     /// The stage that follows in this situation; often the same.
-    pub(super) fn after(self, situation: Situation, plan: &Plan) -> Self {
-        let Situation { now, .. } = situation;
+    pub(super) fn after(self, situation: StageInputs, plan: &LoadPlan) -> Self {
+        let StageInputs { now, .. } = situation;
         if situation.is_hopeless {
             return Self::Done;
         }
@@ -61,7 +61,7 @@ impl Stage {
                 Self::Draining {
                     since,
                     ended: now,
-                    until: now + nanos(plan.patience),
+                    until: now + nanos(plan.timeout),
                 }
             }
             Self::Draining { until, .. } if now >= until || !situation.is_outstanding => Self::Done,
@@ -70,10 +70,12 @@ impl Stage {
     }
 
     /// When time alone moves it on, if ever.
-    pub(super) fn deadline(self, plan: &Plan) -> Option<Nanos> {
-        match (self, plan.end) {
+    pub(super) fn deadline(self, plan: &LoadPlan) -> Option<Nanos> {
+        match (self, plan.stop_when) {
             (Self::WarmingUp { until } | Self::Draining { until, .. }, _) => Some(until),
-            (Self::Measuring { since }, End::After(duration)) => Some(since + nanos(duration)),
+            (Self::Measuring { since }, StopCondition::Elapsed(duration)) => {
+                Some(since + nanos(duration))
+            }
             _ => None,
         }
     }
@@ -102,11 +104,11 @@ impl Stage {
     }
 }
 
-impl Plan {
+impl LoadPlan {
     fn is_over(&self, since: Nanos, now: Nanos) -> bool {
-        match self.end {
-            End::After(duration) => now - since >= nanos(duration),
-            End::Messages(_) => false,
+        match self.stop_when {
+            StopCondition::Elapsed(duration) => now - since >= nanos(duration),
+            StopCondition::Messages(_) => false,
         }
     }
 }
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const QUIET: Situation = Situation {
+    const QUIET: StageInputs = StageInputs {
         now: 100,
         is_built_up: false,
         is_hopeless: false,
@@ -129,21 +131,21 @@ mod tests {
         is_outstanding: false,
     };
 
-    fn plan() -> Plan {
-        Plan {
+    fn plan() -> LoadPlan {
+        LoadPlan {
             warm_up: Duration::from_nanos(10),
-            end: End::After(Duration::from_nanos(50)),
-            patience: Duration::from_micros(1),
-            ..Plan::new(([127, 0, 0, 1], 7).into())
+            stop_when: StopCondition::Elapsed(Duration::from_nanos(50)),
+            timeout: Duration::from_micros(1),
+            ..LoadPlan::new(([127, 0, 0, 1], 7).into())
         }
     }
 
     #[test]
     fn each_stage_waits_for_its_end() {
         for stage in [
-            Stage::Connecting,
-            Stage::WarmingUp { until: 101 },
-            Stage::Measuring { since: 51 },
+            RunStage::Connecting,
+            RunStage::WarmingUp { until: 101 },
+            RunStage::Measuring { since: 51 },
         ] {
             assert_eq!(stage.after(QUIET, &plan()), stage);
         }
@@ -151,15 +153,15 @@ mod tests {
 
     #[test]
     fn the_stages_follow_each_other() {
-        let built_up = Situation {
+        let built_up = StageInputs {
             is_built_up: true,
             ..QUIET
         };
-        let warming_up = Stage::Connecting.after(built_up, &plan());
-        assert_eq!(warming_up, Stage::WarmingUp { until: 110 });
-        let measuring = warming_up.after(Situation { now: 111, ..QUIET }, &plan());
-        assert_eq!(measuring, Stage::Measuring { since: 111 });
-        let over = Situation {
+        let warming_up = RunStage::Connecting.after(built_up, &plan());
+        assert_eq!(warming_up, RunStage::WarmingUp { until: 110 });
+        let measuring = warming_up.after(StageInputs { now: 111, ..QUIET }, &plan());
+        assert_eq!(measuring, RunStage::Measuring { since: 111 });
+        let over = StageInputs {
             now: 161,
             is_outstanding: true,
             ..QUIET
@@ -167,35 +169,35 @@ mod tests {
         let draining = measuring.after(over, &plan());
         assert!(!draining.counts() && draining.sends(160) && !draining.sends(161));
         assert_eq!(draining.after(over, &plan()), draining);
-        assert_eq!(draining.after(QUIET, &plan()), Stage::Done);
-        let late = Situation { now: 1161, ..over };
-        assert_eq!(draining.after(late, &plan()), Stage::Done);
+        assert_eq!(draining.after(QUIET, &plan()), RunStage::Done);
+        let late = StageInputs { now: 1161, ..over };
+        assert_eq!(draining.after(late, &plan()), RunStage::Done);
     }
 
     #[test]
     fn enough_messages_end_the_measuring_before_its_time() {
-        let enough = Situation {
+        let enough = StageInputs {
             is_enough: true,
             ..QUIET
         };
-        let next = Stage::Measuring { since: 99 }.after(enough, &plan());
-        assert!(matches!(next, Stage::Draining { ended: 100, .. }));
+        let next = RunStage::Measuring { since: 99 }.after(enough, &plan());
+        assert!(matches!(next, RunStage::Draining { ended: 100, .. }));
     }
 
     #[test]
     fn without_hope_every_stage_is_the_last() {
-        let hopeless = Situation {
+        let hopeless = StageInputs {
             is_hopeless: true,
             ..QUIET
         };
-        for stage in [Stage::Connecting, Stage::Measuring { since: 99 }] {
-            assert_eq!(stage.after(hopeless, &plan()), Stage::Done);
+        for stage in [RunStage::Connecting, RunStage::Measuring { since: 99 }] {
+            assert_eq!(stage.after(hopeless, &plan()), RunStage::Done);
         }
     }
 
     #[test]
     fn what_was_due_while_it_counted_counts_while_draining() {
-        let draining = Stage::Draining {
+        let draining = RunStage::Draining {
             since: 10,
             ended: 20,
             until: 30,

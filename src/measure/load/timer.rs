@@ -5,12 +5,12 @@
 //! there is nothing to do.
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use timeout::Alarm;
+pub(super) use timeout::Timer;
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use timer::Alarm;
+pub(super) use timerfd::Timer;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-mod timer {
+mod timerfd {
     use mio::unix::SourceFd;
     use mio::{Interest, Registry, Token};
     use rustix::time::{
@@ -23,11 +23,11 @@ mod timer {
 
     /// A timer that raises an edge.
     #[derive(Debug)]
-    pub(in crate::measure::load) struct Alarm {
+    pub(in crate::measure::load) struct Timer {
         timer: OwnedFd,
     }
 
-    impl Alarm {
+    impl Timer {
         pub(in crate::measure::load) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
@@ -58,9 +58,9 @@ mod timeout {
 
     /// Not needed here: the poll's timeout is exact.
     #[derive(Debug)]
-    pub(in crate::measure::load) struct Alarm;
+    pub(in crate::measure::load) struct Timer;
 
-    impl Alarm {
+    impl Timer {
         pub(in crate::measure::load) fn new(
             _registry: &Registry,
             _token: Token,

@@ -3,17 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// A program and its arguments. No shell looks at them.
+/// A program and its arguments. No shell interprets them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct CommandLine {
     /// A path, or a name to be looked up in PATH.
     pub program: OsString,
-    /// What follows the program's name.
+    /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
 }
 
-impl Command {
-    /// A command of these words.
+impl CommandLine {
+    /// The command line that consists of these words.
     pub fn new<W: Into<OsString>>(
         program: impl Into<OsString>,
         arguments: impl IntoIterator<Item = W>,
@@ -24,18 +24,18 @@ impl Command {
         }
     }
 
-    /// The same command with `value` for every `placeholder` in every word, as in `{port}`. A word that is
-    /// not Unicode holds no placeholder.
+    /// The same command line with every `placeholder`, such as `{port}`, replaced by `value` in every word.
+    /// A word that is not Unicode contains no placeholder.
     ///
     /// ```
-    /// use mio_echo::measure::process::Command;
+    /// use mio_echo::measure::process::CommandLine;
     ///
-    /// let command = Command::new("socat", ["tcp-listen:{port},fork", "exec:cat"]);
-    /// let command = command.replacing("{port}", "50007");
+    /// let command = CommandLine::new("socat", ["tcp-listen:{port},fork", "exec:cat"]);
+    /// let command = command.replace("{port}", "50007");
     /// assert_eq!(command.to_string(), "socat tcp-listen:50007,fork exec:cat");
     /// ```
     #[must_use]
-    pub fn replacing(&self, placeholder: &str, value: &str) -> Self {
+    pub fn replace(&self, placeholder: &str, value: &str) -> Self {
         let replace = |word: &OsString| match word.to_str() {
             Some(text) => text.replace(placeholder, value).into(),
             None => word.clone(),
@@ -46,15 +46,15 @@ impl Command {
         }
     }
 
-    /// Whether a word holds `placeholder`.
-    pub fn mentions(&self, placeholder: &str) -> bool {
-        let holds = |word: &OsStr| word.to_str().is_some_and(|text| text.contains(placeholder));
-        holds(&self.program) || self.arguments.iter().any(|word| holds(word))
+    /// Whether any word contains `placeholder`.
+    pub fn contains(&self, placeholder: &str) -> bool {
+        let has = |word: &OsStr| word.to_str().is_some_and(|text| text.contains(placeholder));
+        has(&self.program) || self.arguments.iter().any(|word| has(word))
     }
 }
 
-/// For people to read: a word that a shell would take apart stands in quotes.
-impl fmt::Display for Command {
+/// As it could be typed into a shell: words with special characters are quoted.
+impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_word(f, &self.program)?;
         for argument in &self.arguments {
@@ -82,19 +82,19 @@ mod tests {
 
     #[test]
     fn a_placeholder_is_replaced_in_every_word() {
-        let command = Command::new("{dir}/echo", ["--port={port}", "{port}{port}", "plain"]);
-        assert!(command.mentions("{port}"));
-        let command = command.replacing("{dir}", "/opt").replacing("{port}", "7");
+        let command = CommandLine::new("{dir}/echo", ["--port={port}", "{port}{port}", "plain"]);
+        assert!(command.contains("{port}"));
+        let command = command.replace("{dir}", "/opt").replace("{port}", "7");
         assert_eq!(
             command,
-            Command::new("/opt/echo", ["--port=7", "77", "plain"])
+            CommandLine::new("/opt/echo", ["--port=7", "77", "plain"])
         );
-        assert!(!command.mentions("{port}"));
+        assert!(!command.contains("{port}"));
     }
 
     #[test]
-    fn what_a_shell_would_take_apart_stands_in_quotes() {
-        let command = Command::new("sh", ["-c", "echo it's $HOME", ""]);
+    fn words_that_a_shell_would_split_or_expand_are_quoted() {
+        let command = CommandLine::new("sh", ["-c", "echo it's $HOME", ""]);
         assert_eq!(command.to_string(), r"sh -c 'echo it'\''s $HOME' ''");
     }
 }

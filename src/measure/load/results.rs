@@ -1,6 +1,6 @@
 //! What came of a load.
 
-use super::conversation::Broken;
+use super::client_connection::ConnectionError;
 use super::latency::Latency;
 use super::verify::Difference;
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 /// What came of a load, all but the connecting and the warm-up.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct LoadResults {
     /// How long it was measured.
     pub elapsed: Duration,
-    /// Messages that came back in that time (connections, for [`Pattern::Churn`](super::Pattern::Churn)).
+    /// Messages that came back in that time (connections, for [`LoadPattern::Churn`](super::LoadPattern::Churn)).
     pub messages: u64,
     /// Bytes of these messages.
     pub bytes: u64,
@@ -30,18 +30,18 @@ pub struct Outcome {
     /// What went wrong, from the first connect to the end.
     pub failures: Failures,
     /// The first byte that came back wrong.
-    pub mismatch: Option<Mismatch>,
+    pub first_mismatch: Option<Mismatch>,
     /// The first connection that was given up.
-    pub silence: Option<Silence>,
+    pub first_timeout: Option<TimedOut>,
     /// What the generator itself needed.
     pub generator: GeneratorCost,
     /// Whether it ended before its time: it was told to, or had no connection left.
     pub ended_early: bool,
 }
 
-impl Outcome {
+impl LoadResults {
     /// Nothing measured yet.
-    pub(crate) fn nothing() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             elapsed: Duration::ZERO,
             messages: 0,
@@ -52,8 +52,8 @@ impl Outcome {
             response: None,
             unanswered: 0,
             failures: Failures::default(),
-            mismatch: None,
-            silence: None,
+            first_mismatch: None,
+            first_timeout: None,
             generator: GeneratorCost::default(),
             ended_early: false,
         }
@@ -87,7 +87,7 @@ pub struct Failures {
     pub reset: u64,
     /// The peer finished before it had answered.
     pub closed_early: u64,
-    /// No connection, or no answer, within the patience.
+    /// No connection, or no answer, within the timeout.
     pub timed_out: u64,
     /// A byte came back wrong.
     pub corrupted: u64,
@@ -134,7 +134,7 @@ pub enum Failure {
     Reset,
     /// The peer finished before it had answered.
     ClosedEarly,
-    /// No connection, or no answer, within the patience.
+    /// No connection, or no answer, within the timeout.
     TimedOut,
     /// A byte came back wrong.
     Corrupted,
@@ -168,12 +168,12 @@ impl From<ErrorKind> for Failure {
     }
 }
 
-impl From<Broken> for Failure {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::PeerFinished => Self::ClosedEarly,
-            Broken::Failed(kind) => kind.into(),
-            Broken::Differs(_) => Self::Corrupted,
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::PeerFinished => Self::ClosedEarly,
+            ConnectionError::Failed(kind) => kind.into(),
+            ConnectionError::Differs(_) => Self::Corrupted,
         }
     }
 }
@@ -220,7 +220,7 @@ impl fmt::Display for Mismatch {
 
 /// A connection that was given up, and how far it had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Silence {
+pub struct TimedOut {
     /// Which connection, counted from 1 in the order of connecting.
     pub connection: u64,
     /// Bytes that were sent on it.
@@ -229,7 +229,7 @@ pub struct Silence {
     pub received: u64,
 }
 
-impl fmt::Display for Silence {
+impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             connection,

@@ -1,22 +1,22 @@
 //! The page: the server's four phases, from the other side.
 //!
-//! A turn of the loop: [`wait`](EventLoop::wait) for the kernel, [`note`](EventLoop::note) what it said,
-//! [`connect`](EventLoop::connect) who is missing, [`begin`](EventLoop::begin) the messages that are due,
-//! [`serve`](EventLoop::serve) who has something to do. The order keeps what it keeps in the server: while
+//! A turn of the loop: [`wait`](GeneratorLoop::wait) for the kernel, [`note`](GeneratorLoop::note) what it said,
+//! [`connect`](GeneratorLoop::connect) who is missing, [`begin`](GeneratorLoop::begin) the messages that are due,
+//! [`serve`](GeneratorLoop::serve) who has something to do. The order keeps what it keeps in the server: while
 //! noting, no connection comes or goes. What moves the whole from stage to stage stands in `course`.
 
 mod course;
 
-use super::alarm::Alarm;
-use super::connect::{Dialer, Lives};
-use super::conversation::{Broken, Nanos, Stamp};
-use super::outcome::Outcome;
+use super::client_connection::{ConnectionError, Nanos, StartTimes};
+use super::client_slot::ClientSlot;
+use super::connect::{Dialer, Lifetime};
+use super::payload::{MAX_SLICE, Payload};
+use super::recorder::LoadRecorder;
+use super::results::LoadResults;
+use super::run_stage::{RunStage, nanos};
 use super::schedule::Schedule;
-use super::slot::Slot;
-use super::stage::{Stage, nanos};
-use super::tally::Tally;
-use super::tape::{LONGEST_PIECE, Tape};
-use super::{End, Pattern, Plan, Watch};
+use super::timer::Timer;
+use super::{LoadObserver, LoadPattern, LoadPlan, StopCondition};
 use crate::readiness::{INTEREST, RunQueue};
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
@@ -41,19 +41,19 @@ const ALARM: Token = Token(usize::MAX);
 
 /// Everything that the one thread owns.
 #[derive(Debug)]
-pub(super) struct EventLoop<'a, W> {
-    plan: &'a Plan,
+pub(super) struct GeneratorLoop<'a, W> {
+    plan: &'a LoadPlan,
     watch: &'a mut W,
     poll: Poll,
     events: Events,
-    alarm: Alarm,
+    alarm: Timer,
     dialer: Dialer,
-    connections: Slab<Slot>,
+    connections: Slab<ClientSlot>,
     run_queue: RunQueue,
     buffer: Box<[u8]>,
-    tape: Tape,
+    payload: Payload,
     epoch: Instant,
-    stage: Stage,
+    stage: RunStage,
     /// Connections that are still to be opened.
     to_open: usize,
     /// Connections that are neither established nor failed yet.
@@ -71,31 +71,31 @@ pub(super) struct EventLoop<'a, W> {
     next_tick: Nanos,
     /// The watch has asked to end early.
     told_to_stop: bool,
-    tally: Tally,
+    recorder: LoadRecorder,
 }
 
-impl<'a, W: Watch> EventLoop<'a, W> {
-    pub(super) fn new(plan: &'a Plan, watch: &'a mut W) -> io::Result<Self> {
+impl<'a, W: LoadObserver> GeneratorLoop<'a, W> {
+    pub(super) fn new(plan: &'a LoadPlan, watch: &'a mut W) -> io::Result<Self> {
         let poll = Poll::new()?;
         let lives = match plan.pattern {
-            Pattern::Churn => Lives::Short,
-            Pattern::Echo | Pattern::Idle | Pattern::Stream => Lives::Long,
+            LoadPattern::Churn => Lifetime::Short,
+            LoadPattern::Echo | LoadPattern::Idle | LoadPattern::Stream => Lifetime::Long,
         };
-        let enough = match plan.end {
-            End::Messages(count) => count,
-            End::After(_) => u64::MAX,
+        let enough = match plan.stop_when {
+            StopCondition::Messages(count) => count,
+            StopCondition::Elapsed(_) => u64::MAX,
         };
         Ok(Self {
-            alarm: Alarm::new(poll.registry(), ALARM)?,
+            alarm: Timer::new(poll.registry(), ALARM)?,
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             dialer: Dialer::new(plan.target, lives),
             connections: Slab::with_capacity(plan.connections),
             run_queue: RunQueue::default(),
-            buffer: vec![0; LONGEST_PIECE].into(),
-            tape: Tape::new(),
+            buffer: vec![0; MAX_SLICE].into(),
+            payload: Payload::new(),
             epoch: Instant::now(),
-            stage: Stage::Connecting,
+            stage: RunStage::Connecting,
             to_open: plan.connections,
             connecting: 0,
             to_answer: 0,
@@ -105,22 +105,22 @@ impl<'a, W: Watch> EventLoop<'a, W> {
             next_key: 0,
             next_tick: TICK,
             told_to_stop: false,
-            tally: Tally::new(plan.rate.is_some(), enough),
+            recorder: LoadRecorder::new(plan.rate.is_some(), enough),
             plan,
             watch,
         })
     }
 
     /// Puts the load on until it is enough.
-    pub(super) fn run(mut self) -> io::Result<Outcome> {
-        while self.stage != Stage::Done {
+    pub(super) fn run(mut self) -> io::Result<LoadResults> {
+        while self.stage != RunStage::Done {
             self.wait()?;
             self.note();
             self.connect();
             self.begin();
             self.serve();
         }
-        Ok(self.into_outcome())
+        Ok(self.into_results())
     }
 
     /// Nanoseconds since the load began.
@@ -182,7 +182,7 @@ impl<'a, W: Watch> EventLoop<'a, W> {
                 continue;
             };
             if slot.note(event.into()) {
-                self.tally.connected();
+                self.recorder.connected();
                 self.connecting -= 1;
             }
             self.run_queue.push(key);
@@ -213,15 +213,15 @@ impl<'a, W: Watch> EventLoop<'a, W> {
         let registry = self.poll.registry();
         registry.register(&mut stream, token, INTEREST)?;
         let now = nanos(self.epoch.elapsed());
-        let slot = entry.insert(Slot::new(stream, number, self.plan.size, now));
+        let slot = entry.insert(ClientSlot::new(stream, number, self.plan.size, now));
         self.connecting += 1;
         match self.plan.pattern {
-            Pattern::Churn => slot.conversation.begin(Stamp::at(now)),
-            Pattern::Idle => {
-                slot.conversation.begin(Stamp::at(now));
+            LoadPattern::Churn => slot.connection.begin(StartTimes::at(now)),
+            LoadPattern::Idle => {
+                slot.connection.begin(StartTimes::at(now));
                 self.to_answer += 1;
             }
-            Pattern::Echo | Pattern::Stream => {}
+            LoadPattern::Echo | LoadPattern::Stream => {}
         }
         Ok(())
     }
@@ -249,7 +249,7 @@ impl<'a, W: Watch> EventLoop<'a, W> {
             };
             self.schedule.as_mut().map(Schedule::advance);
             if self.stage.covers(due) {
-                self.tally.late_by(now - due);
+                self.recorder.late_by(now - due);
             }
             let Some(key) = self.next_connected() else {
                 break;
@@ -280,73 +280,73 @@ impl<'a, W: Watch> EventLoop<'a, W> {
                 break;
             };
             match self.turn(key) {
-                Ok(Turn::Parked) => {}
-                Ok(Turn::Yielded) => self.run_queue.push(key),
-                Ok(Turn::Finished) => self.hang_up(key),
+                Ok(ClientTurnEnd::Parked) => {}
+                Ok(ClientTurnEnd::Yielded) => self.run_queue.push(key),
+                Ok(ClientTurnEnd::Finished) => self.hang_up(key),
                 Err(broken) => self.give_up(key, broken),
             }
         }
     }
 
     /// At most one read, and one write of what is due then.
-    fn turn(&mut self, key: usize) -> Result<Turn, Broken> {
+    fn turn(&mut self, key: usize) -> Result<ClientTurnEnd, ConnectionError> {
         let Some(slot) = self.connections.get_mut(key) else {
-            return Ok(Turn::Parked);
+            return Ok(ClientTurnEnd::Parked);
         };
         if !slot.is_connected() {
             slot.connect_failure()?;
-            return Ok(Turn::Parked);
+            return Ok(ClientTurnEnd::Parked);
         }
-        let conversation = &mut slot.conversation;
-        conversation.read(&mut self.buffer, &self.tape, self.plan.verify)?;
-        if conversation.has_finished() && self.finish(key) == Turn::Finished {
-            return Ok(Turn::Finished);
+        let connection = &mut slot.connection;
+        connection.read(&mut self.buffer, &self.payload, self.plan.verify)?;
+        if connection.has_finished() && self.finish(key) == ClientTurnEnd::Finished {
+            return Ok(ClientTurnEnd::Finished);
         }
         self.send(key)
     }
 
     /// Counts what came back, and begins what follows it.
-    fn finish(&mut self, key: usize) -> Turn {
+    fn finish(&mut self, key: usize) -> ClientTurnEnd {
         let now = self.now();
         let Some(slot) = self.connections.get_mut(key) else {
-            return Turn::Parked;
+            return ClientTurnEnd::Parked;
         };
         self.failed_in_a_row = 0;
-        while let Some(stamp) = slot.conversation.finish() {
+        while let Some(stamp) = slot.connection.finish() {
             let size = self.plan.size as u64;
-            self.tally.came_back(size, stamp, now, self.stage);
+            self.recorder.came_back(size, stamp, now, self.stage);
             match self.plan.pattern {
-                Pattern::Echo | Pattern::Stream if self.plan.rate.is_none() => {
-                    slot.conversation.begin(Stamp::at(now));
+                LoadPattern::Echo | LoadPattern::Stream if self.plan.rate.is_none() => {
+                    slot.connection.begin(StartTimes::at(now));
                 }
-                Pattern::Echo | Pattern::Stream => {}
-                Pattern::Idle => self.to_answer -= 1,
-                Pattern::Churn => return Turn::Finished,
+                LoadPattern::Echo | LoadPattern::Stream => {}
+                LoadPattern::Idle => self.to_answer -= 1,
+                LoadPattern::Churn => return ClientTurnEnd::Finished,
             }
         }
-        Turn::Yielded
+        ClientTurnEnd::Yielded
     }
 
-    fn send(&mut self, key: usize) -> Result<Turn, Broken> {
+    fn send(&mut self, key: usize) -> Result<ClientTurnEnd, ConnectionError> {
         let now = self.schedule.as_ref().map(|_| self.now());
         let Some(slot) = self.connections.get_mut(key) else {
-            return Ok(Turn::Parked);
+            return Ok(ClientTurnEnd::Parked);
         };
         if let Some(now) = now {
             slot.start_what_is_due(self.plan.depth, now);
         }
-        slot.conversation.write(&self.tape)?;
-        Ok(if slot.conversation.has_work() {
-            Turn::Yielded
+        slot.connection.write(&self.payload)?;
+        Ok(if slot.connection.has_work() {
+            ClientTurnEnd::Yielded
         } else {
-            Turn::Parked
+            ClientTurnEnd::Parked
         })
     }
 }
 
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum ClientTurnEnd {
     /// Nothing more can be done; an edge will come.
     Parked,
     /// There is more to do.

@@ -4,11 +4,11 @@
 //! whoever starts a message and goes out again with the message that is finished.
 //!
 //! ```text
-//!   begun ──► due bytes ──► write ──► peer ──► read, compared with the tape ──► finished
+//!   begun ──► due bytes ──► write ──► peer ──► read, compared with the payload ──► finished
 //!        stamp ───────────────────────────────────────────────────────────────► stamp
 //! ```
 
-use super::tape::{LONGEST_PIECE, Tape};
+use super::payload::{MAX_SLICE, Payload};
 use super::verify::{Difference, Verify};
 use crate::readiness::{EventFlags, Readiness};
 use std::collections::VecDeque;
@@ -19,14 +19,14 @@ pub(super) type Nanos = u64;
 
 /// When a message was meant to start, and when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct StartTimes {
     /// When the schedule wanted it; without a schedule, when it started.
     pub(super) intended: Nanos,
     /// When its first byte was offered to the kernel.
     pub(super) started: Nanos,
 }
 
-impl Stamp {
+impl StartTimes {
     /// Started when it was meant to.
     pub(super) fn at(now: Nanos) -> Self {
         Self {
@@ -36,9 +36,9 @@ impl Stamp {
     }
 }
 
-/// Why a conversation cannot go on.
+/// Why a connection cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum ConnectionError {
     /// The peer's FIN came before its answers.
     PeerFinished,
     /// A system call failed for good.
@@ -49,10 +49,10 @@ pub(super) enum Broken {
 
 /// One connection to the server under load.
 #[derive(Debug)]
-pub(super) struct Conversation<S> {
+pub(super) struct ClientConnection<S> {
     stream: S,
     readiness: Readiness,
-    /// Where on the tape it begins.
+    /// Where on the payload it begins.
     start: u64,
     /// Bytes of one message.
     size: u64,
@@ -65,17 +65,17 @@ pub(super) struct Conversation<S> {
     /// After how many received bytes the oldest message is finished.
     next_boundary: u64,
     /// The messages in flight, oldest first.
-    in_flight: VecDeque<Stamp>,
+    in_flight: VecDeque<StartTimes>,
     finished: u64,
 }
 
-impl<S> Conversation<S> {
-    /// The conversation with this `number`, in messages of `size` bytes, at least 1.
+impl<S> ClientConnection<S> {
+    /// The connection with this `number`, in messages of `size` bytes, at least 1.
     pub(super) fn new(stream: S, number: u64, size: usize) -> Self {
         Self {
             stream,
             readiness: Readiness::default(),
-            start: Tape::start_of(number),
+            start: Payload::start_of(number),
             size: size as u64,
             due: 0,
             sent: 0,
@@ -92,7 +92,7 @@ impl<S> Conversation<S> {
     }
 
     /// One more message is to be sent.
-    pub(super) fn begin(&mut self, stamp: Stamp) {
+    pub(super) fn begin(&mut self, stamp: StartTimes) {
         self.due += self.size;
         self.in_flight.push_back(stamp);
     }
@@ -103,7 +103,7 @@ impl<S> Conversation<S> {
     }
 
     /// The oldest message, if all of it has come back.
-    pub(super) fn finish(&mut self) -> Option<Stamp> {
+    pub(super) fn finish(&mut self) -> Option<StartTimes> {
         if !self.has_finished() {
             return None;
         }
@@ -128,7 +128,7 @@ impl<S> Conversation<S> {
     }
 
     /// The message that has been in flight for the longest time.
-    pub(super) fn oldest(&self) -> Option<Stamp> {
+    pub(super) fn oldest(&self) -> Option<StartTimes> {
         self.in_flight.front().copied()
     }
 
@@ -153,57 +153,62 @@ impl<S> Conversation<S> {
     }
 }
 
-impl<S: Read + Write> Conversation<S> {
+impl<S: Read + Write> ClientConnection<S> {
     /// At most one read, into `buffer`, which must not be empty.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
-        tape: &Tape,
+        payload: &Payload,
         verify: Verify,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ConnectionError> {
         if !self.readiness.is_readable() {
             return Ok(());
         }
-        let room = buffer.len().min(LONGEST_PIECE);
+        let room = buffer.len().min(MAX_SLICE);
         let room = buffer.get_mut(..room).unwrap_or_default();
         match self.stream.read(room) {
-            Ok(0) => Err(Broken::PeerFinished),
+            Ok(0) => Err(ConnectionError::PeerFinished),
             Ok(bytes) => {
                 self.readiness.on_read(bytes, room.len());
-                self.check(room.get(..bytes).unwrap_or_default(), tape, verify)
+                self.check(room.get(..bytes).unwrap_or_default(), payload, verify)
             }
             Err(error) => self.read_failed(error.kind()),
         }
     }
 
-    fn read_failed(&mut self, kind: ErrorKind) -> Result<(), Broken> {
+    fn read_failed(&mut self, kind: ErrorKind) -> Result<(), ConnectionError> {
         match kind {
             ErrorKind::WouldBlock => self.readiness.read_would_block(),
             ErrorKind::Interrupted => {}
-            kind => return Err(Broken::Failed(kind)),
+            kind => return Err(ConnectionError::Failed(kind)),
         }
         Ok(())
     }
 
-    fn check(&mut self, got: &[u8], tape: &Tape, verify: Verify) -> Result<(), Broken> {
+    fn check(
+        &mut self,
+        got: &[u8],
+        payload: &Payload,
+        verify: Verify,
+    ) -> Result<(), ConnectionError> {
         let owed = self.sent - self.received;
-        let expected = tape.piece(self.start + self.received, owed.min(got.len() as u64));
+        let expected = payload.slice(self.start + self.received, owed.min(got.len() as u64));
         if let Some(difference) = verify.difference(got, expected, self.received) {
-            return Err(Broken::Differs(difference));
+            return Err(ConnectionError::Differs(difference));
         }
         self.received += got.len() as u64;
         Ok(())
     }
 
     /// At most one write, of what is due.
-    pub(super) fn write(&mut self, tape: &Tape) -> Result<(), Broken> {
+    pub(super) fn write(&mut self, payload: &Payload) -> Result<(), ConnectionError> {
         if self.sent == self.due || !self.readiness.is_writable() {
             return Ok(());
         }
-        let piece = tape.piece(self.start + self.sent, self.due - self.sent);
-        match self.stream.write(piece) {
+        let slice = payload.slice(self.start + self.sent, self.due - self.sent);
+        match self.stream.write(slice) {
             Ok(bytes) => {
-                self.readiness.on_write(bytes, piece.len());
+                self.readiness.on_write(bytes, slice.len());
                 self.sent += bytes as u64;
                 Ok(())
             }
@@ -211,11 +216,11 @@ impl<S: Read + Write> Conversation<S> {
         }
     }
 
-    fn write_failed(&mut self, error: &io::Error) -> Result<(), Broken> {
+    fn write_failed(&mut self, error: &io::Error) -> Result<(), ConnectionError> {
         match error.kind() {
             ErrorKind::WouldBlock => self.readiness.write_would_block(),
             ErrorKind::Interrupted => {}
-            kind => return Err(Broken::Failed(kind)),
+            kind => return Err(ConnectionError::Failed(kind)),
         }
         Ok(())
     }
@@ -226,66 +231,69 @@ mod tests {
     use super::*;
     use crate::connection::Script;
 
-    const NOW: Stamp = Stamp {
+    const NOW: StartTimes = StartTimes {
         intended: 5,
         started: 7,
     };
 
-    /// A conversation that has sent `messages` of 8 bytes, and whose peer answers with `answer`.
-    fn answered(messages: usize, answer: &[u8]) -> (Conversation<Script>, Tape) {
-        let tape = Tape::new();
-        let mut conversation = Conversation::new(Script::new().reads(answer), 3, 8);
+    /// A connection that has sent `messages` of 8 bytes, and whose peer answers with `answer`.
+    fn answered(messages: usize, answer: &[u8]) -> (ClientConnection<Script>, Payload) {
+        let payload = Payload::new();
+        let mut connection = ClientConnection::new(Script::new().reads(answer), 3, 8);
         for _ in 0..messages {
-            conversation.begin(NOW);
+            connection.begin(NOW);
         }
-        conversation.write(&tape).unwrap();
-        conversation.note(EventFlags {
+        connection.write(&payload).unwrap();
+        connection.note(EventFlags {
             readable: true,
             ..EventFlags::default()
         });
-        (conversation, tape)
+        (connection, payload)
     }
 
     fn right(bytes: u64) -> Vec<u8> {
-        Tape::new().piece(Tape::start_of(3), bytes).to_vec()
+        Payload::new().slice(Payload::start_of(3), bytes).to_vec()
     }
 
-    fn read(conversation: &mut Conversation<Script>, tape: &Tape) -> Result<(), Broken> {
-        conversation.read(&mut [0; 64], tape, Verify::EveryByte)
+    fn read(
+        connection: &mut ClientConnection<Script>,
+        payload: &Payload,
+    ) -> Result<(), ConnectionError> {
+        connection.read(&mut [0; 64], payload, Verify::EveryByte)
     }
 
     fn difference(answer: &[u8]) -> Option<(u64, Option<u8>)> {
-        let (mut conversation, tape) = answered(2, answer);
-        match read(&mut conversation, &tape) {
-            Err(Broken::Differs(it)) => Some((it.offset, it.expected)),
+        let (mut connection, payload) = answered(2, answer);
+        match read(&mut connection, &payload) {
+            Err(ConnectionError::Differs(it)) => Some((it.offset, it.expected)),
             _ => None,
         }
     }
 
     #[test]
     fn a_message_is_finished_when_its_last_byte_has_come_back() {
-        let (mut conversation, tape) = answered(2, &right(15));
-        read(&mut conversation, &tape).unwrap();
-        assert_eq!(conversation.finish(), Some(NOW));
-        assert_eq!(conversation.finish(), None);
-        assert_eq!(conversation.in_flight(), 1);
-        assert_eq!(conversation.received(), 15);
+        let (mut connection, payload) = answered(2, &right(15));
+        read(&mut connection, &payload).unwrap();
+        assert_eq!(connection.finish(), Some(NOW));
+        assert_eq!(connection.finish(), None);
+        assert_eq!(connection.in_flight(), 1);
+        assert_eq!(connection.received(), 15);
     }
 
     #[test]
     fn what_was_refused_is_sent_later_from_the_same_place() {
-        let tape = Tape::new();
+        let payload = Payload::new();
         let script = Script::new().write_takes(3).write_blocks();
-        let mut conversation = Conversation::new(script, 3, 8);
-        conversation.begin(NOW);
+        let mut connection = ClientConnection::new(script, 3, 8);
+        connection.begin(NOW);
         for _ in 0..4 {
-            conversation.write(&tape).unwrap();
-            conversation.note(EventFlags {
+            connection.write(&payload).unwrap();
+            connection.note(EventFlags {
                 writable: true,
                 ..EventFlags::default()
             });
         }
-        assert_eq!(conversation.stream().written(), right(8));
+        assert_eq!(connection.stream().written(), right(8));
     }
 
     #[test]
@@ -324,46 +332,46 @@ mod tests {
 
     #[test]
     fn more_than_was_sent_is_wrong_even_unverified() {
-        let (mut conversation, tape) = answered(1, &right(9));
-        let broken = conversation.read(&mut [0; 64], &tape, Verify::Nothing);
+        let (mut connection, payload) = answered(1, &right(9));
+        let broken = connection.read(&mut [0; 64], &payload, Verify::Nothing);
         let expected = Difference {
             offset: 8,
             expected: None,
             got: right(9)[8],
         };
-        assert_eq!(broken, Err(Broken::Differs(expected)));
+        assert_eq!(broken, Err(ConnectionError::Differs(expected)));
     }
 
     #[test]
     fn the_bytes_of_another_connection_are_wrong() {
-        let other = Tape::new().piece(Tape::start_of(4), 16).to_vec();
+        let other = Payload::new().slice(Payload::start_of(4), 16).to_vec();
         assert!(difference(&other).is_some());
     }
 
     #[test]
     fn a_parked_conversation_has_nothing_to_do() {
-        let (mut conversation, tape) = answered(1, &right(8));
-        assert!(conversation.has_work());
-        read(&mut conversation, &tape).unwrap();
-        read(&mut conversation, &tape).unwrap(); // where a short read proves nothing
-        assert!(!conversation.has_work());
+        let (mut connection, payload) = answered(1, &right(8));
+        assert!(connection.has_work());
+        read(&mut connection, &payload).unwrap();
+        read(&mut connection, &payload).unwrap(); // where a short read proves nothing
+        assert!(!connection.has_work());
     }
 
     #[test]
     fn an_early_end_and_a_failure_break_it() {
         for (script, broken) in [
-            (Script::new().read_ends(), Broken::PeerFinished),
+            (Script::new().read_ends(), ConnectionError::PeerFinished),
             (
                 Script::new().read_fails(ErrorKind::ConnectionReset),
-                Broken::Failed(ErrorKind::ConnectionReset),
+                ConnectionError::Failed(ErrorKind::ConnectionReset),
             ),
         ] {
-            let mut conversation = Conversation::new(script, 0, 8);
-            conversation.note(EventFlags {
+            let mut connection = ClientConnection::new(script, 0, 8);
+            connection.note(EventFlags {
                 readable: true,
                 ..EventFlags::default()
             });
-            assert_eq!(read(&mut conversation, &Tape::new()), Err(broken));
+            assert_eq!(read(&mut connection, &Payload::new()), Err(broken));
         }
     }
 }

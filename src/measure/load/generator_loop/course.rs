@@ -1,33 +1,33 @@
 //! The course of the load, beside the page: from stage to stage, who is lost on the way, and how it ends.
 
-use super::{EventLoop, TICK};
-use crate::measure::load::conversation::{Broken, Nanos, Stamp};
-use crate::measure::load::outcome::{Failure, Mismatch, Outcome};
+use super::{GeneratorLoop, TICK};
+use crate::measure::load::client_connection::{ConnectionError, Nanos, StartTimes};
+use crate::measure::load::results::{Failure, LoadResults, Mismatch};
+use crate::measure::load::run_stage::{RunStage, StageInputs, nanos};
 use crate::measure::load::schedule::Schedule;
-use crate::measure::load::stage::{Situation, Stage, nanos};
-use crate::measure::load::{End, Pattern, Progress, Watch};
+use crate::measure::load::{LoadObserver, LoadPattern, Progress, StopCondition};
 use std::time::Duration;
 
 /// So many connections may fail in a row, with no answer between them, before the load ends early.
-const HOPELESS: u64 = 1000;
+const MAX_FAILURES: u64 = 1000;
 
-impl<W: Watch> EventLoop<'_, W> {
+impl<W: LoadObserver> GeneratorLoop<'_, W> {
     /// What the next stage depends on.
-    pub(super) fn situation(&self, now: Nanos) -> Situation {
+    pub(super) fn situation(&self, now: Nanos) -> StageInputs {
         let nobody_left = self.connections.is_empty() && self.to_open == 0;
         let missing = self.to_open + self.connecting + self.to_answer;
-        Situation {
+        StageInputs {
             now,
-            is_built_up: missing == 0 || self.plan.pattern == Pattern::Churn,
-            is_hopeless: self.told_to_stop || nobody_left || self.failed_in_a_row >= HOPELESS,
-            is_enough: self.tally.is_enough(),
+            is_built_up: missing == 0 || self.plan.pattern == LoadPattern::Churn,
+            is_hopeless: self.told_to_stop || nobody_left || self.failed_in_a_row >= MAX_FAILURES,
+            is_enough: self.recorder.is_enough(),
             is_outstanding: self.is_outstanding(),
         }
     }
 
     /// Whether something is still to come back. Asked for only when nothing else is left to wait for.
     fn is_outstanding(&self) -> bool {
-        matches!(self.stage, Stage::Draining { .. })
+        matches!(self.stage, RunStage::Draining { .. })
             && (self.next_message().is_some() || self.outstanding() > 0)
     }
 
@@ -42,30 +42,30 @@ impl<W: Watch> EventLoop<'_, W> {
     }
 
     /// Moves on to another stage.
-    pub(super) fn enter(&mut self, next: Stage, now: Nanos) {
-        if let Stage::Measuring { since } = self.stage {
-            self.tally.end(Duration::from_nanos(now - since));
-            self.watch.measured();
+    pub(super) fn enter(&mut self, next: RunStage, now: Nanos) {
+        if let RunStage::Measuring { since } = self.stage {
+            self.recorder.end(Duration::from_nanos(now - since));
+            self.watch.measurement_ended();
         }
         match next {
-            Stage::Connecting | Stage::Draining { .. } => {}
-            Stage::WarmingUp { .. } => self.put_on_load(now),
-            Stage::Measuring { .. } => return self.begin_to_count(),
-            Stage::Done => self.sum_up(now),
+            RunStage::Connecting | RunStage::Draining { .. } => {}
+            RunStage::WarmingUp { .. } => self.put_on_load(now),
+            RunStage::Measuring { .. } => return self.begin_to_count(),
+            RunStage::Done => self.sum_up(now),
         }
         self.stage = next;
     }
 
     /// The watch may need its time to look at a server of many threads: that is not measured.
     fn begin_to_count(&mut self) {
-        self.watch.measuring();
-        self.tally.begin();
-        self.stage = Stage::Measuring { since: self.now() };
+        self.watch.measurement_started();
+        self.recorder.begin();
+        self.stage = RunStage::Measuring { since: self.now() };
     }
 
     /// Everybody is connected: with a rate, the schedule begins; without, everybody's first messages.
     fn put_on_load(&mut self, now: Nanos) {
-        let stays = matches!(self.plan.pattern, Pattern::Echo | Pattern::Stream);
+        let stays = matches!(self.plan.pattern, LoadPattern::Echo | LoadPattern::Stream);
         if !stays {
             return;
         }
@@ -75,7 +75,7 @@ impl<W: Watch> EventLoop<'_, W> {
         }
         for (key, slot) in &mut self.connections {
             for _ in 0..self.plan.depth {
-                slot.conversation.begin(Stamp::at(now));
+                slot.connection.begin(StartTimes::at(now));
             }
             self.run_queue.push(key);
         }
@@ -83,19 +83,19 @@ impl<W: Watch> EventLoop<'_, W> {
 
     /// What can only be said at the end.
     fn sum_up(&mut self, now: Nanos) {
-        if !matches!(self.stage, Stage::Draining { .. }) {
-            self.tally.ended_early();
+        if !matches!(self.stage, RunStage::Draining { .. }) {
+            self.recorder.ended_early();
         }
-        self.tally.unanswered(self.outstanding());
-        if self.plan.pattern != Pattern::Churn {
+        self.recorder.unanswered(self.outstanding());
+        if self.plan.pattern != LoadPattern::Churn {
             let slots = self.connections.iter();
             let starved = slots.filter(|(_, slot)| slot.is_starved(now)).count();
-            self.tally.starved(starved);
+            self.recorder.starved(starved);
         }
     }
 
-    pub(super) fn into_outcome(self) -> Outcome {
-        self.tally.into_outcome()
+    pub(super) fn into_results(self) -> LoadResults {
+        self.recorder.into_results()
     }
 
     /// About ten times a second: tells how far it is, and gives up who is silent.
@@ -103,17 +103,17 @@ impl<W: Watch> EventLoop<'_, W> {
         self.next_tick = now + TICK;
         let so_far = Progress {
             connected: self.connections.len() - self.connecting,
-            messages: self.tally.messages(),
+            messages: self.recorder.messages(),
             per_mille: self.per_mille(now),
         };
         self.told_to_stop |= self.watch.progress(&so_far).is_break();
-        let patience = self.plan.patience;
+        let timeout = self.plan.timeout;
         let slots = self.connections.iter();
-        let overdue = slots.filter(|(_, slot)| slot.is_overdue(now, patience));
+        let overdue = slots.filter(|(_, slot)| slot.is_overdue(now, timeout));
         let overdue: Vec<usize> = overdue.map(|(key, _)| key).collect();
         for key in overdue {
             if let Some(slot) = self.connections.get(key) {
-                self.tally.fell_silent(slot.silence());
+                self.recorder.timed_out(slot.timed_out());
             }
             self.lose(key, Failure::TimedOut);
         }
@@ -121,11 +121,15 @@ impl<W: Watch> EventLoop<'_, W> {
 
     fn per_mille(&self, now: Nanos) -> u64 {
         let of = |done: u64, all: u64| (done.saturating_mul(1000) / all.max(1)).min(1000);
-        match (self.stage, self.plan.end) {
-            (Stage::Connecting | Stage::WarmingUp { .. }, _) => 0,
-            (Stage::Measuring { since }, End::After(duration)) => of(now - since, nanos(duration)),
-            (Stage::Measuring { .. }, End::Messages(count)) => of(self.tally.messages(), count),
-            (Stage::Draining { .. } | Stage::Done, _) => 1000,
+        match (self.stage, self.plan.stop_when) {
+            (RunStage::Connecting | RunStage::WarmingUp { .. }, _) => 0,
+            (RunStage::Measuring { since }, StopCondition::Elapsed(duration)) => {
+                of(now - since, nanos(duration))
+            }
+            (RunStage::Measuring { .. }, StopCondition::Messages(count)) => {
+                of(self.recorder.messages(), count)
+            }
+            (RunStage::Draining { .. } | RunStage::Done, _) => 1000,
         }
     }
 
@@ -136,14 +140,15 @@ impl<W: Watch> EventLoop<'_, W> {
     }
 
     /// A connection broke.
-    pub(super) fn give_up(&mut self, key: usize, broken: Broken) {
+    pub(super) fn give_up(&mut self, key: usize, error: ConnectionError) {
         let Some(slot) = self.connections.get(key) else {
             return;
         };
-        if let Broken::Differs(difference) = broken {
-            self.tally.differs(Mismatch::new(slot.number(), difference));
+        if let ConnectionError::Differs(difference) = error {
+            self.recorder
+                .differs(Mismatch::new(slot.number(), difference));
         }
-        let failure = slot.failure(broken);
+        let failure = slot.failure(error);
         self.lose(key, failure);
     }
 
@@ -154,13 +159,13 @@ impl<W: Watch> EventLoop<'_, W> {
             return;
         };
         if self.schedule.is_some() {
-            self.tally
+            self.recorder
                 .unanswered(slot.outstanding(|due| self.stage.covers(due)));
         }
         if !slot.is_connected() {
             self.connecting -= 1;
         }
-        if self.plan.pattern == Pattern::Idle && slot.conversation.finished() == 0 {
+        if self.plan.pattern == LoadPattern::Idle && slot.connection.finished() == 0 {
             self.to_answer -= 1;
         }
         self.count_failure(failure);
@@ -168,9 +173,9 @@ impl<W: Watch> EventLoop<'_, W> {
 
     /// One connection less.
     pub(super) fn count_failure(&mut self, failure: Failure) {
-        self.tally.failed(failure);
+        self.recorder.failed(failure);
         self.failed_in_a_row += 1;
-        if self.plan.pattern == Pattern::Churn {
+        if self.plan.pattern == LoadPattern::Churn {
             self.to_open += 1;
         }
     }

@@ -1,0 +1,93 @@
+//! A process and its descendants, terminated together.
+
+use super::failure::ExitReason;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
+};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a process has to exit after SIGTERM. An idle echo server needs no time; one that drains its
+/// connections gets a little.
+const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// The pause between two checks of a process: nothing here wakes us when it changes.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A process group (setpgid(2)) and its leader, which we started. Dropping this value, also while
+/// unwinding, terminates the group. A process that has left the group is out of reach.
+///
+/// The leader is reaped last. Until then the kernel cannot reuse its number, which is also the group's, so a
+/// signal to the group never reaches an unrelated process.
+#[derive(Debug)]
+pub(super) struct ProcessGroup {
+    leader: process::Child,
+}
+
+impl ProcessGroup {
+    /// Starts `command` as the leader of a new group.
+    pub(super) fn spawn(command: &mut process::Command) -> io::Result<Self> {
+        let leader = command.process_group(0).spawn()?;
+        Ok(Self { leader })
+    }
+
+    pub(super) fn leader(&mut self) -> &mut process::Child {
+        &mut self.leader
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.leader.id()
+    }
+
+    /// How the leader ended; `None` while it is running.
+    pub(super) fn exit_reason(&self) -> Option<ExitReason> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.id()), options) {
+            Ok(status) => Some(reason_in(&status?)),
+            Err(_) => Some(ExitReason::Unknown),
+        }
+    }
+
+    /// Sends a signal to every process of the group.
+    pub(super) fn signal(&self, signal: Signal) {
+        // Fails only when no process is left to signal.
+        let _empty_group = kill_process_group(self.id(), signal);
+    }
+
+    /// Waits at most `timeout` for the leader to exit.
+    pub(super) fn wait_for_exit(&self, timeout: Duration) -> Option<ExitReason> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let reason = self.exit_reason();
+            if reason.is_some() || Instant::now() >= deadline {
+                return reason;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.leader)
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        let _in_time = self.wait_for_exit(TERM_GRACE);
+        // Also when the leader has exited: its descendants may still be running.
+        self.signal(Signal::KILL);
+        let _reaped = self.leader.wait();
+    }
+}
+
+fn reason_in(status: &WaitIdStatus) -> ExitReason {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => ExitReason::Code(code),
+        (None, Some(signal)) => ExitReason::Signal(signal),
+        (None, None) => ExitReason::Unknown,
+    }
+}
