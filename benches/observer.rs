@@ -1,14 +1,14 @@
 //! What does it cost to be observed, per message?
 //!
-//! `none` is a connection by itself; `unit` is the same with everything told to `()`, as the event loop
-//! tells it: the two must not differ. Statistics and a trace in memory are there for comparison. The
+//! `none` is a connection by itself; `unit` is the same with every notification going to `()`, as in the event
+//! loop: the two must not differ. Statistics and a trace in memory are there for comparison. The
 //! stream is in memory, so that no system call hides the difference.
 
 #![allow(
     missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a benchmark that cannot run has nothing better to do than to panic; its macros document nothing"
+    reason = "a benchmark that cannot run panics; criterion's macros generate undocumented items"
 )]
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -55,7 +55,7 @@ impl Stream for Memory {
     }
 }
 
-/// One message, with nobody to tell.
+/// One message, unobserved.
 fn unobserved(connection: &mut Connection<Memory>, buffer: &mut [u8]) -> TurnEnd {
     connection.note(black_box(READABLE));
     let received = connection.receive(buffer, &mut |_| {});

@@ -8,7 +8,7 @@
     missing_docs,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a benchmark that cannot run has nothing better to do than to panic; its macros document nothing"
+    reason = "a benchmark that cannot run panics; criterion's macros generate undocumented items"
 )]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -38,7 +38,7 @@ fn round_trip(criterion: &mut Criterion) {
                 let mut echo = vec![0; size];
                 bencher.iter(|| {
                     peer.write_all(&message).expect("the server reads");
-                    peer.read_exact(&mut echo).expect("the server answers");
+                    peer.read_exact(&mut echo).expect("the server echoes");
                 });
                 assert_eq!(echo, message);
             });

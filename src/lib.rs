@@ -1,33 +1,55 @@
-//! An echo server (RFC 862) on one thread, built on readiness - and the same server with a thread per
-//! connection, for contrast.
+//! An echo server (RFC 862) on one thread, built on readiness — and the same server with a thread per connection, for
+//! contrast.
 //!
-//! This library is what the `mio-echo` program is made of, written to be read. Modules in reading order,
-//! each knowing only those before it:
+//! This library is what the `mio-echo` program is made of, written to be read. This page is its architecture.
 //!
-//! | module | what it owns |
-//! | --- | --- |
-//! | [`connection`] | ONE connection: readiness, phases, the write queue. No socket, no clock |
-//! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop |
-//! | [`trace`] | SEEING it: records of what the server does, as text, JSON Lines and a timeline |
-//! | [`client`] | the other side of the conversation: send, receive, verify |
-//! | [`load`] | the load generator: the event loop again, seen from the client's side |
-//! | [`process`] | other people's processes: started, watched, measured, ended |
-//! | [`mod@bench`] | a measurement of one server: the load, its cost, and what to make of both |
-//! | [`compare`] | servers against each other: rounds, ratios with their intervals, reports |
-//! | [`lab`] | wrong servers on purpose, each with the experiment that shows what breaks |
-//! | [`guide`] | the course: eleven chapters on all of this |
+//! ```text
+//!              what it is                                  what it is for
 //!
-//! [`endpoint`] and [`os_error`] are words that all of them use; `edges` is what the event loops share,
-//! `notation` is how figures are written.
+//!   ┌───────────────────────────────┐
+//!   │ client          the other side│        ┌────────┐ ┌──────────────────────┐ ┌───────────┐
+//!   └───────────────────────────────┘        │ trace  │ │ measure              │ │ learn     │
+//!   ┌───────────────────────────────┐        │        │ │  bench     compare   │ │  lab      │
+//!   │ server      MANY connections  │◄───────│ SEEING │ │  load      process   │ │  guide    │
+//!   │  event_loop        threads    │        │ it     │ │ COMPARING it         │ │ TEACHING  │
+//!   └───────────────────────────────┘        └────────┘ └──────────┬───────────┘ └───────────┘
+//!   ┌───────────────────────────────┐                              │
+//!   │ connection   ONE connection,  │                              │
+//!   │              pure             │                              │
+//!   └───────────────────────────────┘                              │
+//!   ┌───────────────────────────────┐                              │
+//!   │ readiness   what the kernel   │◄─────────────────────────────┘ load, which knows nothing of the server
+//!   │             last reported     │
+//!   └───────────────────────────────┘
+//! ```
+//!
+//! # The order to read
+//!
+//! Each module knows only those before it.
+//!
+//! | module | what it owns | feature |
+//! | --- | --- | --- |
+//! | [`readiness`] | what the kernel last reported about a socket, and which connections are due a turn | |
+//! | [`connection`] | ONE connection: phases, the write queue, what to do next. No socket, no clock | |
+//! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop | |
+//! | [`client`] | the other side: send, receive, verify | |
+//! | `trace` | SEEING it: what the server does, as text, JSON Lines and a timeline | `trace` |
+//! | `measure` | COMPARING it: the load generator, other processes, `bench` and `compare` | `measure` |
+//! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in eleven chapters | `learn` |
+//!
+//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. Without the three
+//! features, all of which are on by default, the package is the server and the client.
+//!
+//! If you read one file, read `src/server/event_loop.rs`.
 //!
 //! # Invariants
 //!
 //! 1. What comes in goes out, in order, exactly: also on half-close, to slow readers, through a stop.
-//! 2. A connection that owes bytes does not read; so it owes one read buffer at most, and a connection
-//!    that keeps up owns no heap.
-//! 3. Readiness is remembered until there is evidence against it; a parked connection wants no direction
-//!    that is ready.
-//! 4. Every turn is bounded; whoever has more to do stands on the run queue.
+//! 2. A connection with pending bytes does not read. So at most one read buffer is pending for it, and a connection
+//!    whose peer keeps up owns no heap.
+//! 3. Readiness is remembered until there is evidence against it; a parked connection wants no direction that is
+//!    ready.
+//! 4. Every turn is bounded; a connection with more to do goes to the back of the run queue.
 //! 5. An error of one peer ends one connection.
 
 #[cfg(not(unix))]
