@@ -54,6 +54,10 @@
 
 #[cfg(not(unix))]
 compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited socket options");
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+compile_error!(
+    "mio-echo is not supported on illumos and Solaris: an accepted socket inherits no options there"
+);
 
 pub mod client;
 pub mod connection;

@@ -63,6 +63,8 @@ pub(crate) struct LogObserver {
 }
 
 impl Observer for LogObserver {
+    const OBSERVES_CALLS: bool = false;
+
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
         debug!(target: PROGRAM, "{id} {peer} connected");
     }

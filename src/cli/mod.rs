@@ -125,7 +125,7 @@ const NOT_STARTED: u8 = 2;
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     logging::start(cli.log_level());
-    mio_echo::server::limits::raise_descriptor_limit();
+    mio_echo::server::raise_descriptor_limit();
     match cli.command {
         Command::Serve(arguments) => serve::serve(arguments.into()),
         Command::Client(arguments) => client::client(arguments.into()),

@@ -4,7 +4,7 @@
 //! test asks what happens next, the next number of the sequence decides. Counting through the sequences like an
 //! odometer tries every world there is; random sequences go deeper.
 
-use super::{Connection, ConnectionEvent, Phase, Reason, Step, Stream, TurnEnd};
+use super::{Connection, ConnectionEvent, Deadline, Phase, Reason, Step, Stream, TurnEnd};
 use crate::readiness::{EventFlags, Evidence, Readiness};
 use proptest::prelude::*;
 use std::cell::RefCell;
@@ -226,7 +226,17 @@ fn apply_event(number: usize, connection: &mut Connection<Pipe<'_>>, world: &Ref
             world.read_evidence = Evidence::WouldBlock;
             return;
         }
-        _ => return connection.expire(),
+        8 => {
+            let mut world = world.borrow_mut();
+            if connection.pending() > 0 {
+                world.writable = true;
+            } else {
+                world.readable = true;
+                world.read_evidence = Evidence::WouldBlock;
+            }
+            return connection.probe();
+        }
+        _ => return connection.time_out(Deadline::Idle),
     };
     let mut world = world.borrow_mut();
     world.readable |= flags.readable;
@@ -315,7 +325,7 @@ fn play(choices: Choices, rule: Evidence) -> Choices {
     let mut connection = Connection::with_readiness(Pipe(&world), readiness);
     let mut last = TurnEnd::Parked;
     loop {
-        let Some(number) = world.borrow_mut().choices.next(9) else {
+        let Some(number) = world.borrow_mut().choices.next(10) else {
             break;
         };
         apply_event(number, &mut connection, &world);

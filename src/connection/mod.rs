@@ -40,6 +40,7 @@
 //! ```
 
 mod event;
+mod failure;
 #[cfg(test)]
 mod interleavings;
 mod phase;
@@ -47,7 +48,8 @@ mod script;
 mod write_queue;
 
 pub use event::ConnectionEvent;
-pub use phase::{Cause, Phase, Reason};
+pub use failure::IoFailure;
+pub use phase::{Cause, Deadline, Phase, Reason};
 pub use script::Script;
 pub use write_queue::WriteQueue;
 
@@ -160,8 +162,20 @@ impl<S> Connection<S> {
     }
 
     /// A deadline passed: give up, whatever is pending.
-    pub fn expire(&mut self) {
-        self.phase = self.phase.after(Cause::Expired);
+    pub fn time_out(&mut self, deadline: Deadline) {
+        self.phase = self.phase.after(Cause::TimedOut(deadline));
+    }
+
+    /// Calls for one attempt in the direction that the connection waits for, although no event has reported it.
+    ///
+    /// A poll reports room to write only when a good part of the send buffer is free, but a write takes what room
+    /// there is: this is how progress of a slow reader shows early.
+    pub fn probe(&mut self) {
+        if self.queue.is_empty() {
+            self.readiness.assume_readable();
+        } else {
+            self.readiness.assume_writable();
+        }
     }
 
     /// Where the connection is in its life.
@@ -187,6 +201,12 @@ impl<S> Connection<S> {
     /// Bytes that wait in the write queue.
     pub fn pending(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Whether bytes that were received have not been written. A connection that ends like this must be reset: an
+    /// orderly end would tell the peer that it has everything.
+    pub fn is_incomplete(&self) -> bool {
+        self.bytes_in != self.bytes_out
     }
 
     /// The stream underneath.
@@ -269,11 +289,14 @@ impl<S: Stream> Connection<S> {
     fn write_through(&mut self, received: &[u8], emit: &mut impl FnMut(ConnectionEvent)) {
         let written = self.write(received, emit);
         let refused = received.get(written..).unwrap_or_default();
-        if !refused.is_empty() && !matches!(self.phase, Phase::Closed(_)) {
-            self.queue.fill(refused);
-            emit(ConnectionEvent::Queued {
+        if refused.is_empty() || matches!(self.phase, Phase::Closed(_)) {
+            return;
+        }
+        match self.queue.fill(refused) {
+            Ok(()) => emit(ConnectionEvent::Queued {
                 bytes: refused.len(),
-            });
+            }),
+            Err(_) => self.failed(IoFailure::Kind(ErrorKind::OutOfMemory)),
         }
     }
 
@@ -289,7 +312,7 @@ impl<S: Stream> Connection<S> {
     fn write(&mut self, bytes: &[u8], emit: &mut impl FnMut(ConnectionEvent)) -> usize {
         match self.stream.write(bytes) {
             // No socket takes nothing of something without an error; treated as progress, it would spin.
-            Ok(0) => self.failed(ErrorKind::WriteZero),
+            Ok(0) => self.failed(IoFailure::Kind(ErrorKind::WriteZero)),
             Ok(written) => {
                 self.readiness.on_write(written, bytes.len());
                 self.bytes_out += written as u64;
@@ -305,7 +328,7 @@ impl<S: Stream> Connection<S> {
                     emit(ConnectionEvent::WriteWouldBlock);
                 }
                 ErrorKind::Interrupted => {}
-                kind => self.failed(kind),
+                _ => self.failed((&error).into()),
             },
         }
         0
@@ -330,11 +353,11 @@ impl<S: Stream> Connection<S> {
                 emit(ConnectionEvent::ReadWouldBlock);
             }
             ErrorKind::Interrupted => {}
-            kind => self.failed(kind),
+            _ => self.failed(error.into()),
         }
     }
 
-    fn failed(&mut self, kind: ErrorKind) {
-        self.phase = self.phase.after(Cause::Failed(kind));
+    fn failed(&mut self, failure: IoFailure) {
+        self.phase = self.phase.after(Cause::Failed(failure));
     }
 }

@@ -8,16 +8,16 @@
 //! Draining  ── all echoed, our FIN ─────► Lingering
 //! Lingering ── peer's FIN ──────────────► Closed(Finished)
 //!
-//! any       ── I/O error ───────────────► Closed(Failed(kind))
-//! any       ── deadline ────────────────► Closed(Expired)
+//! any       ── I/O error ───────────────► Closed(Failed(failure))
+//! any       ── deadline ────────────────► Closed(TimedOut(deadline))
 //! ```
 //!
 //! There is no half-closed phase, although peers half-close all the time. A connection with pending bytes does not
 //! read, so it meets the peer's FIN only when everything before it has been written; until then the FIN waits in the
 //! kernel (CLOSE-WAIT). When the FIN is read nothing is pending, and closing the socket sends ours.
 
+use super::failure::IoFailure;
 use std::fmt;
-use std::io;
 
 /// Where a connection is in its life. TCP's own names for it (RFC 9293, section 3.3.2) are given beside ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,18 @@ pub enum Reason {
     /// Both sides have sent everything and finished.
     Finished,
     /// A read or a write failed: reset, broken pipe, timed out, …
-    Failed(io::ErrorKind),
-    /// A deadline passed: the connection was idle for too long, or a stop had waited long enough.
-    Expired,
+    Failed(IoFailure),
+    /// A deadline passed.
+    TimedOut(Deadline),
+}
+
+/// A deadline that ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// The idle timeout: no byte moved for too long.
+    Idle,
+    /// The drain timeout: a stop had waited long enough.
+    Drain,
 }
 
 /// Something that happened to a connection and may move its phase.
@@ -71,9 +80,9 @@ pub enum Cause {
     /// Our FIN was sent while the peer may still send.
     FinSent,
     /// A system call on the socket failed for good.
-    Failed(io::ErrorKind),
+    Failed(IoFailure),
     /// A deadline passed.
-    Expired,
+    TimedOut(Deadline),
 }
 
 impl Phase {
@@ -82,8 +91,8 @@ impl Phase {
     pub fn after(self, cause: Cause) -> Self {
         match (self, cause) {
             (Self::Closed(reason), _) => Self::Closed(reason),
-            (_, Cause::Failed(kind)) => Self::Closed(Reason::Failed(kind)),
-            (_, Cause::Expired) => Self::Closed(Reason::Expired),
+            (_, Cause::Failed(failure)) => Self::Closed(Reason::Failed(failure)),
+            (_, Cause::TimedOut(deadline)) => Self::Closed(Reason::TimedOut(deadline)),
 
             (Self::Open, Cause::StopRequested { unread }) => Self::Draining { unread },
             (Self::Draining { unread }, Cause::Received { bytes }) => Self::Draining {
@@ -108,8 +117,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finished => f.write_str("finished"),
-            Self::Failed(kind) => kind.fmt(f),
-            Self::Expired => f.write_str("expired"),
+            Self::Failed(failure) => failure.fmt(f),
+            Self::TimedOut(Deadline::Idle) => f.write_str("idle timeout"),
+            Self::TimedOut(Deadline::Drain) => f.write_str("drain timeout"),
         }
     }
 }
@@ -117,25 +127,28 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use io::ErrorKind::ConnectionReset;
+    use std::io::ErrorKind;
+
+    const RESET: IoFailure = IoFailure::Kind(ErrorKind::ConnectionReset);
 
     const OPEN_PHASES: [Phase; 3] = [Phase::Open, Phase::Draining { unread: 9 }, Phase::Lingering];
 
-    const CAUSES: [Cause; 6] = [
+    const CAUSES: [Cause; 7] = [
         Cause::PeerFinished,
         Cause::Received { bytes: 4 },
         Cause::StopRequested { unread: 9 },
         Cause::FinSent,
-        Cause::Failed(ConnectionReset),
-        Cause::Expired,
+        Cause::Failed(RESET),
+        Cause::TimedOut(Deadline::Idle),
+        Cause::TimedOut(Deadline::Drain),
     ];
 
     #[test]
     fn a_closed_connection_keeps_its_reason() {
         for reason in [
             Reason::Finished,
-            Reason::Failed(ConnectionReset),
-            Reason::Expired,
+            Reason::Failed(RESET),
+            Reason::TimedOut(Deadline::Idle),
         ] {
             for cause in CAUSES {
                 assert_eq!(Phase::Closed(reason).after(cause), Phase::Closed(reason));
@@ -146,9 +159,12 @@ mod tests {
     #[test]
     fn every_phase_can_fail_and_expire() {
         for phase in OPEN_PHASES {
-            let failed = phase.after(Cause::Failed(ConnectionReset));
-            assert_eq!(failed, Phase::Closed(Reason::Failed(ConnectionReset)));
-            assert_eq!(phase.after(Cause::Expired), Phase::Closed(Reason::Expired));
+            let failed = phase.after(Cause::Failed(RESET));
+            assert_eq!(failed, Phase::Closed(Reason::Failed(RESET)));
+            for deadline in [Deadline::Idle, Deadline::Drain] {
+                let timed_out = phase.after(Cause::TimedOut(deadline));
+                assert_eq!(timed_out, Phase::Closed(Reason::TimedOut(deadline)));
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The bytes that are pending for one peer, in order, bounded.
 
+use std::collections::TryReserveError;
+
 /// What the kernel refused, kept until the kernel takes it.
 ///
 /// Filled at once and only while empty: a connection with pending bytes does not read, so nothing can be added behind
@@ -17,11 +19,21 @@ struct Pending {
 }
 
 impl WriteQueue {
-    /// Takes over `bytes`, which must not be empty; the queue must be.
-    pub fn fill(&mut self, bytes: &[u8]) {
+    /// Keeps a copy of `bytes`, which must not be empty; the queue must be.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for the copy. The queue is unchanged.
+    pub fn fill(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         debug_assert!(self.is_empty(), "bytes would be lost");
-        let bytes = bytes.into();
-        self.0 = Some(Box::new(Pending { bytes, written: 0 }));
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes.len())?;
+        copy.extend_from_slice(bytes);
+        self.0 = Some(Box::new(Pending {
+            bytes: copy.into_boxed_slice(),
+            written: 0,
+        }));
+        Ok(())
     }
 
     /// What is still pending.
@@ -60,20 +72,20 @@ mod tests {
     #[test]
     fn bytes_leave_in_the_order_in_which_they_came() {
         let mut queue = WriteQueue::default();
-        queue.fill(b"abc");
+        queue.fill(b"abc").unwrap();
         assert_eq!((queue.pending(), queue.len()), (&b"abc"[..], 3));
         queue.advance(1);
         assert_eq!((queue.pending(), queue.len()), (&b"bc"[..], 2));
         queue.advance(2);
         assert!(queue.is_empty());
-        queue.fill(b"d");
+        queue.fill(b"d").unwrap();
         assert_eq!(queue.pending(), b"d");
     }
 
     #[test]
     fn an_empty_queue_owns_no_heap() {
         let mut queue = WriteQueue::default();
-        queue.fill(&[0; 64]);
+        queue.fill(&[0; 64]).unwrap();
         queue.advance(64);
         assert!(queue.0.is_none());
     }

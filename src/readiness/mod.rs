@@ -98,6 +98,11 @@ impl Readiness {
         self.read_evidence = Evidence::WouldBlock;
     }
 
+    /// Calls for one write, whatever the events reported: there may be room that has not been announced.
+    pub fn assume_writable(&mut self) {
+        self.writable = true;
+    }
+
     /// A read moved `bytes` into a buffer with room for `room`.
     pub fn on_read(&mut self, bytes: usize, room: usize) {
         if bytes < room && self.read_evidence == Evidence::ShortTransfer {

@@ -35,6 +35,11 @@ impl RunQueue {
         Some(key)
     }
 
+    /// Whether `key` is queued.
+    pub fn contains(&self, key: usize) -> bool {
+        self.is_queued.get(key) == Some(&true)
+    }
+
     /// How many keys are queued.
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -57,7 +62,9 @@ mod tests {
             queue.push(key);
         }
         assert_eq!(queue.len(), 3);
+        assert!(queue.contains(5) && !queue.contains(7) && !queue.contains(1000));
         assert_eq!([queue.pop(), queue.pop()], [Some(5), Some(2)]);
+        assert!(!queue.contains(5));
         queue.push(5);
         assert_eq!(
             [queue.pop(), queue.pop(), queue.pop()],

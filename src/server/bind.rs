@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// How many ports chosen by the system are tried until one is free in both address families.
 const PORT_ATTEMPTS: usize = 16;
@@ -120,19 +121,55 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     // A port whose last connections are in TIME-WAIT may be bound again (socket(7), SO_REUSEADDR).
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(config.reuse_port)?;
+    if config.reuse_port {
+        share_port(&socket)?;
+    }
     if address.is_ipv6() {
-        socket.set_only_v6(config.v6_only)?;
+        set_only_v6(&socket, config.v6_only)?;
     }
     socket.set_tcp_nodelay(config.nodelay)?;
     // Urgent data stays in the stream, so that it is echoed in place (RFC 1122, section 4.2.2.4; tcp(7)).
     socket.set_out_of_band_inline(true)?;
     if let Some(idle) = config.keepalive {
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        socket.set_tcp_keepalive(&keepalive(idle))?;
     }
     socket.bind(&address.into())?;
     socket.listen(config.backlog.into())?;
     Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Lets other processes listen on the same port, each getting its share of the connections. FreeBSD has an option of
+/// its own for that (setsockopt(2), `SO_REUSEPORT_LB`): with its `SO_REUSEPORT` one process would get them all.
+fn share_port(socket: &Socket) -> io::Result<()> {
+    #[cfg(target_os = "freebsd")]
+    return socket.set_reuse_port_lb(true);
+    #[cfg(not(target_os = "freebsd"))]
+    socket.set_reuse_port(true)
+}
+
+/// OpenBSD and `DragonFly` have no dual-stack sockets: there an IPv6 socket always refuses IPv4, and saying otherwise
+/// is an error (ip6(4), `IPV6_V6ONLY`).
+fn set_only_v6(socket: &Socket, only_v6: bool) -> io::Result<()> {
+    if cfg!(any(target_os = "openbsd", target_os = "dragonfly")) {
+        return Ok(());
+    }
+    socket.set_only_v6(only_v6)
+}
+
+/// Probes that begin after `idle` without traffic, and end the connection after as long again without an answer
+/// (tcp(7), `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): the system's own 9 probes, 75 s apart, would take more than
+/// 11 minutes.
+fn keepalive(idle: Duration) -> TcpKeepalive {
+    const PROBES: u64 = 8;
+    let interval = (idle.as_secs() / PROBES).max(1);
+    let probes = (idle.as_secs() / interval).clamp(1, PROBES);
+    let keepalive = TcpKeepalive::new().with_time(idle);
+    // OpenBSD has neither option for a single socket.
+    #[cfg(not(any(target_os = "openbsd", target_os = "haiku")))]
+    let keepalive = keepalive
+        .with_interval(Duration::from_secs(interval))
+        .with_retries(u32::try_from(probes).unwrap_or(1));
+    keepalive
 }
 
 /// Whether the machine lacks this address family altogether. With IPv6 disabled, sockets can be created but `::1` does
@@ -157,7 +194,6 @@ mod tests {
     use super::*;
     use socket2::SockRef;
     use std::net::TcpStream;
-    use std::time::Duration;
 
     fn listener(config: &Config) -> TcpListener {
         listen("127.0.0.1:0".parse().unwrap(), config).unwrap()
@@ -183,7 +219,12 @@ mod tests {
         assert!(socket.out_of_band_inline().unwrap());
         assert!(socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive);
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), keepalive);
+            let probes = socket.tcp_keepalive_retries().unwrap();
+            let dead_after = socket.tcp_keepalive_interval().unwrap() * probes;
+            assert!(dead_after > keepalive * 9 / 10 && dead_after <= keepalive);
+        }
 
         let (_peer, plain) = accepted(&Config {
             nodelay: false,

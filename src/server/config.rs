@@ -1,34 +1,9 @@
 //! What a server is told before it starts.
 
 use super::limits;
+use super::mode::Mode;
 use crate::text::endpoint::Endpoint;
-use std::fmt;
 use std::time::Duration;
-
-/// The I/O model: how connections share threads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(
-    feature = "trace",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
-pub enum Mode {
-    /// One thread for all connections: readiness instead of blocking.
-    #[default]
-    EventLoop,
-    /// A thread for each connection, blocked while its peer is silent.
-    Threads,
-}
-
-/// As written on the command line.
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EventLoop => "event-loop",
-            Self::Threads => "threads",
-        })
-    }
-}
 
 /// Everything that can be configured. [`Config::default`] is what `mio-echo serve` uses without options.
 #[derive(Debug, Clone)]
@@ -45,8 +20,9 @@ pub struct Config {
     pub reuse_port: bool,
     /// Bytes of the read buffer, at least 1. It bounds the bytes that can be pending for one peer.
     pub read_buffer: usize,
-    /// Connections that may be open at once, at least 1.
-    pub max_connections: usize,
+    /// Connections that may be open at once, at least 1; `None` means as many as the system allows. More than that is
+    /// reduced to it, with a warning.
+    pub max_connections: Option<usize>,
     /// Close a connection after this long without traffic; `None` means never.
     pub idle_timeout: Option<Duration>,
     /// Probe a peer after this long without traffic (`SO_KEEPALIVE`); `None` means never.
@@ -69,7 +45,7 @@ impl Default for Config {
             backlog: limits::BACKLOG,
             reuse_port: false,
             read_buffer: limits::READ_BUFFER,
-            max_connections: limits::connections_that_fit(),
+            max_connections: None,
             idle_timeout: None,
             keepalive: None,
             nodelay: true,

@@ -18,7 +18,7 @@ use super::receive_buffer::ReceiveBuffer;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
-use crate::connection::TurnEnd;
+use crate::connection::{Deadline, TurnEnd};
 use crate::readiness::{INTEREST, RunQueue};
 use mio::net::TcpStream;
 use mio::{Events, Poll};
@@ -51,6 +51,7 @@ impl<O: Observer> EventLoop<O> {
         listeners: Listeners,
         shutdown: Shutdown,
         config: &Config,
+        max_connections: usize,
         observer: O,
     ) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl<O: Observer> EventLoop<O> {
             listeners,
             shutdown,
             connections: Slab::new(),
-            max_connections: config.max_connections,
+            max_connections,
             run_queue: RunQueue::default(),
             received: ReceiveBuffer::new(READ_BUDGET, config.read_buffer),
             idle_clock: IdleClock::new(config.idle_timeout),
@@ -155,7 +156,7 @@ impl<O: Observer> EventLoop<O> {
             }
             StopAction::Expire => {
                 self.listeners.close();
-                self.note_for_all(|slot| slot.connection.expire());
+                self.note_for_all(|slot| slot.connection.time_out(Deadline::Drain));
             }
         }
     }
@@ -170,15 +171,20 @@ impl<O: Observer> EventLoop<O> {
 
     fn note_time(&mut self, now: Instant) {
         self.listeners.note_time(now);
+        self.shutdown.note_time(now);
         if self.connections.is_empty() {
             self.idle_clock.stop();
         }
         if self.idle_clock.tick(now) {
-            for (key, slot) in &mut self.connections {
-                if slot.idle_ticks.tick() {
-                    slot.connection.expire();
-                    self.run_queue.push(key);
-                }
+            self.note_idle_tick();
+        }
+    }
+
+    /// A connection on the run queue waits for this loop, so it cannot be idle.
+    fn note_idle_tick(&mut self) {
+        for (key, slot) in &mut self.connections {
+            if !self.run_queue.contains(key) && slot.note_idle_tick() {
+                self.run_queue.push(key);
             }
         }
     }
@@ -267,7 +273,7 @@ impl<O: Observer> EventLoop<O> {
                 TurnEnd::Yielded => self.run_queue.push(key),
                 TurnEnd::Closed(reason) => {
                     let slot = self.connections.remove(key);
-                    self.observer.closed(&slot.summary(reason));
+                    self.observer.closed(&slot.close(reason));
                 }
             }
         }

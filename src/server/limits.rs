@@ -31,6 +31,13 @@ pub(super) const READ_BUDGET: usize = 32 * 1024;
 /// closed first; trying more often would only burn processor time.
 pub(super) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// Accepts in a row that may fail for reasons of the peer before the listeners pause: an error that concerns every peer,
+/// such as EPERM from a security module, must not make the loop spin.
+pub(super) const FAILED_ACCEPTS_IN_A_ROW: u32 = 128;
+
+/// For how long after the first signal that requests a stop further ones are taken for its repetition.
+pub(super) const SIGNAL_REPEAT: Duration = Duration::from_secs(1);
+
 /// Ticks per idle timeout: expiry is late by one tick at most.
 pub(super) const IDLE_TICKS: u32 = 8;
 
@@ -52,16 +59,3 @@ pub(super) const THREAD_STACK: usize = 64 * 1024;
 /// The longest that a thread blocks in recv(2) or send(2), where it cannot notice a stop (see `threads`). Short enough
 /// not to be noticed in a stop, long enough that a busy connection never times out.
 pub(super) const BLOCKING_CALL_TIMEOUT: Duration = Duration::from_millis(50);
-
-/// Raises this process's soft limit on open files to the hard one. If that fails, the soft limit is unchanged.
-/// Source: getrlimit(2), `RLIMIT_NOFILE`.
-pub fn raise_descriptor_limit() {
-    let _unchanged = rlimit::increase_nofile_limit(u64::MAX);
-}
-
-/// How many connections fit within the limit on open files. If it cannot be read, 1024 is assumed.
-pub fn connections_that_fit() -> usize {
-    let (limit, _hard) = rlimit::Resource::NOFILE.get().unwrap_or((1024, 1024));
-    let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(1);
-    usize::try_from(room).unwrap_or(usize::MAX)
-}

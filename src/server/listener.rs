@@ -1,11 +1,11 @@
 //! Accepting connections without ever ending the server and without ever spinning.
 //!
 //! The errors of accept(2) fall into three kinds. Some concern one peer that disappeared before it was accepted: go
-//! on. Some report that this process or the system is out of descriptors or memory: pause and try again on a timer,
+//! on, unless there is nothing but such errors, which would spin. Some report that this process or the system is out of descriptors or memory: pause and try again on a timer,
 //! because an edge-triggered listener is not reported again for the connections that already wait. The rest mean that
 //! the listener itself is broken, and end the server.
 
-use super::limits::ACCEPT_RETRY;
+use super::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
 use super::observer::{AcceptPause, Observer, WakeSource};
 use super::sources::Source;
 use mio::net::{TcpListener, TcpStream};
@@ -35,6 +35,8 @@ pub(super) struct Listeners {
     open: VecDeque<Listener>,
     /// While set, nothing is accepted: descriptors or memory had run out.
     retry_at: Option<Instant>,
+    /// How many accepts have failed since one succeeded or found nothing.
+    failures: u32,
     /// Which pause has been reported in the current episode.
     reported_pause: Option<Discriminant<AcceptPause>>,
     /// How many connections may wait on each listener.
@@ -72,6 +74,7 @@ impl Listeners {
         Ok(Self {
             open,
             retry_at: None,
+            failures: 0,
             reported_pause: None,
             backlog: backlog.into(),
         })
@@ -99,7 +102,7 @@ impl Listeners {
 
     /// Whether an accept is worth a system call.
     pub(super) fn are_ready(&self) -> bool {
-        self.retry_at.is_none() && self.open.iter().any(|listener| listener.ready)
+        !self.are_paused() && self.open.iter().any(|listener| listener.ready)
     }
 
     /// Whether no listener is left.
@@ -140,7 +143,7 @@ impl Listeners {
     ///
     /// The listening socket itself is broken.
     pub(super) fn accept(&mut self, observer: &mut impl Observer) -> io::Result<Accepted> {
-        if self.retry_at.is_some() {
+        if self.are_paused() {
             return Ok(Accepted::Nothing);
         }
         let Some(mut listener) = self.take_next_ready() else {
@@ -148,6 +151,7 @@ impl Listeners {
         };
         match listener.socket.accept() {
             Ok((stream, peer)) => {
+                self.failures = 0;
                 if !listener.has_drained_its_backlog() {
                     self.open.push_back(listener);
                 }
@@ -172,6 +176,7 @@ impl Listeners {
     ) -> io::Result<Accepted> {
         match AcceptErrorKind::of(&error) {
             AcceptErrorKind::WouldBlock => {
+                self.failures = 0;
                 listener.ready = false;
                 // An empty backlog is a drained one.
                 if listener.drain_left.is_none() {
@@ -183,17 +188,31 @@ impl Listeners {
                 return Ok(Accepted::Retry);
             }
             AcceptErrorKind::Interrupted => {}
-            AcceptErrorKind::Peer => observer.accept_failed(&error),
-            AcceptErrorKind::Resources => {
+            AcceptErrorKind::Peer if self.failures < FAILED_ACCEPTS_IN_A_ROW => {
+                self.failures += 1;
+                observer.accept_failed(&error);
+            }
+            AcceptErrorKind::Peer | AcceptErrorKind::Resources => {
                 self.open.push_back(listener);
-                self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
-                self.report_pause(&AcceptPause::Exhausted(error), observer);
+                self.pause(&AcceptPause::Exhausted(error), observer);
                 return Ok(Accepted::Nothing);
             }
             AcceptErrorKind::Listener => return Err(error),
         }
         self.open.push_back(listener);
         Ok(Accepted::Retry)
+    }
+
+    /// Accepts nothing until the retry timer ends. Reported once per episode.
+    pub(super) fn pause(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {
+        self.failures = 0;
+        self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
+        self.report_pause(pause, observer);
+    }
+
+    /// Whether a pause is under way.
+    pub(super) fn are_paused(&self) -> bool {
+        self.retry_at.is_some()
     }
 
     fn report_pause(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {

@@ -20,11 +20,13 @@
 //! ```
 
 mod bind;
+mod capacity;
 mod config;
 mod event_loop;
 mod idle;
 pub mod limits;
 mod listener;
+mod mode;
 mod observer;
 mod receive_buffer;
 mod shutdown;
@@ -35,7 +37,9 @@ mod threads;
 mod unread;
 
 pub use bind::StartError;
-pub use config::{Config, DEFAULT_ENDPOINT, Mode};
+pub use capacity::{connections_that_fit, raise_descriptor_limit};
+pub use config::{Config, DEFAULT_ENDPOINT};
+pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
@@ -59,6 +63,7 @@ pub struct Server {
     poll: Poll,
     listeners: Listeners,
     shutdown: Shutdown,
+    max_connections: usize,
 }
 
 impl Server {
@@ -69,15 +74,21 @@ impl Server {
     /// A name is unknown, an address is in use or not permitted, descriptors have run out, or a limit is
     /// zero.
     pub fn bind(config: Config) -> Result<Self, StartError> {
-        if config.read_buffer == 0 || config.max_connections == 0 {
+        if config.read_buffer == 0 || config.max_connections == Some(0) {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
             return Err(StartError::new("serve", zero));
         }
         let sockets = bind::listen_everywhere(&config)?;
-        Self::assemble(config, sockets).map_err(|error| StartError::new("start the poll", error))
+        let max_connections = max_connections(&config);
+        Self::assemble(config, sockets, max_connections)
+            .map_err(|error| StartError::new("start the poll", error))
     }
 
-    fn assemble(config: Config, sockets: Vec<TcpListener>) -> io::Result<Self> {
+    fn assemble(
+        config: Config,
+        sockets: Vec<TcpListener>,
+        max_connections: usize,
+    ) -> io::Result<Self> {
         let addresses = sockets.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
@@ -86,6 +97,7 @@ impl Server {
             listeners: Listeners::new(sockets, config.backlog, poll.registry())?,
             shutdown: Shutdown::new(poll.registry(), config.drain_timeout)?,
             poll,
+            max_connections,
             config,
         })
     }
@@ -95,8 +107,14 @@ impl Server {
         &self.addresses
     }
 
-    /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 requests a report from the observer, and a second
-    /// request to stop ends the process at once, with exit code 130 or 143.
+    /// How many connections may be open at once.
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
+    /// From now on SIGINT, SIGTERM and SIGHUP stop the server and SIGUSR1 requests a report from the observer. A second
+    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129. A
+    /// SIGHUP that is ignored at this time stays ignored (nohup(1)).
     ///
     /// # Errors
     ///
@@ -123,12 +141,33 @@ impl Server {
             poll,
             listeners,
             shutdown,
+            max_connections,
             config,
             ..
         } = self;
         match config.mode {
-            Mode::EventLoop => EventLoop::new(poll, listeners, shutdown, &config, observer).run(),
-            Mode::Threads => Threads::new(poll, listeners, shutdown, config, observer)?.run(),
+            Mode::EventLoop => EventLoop::new(
+                poll,
+                listeners,
+                shutdown,
+                &config,
+                max_connections,
+                observer,
+            )
+            .run(),
+            Mode::Threads => {
+                Threads::new(poll, listeners, shutdown, config, max_connections, observer)?.run()
+            }
         }
     }
+}
+
+/// The limit that is configured, or what the system allows if that is less.
+fn max_connections(config: &Config) -> usize {
+    let fit = connections_that_fit(config.mode);
+    let configured = config.max_connections.unwrap_or(fit);
+    if configured > fit {
+        log::warn!(target: "mio_echo", "--max-connections {configured} is reduced to {fit}, which is what the system allows");
+    }
+    configured.min(fit)
 }

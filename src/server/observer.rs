@@ -14,6 +14,10 @@ use std::time::Duration;
 /// of what happens there ([`on_event`](Self::on_event), [`phase_changed`](Self::phase_changed),
 /// [`blocking_call`](Self::blocking_call)) and of nothing else.
 pub trait Observer: Clone + Send + 'static {
+    /// Whether [`blocking_call`](Self::blocking_call) is to be called. If not, a message costs two locks less in threads
+    /// mode.
+    const OBSERVES_CALLS: bool = true;
+
     /// An observer for one more thread, which has observed nothing yet.
     #[must_use]
     fn fork(&self) -> Self {
@@ -81,7 +85,9 @@ pub trait Observer: Clone + Send + 'static {
 }
 
 /// Observes nothing.
-impl Observer for () {}
+impl Observer for () {
+    const OBSERVES_CALLS: bool = false;
+}
 
 /// The number of a connection: counted from 1 in the order of acceptance, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -167,12 +173,14 @@ pub struct ConnectionSummary {
 pub enum AcceptPause {
     /// The limit on connections, which this is, is reached. Further ones wait in the backlog until one ends.
     Full(usize),
-    /// Descriptors or memory have run out; accept(2) is tried again on a timer.
+    /// Descriptors, memory or threads have run out, or accept(2) keeps failing; it is tried again on a timer.
     Exhausted(io::Error),
 }
 
 /// Two observers of the same server.
 impl<A: Observer, B: Observer> Observer for (A, B) {
+    const OBSERVES_CALLS: bool = A::OBSERVES_CALLS || B::OBSERVES_CALLS;
+
     fn fork(&self) -> Self {
         (self.0.fork(), self.1.fork())
     }

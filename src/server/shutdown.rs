@@ -3,13 +3,15 @@
 //! A stop takes three steps: echo what has been received, send our FIN, wait for the peer's. This file keeps the
 //! clock of a stop and turns its stages into [`StopAction`]s; the two modes carry them out.
 
+use super::limits::SIGNAL_REPEAT;
 use super::observer::{Observer, WakeSource};
 use super::sources::Source;
 use mio::{Interest, Registry, Waker};
-use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook_mio::v1_0::Signals;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,8 +59,10 @@ pub(super) struct Shutdown {
     requested: Arc<AtomicBool>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
-    /// Set by the first signal that requests a stop; the second one then ends the process.
-    signalled: Arc<AtomicBool>,
+    /// Once set, the next signal that requests a stop ends the process, in its handler.
+    exit_on_signal: Arc<AtomicBool>,
+    /// When to set it: a while after the first such signal.
+    repeat_ends: Option<Instant>,
     stage: StopStage,
     /// How long the peers have to finish, from the request on.
     drain_timeout: Duration,
@@ -71,26 +75,31 @@ impl Shutdown {
             requested: Arc::default(),
             waker: Arc::new(Waker::new(registry, Source::Waker.into())?),
             signals: None,
-            signalled: Arc::default(),
+            exit_on_signal: Arc::default(),
+            repeat_ends: None,
             stage: StopStage::Serving,
             drain_timeout,
             report_requested: false,
         })
     }
 
-    /// From now on SIGINT and SIGTERM request a stop, and SIGUSR1 a report.
+    /// From now on SIGINT, SIGTERM and SIGHUP request a stop, and SIGUSR1 a report. A SIGHUP that is ignored at start,
+    /// as nohup(1) arranges, stays ignored.
     ///
-    /// A second request ends the process in the signal handler itself: it must work whatever the server is blocked
-    /// on.
+    /// A second request ends the process, but not within [`SIGNAL_REPEAT`] of the first one: tools such as timeout(1)
+    /// send the same signal twice, to the process and to its group.
     pub(super) fn handle_signals(&mut self, registry: &Registry) -> io::Result<()> {
-        for signal in [SIGINT, SIGTERM] {
-            // The order matters: the first signal tests the flag before it sets it. The exit code is the one that a
-            // shell reports for a process killed by the signal.
-            let code = 128 + signal;
-            flag::register_conditional_shutdown(signal, code, Arc::clone(&self.signalled))?;
-            flag::register(signal, Arc::clone(&self.signalled))?;
+        let mut handled = vec![SIGINT, SIGTERM];
+        if !is_hangup_ignored() {
+            handled.push(SIGHUP);
         }
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        for &signal in &handled {
+            // The code that a shell reports for a process killed by the signal.
+            let code = 128 + signal;
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&self.exit_on_signal))?;
+        }
+        handled.push(SIGUSR1);
+        let mut signals = Signals::new(handled)?;
         registry.register(&mut signals, Source::Signals.into(), Interest::READABLE)?;
         self.signals = Some(signals);
         Ok(())
@@ -112,9 +121,12 @@ impl Shutdown {
     pub(super) fn note_signals(&mut self, observer: &mut impl Observer) {
         observer.woken_by(WakeSource::Signals);
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
-            match signal {
-                SIGUSR1 => self.report_requested = true,
-                _ => self.requested.store(true, Ordering::Release),
+            if signal == SIGUSR1 {
+                self.report_requested = true;
+            } else {
+                self.requested.store(true, Ordering::Release);
+                self.repeat_ends
+                    .get_or_insert(Instant::now() + SIGNAL_REPEAT);
             }
         }
     }
@@ -141,10 +153,25 @@ impl Shutdown {
     }
 
     /// When the time of the peers is up, if a stop is under way and limited.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn drain_deadline(&self) -> Option<Instant> {
         match self.stage {
             StopStage::Draining(expires) => expires,
             StopStage::Serving | StopStage::Expired => None,
+        }
+    }
+
+    /// When there is something to do next.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let repeat_ends = self
+            .repeat_ends
+            .filter(|_| !self.exit_on_signal.load(Ordering::Relaxed));
+        self.drain_deadline().into_iter().chain(repeat_ends).min()
+    }
+
+    /// From the end of the repeat interval on, one more signal ends the process.
+    pub(super) fn note_time(&mut self, now: Instant) {
+        if self.repeat_ends.is_some_and(|at| at <= now) {
+            self.exit_on_signal.store(true, Ordering::Relaxed);
         }
     }
 
@@ -152,6 +179,19 @@ impl Shutdown {
     pub(super) fn is_under_way(&self) -> bool {
         self.stage != StopStage::Serving
     }
+}
+
+/// Whether SIGHUP is ignored. Source: proc(5), `/proc/PID/status`, `SigIgn`. Elsewhere than on Linux this cannot be
+/// found out without unsafe code, and SIGHUP keeps the disposition that it has.
+fn is_hangup_ignored() -> bool {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else {
+        return true;
+    };
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_none_or(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 impl fmt::Debug for Shutdown {

@@ -3,18 +3,21 @@
 use super::idle::IdleTicks;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
 use super::unread::unread_bytes;
-use crate::connection::{Connection, ConnectionEvent, Reason, Stream, TurnEnd};
+use crate::connection::{Connection, ConnectionEvent, Deadline, Reason, Stream, TurnEnd};
 use crate::readiness::EventFlags;
 use mio::net::TcpStream;
+use socket2::SockRef;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// One connection's entry in the slab. With 10,000 connections each byte here counts ten thousand times: this is all
 /// there is, as long as the peer keeps up.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) connection: Connection<TcpStream>,
-    pub(super) idle_ticks: IdleTicks,
+    idle_ticks: IdleTicks,
     id: ConnectionId,
     peer: SocketAddr,
 }
@@ -74,14 +77,39 @@ impl Slot {
         observer.phase_changed(self.id, self.connection.phase());
     }
 
-    /// A stop was requested: what the kernel has received by now is still to be echoed.
-    pub(super) fn drain(&mut self) {
-        self.connection
-            .drain(unread_bytes(self.connection.stream()));
+    /// A tick of the idle clock, for a connection that is not on the run queue. Returns whether it is now worth a turn.
+    ///
+    /// Only a connection that waits for its peer can be idle. Received bytes that have not been read wait for this
+    /// server: their event is still to be noted.
+    pub(super) fn note_idle_tick(&mut self) -> bool {
+        let is_idle = self.idle_ticks.tick();
+        if self.connection.pending() > 0 {
+            if is_idle {
+                self.connection.time_out(Deadline::Idle);
+            } else {
+                self.connection.probe();
+            }
+            return true;
+        }
+        let times_out = is_idle && unread_bytes(self.connection.stream()).unwrap_or(0) == 0;
+        if times_out {
+            self.connection.time_out(Deadline::Idle);
+        }
+        times_out
     }
 
-    /// What is reported of a connection that is over.
-    pub(super) fn summary(&self, reason: Reason) -> ConnectionSummary {
+    /// A stop was requested: what the kernel has received by now is still to be echoed.
+    pub(super) fn drain(&mut self) {
+        // Where the kernel cannot report it, more than there can be: drain until nothing comes.
+        let unread = unread_bytes(self.connection.stream()).unwrap_or(u32::MAX);
+        self.connection.drain(unread);
+    }
+
+    /// Closes the socket of a connection that is over.
+    pub(super) fn close(self, reason: Reason) -> ConnectionSummary {
+        if self.connection.is_incomplete() {
+            reset_on_close(self.connection.stream());
+        }
         ConnectionSummary {
             id: self.id,
             peer: self.peer,
@@ -90,6 +118,12 @@ impl Slot {
             reason,
         }
     }
+}
+
+/// Has close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not take what it has for everything.
+pub(super) fn reset_on_close(socket: &impl AsFd) {
+    // On a socket that is broken already this fails, and does not matter.
+    let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
 fn emit(
@@ -110,5 +144,74 @@ fn emit(
 impl Stream for TcpStream {
     fn send_fin(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Phase;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{self, Ipv4Addr};
+
+    /// A slot, and the peer of its connection.
+    fn slot() -> (Slot, net::TcpStream) {
+        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let slot = Slot::new(ConnectionId(1), address, TcpStream::from_std(stream));
+        (slot, peer)
+    }
+
+    /// Has the connection receive bytes that it cannot write: its send buffer is full.
+    fn leave_bytes_pending(slot: &mut Slot, peer: &mut net::TcpStream) {
+        while slot.connection.pending() == 0 {
+            let mut stream = slot.connection.stream();
+            while stream.write(&[0; 1 << 20]).is_ok() {}
+            peer.write_all(&[1; 1 << 10]).unwrap();
+            let mut room = [0; 1 << 10];
+            slot.connection.probe();
+            let bytes = slot.receive(&mut room, &mut ());
+            slot.echo(&room[..bytes], &mut ());
+        }
+    }
+
+    fn idle_ticks_until_timeout(slot: &mut Slot) {
+        for _ in 0..100 {
+            slot.note_idle_tick();
+        }
+        let timed_out = Phase::Closed(Reason::TimedOut(Deadline::Idle));
+        assert_eq!(slot.connection.phase(), timed_out);
+    }
+
+    #[test]
+    fn a_connection_that_times_out_with_bytes_pending_is_reset() {
+        let (mut slot, mut peer) = slot();
+        leave_bytes_pending(&mut slot, &mut peer);
+        idle_ticks_until_timeout(&mut slot);
+        slot.close(Reason::TimedOut(Deadline::Idle));
+        let end = peer.read_to_end(&mut Vec::new());
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn a_connection_that_times_out_with_nothing_pending_ends_in_order() {
+        let (mut slot, mut peer) = slot();
+        idle_ticks_until_timeout(&mut slot);
+        slot.close(Reason::TimedOut(Deadline::Idle));
+        assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn received_bytes_that_wait_for_this_server_keep_a_connection_from_being_idle() {
+        let (mut slot, mut peer) = slot();
+        peer.write_all(b"!").unwrap();
+        while unread_bytes(slot.connection.stream()) == Some(0) {}
+        for _ in 0..100 {
+            assert!(!slot.note_idle_tick(), "the byte is not read yet");
+        }
+        slot.connection.probe();
+        assert_eq!(slot.receive(&mut [0; 8], &mut ()), 1);
     }
 }

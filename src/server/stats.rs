@@ -49,6 +49,8 @@ impl Stats {
 }
 
 impl Observer for Stats {
+    const OBSERVES_CALLS: bool = false;
+
     fn fork(&self) -> Self {
         Self {
             since: self.since,
@@ -88,8 +90,7 @@ impl Observer for Stats {
         self.closed += 1;
         match summary.reason {
             Reason::Finished => {}
-            Reason::Failed(kind) => self.count_error(kind.to_string()),
-            Reason::Expired => self.count_error("expired".to_owned()),
+            Reason::Failed(_) | Reason::TimedOut(_) => self.count_error(summary.reason.to_string()),
         }
     }
 
@@ -145,6 +146,7 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::{Deadline, IoFailure};
     use std::io::ErrorKind;
     use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -173,7 +175,9 @@ mod tests {
                 offered: 5,
             },
         );
-        part.closed(&summary(Reason::Failed(ErrorKind::ConnectionReset)));
+        part.closed(&summary(Reason::Failed(IoFailure::Kind(
+            ErrorKind::ConnectionReset,
+        ))));
         whole.merge(part);
 
         assert_eq!((whole.accepted, whole.closed), (1, 1));
@@ -186,12 +190,14 @@ mod tests {
     fn the_summary_counts_errors_by_kind() {
         let mut stats = Stats::default();
         assert!(stats.to_string().ends_with("errors none"));
-        stats.closed(&summary(Reason::Expired));
-        stats.closed(&summary(Reason::Expired));
-        stats.closed(&summary(Reason::Failed(ErrorKind::BrokenPipe)));
+        stats.closed(&summary(Reason::TimedOut(Deadline::Idle)));
+        stats.closed(&summary(Reason::TimedOut(Deadline::Idle)));
+        stats.closed(&summary(Reason::Failed(IoFailure::Kind(
+            ErrorKind::BrokenPipe,
+        ))));
         let line = stats.to_string();
         assert!(
-            line.ends_with("errors 1 × broken pipe, 2 × expired"),
+            line.ends_with("errors 1 × broken pipe, 2 × idle timeout"),
             "{line}"
         );
     }

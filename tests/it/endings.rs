@@ -68,7 +68,7 @@ fn a_reset_ends_that_connection_alone_and_is_counted() {
         drop(other);
         let stats = server.stop();
         assert_eq!(stats.closed, 3);
-        let resets = stats.errors.get("connection reset");
+        let resets = stats.errors.get("connection reset by peer");
         assert_eq!(resets, Some(&1), "expected one reset: {stats}");
     });
 }

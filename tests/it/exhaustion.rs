@@ -4,9 +4,8 @@
 use crate::common::peer::has_answer;
 use crate::common::process::{PROGRAM, serve_after};
 use crate::common::{
-    Child, both_modes, connect, echo_roundtrip, eventually, name_of, read_to_eof, tool_or_skip,
+    Child, both_modes, connect, echo_roundtrip, eventually, name_of, tool_or_skip,
 };
-use mio_echo::server::Mode;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -19,8 +18,16 @@ const PEERS: usize = 45;
 #[test]
 fn out_of_descriptors_the_server_serves_who_is_in_and_later_who_waits() {
     both_modes(|mode| {
-        let server = start_with_few_descriptors(mode);
-        let address = server.address();
+        if !tool_or_skip("prlimit") {
+            return;
+        }
+        let (server, address) =
+            Child::serve(&["--mode", name_of(mode), "--max-connections", "1000"]);
+        set_limit(
+            &server,
+            Command::new("prlimit"),
+            &[&format!("--nofile={DESCRIPTORS}:")],
+        );
         for episode in 1..=2 {
             let (inside, waiting) = overrun(&server, address, episode);
             assert!(inside.len() < DESCRIPTORS && !waiting.is_empty());
@@ -46,10 +53,39 @@ fn out_of_descriptors_the_server_serves_who_is_in_and_later_who_waits() {
     });
 }
 
-fn start_with_few_descriptors(mode: Mode) -> Child {
-    let setup = format!("ulimit -n {DESCRIPTORS}");
-    let arguments = ["--mode", name_of(mode), "--max-connections", "1000"];
-    Child::spawn(&mut serve_after(&setup, &arguments))
+#[test]
+fn more_connections_than_the_descriptors_allow_are_a_warning_and_a_lower_limit() {
+    both_modes(|mode| {
+        let arguments = ["--mode", name_of(mode), "--max-connections", "1000"];
+        let server = Child::spawn(&mut serve_after("ulimit -n 50", &arguments));
+        let address = server.address();
+        server.wait_until_said("--max-connections 1000 is reduced to 18");
+        let peers: Vec<TcpStream> = (0..20).map(|_| connect(address)).collect();
+        for peer in &peers[..18] {
+            echo_roundtrip(peer, b"within the limit");
+        }
+        assert_eq!(server.times_said("accept: "), 0, "{}", server.said());
+    });
+}
+
+/// A thread that cannot map memory for its signal stack ends the whole process, so none may start without room.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_little_address_space_there_are_fewer_threads_and_no_abort() {
+    let server = Child::spawn(&mut serve_after("ulimit -v 200000", &["--mode", "threads"]));
+    let address = server.address();
+    let peers: Vec<TcpStream> = (0..2000).map(|_| connect(address)).collect();
+    server.wait_until_said("accept: cannot allocate memory");
+    echo_roundtrip(&peers[0], b"alive");
+    drop(peers);
+    eventually("a peer is served after the storm", || {
+        let mut peer = connect(address);
+        peer.write_all(b"!").unwrap();
+        has_answer(&peer)
+    });
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 }
 
 #[test]
@@ -97,34 +133,43 @@ fn assert_idle_for_a_second(server: &Child) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_that_cannot_be_made_refuses_one_connection_and_the_server_lives() {
+fn a_connection_without_a_thread_waits_for_one_and_the_server_lives() {
     if !tool_or_skip("prlimit") || !tool_or_skip("setpriv") {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let server = start_as_somebody(directory.path());
     let address = server.address();
-    let usual = thread_limit(
+    let usual = set_limit(
         &server,
+        as_somebody("prlimit"),
         &["--nproc", "--output=SOFT", "--raw", "--noheadings"],
     );
     let inside = connect(address);
     echo_roundtrip(&inside, b"before");
 
     // Fewer than it has.
-    thread_limit(&server, &["--nproc=1:"]);
-    for _ in 0..3 {
-        assert_eq!(read_to_eof(&connect(address)), b"", "expected a refusal");
+    set_limit(&server, as_somebody("prlimit"), &["--nproc=1:"]);
+    let waiting: Vec<TcpStream> = (0..3).map(|_| connect(address)).collect();
+    for mut stream in &waiting {
+        stream.write_all(b"!").unwrap();
     }
-    echo_roundtrip(&inside, b"who is in is served");
-    server.wait_until_said("refused: ");
+    server.wait_until_said("accept: ");
+    echo_roundtrip(&inside, b"an open connection is served");
+    assert!(!waiting.iter().any(has_answer), "there is no thread for it");
 
-    thread_limit(&server, &[&format!("--nproc={usual}:")]);
-    echo_roundtrip(&connect(address), b"who comes later is served");
-    let told = server.times_said("refused: ");
+    set_limit(
+        &server,
+        as_somebody("prlimit"),
+        &[&format!("--nproc={usual}:")],
+    );
+    for stream in &waiting {
+        eventually("a connection that waited is served", || has_answer(stream));
+    }
+    let told = server.times_said("accept: ");
     assert_eq!(told, 1, "expected one line: {}", server.said());
 
-    drop(inside);
+    drop((inside, waiting));
     server.signal("TERM");
     let exit = server.wait();
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
@@ -166,9 +211,8 @@ fn as_somebody(program: &str) -> Command {
 
 /// Asks for the limit on threads of the running server, or changes it. Returns what prlimit(1) says.
 #[cfg(target_os = "linux")]
-fn thread_limit(server: &Child, arguments: &[&str]) -> String {
-    let mut command = as_somebody("prlimit");
-    let output = command.args(["--pid", &server.id()]).args(arguments);
+fn set_limit(server: &Child, mut prlimit: Command, arguments: &[&str]) -> String {
+    let output = prlimit.args(["--pid", &server.id()]).args(arguments);
     let output = output.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

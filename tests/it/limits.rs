@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.max_connections = 2);
+        let server = Running::start(mode, |config| config.max_connections = Some(2));
         let (first, second) = (connect(server.address), connect(server.address));
         echo_roundtrip(&first, b"first");
         echo_roundtrip(&second, b"second");
@@ -41,7 +41,7 @@ fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
 #[test]
 fn a_limit_of_one_serves_many_peers_one_after_the_other() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.max_connections = 1);
+        let server = Running::start(mode, |config| config.max_connections = Some(1));
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| echo_roundtrip(&connect(server.address), &pattern(1000)));
@@ -67,7 +67,7 @@ fn an_idle_connection_is_closed_and_not_before_its_time() {
             "expected to be closed after {IDLE_TIMEOUT:?}, not {waited:?}"
         );
         let stats = server.stop();
-        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+        assert_eq!(stats.errors.get("idle timeout"), Some(&1), "{stats}");
     });
 }
 
@@ -105,7 +105,7 @@ fn a_reader_that_has_stalled_is_idle_too() {
         );
         drop(stalled);
         let stats = server.stop();
-        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+        assert_eq!(stats.errors.get("idle timeout"), Some(&1), "{stats}");
     });
 }
 

@@ -19,6 +19,7 @@ mod backpressure;
 mod command_line;
 mod cost;
 mod echo;
+mod edges;
 mod endings;
 mod exhaustion;
 mod limits;

@@ -97,7 +97,7 @@ fn after_a_stop_nobody_is_let_in() {
 #[test]
 fn a_peer_that_waits_at_the_limit_does_not_hold_up_a_stop() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.max_connections = 1);
+        let server = Running::start(mode, |config| config.max_connections = Some(1));
         let inside = connect(server.address);
         echo_roundtrip(&inside, b"in");
         let waiting = connect(server.address);
@@ -186,7 +186,7 @@ fn a_peer_that_never_closes_is_let_go_when_the_drain_times_out() {
             (drain_timeout..Duration::from_secs(6)).contains(&waited),
             "expected an end after {drain_timeout:?}, not {waited:?}"
         );
-        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+        assert_eq!(stats.errors.get("drain timeout"), Some(&1), "{stats}");
     });
 }
 
@@ -203,7 +203,7 @@ fn a_peer_that_reads_nothing_is_let_go_when_the_drain_times_out() {
         let stats = server.ended_within(Duration::from_secs(4));
         let stats = stats.expect("whoever waits to write should hear the stop");
         assert!(requested.elapsed() >= drain_timeout, "it has its time");
-        assert_eq!(stats.errors.get("expired"), Some(&1), "{stats}");
+        assert_eq!(stats.errors.get("drain timeout"), Some(&1), "{stats}");
     });
 }
 

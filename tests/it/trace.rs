@@ -168,7 +168,7 @@ fn a_slow_reader_is_seen_to_be_paused_and_resumed() {
 #[test]
 fn at_the_connection_limit_the_pause_is_told_and_its_end() {
     let config = Config {
-        max_connections: 1,
+        max_connections: Some(1),
         ..Config::default()
     };
     let trace = trace_with(config, |address| {

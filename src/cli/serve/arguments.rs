@@ -106,9 +106,7 @@ impl From<Serve> for server::Config {
             backlog: serve.backlog,
             reuse_port: serve.reuse_port,
             read_buffer: serve.read_buffer.0,
-            max_connections: serve
-                .max_connections
-                .unwrap_or_else(limits::connections_that_fit),
+            max_connections: serve.max_connections,
             idle_timeout: serve.idle_timeout,
             keepalive: serve.keepalive,
             nodelay: serve.nodelay,

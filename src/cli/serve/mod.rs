@@ -41,11 +41,7 @@ pub(crate) fn serve(request: ServeRequest) -> ExitCode {
     for address in server.local_addrs() {
         announce(&format!("listening on {address}"));
     }
-    let Config {
-        max_connections: limit,
-        mode,
-        ..
-    } = request.config;
+    let (limit, mode) = (server.max_connections(), request.config.mode);
     log::info!(target: PROGRAM, "serving up to {limit} connections, mode {mode}");
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {

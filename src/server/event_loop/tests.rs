@@ -29,11 +29,19 @@ fn event_loop(read_buffer: usize) -> (EventLoop<EventLog>, SocketAddr) {
         poll,
         listeners,
         shutdown,
+        max_connections,
         config,
         ..
     } = server;
     let observer = EventLog::default();
-    let event_loop = EventLoop::new(poll, listeners, shutdown, &config, observer);
+    let event_loop = EventLoop::new(
+        poll,
+        listeners,
+        shutdown,
+        &config,
+        max_connections,
+        observer,
+    );
     (event_loop, address)
 }
 

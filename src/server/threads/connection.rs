@@ -19,12 +19,14 @@
 //! event loop, which waits for everything at once, has no such gap.
 
 use super::connection_table::{Shared, lock};
+use super::read_buffer::ReadBuffer;
 use super::shutdown_pipe::{self, Awaited};
-use crate::connection::{ConnectionEvent, Phase, Reason};
+use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
 use crate::server::limits::{BLOCKING_CALL_TIMEOUT, IDLE_TICKS};
 use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
+use crate::server::slot::reset_on_close;
 use crate::server::unread::unread_bytes;
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -50,6 +52,7 @@ pub(super) struct ThreadConnection<O> {
     idle_since: Option<Instant>,
     /// Whether the shutdown pipe has been noticed. It stays readable, so it is not waited on again.
     shutdown_noticed: bool,
+    buffer: ReadBuffer,
 }
 
 impl<O: Observer> ThreadConnection<O> {
@@ -57,6 +60,7 @@ impl<O: Observer> ThreadConnection<O> {
         Self {
             identity,
             observer,
+            buffer: ReadBuffer::new(shared.config.read_buffer),
             shared,
             bytes_in: 0,
             bytes_out: 0,
@@ -66,73 +70,72 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// The whole life of the thread.
-    pub(super) fn run(mut self, stream: TcpStream) {
-        let ended = make_blocking(&stream, self.shared.config.idle_timeout)
-            .map_err(|error| Reason::Failed(error.kind()))
-            .and_then(|()| self.serve(&stream));
-        drop(stream);
-        let summary = ConnectionSummary {
-            id: self.identity.id,
-            peer: self.identity.peer,
-            bytes_in: self.bytes_in,
-            bytes_out: self.bytes_out,
-            reason: ended.err().unwrap_or(Reason::Finished),
+    pub(super) fn run(self, stream: &TcpStream) {
+        let mut closing = CloseOnDrop {
+            connection: self,
+            reason: Reason::Failed(IoFailure::Kind(ErrorKind::Other)),
         };
-        self.shared.close(self.identity.key, &summary);
+        let connection = &mut closing.connection;
+        let ended = make_blocking(stream, connection.shared.config.idle_timeout)
+            .map_err(|error| Reason::Failed((&error).into()))
+            .and_then(|()| connection.serve(stream));
+        if connection.bytes_in != connection.bytes_out {
+            reset_on_close(stream);
+        }
+        closing.reason = ended.err().unwrap_or(Reason::Finished);
     }
 
     /// Echoes until the peer has finished or a stop is requested.
     fn serve(&mut self, stream: &TcpStream) -> Result<(), Reason> {
-        let mut input = BufReader::with_capacity(self.shared.config.read_buffer, stream);
         while !self.stop_requested() {
-            if self.echo(&mut input)?.is_break() {
+            if self.echo(stream)?.is_break() {
                 return Ok(());
             }
         }
-        self.drain(&mut input)
+        self.drain(stream)
     }
 
     /// Blocks until the peer sends something, then sends it back. Breaks at the peer's FIN.
-    fn echo(&mut self, input: &mut BufReader<&TcpStream>) -> Result<ControlFlow<()>, Reason> {
-        let mut stream = *input.get_ref();
+    fn echo(&mut self, mut stream: &TcpStream) -> Result<ControlFlow<()>, Reason> {
         self.emit_call(BlockingCall::Read);
-        let received = match input.fill_buf() {
-            Ok([]) => {
+        match stream.read(self.buffer.room()) {
+            Ok(0) => {
                 self.emit(ConnectionEvent::PeerFinished);
                 return Ok(ControlFlow::Break(()));
             }
-            Ok(received) => received,
-            Err(error) => {
-                self.wait_or_fail(stream, Awaited::Input, error.kind())?;
-                return Ok(ControlFlow::Continue(()));
+            Ok(bytes) => {
+                self.bytes_in += bytes as u64;
+                self.emit(ConnectionEvent::Read { bytes });
+                self.write_all(stream, bytes)?;
+                self.buffer.adapt(bytes);
             }
-        };
-        let bytes = received.len();
-        self.bytes_in += bytes as u64;
-        self.emit(ConnectionEvent::Read { bytes });
-        self.write_all(&mut stream, received)?;
-        input.consume(bytes);
+            Err(error) => self.wait_or_fail(stream, Awaited::Input, &error)?,
+        }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Blocks until the kernel has taken everything.
-    fn write_all(&mut self, stream: &mut &TcpStream, mut pending: &[u8]) -> Result<(), Reason> {
-        while !pending.is_empty() {
+    /// Blocks until the kernel has taken all `bytes` of the buffer.
+    fn write_all(&mut self, mut stream: &TcpStream, bytes: usize) -> Result<(), Reason> {
+        let mut written = 0;
+        while written < bytes {
             self.emit_call(BlockingCall::Write);
-            match stream.write(pending) {
-                Ok(0) => return Err(Reason::Failed(ErrorKind::WriteZero)),
-                Ok(bytes) => {
-                    let offered = pending.len();
-                    pending = pending.get(bytes..).unwrap_or_default();
-                    self.emit_pending(pending);
-                    self.bytes_out += bytes as u64;
-                    self.emit(ConnectionEvent::Wrote { bytes, offered });
+            let offered = bytes - written;
+            match stream.write(self.buffer.received(written..bytes)) {
+                Ok(0) => return Err(Reason::Failed(IoFailure::Kind(ErrorKind::WriteZero))),
+                Ok(taken) => {
+                    written += taken;
+                    self.bytes_out += taken as u64;
+                    self.emit_pending(bytes - written);
+                    self.emit(ConnectionEvent::Wrote {
+                        bytes: taken,
+                        offered,
+                    });
                     // A peer that reads very slowly makes progress without end, and never an error.
                     self.check_deadline()?;
                 }
                 Err(error) => {
-                    self.emit_pending(pending);
-                    self.wait_or_fail(stream, Awaited::Room, error.kind())?;
+                    self.emit_pending(offered);
+                    self.wait_or_fail(stream, Awaited::Room, &error)?;
                 }
             }
         }
@@ -141,22 +144,20 @@ impl<O: Observer> ThreadConnection<O> {
 
     /// What is pending shows only when a blocked write has returned: until then the kernel holds the thread and its
     /// bytes together.
-    fn emit_pending(&mut self, pending: &[u8]) {
-        if !pending.is_empty() {
-            self.emit(ConnectionEvent::Queued {
-                bytes: pending.len(),
-            });
+    fn emit_pending(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.emit(ConnectionEvent::Queued { bytes });
         }
     }
 
     /// A stop is under way: echo what has been received, send our FIN, wait for the peer's.
-    fn drain(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
-        let stream = *input.get_ref();
-        let unread = unread_bytes(stream);
+    fn drain(&mut self, stream: &TcpStream) -> Result<(), Reason> {
+        // Where the kernel cannot report it, more than there can be: drain until nothing comes.
+        let unread = unread_bytes(stream).unwrap_or(u32::MAX);
         self.emit_phase(Phase::Draining { unread });
         let all = self.bytes_in.saturating_add(unread.into());
         while self.bytes_in < all {
-            if self.echo(input)?.is_break() {
+            if self.echo(stream)?.is_break() {
                 return Ok(());
             }
         }
@@ -164,26 +165,23 @@ impl<O: Observer> ThreadConnection<O> {
         let _peer_is_gone = stream.shutdown(Shutdown::Write);
         self.emit(ConnectionEvent::FinSent);
         self.emit_phase(Phase::Lingering);
-        self.linger(input)
+        self.linger(stream)
     }
 
     /// Our FIN is sent: discard what arrives until the peer's.
-    fn linger(&mut self, input: &mut BufReader<&TcpStream>) -> Result<(), Reason> {
-        let stream = *input.get_ref();
+    fn linger(&mut self, mut stream: &TcpStream) -> Result<(), Reason> {
         loop {
             self.emit_call(BlockingCall::Read);
-            match input.fill_buf() {
-                Ok([]) => {
+            match stream.read(self.buffer.room()) {
+                Ok(0) => {
                     self.emit(ConnectionEvent::PeerFinished);
                     return Ok(());
                 }
-                Ok(late) => {
-                    let bytes = late.len();
-                    input.consume(bytes);
+                Ok(bytes) => {
                     self.emit(ConnectionEvent::Discarded { bytes });
                     self.check_deadline()?;
                 }
-                Err(error) => self.wait_or_fail(stream, Awaited::Input, error.kind())?,
+                Err(error) => self.wait_or_fail(stream, Awaited::Input, &error)?,
             }
         }
     }
@@ -193,25 +191,42 @@ impl<O: Observer> ThreadConnection<O> {
         &mut self,
         stream: &TcpStream,
         awaited: Awaited,
-        kind: ErrorKind,
+        error: &io::Error,
     ) -> Result<(), Reason> {
-        match kind {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => self.park(stream, awaited),
+        match error.kind() {
+            ErrorKind::WouldBlock => self.park(stream, awaited),
             ErrorKind::Interrupted => Ok(()),
-            kind => Err(Reason::Failed(kind)),
+            _ => Err(Reason::Failed(error.into())),
         }
     }
 
     /// Sleeps until the call is worth another try, a stop is requested, or a deadline has passed.
+    ///
+    /// A write is worth another try at each tick of the idle timeout: poll(2) reports room only when a good part of the
+    /// send buffer is free, but send(2) takes what room there is, and that is how the progress of a slow reader shows.
     fn park(&mut self, stream: &TcpStream, awaited: Awaited) -> Result<(), Reason> {
         self.idle_since.get_or_insert_with(Instant::now);
+        let deadline = self.deadline().map(|(at, _)| at);
+        let until = match awaited {
+            Awaited::Input => {
+                self.buffer.shrink();
+                deadline
+            }
+            Awaited::Room => deadline.into_iter().chain(self.next_tick()).min(),
+        };
         let pipe = (!self.shutdown_noticed).then_some(&self.shared.shutdown_pipe);
-        let woken = shutdown_pipe::wait(stream, awaited, pipe, self.deadline());
+        let woken = shutdown_pipe::wait(stream, awaited, pipe, until);
         self.shutdown_noticed = self.stop_requested();
-        woken.map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => Reason::Expired,
-            kind => Reason::Failed(kind),
-        })
+        match woken {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::TimedOut => self.check_deadline(),
+            Err(error) => Err(Reason::Failed((&error).into())),
+        }
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        let timeout = self.shared.config.idle_timeout?;
+        Instant::now().checked_add(timeout / IDLE_TICKS)
     }
 
     fn stop_requested(&self) -> bool {
@@ -219,17 +234,19 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// When the idle timeout ends, or the time that a stop may take, whichever is sooner.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<(Instant, Deadline)> {
         let idle_timeout = self.shared.config.idle_timeout;
         let idle = self.idle_since.zip(idle_timeout);
         let idle = idle.and_then(|(since, timeout)| since.checked_add(timeout));
-        let drained = self.shared.drain_expires.get().copied().flatten();
-        idle.into_iter().chain(drained).min()
+        let drain = self.shared.drain_expires.get().copied().flatten();
+        let idle = idle.map(|at| (at, Deadline::Idle));
+        let drain = drain.map(|at| (at, Deadline::Drain));
+        idle.into_iter().chain(drain).min_by_key(|(at, _)| *at)
     }
 
     fn check_deadline(&self) -> Result<(), Reason> {
         match self.deadline() {
-            Some(at) if Instant::now() >= at => Err(Reason::Expired),
+            Some((at, deadline)) if Instant::now() >= at => Err(Reason::TimedOut(deadline)),
             _ => Ok(()),
         }
     }
@@ -244,12 +261,35 @@ impl<O: Observer> ThreadConnection<O> {
         lock(&self.observer).on_event(self.identity.id, event);
     }
 
+    /// Takes the lock only if the call is observed: two locks per message would be for a trace alone.
     fn emit_call(&self, call: BlockingCall) {
-        lock(&self.observer).blocking_call(self.identity.id, call);
+        if O::OBSERVES_CALLS {
+            lock(&self.observer).blocking_call(self.identity.id, call);
+        }
     }
 
     fn emit_phase(&self, phase: Phase) {
         lock(&self.observer).phase_changed(self.identity.id, phase);
+    }
+}
+
+/// Reports the end of a connection, also if its thread panics: its entry in the table must not be lost.
+struct CloseOnDrop<O: Observer> {
+    connection: ThreadConnection<O>,
+    reason: Reason,
+}
+
+impl<O: Observer> Drop for CloseOnDrop<O> {
+    fn drop(&mut self) {
+        let connection = &self.connection;
+        let summary = ConnectionSummary {
+            id: connection.identity.id,
+            peer: connection.identity.peer,
+            bytes_in: connection.bytes_in,
+            bytes_out: connection.bytes_out,
+            reason: self.reason,
+        };
+        connection.shared.close(connection.identity.key, &summary);
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod connection;
 mod connection_table;
+mod read_buffer;
 mod shutdown_pipe;
 
+use super::capacity::AddressSpace;
 use super::config::Config;
 use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, Observer, WakeSource};
+use super::observer::{AcceptPause, ConnectionId, Observer, WakeSource};
 use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
 use connection::{Identity, ThreadConnection};
@@ -30,6 +32,10 @@ pub(super) struct Threads<O> {
     events: Events,
     listeners: Listeners,
     shutdown: Shutdown,
+    max_connections: usize,
+    address_space: AddressSpace,
+    /// A connection that was accepted, but for which no thread could be started yet.
+    unstarted: Option<(Arc<TcpStream>, SocketAddr)>,
     next_id: ConnectionId,
     shared: Arc<Shared<O>>,
     /// Dropped when a stop is requested, which wakes all threads.
@@ -42,6 +48,7 @@ impl<O: Observer> Threads<O> {
         listeners: Listeners,
         shutdown: Shutdown,
         config: Config,
+        max_connections: usize,
         observer: O,
     ) -> io::Result<Self> {
         let (read_end, write_end) = shutdown_pipe::new()?;
@@ -51,6 +58,9 @@ impl<O: Observer> Threads<O> {
             events: Events::with_capacity(EVENTS_PER_WAIT),
             listeners,
             shutdown,
+            max_connections,
+            address_space: AddressSpace::new(),
+            unstarted: None,
             next_id: ConnectionId(1),
             shared: Arc::new(shared),
             shutdown_pipe: Some(write_end),
@@ -99,11 +109,13 @@ impl<O: Observer> Threads<O> {
 
     fn has_work(&self) -> bool {
         let open = self.shared.table().open.len();
-        self.is_finished(open) || (self.has_room(open) && self.listeners.are_ready())
+        let can_start = self.unstarted.is_some() && !self.listeners.are_paused();
+        let can_accept = self.has_room(open) && self.listeners.are_ready();
+        self.is_finished(open) || can_start || can_accept
     }
 
     fn has_room(&self, open: usize) -> bool {
-        open < self.shared.config.max_connections
+        open < self.max_connections
     }
 
     fn note(&mut self) {
@@ -122,9 +134,9 @@ impl<O: Observer> Threads<O> {
         while let Some(action) = self.shutdown.next_action() {
             self.note_stop(action);
         }
-        if self.listeners.deadline().is_some() {
-            self.listeners.note_time(Instant::now());
-        }
+        let now = Instant::now();
+        self.listeners.note_time(now);
+        self.shutdown.note_time(now);
     }
 
     fn note_stop(&mut self, action: StopAction) {
@@ -133,28 +145,38 @@ impl<O: Observer> Threads<O> {
                 let mut table = self.shared.table();
                 let open = table.open.len();
                 table.observer.stopping(open);
-                let _set_once = self.shared.drain_expires.set(self.shutdown.deadline());
+                let _set_once = self
+                    .shared
+                    .drain_expires
+                    .set(self.shutdown.drain_deadline());
                 self.shutdown_pipe = None;
                 self.listeners.drain_backlog();
             }
             // Each thread has its own deadline.
-            StopAction::Expire => self.listeners.close(),
+            StopAction::Expire => {
+                self.listeners.close();
+                self.unstarted = None;
+            }
         }
     }
 
     fn admit(&mut self) -> io::Result<()> {
+        if !self.listeners.are_paused()
+            && let Some((stream, peer)) = self.unstarted.take()
+        {
+            self.start(stream, peer);
+        }
         for _ in 0..ACCEPTS_PER_ITERATION {
             let mut table = self.shared.table();
             if !self.has_room(table.open.len()) {
-                let max_connections = self.shared.config.max_connections;
                 self.listeners
-                    .pause_while_full(max_connections, &mut table.observer);
+                    .pause_while_full(self.max_connections, &mut table.observer);
                 break;
             }
             let accepted = self.listeners.accept(&mut table.observer)?;
             drop(table);
             match accepted {
-                Accepted::Peer(stream, peer) => self.start(stream.into(), peer),
+                Accepted::Peer(stream, peer) => self.start(Arc::new(stream.into()), peer),
                 Accepted::Retry => {}
                 Accepted::Nothing => break,
             }
@@ -162,11 +184,13 @@ impl<O: Observer> Threads<O> {
         Ok(())
     }
 
-    /// Gives the connection a thread of its own. If no thread can be started, this one connection is refused.
-    fn start(&mut self, stream: TcpStream, peer: SocketAddr) {
+    /// Gives the connection a thread of its own. If the system allows no further thread, the connection waits for one,
+    /// and the listeners pause.
+    fn start(&mut self, stream: Arc<TcpStream>, peer: SocketAddr) {
         let id = self.next_id;
         // Held until the table is complete: the thread may end before its connection is entered.
         let mut table = self.shared.table();
+        let open = table.open.len();
         let observer = Arc::new(Mutex::new(table.observer.fork()));
         let entry = table.open.vacant_entry();
         let identity = Identity {
@@ -178,17 +202,25 @@ impl<O: Observer> Threads<O> {
             ThreadConnection::new(identity, Arc::clone(&observer), Arc::clone(&self.shared));
         // Held so that nothing is observed of the connection before its acceptance.
         let not_yet = lock(&observer);
-        let thread = thread::Builder::new()
+        let builder = thread::Builder::new()
             .name(id.to_string())
-            .stack_size(THREAD_STACK)
-            .spawn(move || connection.run(stream));
+            .stack_size(THREAD_STACK);
+        let room = self.address_space.take_room_for_a_thread(open);
+        let thread = room.and_then(|()| {
+            let stream = Arc::clone(&stream);
+            builder.spawn(move || connection.run(&stream))
+        });
         match thread {
             Ok(_detached) => {
                 entry.insert(Arc::clone(&observer));
                 table.observer.accepted(id, peer);
                 self.next_id = id.next();
             }
-            Err(error) => table.observer.refused(peer, &error),
+            Err(error) => {
+                self.unstarted = Some((stream, peer));
+                let pause = AcceptPause::Exhausted(error);
+                self.listeners.pause(&pause, &mut table.observer);
+            }
         }
         drop(not_yet);
     }
@@ -199,6 +231,7 @@ impl<O: Observer> Threads<O> {
 
     /// Whether a stop was requested and, with this many connections `open`, nothing is left to do for it.
     fn is_finished(&self, open: usize) -> bool {
-        self.shutdown.is_under_way() && open == 0 && self.listeners.are_closed()
+        let all_gone = open == 0 && self.unstarted.is_none() && self.listeners.are_closed();
+        self.shutdown.is_under_way() && all_gone
     }
 }

@@ -26,7 +26,7 @@ impl Bound {
         let mut config = Config {
             mode,
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            max_connections: 1000,
+            max_connections: Some(1000),
             // Shorter than DEADLINE, so that a peer that was left behind is told from a server that hangs.
             drain_timeout: Duration::from_secs(5),
             ..Config::default()

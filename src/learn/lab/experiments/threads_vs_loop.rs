@@ -7,7 +7,7 @@ use crate::learn::lab::harness::half::{brief, bytes};
 use crate::learn::lab::harness::workbench::PATIENCE;
 use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
 use crate::measure::process::{Child, CommandLine, Usage};
-use crate::server::{Config, Mode, Server, limits};
+use crate::server::{Config, Mode, Server, connections_that_fit, raise_descriptor_limit};
 use crate::text::units::count;
 use crate::trace::{Header, Target, Trace, Tracer};
 use std::io::{self, Read, Write};
@@ -50,8 +50,8 @@ fn half(variant: Variant, surroundings: &Surroundings) -> io::Result<Half> {
         Variant::Wrong => Mode::Threads,
         Variant::Right => Mode::EventLoop,
     };
-    limits::raise_descriptor_limit();
-    if limits::connections_that_fit() < MANY {
+    raise_descriptor_limit();
+    if connections_that_fit(Mode::EventLoop) < MANY {
         let words = format!("the limit on open files allows no {MANY} connections");
         return Err(io::Error::other(words));
     }

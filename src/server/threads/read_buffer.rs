@@ -1,0 +1,89 @@
+//! The read buffer of one thread: as large as its connection needs, and small while that is quiet.
+//!
+//! A thread per connection is a buffer per connection. With small messages it stays small; a stream fills it and gets
+//! the full size; a connection without traffic gives that back.
+
+use std::ops::Range;
+
+/// Bytes to read into.
+#[derive(Debug)]
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    /// The most bytes that one read may bring in.
+    full_size: usize,
+}
+
+/// Bytes of the buffer of a quiet connection.
+const SMALL: usize = 4 * 1024;
+
+impl ReadBuffer {
+    /// A buffer that holds nothing yet.
+    pub(super) fn new(full_size: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            full_size,
+        }
+    }
+
+    /// Where the next read goes; never empty.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; SMALL.min(self.full_size)];
+        }
+        &mut self.bytes
+    }
+
+    /// Part of what the last read brought in.
+    pub(super) fn received(&self, range: Range<usize>) -> &[u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// Makes the buffer large after a read that filled it, if there is memory for it.
+    pub(super) fn adapt(&mut self, bytes: usize) {
+        if bytes == self.bytes.len()
+            && bytes < self.full_size
+            && self.bytes.try_reserve_exact(self.full_size - bytes).is_ok()
+        {
+            self.bytes.resize(self.full_size, 0);
+        }
+    }
+
+    /// Gives back a large buffer: the connection is quiet.
+    pub(super) fn shrink(&mut self) {
+        if self.bytes.len() > SMALL {
+            self.bytes = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_messages_keep_the_buffer_small_and_a_stream_makes_it_large() {
+        let mut buffer = ReadBuffer::new(64 * 1024);
+        assert_eq!(buffer.room().len(), SMALL);
+        buffer.adapt(64);
+        assert_eq!(buffer.room().len(), SMALL);
+        buffer.adapt(SMALL);
+        assert_eq!(buffer.room().len(), 64 * 1024);
+        buffer.adapt(64 * 1024);
+        assert_eq!(buffer.room().len(), 64 * 1024);
+    }
+
+    #[test]
+    fn a_quiet_connection_gives_a_large_buffer_back() {
+        let mut buffer = ReadBuffer::new(64 * 1024);
+        buffer.room();
+        buffer.adapt(SMALL);
+        buffer.shrink();
+        assert_eq!(buffer.bytes.capacity(), 0);
+        assert_eq!(buffer.room().len(), SMALL);
+    }
+
+    #[test]
+    fn no_read_brings_in_more_than_the_full_size() {
+        assert_eq!(ReadBuffer::new(1).room().len(), 1);
+    }
+}

@@ -1,0 +1,62 @@
+//! Edges of the idle timeout and of threads: a connection that waits for the server is not idle, a slow reader makes
+//! progress, and a thread that panics leaves nothing behind.
+
+use crate::common::{Running, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern};
+use mio_echo::connection::ConnectionEvent;
+use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
+    let idle_timeout = Duration::from_millis(800);
+    let bytes = pattern(64 << 20);
+    both_modes(|mode| {
+        let server = Running::start(mode, |config| config.idle_timeout = Some(idle_timeout));
+        let mut slow = connect(server.address);
+        fill_until_blocked(&slow, &bytes);
+        let start = Instant::now();
+        let mut part = vec![0; 64 << 10];
+        // Slower than any report of room to write: the send buffer holds megabytes.
+        while start.elapsed() < 4 * idle_timeout {
+            slow.read_exact(&mut part).expect("no reset");
+            thread::sleep(Duration::from_millis(100));
+        }
+        drop(slow);
+        let stats = server.stop();
+        assert_eq!(stats.errors.get("idle timeout"), None, "{stats}");
+    });
+}
+
+/// An observer that panics at the first byte of the first connection.
+#[derive(Clone)]
+struct Panics;
+
+impl Observer for Panics {
+    fn on_event(&mut self, id: ConnectionId, event: ConnectionEvent) {
+        let first_byte = id == ConnectionId(1) && matches!(event, ConnectionEvent::Read { .. });
+        assert!(!first_byte, "this panic is a part of the test");
+    }
+}
+
+#[test]
+fn a_thread_that_panics_gives_its_place_back() {
+    let config = Config {
+        mode: Mode::Threads,
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        max_connections: Some(1),
+        ..Config::default()
+    };
+    let server = Server::bind(config).unwrap();
+    let address = server.local_addrs()[0];
+    let stopper = server.stopper();
+    let running = thread::spawn(move || server.run(Panics));
+    let mut first = connect(address);
+    first.write_all(b"!").unwrap();
+    // A FIN or a reset: the thread is gone.
+    let _ended = first.read(&mut [0]);
+    echo_roundtrip(&connect(address), b"the next one has its place");
+    stopper.stop().unwrap();
+    running.join().unwrap().unwrap();
+}
