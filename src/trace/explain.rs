@@ -1,87 +1,70 @@
-//! What each kind of event is about, for whoever meets it for the first time: a sentence, the file to read
-//! and the chapter of the guide.
+//! An explanation of each kind of event for its first-time readers: what it means, the source file that does
+//! it, and the chapter of the guide.
 
 use super::record::Event;
 use serde::Serialize;
 
-/// What a group of events has in common; each has a colour of its own.
+/// What the events of a group have in common. Each group has a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Group {
-    /// What the loop, or a thread, does for itself.
+pub(super) enum EventGroup {
+    /// What the loop, or a thread, does on its own account.
     Own,
-    /// What the kernel said.
+    /// What the kernel reported.
     Kernel,
     /// What came in.
     In,
     /// What went out.
     Out,
-    /// What had to wait.
+    /// What has to wait.
     Held,
     /// What went wrong.
     Trouble,
-    /// The marks of a life.
+    /// The milestones of a connection or of the server.
     Life,
 }
 
 /// A kind of event.
-#[derive(Debug, Serialize)]
-pub(super) struct Kind {
-    /// The event's name in JSON Lines.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct EventKind {
+    /// The name in JSON Lines.
     pub(super) name: &'static str,
-    pub(super) group: Group,
-    /// What it means, and why it matters.
-    pub(super) why: &'static str,
-    /// Where the program does it.
+    pub(super) group: EventGroup,
+    /// What the event means, and why it matters.
+    pub(super) meaning: &'static str,
+    /// The source file to read.
     pub(super) file: &'static str,
-    /// Where the guide tells of it.
-    pub(super) chapter: Chapter,
+    /// The chapter of the guide to read.
+    pub(super) chapter: ChapterLink,
 }
 
 /// A chapter of the guide.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Chapter {
-    pub(super) title: &'static str,
-    /// Its module in the documentation, and so its place below the guide's.
-    pub(super) module: &'static str,
+pub(super) struct ChapterLink {
+    title: &'static str,
+    /// Its module in the documentation, and so its path relative to the guide.
+    module: &'static str,
 }
 
-const BLOCKING: Chapter = Chapter {
-    title: "1. A blocking echo",
-    module: "chapter_01_blocking_echo",
-};
-const READINESS: Chapter = Chapter {
-    title: "2. Readiness",
-    module: "chapter_02_readiness",
-};
-const EDGES: Chapter = Chapter {
-    title: "3. Edges and draining",
-    module: "chapter_03_edges",
-};
-const PARTIAL_WRITES: Chapter = Chapter {
-    title: "4. Partial writes and backpressure",
-    module: "chapter_04_partial_writes",
-};
-const FAIRNESS: Chapter = Chapter {
-    title: "5. Fairness and budgets",
-    module: "chapter_05_fairness",
-};
-const ENDINGS: Chapter = Chapter {
-    title: "6. Half-close, linger, RST",
-    module: "chapter_06_endings",
-};
-const ACCEPT: Chapter = Chapter {
-    title: "7. Accept, limits, EMFILE",
-    module: "chapter_07_accept",
-};
-const SHUTDOWN: Chapter = Chapter {
-    title: "8. Shutdown",
-    module: "chapter_08_shutdown",
-};
-const THREADS: Chapter = Chapter {
-    title: "9. The contrast: a thread for each connection",
-    module: "chapter_09_threads",
-};
+const fn chapter(title: &'static str, module: &'static str) -> ChapterLink {
+    ChapterLink { title, module }
+}
+
+const BLOCKING: ChapterLink = chapter("1. A blocking echo", "chapter_01_blocking_echo");
+const READINESS: ChapterLink = chapter("2. Readiness", "chapter_02_readiness");
+const EDGES: ChapterLink = chapter("3. Edges and draining", "chapter_03_edges");
+const PARTIAL_WRITES: ChapterLink = chapter(
+    "4. Partial writes and backpressure",
+    "chapter_04_partial_writes",
+);
+const FAIRNESS: ChapterLink = chapter("5. Fairness and budgets", "chapter_05_fairness");
+const ENDINGS: ChapterLink = chapter("6. Half-close, linger, RST", "chapter_06_endings");
+const ACCEPT: ChapterLink = chapter("7. Accept, limits, EMFILE", "chapter_07_accept");
+const SHUTDOWN: ChapterLink = chapter("8. Shutdown", "chapter_08_shutdown");
+const THREADS: ChapterLink = chapter(
+    "9. The contrast: a thread for each connection",
+    "chapter_09_threads",
+);
 
 const LOOP: &str = "src/server/event_loop.rs";
 const READINESS_FILE: &str = "src/readiness/mod.rs";
@@ -92,231 +75,243 @@ const LISTENER: &str = "src/server/listener.rs";
 const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
-const CONVERSATION: &str = "src/server/threads/connection.rs";
+const THREAD: &str = "src/server/threads/connection.rs";
 
-/// Every kind there is.
-pub(super) const KINDS: [Kind; 28] = [
-    Kind {
-        name: "waits",
-        group: Group::Own,
-        why: "The loop asks the kernel for events. It is the only place where it sleeps: while it waits nobody is owed anything, and it costs nothing.",
-        file: LOOP,
-        chapter: READINESS,
-    },
-    Kind {
-        name: "woke",
-        group: Group::Kernel,
-        why: "The kernel has answered. The events are noted first, all of them, before any socket is touched, so that none can reach the wrong connection.",
-        file: LOOP,
-        chapter: READINESS,
-    },
-    Kind {
-        name: "called",
-        group: Group::Kernel,
-        why: "An event for somebody else than a connection: a listener has peers in its backlog, a signal has come, or another thread woke the loop.",
-        file: LOOP,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "enters",
-        group: Group::Own,
-        why: "The loop comes to the next phase of its turn: admit who wants in, hear all who have something to say, then answer them all.",
-        file: LOOP,
-        chapter: READINESS,
-    },
-    Kind {
-        name: "accept_failed",
-        group: Group::Trouble,
-        why: "This error of accept concerns one peer that is already gone. The listener is fine, and the next peer is let in.",
-        file: LISTENER,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "refused",
-        group: Group::Trouble,
-        why: "The peer was accepted, but there was nothing left to serve it with. It alone is turned away.",
-        file: LISTENER,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "accept_paused",
-        group: Group::Trouble,
-        why: "The limit is reached, or descriptors have run out. WakeSource comes now waits in the backlog; an edge-triggered listener will not remind the loop of them, so it remembers.",
-        file: LISTENER,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "accept_resumed",
-        group: Group::Life,
-        why: "All who waited have been accepted.",
-        file: LISTENER,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "stopping",
-        group: Group::Life,
-        why: "A stop was requested: nobody new is let in, what has been received is echoed, and everybody gets a FIN.",
-        file: STOP,
-        chapter: SHUTDOWN,
-    },
-    Kind {
-        name: "ended",
-        group: Group::Life,
-        why: "The last connection is gone and the server has ended: nothing is missing from this trace.",
-        file: STOP,
-        chapter: SHUTDOWN,
-    },
-    Kind {
-        name: "limit_reached",
-        group: Group::Trouble,
-        why: "The trace is full. The server went on; what it did is not recorded.",
-        file: TRACE,
-        chapter: BLOCKING,
-    },
-    Kind {
-        name: "accepted",
-        group: Group::Life,
-        why: "A peer came out of the backlog and has a socket of its own. It is registered once, for both directions, and never again.",
-        file: LOOP,
-        chapter: ACCEPT,
-    },
-    Kind {
-        name: "hinted",
-        group: Group::Kernel,
-        why: "An event: a change that the kernel reports once. It is a hint; what it announces may be gone by the time somebody looks.",
-        file: READINESS_FILE,
-        chapter: READINESS,
-    },
-    Kind {
-        name: "believes",
-        group: Group::Own,
-        why: "Readiness as it is remembered: an event sets it, and only evidence clears it again, WouldBlock or, on Linux, a short read or write.",
-        file: READINESS_FILE,
-        chapter: EDGES,
-    },
-    Kind {
-        name: "phase",
-        group: Group::Life,
-        why: "The connection came to another phase of its life. There is no way back to an earlier one.",
-        file: PHASES,
-        chapter: ENDINGS,
-    },
-    Kind {
-        name: "calls",
-        group: Group::Own,
-        why: "The thread makes a blocking call. If there is nothing to read, or no room to write, the kernel puts it to sleep here; its stack is the state of the connection.",
-        file: CONVERSATION,
-        chapter: THREADS,
-    },
-    Kind {
-        name: "read",
-        group: Group::In,
-        why: "Bytes came in. How many is the kernel's choice: a read knows nothing of messages.",
-        file: CONNECTION,
-        chapter: BLOCKING,
-    },
-    Kind {
-        name: "read_would_block",
-        group: Group::Held,
-        why: "There is nothing to read: the input is exhausted, and an event will announce what comes next.",
-        file: READINESS_FILE,
-        chapter: EDGES,
-    },
-    Kind {
-        name: "peer_finished",
-        group: Group::In,
-        why: "The peer has said all it had to say. It may still be reading, so what it is owed was written first.",
-        file: PHASES,
-        chapter: ENDINGS,
-    },
-    Kind {
-        name: "wrote",
-        group: Group::Out,
-        why: "The kernel took bytes into the socket's send buffer. If it took fewer than it was offered, the buffer is full.",
-        file: CONNECTION,
-        chapter: PARTIAL_WRITES,
-    },
-    Kind {
-        name: "write_would_block",
-        group: Group::Held,
-        why: "The send buffer is full: the peer does not read as fast as it sends. An event will announce room.",
-        file: READINESS_FILE,
-        chapter: PARTIAL_WRITES,
-    },
-    Kind {
-        name: "queued",
-        group: Group::Held,
-        why: "What the kernel refused is kept for later. Until it is written this connection reads nothing more.",
-        file: WRITE_QUEUE,
-        chapter: PARTIAL_WRITES,
-    },
-    Kind {
-        name: "paused",
-        group: Group::Held,
-        why: "This is the backpressure: not reading fills our receive buffer, then the peer's send buffer, and then the peer waits.",
-        file: WRITE_QUEUE,
-        chapter: PARTIAL_WRITES,
-    },
-    Kind {
-        name: "resumed",
-        group: Group::Life,
-        why: "Nothing is owed any more, so reading goes on.",
-        file: WRITE_QUEUE,
-        chapter: PARTIAL_WRITES,
-    },
-    Kind {
-        name: "yielded",
-        group: Group::Held,
-        why: "The turn is over before the work is. No event will come for bytes that have been announced already, so the connection stands on the run queue.",
-        file: RUN_QUEUE,
-        chapter: FAIRNESS,
-    },
-    Kind {
-        name: "discarded",
-        group: Group::In,
-        why: "Our FIN is out, so these bytes cannot be echoed. They are read all the same: closing over unread bytes would send a reset, which can destroy what is still on its way.",
-        file: PHASES,
-        chapter: ENDINGS,
-    },
-    Kind {
-        name: "fin_sent",
-        group: Group::Out,
-        why: "We have said all we had to say; the peer may still speak, and its FIN is awaited.",
-        file: PHASES,
-        chapter: ENDINGS,
-    },
-    Kind {
-        name: "closed",
-        group: Group::Life,
-        why: "The connection is over and its slot is free for the next one.",
-        file: PHASES,
-        chapter: ENDINGS,
-    },
-];
+impl Event {
+    /// The name of this kind of event, as in JSON Lines.
+    pub fn name(&self) -> &'static str {
+        self.kind().name
+    }
 
-/// Where the kind of `event` stands in [`KINDS`].
-pub(super) fn kind_of(event: &Event) -> usize {
-    let name = event.name();
-    KINDS.iter().position(|kind| kind.name == name).unwrap_or(0)
-}
-
-/// The group of `event`.
-pub(super) fn group_of(event: &Event) -> Group {
-    KINDS
-        .get(kind_of(event))
-        .map_or(Group::Own, |kind| kind.group)
+    /// The kind of this event, with its explanation.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each event")]
+    pub(super) fn kind(&self) -> EventKind {
+        match self {
+            Self::Waiting { .. } => EventKind {
+                name: "waiting",
+                group: EventGroup::Own,
+                meaning: "The loop asks the kernel for events. This is its only blocking call: it sleeps only while no connection is ready for work, and an idle server uses no CPU time.",
+                file: LOOP,
+                chapter: READINESS,
+            },
+            Self::Woke { .. } => EventKind {
+                name: "woke",
+                group: EventGroup::Kernel,
+                meaning: "The wait is over. The loop first notes all reported events, before it touches any socket, so that no event can reach a newer connection under a reused slab key.",
+                file: LOOP,
+                chapter: READINESS,
+            },
+            Self::WokenBy { .. } => EventKind {
+                name: "woken_by",
+                group: EventGroup::Kernel,
+                meaning: "An event that concerns no connection: peers are waiting in a listener's backlog, a signal has arrived, or another thread has woken the loop.",
+                file: LOOP,
+                chapter: ACCEPT,
+            },
+            Self::PhaseEntered { .. } => EventKind {
+                name: "phase_entered",
+                group: EventGroup::Own,
+                meaning: "An iteration of the loop has phases: wait for events, note them, admit new peers, read from all ready connections (the read pass), then write to them (the write pass).",
+                file: LOOP,
+                chapter: READINESS,
+            },
+            Self::AcceptFailed { .. } => EventKind {
+                name: "accept_failed",
+                group: EventGroup::Trouble,
+                meaning: "accept(2) reported an error of one peer, which is already gone. The listener still works, and the next peer is accepted.",
+                file: LISTENER,
+                chapter: ACCEPT,
+            },
+            Self::Refused { .. } => EventKind {
+                name: "refused",
+                group: EventGroup::Trouble,
+                meaning: "The peer was accepted, but a resource to serve it was missing. Only this connection is closed; the server goes on.",
+                file: LISTENER,
+                chapter: ACCEPT,
+            },
+            Self::AcceptPaused { .. } => EventKind {
+                name: "accept_paused",
+                group: EventGroup::Trouble,
+                meaning: "The connection limit is reached, or descriptors or memory have run out. New peers wait in the backlog. An edge-triggered listener does not report them again, so the loop remembers that it has to accept.",
+                file: LISTENER,
+                chapter: ACCEPT,
+            },
+            Self::AcceptResumed => EventKind {
+                name: "accept_resumed",
+                group: EventGroup::Life,
+                meaning: "All peers in the backlog have been accepted.",
+                file: LISTENER,
+                chapter: ACCEPT,
+            },
+            Self::Stopping { .. } => EventKind {
+                name: "stopping",
+                group: EventGroup::Life,
+                meaning: "A stop was requested. The server accepts the peers that are already in the backlog and no others, echoes what it has received, and sends each connection a FIN.",
+                file: STOP,
+                chapter: SHUTDOWN,
+            },
+            Self::Ended => EventKind {
+                name: "ended",
+                group: EventGroup::Life,
+                meaning: "The last connection is closed and the server has ended. The trace is complete.",
+                file: STOP,
+                chapter: SHUTDOWN,
+            },
+            Self::TraceLimitReached { .. } => EventKind {
+                name: "trace_limit_reached",
+                group: EventGroup::Trouble,
+                meaning: "The trace has reached its limit. The server goes on, but what it does is no longer recorded.",
+                file: TRACE,
+                chapter: BLOCKING,
+            },
+            Self::Accepted { .. } => EventKind {
+                name: "accepted",
+                group: EventGroup::Life,
+                meaning: "A connection left the backlog and has a socket of its own. The event loop registers it once, for reading and writing, and never changes that registration.",
+                file: LOOP,
+                chapter: ACCEPT,
+            },
+            Self::FlagsReported { .. } => EventKind {
+                name: "flags_reported",
+                group: EventGroup::Kernel,
+                meaning: "An edge-triggered event: the kernel reports a change of readiness once. It is a hint: by the time of the system call, what it announced may be gone.",
+                file: READINESS_FILE,
+                chapter: READINESS,
+            },
+            Self::ReadinessChanged { .. } => EventKind {
+                name: "readiness_changed",
+                group: EventGroup::Own,
+                meaning: "The readiness that the loop remembers. An event sets it, and only evidence of exhaustion clears it: WouldBlock or, with epoll, a short read or write.",
+                file: READINESS_FILE,
+                chapter: EDGES,
+            },
+            Self::PhaseChanged { .. } => EventKind {
+                name: "phase_changed",
+                group: EventGroup::Life,
+                meaning: "The connection entered another phase of its life. No transition leads back to an earlier phase.",
+                file: PHASES,
+                chapter: ENDINGS,
+            },
+            Self::BlockingCall { .. } => EventKind {
+                name: "blocking_call",
+                group: EventGroup::Own,
+                meaning: "The thread makes a blocking call. If there is nothing to read, or no room to write, the kernel suspends the thread here. The state of the connection is the thread's stack.",
+                file: THREAD,
+                chapter: THREADS,
+            },
+            Self::Read { .. } => EventKind {
+                name: "read",
+                group: EventGroup::In,
+                meaning: "The kernel handed over received bytes. TCP is a stream: how many arrive in one read has nothing to do with how many the peer wrote at once.",
+                file: CONNECTION,
+                chapter: BLOCKING,
+            },
+            Self::ReadWouldBlock => EventKind {
+                name: "read_would_block",
+                group: EventGroup::Held,
+                meaning: "There is nothing to read: the input is exhausted, and an event will announce the next bytes.",
+                file: READINESS_FILE,
+                chapter: EDGES,
+            },
+            Self::PeerFinished => EventKind {
+                name: "peer_finished",
+                group: EventGroup::In,
+                meaning: "A read returned 0: the peer has sent its FIN and will send no more. It may still be reading, and all bytes before the FIN have been echoed.",
+                file: PHASES,
+                chapter: ENDINGS,
+            },
+            Self::Wrote { .. } => EventKind {
+                name: "wrote",
+                group: EventGroup::Out,
+                meaning: "The kernel copied bytes into the socket's send buffer. If it took fewer than it was offered, the buffer is full.",
+                file: CONNECTION,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::WriteWouldBlock => EventKind {
+                name: "write_would_block",
+                group: EventGroup::Held,
+                meaning: "The send buffer is full: the peer reads more slowly than it sends. An event will report free space.",
+                file: READINESS_FILE,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::Queued { .. } => EventKind {
+                name: "queued",
+                group: EventGroup::Held,
+                meaning: "The bytes that the kernel did not take are kept. Until they are written, this connection reads no more.",
+                file: WRITE_QUEUE,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::ReadPaused => EventKind {
+                name: "read_paused",
+                group: EventGroup::Held,
+                meaning: "Backpressure: while bytes are pending, the server does not read. Its receive buffer fills, the TCP window closes, the peer's send buffer fills, and the peer has to wait.",
+                file: WRITE_QUEUE,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::ReadResumed => EventKind {
+                name: "read_resumed",
+                group: EventGroup::Life,
+                meaning: "No bytes are pending any more, so reading goes on.",
+                file: WRITE_QUEUE,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::Yielded => EventKind {
+                name: "yielded",
+                group: EventGroup::Held,
+                meaning: "The turn ended before the work did. The kernel does not report readiness that it has already reported, so the connection goes to the back of the run queue.",
+                file: RUN_QUEUE,
+                chapter: FAIRNESS,
+            },
+            Self::Discarded { .. } => EventKind {
+                name: "discarded",
+                group: EventGroup::In,
+                meaning: "Our FIN has been sent, so these bytes cannot be echoed. They are read nevertheless: closing a socket with unread input sends an RST, which can destroy bytes still on their way to the peer.",
+                file: PHASES,
+                chapter: ENDINGS,
+            },
+            Self::FinSent => EventKind {
+                name: "fin_sent",
+                group: EventGroup::Out,
+                meaning: "The server has sent everything it had to send. The peer may still send, and its FIN is awaited.",
+                file: PHASES,
+                chapter: ENDINGS,
+            },
+            Self::Closed { .. } => EventKind {
+                name: "closed",
+                group: EventGroup::Life,
+                meaning: "The connection is closed, and its slot is free for another one.",
+                file: PHASES,
+                chapter: ENDINGS,
+            },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::json_lines::Trace;
     use super::*;
     use std::fs;
     use std::path::Path;
 
+    fn every_kind() -> Vec<EventKind> {
+        let trace = Trace::read(&mut &include_bytes!("every_event.jsonl")[..]).unwrap();
+        trace.records.iter().map(|one| one.event.kind()).collect()
+    }
+
+    #[test]
+    fn every_kind_has_the_name_that_it_has_in_json() {
+        let lines = include_str!("every_event.jsonl").lines().skip(1);
+        for (kind, line) in every_kind().iter().zip(lines) {
+            let field = format!(r#""event":"{}""#, kind.name);
+            assert!(line.contains(&field), "expected {field} in {line}");
+        }
+    }
+
     #[test]
     fn every_kind_names_a_file_that_exists() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for kind in &KINDS {
+        for kind in every_kind() {
             assert!(root.join(kind.file).is_file(), "{}", kind.file);
         }
     }
@@ -324,7 +319,7 @@ mod tests {
     #[test]
     fn every_kind_names_a_chapter_by_its_title_and_its_module() {
         let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/guide");
-        for Kind { chapter, .. } in &KINDS {
+        for EventKind { chapter, .. } in every_kind() {
             let file = chapter.module.trim_start_matches("chapter_");
             let text = fs::read_to_string(guide.join(format!("{file}.md"))).unwrap();
             let title = text.lines().next().unwrap();

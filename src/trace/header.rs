@@ -1,28 +1,28 @@
-//! The first line of a trace: what it is, and where it comes from.
+//! The first line of a trace: its format, and the program that wrote it.
 
 use crate::server::Mode;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
-/// What a trace calls itself.
+/// The value of `format` that identifies a trace.
 pub(super) const FORMAT: &str = "mio-echo trace";
 
-/// The version of the records that this program writes and reads. A new field does not change it, a new
+/// The version of the records that this program writes and reads. A new field does not change it; a new
 /// event or a new meaning does.
 pub(super) const VERSION: u32 = 2;
 
-/// Tells a trace from other files, and how to read it.
+/// Identifies a file as a trace, and says how to read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Always `mio-echo trace`.
     pub format: String,
     /// The version of the records.
     pub version: u32,
-    /// The program that wrote it, with its own version.
+    /// The program that wrote the trace, with its own version.
     pub program: String,
-    /// How connections shared the machine.
+    /// How the server handled its connections.
     pub mode: Mode,
-    /// When the trace began, by the wall clock (RFC 3339, UTC).
+    /// The wall-clock time at which the trace began (RFC 3339, UTC).
     pub started: String,
 }
 

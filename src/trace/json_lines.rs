@@ -1,24 +1,65 @@
-//! A trace for programs: JSON Lines, an object a line.
+//! A trace for programs: JSON Lines, one object a line.
 //!
-//! The first line is the [`Header`], every other one a [`Record`]:
+//! The first line is the [`Header`], every other line a [`Record`]:
 //!
 //! ```text
 //! {"format":"mio-echo trace","version":2,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
-//! {"at":12040,"lane":0,"event":"waits"}
-//! {"at":3212040,"lane":0,"event":"woke","events":1}
-//! {"at":3250117,"lane":3,"event":"hinted","readable":true,"writable":true}
-//! {"at":3262008,"lane":3,"event":"read","bytes":64}
+//! {"time_ns":12040,"event":"waiting"}
+//! {"time_ns":3212040,"event":"woke","events":1}
+//! {"time_ns":3250117,"connection":3,"event":"flags_reported","flags":{"readable":true,"writable":true}}
+//! {"time_ns":3262008,"connection":3,"event":"read","bytes":64}
 //! ```
+//!
+//! # Fields of every record
 //!
 //! | field | meaning |
 //! | --- | --- |
-//! | `at` | nanoseconds since the trace began, by the monotonic clock; never falls |
-//! | `lane` | 0 for the loop (in threads mode the main thread), else the number of the connection |
-//! | `event` | the name of an [`Event`](super::Event), in lower case with underscores |
-//! | others | the fields of that event, by their names; counts are in bytes unless they say otherwise |
+//! | `time_ns` | nanoseconds since the trace began, by the monotonic clock; never decreases |
+//! | `connection` | the number of the connection, counted from 1 in the order of acceptance; absent on records of the loop (in threads mode: of the main thread) |
+//! | `event` | the name of the event |
 //!
-//! Whoever reads it ignores fields that it does not know. An event that this program does not know is an
-//! error, since the state of its connection would be unknown from there on.
+//! # Events
+//!
+//! Names ending in `_ns` are nanoseconds, `bytes`, `offered`, `bytes_in` and `bytes_out` are bytes, and the
+//! other numbers are counts. Where the loop and connections use the same word, the field `connection` tells
+//! them apart.
+//!
+//! | `event` | of | fields | meaning |
+//! | --- | --- | --- | --- |
+//! | `waiting` | loop | `timeout_ns`: the longest wait; 0 only collects what is ready, absent means no limit | the loop is about to wait for events: an iteration begins |
+//! | `woke` | loop | `events`: reported by the kernel; 0 after a timeout | the wait is over |
+//! | `woken_by` | loop | `source`: `listener`, `signals` or `waker` | one of the events concerns no connection |
+//! | `phase_entered` | loop | `phase`: `admit`, `read` or `write` | the loop entered a phase in which something happens |
+//! | `accept_failed` | loop | `error`: the operating system's description | accept(2) failed with an error of one peer |
+//! | `refused` | loop | `peer`: its address; `error` | a peer was accepted, but could not be served |
+//! | `accept_paused` | loop | `reason`: in words | the server stopped accepting for a while |
+//! | `accept_resumed` | loop | | the backlog is empty again |
+//! | `stopping` | loop | `open_connections` | a stop was requested |
+//! | `ended` | loop | | the server has ended: the trace is complete |
+//! | `trace_limit_reached` | loop | `records`: before this one | the last record of a trace that is cut off at its limit |
+//! | `accepted` | connection | `peer`: its address | the connection was accepted |
+//! | `flags_reported` | connection | `flags`: `readable`, `writable`, `read_closed`, `write_closed`, `error` and `priority`, each `true` or absent | the kernel reported an event for the connection |
+//! | `readiness_changed` | connection | `readable`, `writable`: whether a read or a write is worth a system call | the readiness that the loop remembers changed; initially `false` and `true` |
+//! | `phase_changed` | connection | `from`, `to`: `open`, `draining` or `lingering` | the connection entered another phase |
+//! | `blocking_call` | connection | `call`: `read` or `write` | its thread is about to make a call that may block |
+//! | `read` | connection | `bytes` | a read moved bytes, which are to be echoed |
+//! | `read_would_block` | connection | | a read found nothing |
+//! | `peer_finished` | connection | | a read returned the peer's FIN |
+//! | `wrote` | connection | `bytes`: taken by the kernel; `offered`: given to the write | a write moved bytes |
+//! | `write_would_block` | connection | | a write found no room in the send buffer |
+//! | `queued` | connection | `bytes`: pending now | the bytes that the kernel did not take were queued |
+//! | `read_paused` | connection | | reading stops because bytes are pending |
+//! | `read_resumed` | connection | | no bytes are pending any more |
+//! | `yielded` | connection | | the turn ended before the work did |
+//! | `discarded` | connection | `bytes` | a read moved bytes that cannot be echoed, because our FIN has been sent |
+//! | `fin_sent` | connection | | our FIN was sent while the peer may still send |
+//! | `closed` | connection | `reason`: `finished`, `expired` or the description of an error; `bytes_in`, `bytes_out`: totals | the connection is closed |
+//!
+//! # Compatibility
+//!
+//! A reader must ignore fields that it does not know; a new field does not change the version. [`Trace::read`]
+//! rejects an event that it does not know, because the state of its connection would be unknown from there
+//! on; so a new event, or a new meaning, has a new version.
 
 use super::header::{FORMAT, Header, VERSION};
 use super::record::Record;
@@ -29,56 +70,56 @@ use std::io::{self, BufRead, Write};
 /// A whole trace in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// What it is.
+    /// The first line.
     pub header: Header,
-    /// What happened, in the order of time.
+    /// The events, in the order of time.
     pub records: Vec<Record>,
 }
 
-/// Why something could not be read as a trace: one line, which names the place.
+/// Why a file could not be read as a trace: one line of text, which names the line of the file.
 #[derive(Debug)]
 pub struct ReadError {
     /// Counted from 1.
     line: usize,
-    what: String,
+    problem: String,
 }
 
 impl ReadError {
-    fn at(line: usize, what: impl fmt::Display) -> Self {
-        let what = what.to_string();
-        Self { line, what }
+    fn at(line: usize, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self { line, problem }
     }
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.problem)
     }
 }
 
 impl std::error::Error for ReadError {}
 
 impl Trace {
-    /// Reads what [`write_header`] and [`write_record`] have written. A last line that was cut short, as a
-    /// server that was killed may leave it, is left out.
+    /// Reads what [`write_header`] and [`write_record`] wrote. An incomplete last line, as a killed server may
+    /// leave it, is ignored.
     ///
     /// # Errors
     ///
-    /// It cannot be read, is no trace, is of a version that this program does not know, has a record that
-    /// makes no sense, or goes back in time.
+    /// `input` cannot be read, is not a trace, has another version, contains a line that is not a record, or a
+    /// record whose time is before that of its predecessor.
     pub fn read(input: &mut impl BufRead) -> Result<Self, ReadError> {
         let mut line = Vec::new();
         let header = match next_line(input, &mut line, 1)? {
             Line::None => return Err(ReadError::at(1, "not a trace: it is empty")),
-            Line::Whole | Line::CutShort => read_header(&line)?,
+            Line::Complete | Line::Unterminated => read_header(&line)?,
         };
         let mut records: Vec<Record> = Vec::new();
         for number in 2.. {
             let ending = next_line(input, &mut line, number)?;
             let record = match (ending, serde_json::from_slice::<Record>(&line)) {
-                (Line::None, _) | (Line::CutShort, Err(_)) => break,
+                (Line::None, _) | (Line::Unterminated, Err(_)) => break,
                 (_, Ok(record)) => record,
-                (Line::Whole, Err(error)) => return Err(not_a_record(number, &error)),
+                (Line::Complete, Err(error)) => return Err(not_a_record(number, &error)),
             };
             if records.last().is_some_and(|last| record.at < last.at) {
                 return Err(ReadError::at(number, "goes back in time"));
@@ -93,31 +134,31 @@ impl Trace {
 ///
 /// # Errors
 ///
-/// Those of `output`.
+/// Any error of writing to `output`.
 pub fn write_header(header: &Header, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *output, header)?;
     output.write_all(b"\n")
 }
 
-/// Writes one line.
+/// Writes the line of one record.
 ///
 /// # Errors
 ///
-/// Those of `output`.
+/// Any error of writing to `output`.
 pub fn write_record(record: &Record, output: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *output, record)?;
     output.write_all(b"\n")
 }
 
-/// How a line ended.
+/// What was read of a line.
 #[derive(Debug, Clone, Copy)]
 enum Line {
-    /// There was none.
+    /// Nothing: the file is at its end.
     None,
-    /// With a line break.
-    Whole,
-    /// With the end of the file.
-    CutShort,
+    /// All of it, with its line break.
+    Complete,
+    /// A line that ends with the file, and so perhaps too early.
+    Unterminated,
 }
 
 fn next_line(
@@ -131,21 +172,21 @@ fn next_line(
         .map_err(|error| ReadError::at(number, os_error::in_words(&error)))?;
     Ok(match line.last() {
         None => Line::None,
-        Some(b'\n') => Line::Whole,
-        Some(_) => Line::CutShort,
+        Some(b'\n') => Line::Complete,
+        Some(_) => Line::Unterminated,
     })
 }
 
 fn read_header(line: &[u8]) -> Result<Header, ReadError> {
-    /// What every version has.
+    /// The fields that every version has.
     #[derive(serde::Deserialize)]
-    struct Any {
+    struct AnyVersion {
         format: String,
         version: u32,
     }
-    let any = serde_json::from_slice::<Any>(line).ok();
+    let any = serde_json::from_slice::<AnyVersion>(line).ok();
     let version = match any {
-        Some(Any { format, version }) if format == FORMAT => version,
+        Some(AnyVersion { format, version }) if format == FORMAT => version,
         _ => return Err(ReadError::at(1, format!("not a trace: no `{FORMAT}`"))),
     };
     if version != VERSION {
@@ -155,9 +196,27 @@ fn read_header(line: &[u8]) -> Result<Header, ReadError> {
     serde_json::from_slice(line).map_err(|error| not_a_record(1, &error))
 }
 
-/// The line number in the words of `serde_json` is that within the line, and always 1.
+/// Without the place that `serde_json` appends: it is given a line at a time, and always counts it as line 1.
 fn not_a_record(number: usize, error: &serde_json::Error) -> ReadError {
-    let words = error.to_string();
+    let text = error.to_string();
     let place = format!(" at line 1 column {}", error.column());
-    ReadError::at(number, words.trim_end_matches(place.as_str()))
+    ReadError::at(number, text.trim_end_matches(place.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pins the names: a change to one of them needs a new version.
+    #[test]
+    fn every_event_is_written_as_it_was_read() {
+        let sample = include_str!("every_event.jsonl");
+        let trace = Trace::read(&mut sample.as_bytes()).unwrap();
+        let mut written = Vec::new();
+        write_header(&trace.header, &mut written).unwrap();
+        for record in &trace.records {
+            write_record(record, &mut written).unwrap();
+        }
+        assert_eq!(String::from_utf8(written).unwrap(), sample);
+    }
 }

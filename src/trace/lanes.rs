@@ -1,59 +1,60 @@
-//! From records to lanes: what held from when to when, for whoever draws it.
+//! From records to lanes: which value held from when to when, for the timeline and for Perfetto.
 
 use super::record::{Event, Lane, PhaseName, Record};
-use super::state::State;
+use super::snapshot::Snapshot;
 use crate::server::{BlockingCall, LoopPhase};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 
-/// Something that held for a while. Times are nanoseconds since the trace began.
+/// A time during which a value held. Times are nanoseconds since the trace began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span<T> {
     pub(super) from: u64,
     pub(super) to: u64,
-    pub(super) what: T,
+    pub(super) value: T,
 }
 
-/// One turn of the loop: it waits, it wakes, it works.
+/// One iteration of the loop, from one wait to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub(super) waits: u64,
-    /// When it woke; none if the trace ends before.
+pub(super) struct LoopIteration {
+    /// When the wait began.
+    pub(super) from: u64,
+    /// When the wait was over; `None` if the trace ends before.
     pub(super) woke: Option<u64>,
-    /// The phases in which something happened, and when they were entered.
-    pub(super) parts: Vec<(u64, LoopPhase)>,
+    /// The phases in which something happened, and when the loop entered them.
+    pub(super) phases: Vec<(u64, LoopPhase)>,
+    /// When the next wait began, or the trace ended.
     pub(super) to: u64,
-    /// The records of the turn: from this one …
-    pub(super) first: usize,
-    /// … to the one before this.
-    pub(super) end: usize,
+    /// Its records, by their position in the trace.
+    pub(super) records: Range<usize>,
 }
 
-/// What one connection went through.
+/// The lane of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionLane {
     pub(super) number: u64,
     pub(super) peer: Option<SocketAddr>,
-    /// Why it ended, if it did before the trace.
-    pub(super) ending: Option<String>,
+    /// Why it was closed, if it was before the trace ended.
+    pub(super) close_reason: Option<String>,
     pub(super) phases: Vec<Span<PhaseName>>,
     pub(super) readable: Vec<Span<bool>>,
     pub(super) writable: Vec<Span<bool>>,
     pub(super) calls: Vec<Span<Option<BlockingCall>>>,
-    pub(super) owed: Vec<Span<usize>>,
+    pub(super) pending: Vec<Span<usize>>,
 }
 
-/// A whole trace.
+/// All lanes of a trace.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    pub(super) turns: Vec<Turn>,
+    pub(super) iterations: Vec<LoopIteration>,
     pub(super) connections: Vec<ConnectionLane>,
     /// When the trace ended.
     pub(super) end: u64,
 }
 
 impl Lanes {
-    /// The lanes of `records`, which are in the order of time.
+    /// The lanes of `records`, which must be in the order of time.
     pub(super) fn of(records: &[Record]) -> Self {
         let end = records.last().map_or(0, |last| last.at);
         let mut open: BTreeMap<u64, Tracks> = BTreeMap::new();
@@ -76,38 +77,35 @@ impl Lanes {
         connections.extend(unfinished);
         connections.sort_by_key(|lane| lane.number);
         Self {
-            turns: turns(records, end),
+            iterations: iterations(records, end),
             connections,
             end,
         }
     }
 }
 
-fn turns(records: &[Record], end: u64) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = Vec::new();
-    for (index, record) in records.iter().enumerate() {
-        if let Some(turn) = turns.last_mut() {
-            match (record.lane, &record.event) {
-                (Lane::Loop, Event::Waits { .. }) => {
-                    (turn.to, turn.end) = (record.at, index);
-                }
-                (Lane::Loop, Event::Woke { .. }) => turn.woke = Some(record.at),
-                (Lane::Loop, Event::Enters { part }) => turn.parts.push((record.at, *part)),
+fn iterations(records: &[Record], end: u64) -> Vec<LoopIteration> {
+    let mut iterations: Vec<LoopIteration> = Vec::new();
+    for (index, Record { at, event, .. }) in records.iter().enumerate() {
+        if let Some(current) = iterations.last_mut() {
+            match event {
+                Event::Waiting { .. } => (current.to, current.records.end) = (*at, index),
+                Event::Woke { .. } => current.woke = Some(*at),
+                Event::PhaseEntered { phase } => current.phases.push((*at, *phase)),
                 _ => {}
             }
         }
-        if matches!(record.event, Event::Waits { .. }) {
-            turns.push(Turn {
-                waits: record.at,
+        if matches!(event, Event::Waiting { .. }) {
+            iterations.push(LoopIteration {
+                from: *at,
                 woke: None,
-                parts: Vec::new(),
+                phases: Vec::new(),
                 to: end,
-                first: index,
-                end: records.len(),
+                records: index..records.len(),
             });
         }
     }
-    turns
+    iterations
 }
 
 /// A value that holds until it changes.
@@ -131,11 +129,11 @@ impl<T: Copy + PartialEq> Track<T> {
         }
     }
 
-    /// Keeps what held up to now, if it held for any time at all.
+    /// Keeps the value as a span that ends now, unless it is empty.
     fn close(&mut self, to: u64) {
-        let (from, what) = (self.since, self.value);
+        let (from, value) = (self.since, self.value);
         if from < to {
-            self.past.push(Span { from, to, what });
+            self.past.push(Span { from, to, value });
         }
     }
 
@@ -148,46 +146,46 @@ impl<T: Copy + PartialEq> Track<T> {
 /// The tracks of one connection.
 #[derive(Debug)]
 struct Tracks {
-    state: State,
+    snapshot: Snapshot,
     phase: Track<PhaseName>,
     readable: Track<bool>,
     writable: Track<bool>,
     call: Track<Option<BlockingCall>>,
-    owed: Track<usize>,
+    pending: Track<usize>,
 }
 
 impl Tracks {
     fn new(at: u64) -> Self {
-        let state = State::default();
+        let snapshot = Snapshot::default();
         Self {
-            phase: Track::new(at, state.phase),
-            readable: Track::new(at, state.readable),
-            writable: Track::new(at, state.writable),
-            call: Track::new(at, state.call),
-            owed: Track::new(at, state.owed),
-            state,
+            phase: Track::new(at, snapshot.phase),
+            readable: Track::new(at, snapshot.readable),
+            writable: Track::new(at, snapshot.writable),
+            call: Track::new(at, snapshot.call),
+            pending: Track::new(at, snapshot.pending),
+            snapshot,
         }
     }
 
     fn apply(&mut self, at: u64, event: &Event) {
-        self.state.apply(event);
-        self.phase.set(at, self.state.phase);
-        self.readable.set(at, self.state.readable);
-        self.writable.set(at, self.state.writable);
-        self.call.set(at, self.state.call);
-        self.owed.set(at, self.state.owed);
+        self.snapshot.apply(event);
+        self.phase.set(at, self.snapshot.phase);
+        self.readable.set(at, self.snapshot.readable);
+        self.writable.set(at, self.snapshot.writable);
+        self.call.set(at, self.snapshot.call);
+        self.pending.set(at, self.snapshot.pending);
     }
 
     fn end(self, number: u64, at: u64) -> ConnectionLane {
         ConnectionLane {
             number,
-            peer: self.state.peer,
-            ending: self.state.ending,
+            peer: self.snapshot.peer,
+            close_reason: self.snapshot.close_reason,
             phases: self.phase.end(at),
             readable: self.readable.end(at),
             writable: self.writable.end(at),
             calls: self.call.end(at),
-            owed: self.owed.end(at),
+            pending: self.pending.end(at),
         }
     }
 }
@@ -202,39 +200,35 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_lasts_from_one_wait_to_the_next() {
-        let hears = Event::Enters {
-            part: LoopPhase::Read,
-        };
+    fn an_iteration_lasts_from_one_wait_to_the_next() {
+        let phase = LoopPhase::Read;
         let records = [
-            record(1, 0, Event::Waits { timeout: None }),
+            record(1, 0, Event::Waiting { timeout_ns: None }),
             record(5, 0, Event::Woke { events: 1 }),
-            record(6, 0, hears),
+            record(6, 0, Event::PhaseEntered { phase }),
             record(7, 1, Event::Read { bytes: 1 }),
-            record(9, 0, Event::Waits { timeout: None }),
+            record(9, 0, Event::Waiting { timeout_ns: None }),
         ];
-        let first = Turn {
-            waits: 1,
+        let first = LoopIteration {
+            from: 1,
             woke: Some(5),
-            parts: vec![(6, LoopPhase::Read)],
+            phases: vec![(6, phase)],
             to: 9,
-            first: 0,
-            end: 4,
+            records: 0..4,
         };
-        let second = Turn {
-            waits: 9,
+        let second = LoopIteration {
+            from: 9,
             woke: None,
-            parts: Vec::new(),
+            phases: Vec::new(),
             to: 9,
-            first: 4,
-            end: 5,
+            records: 4..5,
         };
-        assert_eq!(Lanes::of(&records).turns, [first, second]);
+        assert_eq!(Lanes::of(&records).iterations, [first, second]);
     }
 
     #[test]
-    fn a_belief_holds_until_it_changes_and_no_longer_than_the_connection() {
-        let believes = |readable| Event::Believes {
+    fn readiness_holds_until_it_changes_and_no_longer_than_the_connection() {
+        let changed = |readable| Event::ReadinessChanged {
             readable,
             writable: true,
         };
@@ -246,15 +240,15 @@ mod tests {
         let peer = "127.0.0.1:7".parse().unwrap();
         let records = [
             record(1, 4, Event::Accepted { peer }),
-            record(3, 4, believes(true)),
-            record(6, 4, believes(false)),
+            record(3, 4, changed(true)),
+            record(6, 4, changed(false)),
             record(8, 4, closed),
             record(9, 0, Event::Ended),
         ];
         let lanes = Lanes::of(&records);
         let lane = &lanes.connections[0];
         let spans = [(1, 3, false), (3, 6, true), (6, 8, false)];
-        let expected = spans.map(|(from, to, what)| Span { from, to, what });
+        let expected = spans.map(|(from, to, value)| Span { from, to, value });
         assert_eq!(lane.readable, expected);
         assert_eq!((lane.peer, lanes.end), (Some(peer), 9));
     }

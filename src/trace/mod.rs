@@ -1,25 +1,26 @@
-//! SEEING it: what the server does, fact by fact, as text, as JSON Lines and as a picture.
+//! SEEING it: everything that the server does, event by event, as text, as JSON Lines and as a picture.
 //!
-//! A [`Tracer`] is an observer of the server; without one, nothing of this costs anything. Read it in this
-//! order:
+//! A [`Tracer`] is an observer of the server; a server without one pays nothing for all this. Reading order:
 //!
-//! 1. [`Record`]: what happened, when and where, and its wording (`words`);
-//! 2. [`Tracer`], which is told, and `recorder`, which leaves out what need not be said twice;
-//! 3. where it goes: [`Text`], one line a fact, for people; [`json_lines`], for programs;
-//! 4. what is made of it afterwards: [`state`], how everything stands at an instant; `lanes`, what held from
-//!    when to when; the [`timeline`] page with what it says of each kind (`explain`); [`perfetto`].
+//! 1. [`Record`]: an event with its time and its place; its wording (`display`) and explanation (`explain`);
+//! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed;
+//! 3. the forms that are written while the server runs (`sink`): [`Text`], one line per event, for people;
+//!    [`json_lines`], for programs;
+//! 4. the forms that are made from a whole trace: [`snapshot`], the state of all connections at an instant;
+//!    `lanes`, which value held from when to when; the [`timeline`] page; [`perfetto`].
 //!
 //! ```
 //! use mio_echo::server::Mode;
-//! use mio_echo::trace::{Event, Header, Lane, Record, Target, Tracer};
+//! use mio_echo::trace::{Event, Header, Target, Tracer};
 //!
-//! let tracer = Tracer::new(Target::Memory, Header::new(Mode::EventLoop.into()), None)?;
+//! let tracer = Tracer::new(Target::Memory, Header::new(Mode::EventLoop), None)?;
 //! // … server.run(tracer.clone()) …
-//! let trace = tracer.finish().expect("it was kept in memory");
+//! let trace = tracer.finish().expect("the target is memory");
 //! assert_eq!(trace.records.last().map(|last| &last.event), Some(&Event::Ended));
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod display;
 mod explain;
 mod header;
 pub mod json_lines;
@@ -29,15 +30,14 @@ pub mod perfetto;
 mod record;
 mod recorder;
 mod sink;
-pub mod state;
+pub mod snapshot;
 mod text;
 pub mod timeline;
-mod words;
 
+pub use display::brief;
 pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;
 pub use record::{Event, Lane, PhaseName, Record};
 pub use sink::Target;
 pub use text::{Colour, Text};
-pub use words::brief;

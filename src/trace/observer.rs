@@ -1,4 +1,4 @@
-//! The observer that traces.
+//! The observer that records a trace.
 
 use super::header::Header;
 use super::json_lines::Trace;
@@ -11,25 +11,26 @@ use crate::server::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
 use crate::text::os_error;
+use crate::text::units::nanoseconds;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// An observer that records what it sees. All clones write into the same trace, in the order of time;
-/// in threads mode each thread has one.
+/// An observer that records what it observes. All clones write to the same trace, in the order of time; in
+/// threads mode each thread has one.
 #[derive(Debug, Clone)]
 pub struct Tracer {
     recorder: Arc<Mutex<Recorder>>,
 }
 
 impl Tracer {
-    /// A trace that begins now, with at most so many records; the last one of them says that there were
-    /// more.
+    /// A trace that begins now, with at most `limit` records; `None` means no limit. At the limit the last
+    /// record is [`Event::TraceLimitReached`].
     ///
     /// # Errors
     ///
-    /// The header cannot be written.
+    /// The header cannot be written to the target.
     pub fn new(target: Target, header: Header, limit: Option<u64>) -> io::Result<Self> {
         let recorder = Recorder::new(target, header, limit)?;
         Ok(Self {
@@ -37,10 +38,10 @@ impl Tracer {
         })
     }
 
-    /// The server has ended: completes the trace, and returns it if it is in memory. Whoever still
-    /// observes is not heard any more.
+    /// Completes the trace when the server has ended, and returns it if it is in memory. The other clones
+    /// record nothing from here on.
     ///
-    /// A page that cannot be written is lost, with a warning in the log, as any other trace is.
+    /// A page that cannot be written is lost, with a warning in the log, like any other trace.
     pub fn finish(&self) -> Option<Trace> {
         self.recorder().finish()
     }
@@ -52,15 +53,18 @@ impl Tracer {
     fn on_loop(&self, event: Event) {
         self.recorder().record(Lane::Loop, event);
     }
+
+    fn on_connection(&self, id: ConnectionId, event: Event) {
+        self.recorder().record(Lane::Connection(id.0), event);
+    }
 }
 
 impl Observer for Tracer {
     fn waiting(&mut self, timeout: Option<Duration>) {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let timeout = timeout.map(nanos);
+        let timeout_ns = timeout.map(nanoseconds);
         let mut recorder = self.recorder();
-        recorder.record(Lane::Loop, Event::Waits { timeout });
-        if timeout != Some(0) {
+        recorder.record(Lane::Loop, Event::Waiting { timeout_ns });
+        if timeout_ns != Some(0) {
             recorder.flush();
         }
     }
@@ -69,8 +73,8 @@ impl Observer for Tracer {
         self.on_loop(Event::Woke { events });
     }
 
-    fn woken_by(&mut self, by: WakeSource) {
-        self.on_loop(Event::Called { by });
+    fn woken_by(&mut self, source: WakeSource) {
+        self.on_loop(Event::WokenBy { source });
     }
 
     fn phase_entered(&mut self, phase: LoopPhase) {
@@ -78,22 +82,20 @@ impl Observer for Tracer {
     }
 
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
-        let lane = Lane::Connection(id.0);
-        self.recorder().record(lane, Event::Accepted { peer });
+        self.on_connection(id, Event::Accepted { peer });
     }
 
-    fn flags_reported(&mut self, id: ConnectionId, edge: EventFlags) {
-        let lane = Lane::Connection(id.0);
-        self.recorder().record(lane, Event::Hinted(edge));
+    fn flags_reported(&mut self, id: ConnectionId, flags: EventFlags) {
+        self.on_connection(id, Event::FlagsReported { flags });
     }
 
-    fn on_event(&mut self, id: ConnectionId, fact: ConnectionEvent) {
-        self.recorder().happen(id.0, fact.into());
+    fn on_event(&mut self, id: ConnectionId, event: ConnectionEvent) {
+        self.recorder().connection_event(id.0, event.into());
     }
 
     fn readiness_changed(&mut self, id: ConnectionId, readiness: Readiness) {
         let (readable, writable) = (readiness.is_readable(), readiness.is_writable());
-        self.recorder().believe(id.0, readable, writable);
+        self.recorder().readiness(id.0, readable, writable);
     }
 
     fn phase_changed(&mut self, id: ConnectionId, phase: Phase) {
@@ -101,28 +103,27 @@ impl Observer for Tracer {
             Phase::Open => PhaseName::Open,
             Phase::Draining { .. } => PhaseName::Draining,
             Phase::Lingering => PhaseName::Lingering,
-            // Told by `closed`, with its reason.
+            // Recorded by `closed`, with the reason.
             Phase::Closed(_) => return,
         };
-        self.recorder().stand(id.0, name);
+        self.recorder().phase(id.0, name);
     }
 
     fn yielded(&mut self, id: ConnectionId) {
-        let lane = Lane::Connection(id.0);
-        self.recorder().record(lane, Event::Yielded);
+        self.on_connection(id, Event::Yielded);
     }
 
     fn blocking_call(&mut self, id: ConnectionId, call: BlockingCall) {
-        self.recorder().call(id.0, call);
+        self.recorder().blocking_call(id.0, call);
     }
 
-    fn closed(&mut self, farewell: &ConnectionSummary) {
+    fn closed(&mut self, summary: &ConnectionSummary) {
         let closed = Event::Closed {
-            reason: farewell.reason.to_string(),
-            bytes_in: farewell.bytes_in,
-            bytes_out: farewell.bytes_out,
+            reason: summary.reason.to_string(),
+            bytes_in: summary.bytes_in,
+            bytes_out: summary.bytes_out,
         };
-        self.recorder().close(farewell.id.0, closed);
+        self.recorder().close(summary.id.0, closed);
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
@@ -147,14 +148,14 @@ impl Observer for Tracer {
         self.on_loop(Event::AcceptResumed);
     }
 
-    fn stopping(&mut self, open: usize) {
-        self.on_loop(Event::Stopping { open });
+    fn stopping(&mut self, open_connections: usize) {
+        self.on_loop(Event::Stopping { open_connections });
     }
 }
 
 impl From<ConnectionEvent> for Event {
-    fn from(fact: ConnectionEvent) -> Self {
-        match fact {
+    fn from(event: ConnectionEvent) -> Self {
+        match event {
             ConnectionEvent::Read { bytes } => Self::Read { bytes },
             ConnectionEvent::ReadWouldBlock => Self::ReadWouldBlock,
             ConnectionEvent::PeerFinished => Self::PeerFinished,

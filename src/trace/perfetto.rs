@@ -1,11 +1,11 @@
-//! A trace for Perfetto and other viewers of Chrome's trace-event format (JSON array format: `ph` is the
-//! kind of an entry, `X` something that lasted, `i` an instant, `C` a counter, `M` a name; `ts` and `dur`
-//! are microseconds).
+//! A trace for Perfetto and other viewers of Chrome's trace-event format.
 //!
-//! The loop is the thread 0 of the process 1, a connection the thread of its number.
+//! In that format `ph` is the type of an entry: `X` a span, `i` an instant, `C` a counter value, `M` metadata
+//! such as a name. `ts` and `dur` are microseconds. The loop becomes thread 0 of process 1, a connection the
+//! thread of its number.
 
 use super::json_lines::Trace;
-use super::lanes::{ConnectionLane, Lanes, Span, Turn};
+use super::lanes::{ConnectionLane, Lanes, LoopIteration, Span};
 use super::record::{Event, Lane, PhaseName, Record};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 ///
-/// Those of `output`.
+/// Any error of writing to `output`.
 pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
     let lanes = Lanes::of(&trace.records);
     let names = [
@@ -22,7 +22,7 @@ pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
         name("thread_name", 0, &Lane::Loop.to_string()),
     ];
     let entries = (names.into_iter())
-        .chain(lanes.turns.iter().flat_map(turn))
+        .chain(lanes.iterations.iter().flat_map(iteration))
         .chain(lanes.connections.iter().flat_map(connection))
         .chain(trace.records.iter().filter_map(instant));
     output.write_all(b"{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n")?;
@@ -35,23 +35,23 @@ pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
     output.write_all(b"\n]}\n")
 }
 
-fn turn(turn: &Turn) -> Vec<Value> {
-    let Turn {
-        waits,
+fn iteration(iteration: &LoopIteration) -> Vec<Value> {
+    let LoopIteration {
+        from,
         woke,
-        parts,
+        phases,
         to,
         ..
-    } = turn;
-    let mut entries = vec![lasted(0, "wait", *waits, woke.unwrap_or(*to))];
+    } = iteration;
+    let mut entries = vec![span(0, "wait", *from, woke.unwrap_or(*to))];
     let Some(woke) = woke else { return entries };
     let starts = std::iter::once((*woke, "note".to_owned()))
-        .chain(parts.iter().map(|(at, part)| (*at, part.to_string())));
-    let ends = parts.iter().map(|(at, _)| *at).chain([*to]);
+        .chain(phases.iter().map(|(at, phase)| (*at, phase.to_string())));
+    let ends = phases.iter().map(|(at, _)| *at).chain([*to]);
     entries.extend(
         starts
             .zip(ends)
-            .map(|((from, name), to)| lasted(0, &name, from, to)),
+            .map(|((from, name), to)| span(0, &name, from, to)),
     );
     entries
 }
@@ -63,31 +63,32 @@ fn connection(lane: &ConnectionLane) -> Vec<Value> {
         None => Lane::Connection(number).to_string(),
     };
     let mut entries = vec![name("thread_name", number, &title)];
-    let later = lane
-        .phases
-        .iter()
-        .filter(|span| span.what != PhaseName::Open);
-    entries.extend(later.map(|span| lasted(number, &span.what.to_string(), span.from, span.to)));
-    entries.extend(lane.calls.iter().filter_map(|span| {
-        let call = span.what?;
-        Some(lasted(number, &format!("in {call}"), span.from, span.to))
+    let later = lane.phases.iter();
+    let later = later.filter(|phase| phase.value != PhaseName::Open);
+    entries
+        .extend(later.map(|Span { from, to, value }| span(number, &value.to_string(), *from, *to)));
+    entries.extend(lane.calls.iter().filter_map(|Span { from, to, value }| {
+        let call = (*value)?;
+        Some(span(number, &format!("in {call}"), *from, *to))
     }));
     entries.extend(counter(number, "readable", &lane.readable, u64::from));
     entries.extend(counter(number, "writable", &lane.writable, u64::from));
-    entries.extend(counter(number, "owed", &lane.owed, |bytes| bytes as u64));
+    entries.extend(counter(number, "pending", &lane.pending, |bytes| {
+        bytes as u64
+    }));
     entries
 }
 
 fn instant(record: &Record) -> Option<Value> {
     if matches!(
         record.event,
-        Event::Waits { .. }
-            | Event::Enters { .. }
-            | Event::Believes { .. }
-            | Event::Calls { .. }
-            | Event::Phase { .. }
+        Event::Waiting { .. }
+            | Event::PhaseEntered { .. }
+            | Event::ReadinessChanged { .. }
+            | Event::BlockingCall { .. }
+            | Event::PhaseChanged { .. }
     ) {
-        // Shown as what lasts from here on.
+        // Shown as a span or a counter.
         return None;
     }
     Some(json!({
@@ -98,34 +99,34 @@ fn instant(record: &Record) -> Option<Value> {
 
 fn counter<T: Copy>(
     number: u64,
-    of: &str,
+    counted: &str,
     spans: &[Span<T>],
-    value: impl Fn(T) -> u64,
+    count: impl Fn(T) -> u64,
 ) -> Vec<Value> {
-    let name = format!("{} {of}", Lane::Connection(number));
+    let name = format!("{} {counted}", Lane::Connection(number));
     let entry = |span: &Span<T>| {
         json!({
             "ph": "C", "pid": 1, "tid": number, "ts": micros(span.from), "name": name,
-            "args": { of: value(span.what) },
+            "args": { counted: count(span.value) },
         })
     };
     spans.iter().map(entry).collect()
 }
 
-fn lasted(thread: u64, name: &str, from: u64, to: u64) -> Value {
+fn span(thread: u64, name: &str, from: u64, to: u64) -> Value {
     json!({
         "ph": "X", "pid": 1, "tid": thread, "name": name,
         "ts": micros(from), "dur": micros(to.saturating_sub(from)),
     })
 }
 
-fn name(what: &str, thread: u64, name: &str) -> Value {
-    json!({ "ph": "M", "pid": 1, "tid": thread, "name": what, "args": { "name": name } })
+fn name(named: &str, thread: u64, name: &str) -> Value {
+    json!({ "ph": "M", "pid": 1, "tid": thread, "name": named, "args": { "name": name } })
 }
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "exact for the first hundred days"
+    reason = "exact up to 2^53 ns, a hundred days"
 )]
 fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1e3
@@ -135,17 +136,17 @@ fn micros(nanos: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::server::Mode;
-    use crate::trace::Header;
+    use crate::trace::header::Header;
 
     #[test]
-    fn every_entry_says_what_viewers_ask_for() {
+    fn every_entry_has_the_fields_that_viewers_require() {
         let record = |at, lane: u64, event| Record {
             at,
             lane: lane.into(),
             event,
         };
         let records = vec![
-            record(0, 0, Event::Waits { timeout: None }),
+            record(0, 0, Event::Waiting { timeout_ns: None }),
             record(2_500, 0, Event::Woke { events: 1 }),
             record(3_000, 1, Event::Queued { bytes: 7 }),
             record(4_000, 0, Event::Ended),
@@ -164,6 +165,6 @@ mod tests {
         let named = |name: &str| entries.iter().find(|entry| entry["name"] == name);
         assert_eq!(named("wait").unwrap()["dur"], 2.5);
         assert_eq!(named("queued 7").unwrap()["tid"], 1);
-        assert!(named("#1 owed").is_some());
+        assert!(named("#1 pending").is_some());
     }
 }

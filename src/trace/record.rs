@@ -1,33 +1,53 @@
-//! What a trace is made of: records, each with its time, its lane and what happened there.
+//! What a trace is made of: records, each with its time, its lane and its event.
 //!
-//! Plain values that own what they say, so that a trace can be kept, written, read back and made by hand.
-//! How they read in words stands in `words`, how they are written down in `json_lines`.
+//! Plain values that own their data, so that a trace can be kept, written, read back and made by hand. Their
+//! wording is in `display`, their file format in `json_lines`.
 
 use crate::readiness::EventFlags;
 use crate::server::{BlockingCall, LoopPhase, WakeSource};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// One thing that happened.
+/// One event, with the time and the place at which it happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Nanoseconds since the trace began, by the monotonic clock. Never less than in the record before.
+    #[serde(rename = "time_ns")]
     pub at: u64,
     /// Where it happened.
+    #[serde(
+        rename = "connection",
+        default,
+        skip_serializing_if = "Lane::is_the_loop"
+    )]
     pub lane: Lane,
-    /// What it was.
+    /// What happened.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// Whose line in the picture a record belongs to. Written as a number: 0, or the connection's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The line of the timeline that a record belongs to. In JSON the number of the connection, absent for the
+/// loop.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(from = "u64", into = "u64")]
 pub enum Lane {
     /// The event loop; in threads mode the main thread, which accepts.
+    #[default]
     Loop,
-    /// A connection, by the number of its name; in threads mode its thread, too. Never zero.
+    /// A connection, by its number; in threads mode also its thread. Never zero.
     Connection(u64),
+}
+
+impl Lane {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_the_loop(&self) -> bool {
+        *self == Self::Loop
+    }
 }
 
 impl From<u64> for Lane {
@@ -49,147 +69,152 @@ impl From<Lane> for u64 {
 }
 
 /// What happened. The first group belongs to the lane of the loop, the second to those of connections.
+///
+/// Each method of [`Observer`](crate::server::Observer) has an event of its name, except `on_event`: each
+/// [`ConnectionEvent`](crate::connection::ConnectionEvent) that it passes on is one here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The loop is about to ask the kernel for events: a turn begins.
-    Waits {
-        /// How long it will sleep at most, in nanoseconds: zero if it only looks, none if it sleeps until
-        /// something happens.
+    /// The loop is about to wait for events: an iteration begins.
+    Waiting {
+        /// The longest that the wait may take, in nanoseconds. Zero only collects what is ready; `None`
+        /// means no limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        timeout: Option<u64>,
+        timeout_ns: Option<u64>,
     },
-    /// The kernel has answered.
+    /// The wait is over.
     Woke {
-        /// How many events it reported. Zero when the time was up.
+        /// The number of events that the kernel reported; zero after a timeout.
         events: usize,
     },
-    /// A signal, the waker or a listener was among the events.
-    Called {
-        /// `WakeSource`.
-        by: WakeSource,
+    /// One of the events concerns no connection.
+    WokenBy {
+        /// What it concerns.
+        source: WakeSource,
     },
-    /// The loop came to the next phase of its turn. Recorded only if something happens in it.
-    Enters {
-        /// Which.
-        part: LoopPhase,
+    /// The loop entered the next phase of its iteration. Recorded only if something happens in that phase.
+    PhaseEntered {
+        /// The phase.
+        phase: LoopPhase,
     },
-    /// accept(2) reported an error that concerns one peer alone.
+    /// accept(2) failed with an error that concerns one peer only.
     AcceptFailed {
-        /// The system's words.
+        /// The operating system's description.
         error: String,
     },
     /// A peer was accepted, but could not be served.
     Refused {
-        /// Where it came from.
+        /// Its address.
         peer: SocketAddr,
-        /// The system's words.
+        /// The operating system's description.
         error: String,
     },
-    /// Nobody is accepted for a while.
+    /// The server stopped accepting for a while; peers wait in the backlog.
     AcceptPaused {
         /// Why.
         reason: String,
     },
-    /// All who waited have been accepted; the pause is over.
+    /// The backlog is empty again: the pause is over.
     AcceptResumed,
     /// A stop was requested.
     Stopping {
-        /// How many connections are open.
-        open: usize,
+        /// The number of connections that are open.
+        open_connections: usize,
     },
     /// The server has ended: the trace is complete.
     Ended,
-    /// The trace has as many records as it may have: this is the last one, whatever happened after it.
-    LimitReached {
-        /// How many records stand before this one.
+    /// The trace has as many records as it may have. This is the last one, although the server goes on.
+    TraceLimitReached {
+        /// The number of records before this one.
         records: u64,
     },
 
     /// The connection was accepted.
     Accepted {
-        /// Where it came from.
+        /// The peer's address.
         peer: SocketAddr,
     },
-    /// An event of the kernel spoke of this connection.
-    Hinted(EventFlags),
-    /// What the server believes has changed. It holds from here to the next such record; before the first
-    /// one a connection is writable and not readable.
-    Believes {
+    /// The kernel reported an event for this connection.
+    FlagsReported {
+        /// The flags of the event.
+        flags: EventFlags,
+    },
+    /// The readiness that the loop remembers for this socket changed. It holds until the next such record;
+    /// before the first one a connection is writable and not readable.
+    ReadinessChanged {
         /// A read is worth a system call.
         readable: bool,
         /// A write is worth a system call.
         writable: bool,
     },
-    /// The connection came to another phase of its life. Closing is not recorded here: see
-    /// [`Event::Closed`].
-    Phase {
-        /// The phase that it has left.
+    /// The connection entered another phase of its life. [`Event::Closed`] records the last one.
+    PhaseChanged {
+        /// The phase that it left.
         from: PhaseName,
-        /// The phase that it is in now.
+        /// The phase that it entered.
         to: PhaseName,
     },
-    /// The connection's thread is about to make a call in which it may sleep. Threads mode only.
-    Calls {
-        /// Which.
+    /// The connection's thread is about to make a call that may block. Threads mode only.
+    BlockingCall {
+        /// The call.
         call: BlockingCall,
     },
     /// A read moved bytes, which are to be echoed.
     Read {
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
     /// A read found nothing.
     ReadWouldBlock,
-    /// A read met the peer's FIN.
+    /// A read returned the end of the input: the peer's FIN.
     PeerFinished,
-    /// A write moved bytes. What is owed from here on is `offered - bytes`.
+    /// A write moved bytes. From here on `offered - bytes` are pending.
     Wrote {
-        /// How many.
+        /// The number of bytes that the kernel took.
         bytes: usize,
-        /// How many it was given.
+        /// The number of bytes that the write was given.
         offered: usize,
     },
-    /// A write found no room.
+    /// A write found no room in the send buffer.
     WriteWouldBlock,
-    /// What the kernel refused was kept.
+    /// The bytes that the kernel did not take were queued.
     Queued {
-        /// How many bytes are owed now.
+        /// The number of bytes that are pending now.
         bytes: usize,
     },
-    /// Because bytes are owed, no more are read.
-    Paused,
-    /// Nothing is owed any more; reading goes on.
-    Resumed,
-    /// The turn is over, but not the work: the connection went to the back of the run queue.
+    /// Reading stops because bytes are pending: backpressure.
+    ReadPaused,
+    /// No bytes are pending any more; reading goes on.
+    ReadResumed,
+    /// The connection's turn ended before its work did: it went to the back of the run queue.
     Yielded,
-    /// A read moved bytes that nobody will echo: our FIN is already out.
+    /// A read moved bytes that cannot be echoed, because our FIN has been sent.
     Discarded {
-        /// How many.
+        /// The number of bytes.
         bytes: usize,
     },
-    /// Our FIN was sent while the peer may still speak.
+    /// Our FIN was sent while the peer may still send.
     FinSent,
-    /// The connection is over.
+    /// The connection is closed.
     Closed {
-        /// Why: `finished`, `expired`, or the kind of the error in words.
+        /// Why: `finished`, `expired`, or the description of the error.
         reason: String,
-        /// Bytes heard to be echoed.
+        /// Bytes received to be echoed.
         bytes_in: u64,
         /// Bytes that the kernel took for the peer.
         bytes_out: u64,
     },
 }
 
-/// A phase of a connection's life that leaves it open.
+/// The name of a [`Phase`](crate::connection::Phase) in which a connection is open, without its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
-    /// Both sides may speak.
+    /// Both sides may send.
     #[default]
     Open,
-    /// A stop was requested: what had been received is still echoed.
+    /// A stop was requested: what had been received by then is still echoed.
     Draining,
-    /// Our FIN is out, the peer's is awaited.
+    /// Our FIN has been sent, the peer's has not arrived.
     Lingering,
 }

@@ -1,53 +1,30 @@
-//! From what the observer is told to records: the clock, the limit, and what need not be said twice.
+//! From the observer's calls to records: adds the time, applies the limit, and leaves out what has not changed.
 
 use super::header::Header;
 use super::json_lines::Trace;
 use super::record::{Event, Lane, PhaseName, Record};
 use super::sink::{Sink, Target};
+use super::snapshot::Snapshot;
 use crate::server::{BlockingCall, LoopPhase};
 use crate::text::os_error;
+use crate::text::units::nanoseconds;
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Instant;
 
-/// Writes records, one after the other.
+/// Writes records in the order in which they happen.
 #[derive(Debug)]
 pub(super) struct Recorder {
     began: Instant,
-    /// None once it is lost: the disk is full, or nobody reads the pipe any more.
+    /// `None` once the trace cannot be written any more: the disk is full, or the pipe has no reader.
     sink: Option<Sink>,
-    /// Records that may still be written; none for any number.
+    /// The number of records that may still be written; `None` means no limit.
     left: Option<u64>,
     written: u64,
-    /// The phase of the turn that was entered, as long as nothing has happened in it, and when.
+    /// The phase that the loop has entered and when, as long as nothing has happened in it.
     entered: Option<(u64, LoopPhase)>,
-    /// What was last said of each open connection.
-    connections: BTreeMap<u64, Known>,
-}
-
-/// What the trace has said of a connection: only changes are told.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    readable: bool,
-    writable: bool,
-    phase: PhaseName,
-    /// The call that its thread sleeps in, as far as was told.
-    call: Option<BlockingCall>,
-    /// Whether bytes are owed, so that no more are read.
-    paused: bool,
-}
-
-/// What an accepted connection starts with: a socket may be written, its input is announced.
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            readable: false,
-            writable: true,
-            phase: PhaseName::Open,
-            call: None,
-            paused: false,
-        }
-    }
+    /// The state of each open connection, as a reader of the trace knows it by now.
+    connections: BTreeMap<u64, Snapshot>,
 }
 
 impl Recorder {
@@ -62,91 +39,89 @@ impl Recorder {
         })
     }
 
-    /// Something happened now.
+    /// Records an event that happens now.
     pub(super) fn record(&mut self, lane: Lane, event: Event) {
         let at = self.now();
-        if let Some((since, part)) = self.entered.take()
-            && !matches!(event, Event::Waits { .. })
+        if let Some((since, phase)) = self.entered.take()
+            && !matches!(event, Event::Waiting { .. })
         {
-            self.write(since, Lane::Loop, Event::Enters { part });
+            self.write(since, Lane::Loop, Event::PhaseEntered { phase });
+        }
+        if let Lane::Connection(number) = lane {
+            self.known(number).apply(&event);
         }
         self.write(at, lane, event);
     }
 
-    /// The loop entered a phase. Said only if something happens in it.
-    pub(super) fn enter(&mut self, part: LoopPhase) {
-        self.entered = Some((self.now(), part));
+    /// The loop entered a phase. Recorded only if something happens in it.
+    pub(super) fn enter(&mut self, phase: LoopPhase) {
+        self.entered = Some((self.now(), phase));
     }
 
-    /// The loop's belief about a connection, changed or not.
-    pub(super) fn believe(&mut self, number: u64, readable: bool, writable: bool) {
-        let known = self.connections.entry(number).or_default();
+    /// The readiness of a connection, changed or not.
+    pub(super) fn readiness(&mut self, number: u64, readable: bool, writable: bool) {
+        let known = self.known(number);
         if (known.readable, known.writable) != (readable, writable) {
-            (known.readable, known.writable) = (readable, writable);
-            let lane = Lane::Connection(number);
-            self.record(lane, Event::Believes { readable, writable });
+            let changed = Event::ReadinessChanged { readable, writable };
+            self.record(Lane::Connection(number), changed);
         }
     }
 
     /// The phase of a connection, changed or not.
-    pub(super) fn stand(&mut self, number: u64, to: PhaseName) {
-        let known = self.connections.entry(number).or_default();
-        let from = std::mem::replace(&mut known.phase, to);
+    pub(super) fn phase(&mut self, number: u64, to: PhaseName) {
+        let from = self.known(number).phase;
         if from != to {
-            self.record(Lane::Connection(number), Event::Phase { from, to });
+            self.record(Lane::Connection(number), Event::PhaseChanged { from, to });
         }
     }
 
-    /// A thread is about to sleep in `call`. If it has only looked up from the same call, it still does.
-    pub(super) fn call(&mut self, number: u64, call: BlockingCall) {
-        let known = self.connections.entry(number).or_default();
-        if known.call.replace(call) != Some(call) {
-            self.record(Lane::Connection(number), Event::Calls { call });
+    /// A thread is about to make a call that may block. A call repeated after a timeout is the same call.
+    pub(super) fn blocking_call(&mut self, number: u64, call: BlockingCall) {
+        if self.known(number).call != Some(call) {
+            self.record(Lane::Connection(number), Event::BlockingCall { call });
         }
         self.flush();
     }
 
-    /// A connection did something.
-    pub(super) fn happen(&mut self, number: u64, event: Event) {
-        let known = self.connections.entry(number).or_default();
-        let was_paused = known.paused;
-        match event {
-            Event::Queued { .. } => known.paused = true,
-            Event::Wrote { bytes, offered } if bytes == offered => known.paused = false,
-            _ => {}
-        }
-        let (is_paused, lane) = (known.paused, Lane::Connection(number));
-        // What a thread says of its debt, it says from within a call that has not returned.
-        if !matches!(event, Event::Queued { .. }) {
-            known.call = None;
-        }
-        self.record(lane, event);
-        match (was_paused, is_paused) {
-            (false, true) => self.record(lane, Event::Paused),
-            (true, false) => self.record(lane, Event::Resumed),
-            (true, true) | (false, false) => {}
+    /// An event of a connection's own. Adds whether it pauses or resumes reading.
+    pub(super) fn connection_event(&mut self, number: u64, event: Event) {
+        let was_paused = self.known(number).read_paused;
+        let follow_up = match event {
+            Event::Queued { .. } if !was_paused => Some(Event::ReadPaused),
+            Event::Wrote { bytes, offered } if was_paused && bytes == offered => {
+                Some(Event::ReadResumed)
+            }
+            _ => None,
+        };
+        let lane = Lane::Connection(number);
+        for event in [Some(event), follow_up].into_iter().flatten() {
+            self.record(lane, event);
         }
     }
 
-    /// A connection is over.
+    /// A connection was closed.
     pub(super) fn close(&mut self, number: u64, event: Event) {
-        self.connections.remove(&number);
         self.record(Lane::Connection(number), event);
+        self.connections.remove(&number);
     }
 
-    /// Nobody may write for a while: what was written so far should be seen.
+    /// Makes all records so far visible to readers of the file: the server may sleep from here on.
     pub(super) fn flush(&mut self) {
         let flushed = self.sink.as_mut().map_or(Ok(()), Sink::flush);
         self.check(flushed);
     }
 
-    /// The server has ended. Returns the records, if they were kept.
+    /// The server has ended. Returns the trace if the target was memory.
     pub(super) fn finish(&mut self) -> Option<Trace> {
         self.entered = None;
         self.record(Lane::Loop, Event::Ended);
         let finished = self.sink.as_mut().map_or(Ok(()), Sink::finish);
         self.check(finished);
-        self.sink.take().and_then(Sink::into_kept)
+        self.sink.take().and_then(Sink::into_trace)
+    }
+
+    fn known(&mut self, number: u64) -> &mut Snapshot {
+        self.connections.entry(number).or_default()
     }
 
     fn write(&mut self, at: u64, lane: Lane, event: Event) {
@@ -156,9 +131,9 @@ impl Recorder {
             Some(left) => {
                 self.left = Some(left - 1);
                 let records = self.written;
-                let is_last = left == 1 && event != Event::Ended;
-                if is_last {
-                    Event::LimitReached { records }
+                let is_cut_off = left == 1 && event != Event::Ended;
+                if is_cut_off {
+                    Event::TraceLimitReached { records }
                 } else {
                     event
                 }
@@ -170,17 +145,17 @@ impl Recorder {
         self.check(written);
     }
 
-    /// A trace that cannot be written is given up, with one warning: the server matters more.
+    /// Gives up a trace that cannot be written, with one warning: serving matters more.
     fn check(&mut self, done: io::Result<()>) {
         if let Err(error) = done {
             self.sink = None;
-            let words = os_error::in_words(&error);
-            log::warn!(target: "mio_echo", "the trace ends here: {words}");
+            let error = os_error::in_words(&error);
+            log::warn!(target: "mio_echo", "the trace ends here: {error}");
         }
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanoseconds(self.began.elapsed())
     }
 }
 
@@ -189,52 +164,71 @@ mod tests {
     use super::*;
     use crate::server::Mode;
 
-    /// What is recorded of connection 1 while `happens`.
-    fn words(happens: impl FnOnce(&mut Recorder)) -> Vec<String> {
+    /// The wording of what `calls` make the recorder write.
+    fn recorded(calls: impl FnOnce(&mut Recorder)) -> Vec<String> {
         let header = Header::new(Mode::Threads);
         let mut recorder = Recorder::new(Target::Memory, header, None).unwrap();
-        happens(&mut recorder);
+        calls(&mut recorder);
         let records = recorder.finish().unwrap().records;
-        let mut words: Vec<_> = records.iter().map(|one| one.event.to_string()).collect();
-        assert_eq!(words.pop().as_deref(), Some("ended"));
-        words
+        let mut events: Vec<_> = records.iter().map(|one| one.event.to_string()).collect();
+        assert_eq!(events.pop().as_deref(), Some("server ended"));
+        events
     }
 
     #[test]
-    fn a_thread_that_looks_up_and_sleeps_again_is_told_once_and_told_anew_after_a_fact() {
-        let told = words(|recorder| {
-            recorder.call(1, BlockingCall::Read);
-            recorder.call(1, BlockingCall::Read);
-            recorder.happen(1, Event::Discarded { bytes: 5 });
-            recorder.call(1, BlockingCall::Read);
+    fn a_repeated_blocking_call_is_recorded_again_only_after_another_event() {
+        let events = recorded(|recorder| {
+            recorder.blocking_call(1, BlockingCall::Read);
+            recorder.blocking_call(1, BlockingCall::Read);
+            recorder.connection_event(1, Event::Discarded { bytes: 5 });
+            recorder.blocking_call(1, BlockingCall::Read);
         });
-        assert_eq!(told, ["calls read", "discarded 5", "calls read"]);
+        assert_eq!(events, ["blocking read", "discarded 5", "blocking read"]);
     }
 
     #[test]
-    fn only_changes_of_belief_and_phase_are_told() {
-        let told = words(|recorder| {
-            recorder.believe(1, false, true);
-            recorder.believe(1, true, true);
-            recorder.believe(1, true, true);
-            recorder.stand(1, PhaseName::Open);
-            recorder.stand(1, PhaseName::Draining);
+    fn readiness_and_phase_are_recorded_only_when_they_change() {
+        let events = recorded(|recorder| {
+            recorder.readiness(1, false, true);
+            recorder.readiness(1, true, true);
+            recorder.readiness(1, true, true);
+            recorder.phase(1, PhaseName::Open);
+            recorder.phase(1, PhaseName::Draining);
         });
-        assert_eq!(
-            told,
-            ["ready to read and to write", "phase Open → Draining"]
-        );
+        assert_eq!(events, ["readable and writable", "phase Open → Draining"]);
     }
 
     #[test]
-    fn a_phase_in_which_nothing_happens_is_not_told() {
-        let told = words(|recorder| {
+    fn reading_is_paused_at_the_first_queued_byte_and_resumed_after_the_last() {
+        let wrote = |bytes, offered| Event::Wrote { bytes, offered };
+        let events = recorded(|recorder| {
+            recorder.connection_event(1, wrote(2, 9));
+            recorder.connection_event(1, Event::Queued { bytes: 7 });
+            recorder.connection_event(1, wrote(3, 7));
+            recorder.connection_event(1, wrote(4, 4));
+            recorder.connection_event(1, wrote(5, 5));
+        });
+        let expected = [
+            "wrote 2 of 9",
+            "queued 7",
+            "read paused",
+            "wrote 3 of 7",
+            "wrote 4 of 4",
+            "read resumed",
+            "wrote 5 of 5",
+        ];
+        assert_eq!(events, expected);
+    }
+
+    #[test]
+    fn a_loop_phase_without_events_is_not_recorded() {
+        let events = recorded(|recorder| {
             recorder.enter(LoopPhase::Admit);
             recorder.enter(LoopPhase::Read);
             recorder.record(Lane::Connection(1), Event::Read { bytes: 5 });
             recorder.enter(LoopPhase::Write);
-            recorder.record(Lane::Loop, Event::Waits { timeout: None });
+            recorder.record(Lane::Loop, Event::Waiting { timeout_ns: None });
         });
-        assert_eq!(told, ["read pass", "read 5", "waits"]);
+        assert_eq!(events, ["read pass", "read 5", "waiting"]);
     }
 }

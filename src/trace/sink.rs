@@ -1,4 +1,4 @@
-//! Where a trace goes.
+//! The destination of a trace.
 
 use super::header::Header;
 use super::json_lines::{self, Trace};
@@ -8,19 +8,20 @@ use super::timeline;
 use std::fs::File;
 use std::io::{self, BufWriter, Stderr, Write};
 
-/// What becomes of the records.
+/// The destination of a trace, and so its form.
 #[derive(Debug)]
 pub enum Target {
-    /// Lines for people, on standard error, as they happen.
+    /// Text for people, on standard error, line by line as the server runs.
     Text(Colour),
-    /// JSON Lines, as they happen.
+    /// JSON Lines, line by line as the server runs.
     JsonLines(File),
-    /// A timeline page, when the server has ended. Until then the records are in memory.
+    /// A timeline page, written when the server has ended. Until then the records are in memory.
     Page(File),
-    /// Memory, for whoever looks at the records afterwards.
+    /// Memory: [`Tracer::finish`](super::Tracer::finish) returns the trace.
     Memory,
 }
 
+/// An open [`Target`].
 #[derive(Debug)]
 pub(super) enum Sink {
     Text(Text, BufWriter<Stderr>),
@@ -31,7 +32,7 @@ pub(super) enum Sink {
 
 impl Sink {
     pub(super) fn open(target: Target, header: Header) -> io::Result<Self> {
-        let kept = |header| Trace {
+        let empty = |header| Trace {
             header,
             records: Vec::new(),
         };
@@ -43,8 +44,8 @@ impl Sink {
                 output.flush()?;
                 Self::JsonLines(output)
             }
-            Target::Page(file) => Self::Page(kept(header), file),
-            Target::Memory => Self::Memory(kept(header)),
+            Target::Page(file) => Self::Page(empty(header), file),
+            Target::Memory => Self::Memory(empty(header)),
         })
     }
 
@@ -62,7 +63,7 @@ impl Sink {
         }
     }
 
-    /// What was written so far is there for others to see, whatever becomes of this process.
+    /// Hands everything written so far to the operating system, where it outlives this process.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Text(_, output) => output.flush(),
@@ -71,7 +72,7 @@ impl Sink {
         }
     }
 
-    /// Nothing more will come.
+    /// Completes the trace; no record follows.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Page(trace, file) => {
@@ -83,8 +84,8 @@ impl Sink {
         }
     }
 
-    /// The records, if they were kept in memory.
-    pub(super) fn into_kept(self) -> Option<Trace> {
+    /// The trace, if it is in memory.
+    pub(super) fn into_trace(self) -> Option<Trace> {
         match self {
             Self::Page(trace, _) | Self::Memory(trace) => Some(trace),
             Self::Text(..) | Self::JsonLines(_) => None,

@@ -1,4 +1,4 @@
-//! A trace for people: one line a fact.
+//! A trace for people: one line per event.
 //!
 //! ```text
 //!    12.345 ms  loop                     woke after 3.20 ms with 2 events
@@ -7,12 +7,11 @@
 //!    12.371 ms  #3 127.0.0.1:40112       wrote 64 of 64
 //! ```
 //!
-//! What the server believes ([`Event::Believes`]) is left out: it is no fact, it follows from the facts,
-//! and the timeline shows it.
+//! [`Event::ReadinessChanged`] is left out: it follows from the other events, and the timeline shows it.
 
-use super::explain::{Group, group_of};
+use super::display::brief;
+use super::explain::EventGroup;
 use super::record::{Event, Lane, Record};
-use super::words::brief;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,24 +19,24 @@ use std::time::Duration;
 /// Whether lines are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
-    /// Plain text, for files, pipes and whoever asks for it (`NO_COLOR`).
+    /// Plain text, for files, pipes, and terminals of users who set `NO_COLOR`.
     Plain,
-    /// With the escape sequences of ECMA-48, for a terminal.
+    /// Text with the escape sequences of ECMA-48, for a terminal.
     Ansi,
 }
 
-/// Writes records as lines. Keeps what a line needs to know of the records before it.
+/// Formats records as lines. Keeps what a line needs from the records before it.
 #[derive(Debug, Clone)]
 pub struct Text {
     colour: Colour,
-    /// Where each open connection came from.
+    /// The address of the peer of each open connection.
     peers: BTreeMap<u64, SocketAddr>,
     /// When the loop last began to wait.
     waiting_since: Option<u64>,
 }
 
 impl Text {
-    /// A writer that has seen no record yet.
+    /// A formatter for a trace that begins.
     pub fn new(colour: Colour) -> Self {
         Self {
             colour,
@@ -46,16 +45,16 @@ impl Text {
         }
     }
 
-    /// The line for `record`, without its line break; none if the text form leaves it out.
+    /// The line for `record`, without a line break; `None` if the text form leaves the event out.
     pub fn line(&mut self, record: &Record) -> Option<String> {
         self.remember(record);
         let line = match &record.event {
-            Event::Believes { .. } => None,
+            Event::ReadinessChanged { .. } => None,
             event => {
-                let what = self.words(record.at, event);
+                let text = self.wording(record.at, event);
                 let name = self.name(record.lane);
-                let when = Duration::from_nanos(record.at).as_secs_f64() * 1e3;
-                Some(self.paint(when, &name, event, &what))
+                let millis = Duration::from_nanos(record.at).as_secs_f64() * 1e3;
+                Some(self.paint(millis, &name, event.kind().group, &text))
             }
         };
         self.forget(record);
@@ -70,7 +69,7 @@ impl Text {
 
     fn forget(&mut self, record: &Record) {
         match (record.lane, &record.event) {
-            (Lane::Loop, Event::Waits { .. }) => self.waiting_since = Some(record.at),
+            (Lane::Loop, Event::Waiting { .. }) => self.waiting_since = Some(record.at),
             (Lane::Connection(number), Event::Closed { .. }) => {
                 self.peers.remove(&number);
             }
@@ -78,11 +77,11 @@ impl Text {
         }
     }
 
-    fn words(&self, now: u64, event: &Event) -> String {
+    fn wording(&self, now: u64, event: &Event) -> String {
         match (event, self.waiting_since) {
             (Event::Woke { .. }, Some(since)) => {
-                let (woke, slept) = (event.to_string(), brief(now.saturating_sub(since)));
-                woke.replacen("woke", &format!("woke after {slept}"), 1)
+                let (woke, waited) = (event.to_string(), brief(now.saturating_sub(since)));
+                woke.replacen("woke", &format!("woke after {waited}"), 1)
             }
             _ => event.to_string(),
         }
@@ -99,28 +98,28 @@ impl Text {
         }
     }
 
-    fn paint(&self, millis: f64, name: &str, event: &Event, what: &str) -> String {
+    fn paint(&self, millis: f64, name: &str, group: EventGroup, text: &str) -> String {
         match self.colour {
-            Colour::Plain => format!("{millis:>12.3} ms  {name:<24}  {what}"),
+            Colour::Plain => format!("{millis:>12.3} ms  {name:<24}  {text}"),
             Colour::Ansi => {
-                let colour = rendition(group_of(event));
-                format!("\x1b[2m{millis:>12.3} ms\x1b[0m  {name:<24}  \x1b[{colour}m{what}\x1b[0m")
+                let colour = rendition(group);
+                format!("\x1b[2m{millis:>12.3} ms\x1b[0m  {name:<24}  \x1b[{colour}m{text}\x1b[0m")
             }
         }
     }
 }
 
-/// How a group is shown on a terminal: the parameter of "select graphic rendition" (ECMA-48, section
-/// 8.3.117), from the palette that every terminal has.
-fn rendition(group: Group) -> u8 {
+/// The parameter of "select graphic rendition" for a group (ECMA-48, section 8.3.117), from the palette that
+/// every terminal has.
+fn rendition(group: EventGroup) -> u8 {
     match group {
-        Group::Life => 1,
-        Group::Own => 2,
-        Group::Trouble => 31,
-        Group::Out => 32,
-        Group::Kernel => 33,
-        Group::Held => 35,
-        Group::In => 36,
+        EventGroup::Life => 1,
+        EventGroup::Own => 2,
+        EventGroup::Trouble => 31,
+        EventGroup::Out => 32,
+        EventGroup::Kernel => 33,
+        EventGroup::Held => 35,
+        EventGroup::In => 36,
     }
 }
 
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_when_who_and_what() {
+    fn a_line_has_the_time_the_connection_and_the_event() {
         let peer = "127.0.0.1:40112".parse().unwrap();
         let closed = Event::Closed {
             reason: "finished".to_owned(),
@@ -147,7 +146,7 @@ mod tests {
             bytes_out: 64,
         };
         let records = [
-            record(0, 0, Event::Waits { timeout: None }),
+            record(0, 0, Event::Waiting { timeout_ns: None }),
             record(3_200_000, 0, Event::Woke { events: 2 }),
             record(3_210_500, 3, Event::Accepted { peer }),
             record(3_250_000, 3, Event::Read { bytes: 64 }),
@@ -155,7 +154,7 @@ mod tests {
             record(12_345_678, 3, Event::Yielded),
         ];
         let expected = [
-            "       0.000 ms  loop                      waits",
+            "       0.000 ms  loop                      waiting",
             "       3.200 ms  loop                      woke after 3.20 ms with 2 events",
             "       3.210 ms  #3 127.0.0.1:40112        accepted",
             "       3.250 ms  #3 127.0.0.1:40112        read 64",

@@ -1,27 +1,29 @@
-//! What the page is given: the trace in the shape in which it is drawn, as numbers in columns, with each
-//! wording once.
+//! The data of the page: the trace in the shape in which it is drawn. Records are columns of numbers, and
+//! texts that many records share are stored once.
 
 use crate::server::{BlockingCall, LoopPhase, Mode};
-use crate::trace::Header;
-use crate::trace::explain::{KINDS, Kind, kind_of};
+use crate::trace::explain::EventKind;
+use crate::trace::header::Header;
 use crate::trace::json_lines::Trace;
-use crate::trace::lanes::{ConnectionLane, Lanes, Span, Turn};
+use crate::trace::lanes::{ConnectionLane, Lanes, LoopIteration, Span};
 use crate::trace::record::{Event, Lane, PhaseName, Record};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::hash::Hash;
 
-/// All that the page knows. Times are nanoseconds since the trace began.
+/// Everything that the page knows. Times are nanoseconds since the trace began.
 #[derive(Debug, Serialize)]
 pub(super) struct Data<'trace> {
     header: &'trace Header,
-    /// Where the guide's pages are, to link to its chapters; none: they are only named.
+    /// The URL of the guide, for links to its chapters; without it they are only named.
     guide: Option<&'trace str>,
     end: u64,
-    kinds: &'static [Kind],
-    /// The different wordings; records refer to them.
-    words: Vec<String>,
+    /// The kinds of event that occur, each once.
+    kinds: Vec<EventKind>,
+    /// The wordings that occur, each once.
+    texts: Vec<String>,
     records: Records,
-    steps: Vec<Step>,
+    steps: Vec<TimelineStep>,
     lanes: Vec<LaneData>,
 }
 
@@ -29,96 +31,121 @@ pub(super) struct Data<'trace> {
 #[derive(Debug, Default, Serialize)]
 struct Records {
     at: Vec<u64>,
-    /// Which of the lanes: 0 is the loop, then the connections in their order.
+    /// An index into the lanes: 0 is the loop, the connections follow.
     lane: Vec<usize>,
+    /// An index into the kinds.
     kind: Vec<usize>,
-    word: Vec<usize>,
-    /// Bytes that moved.
+    /// An index into the texts.
+    text: Vec<usize>,
+    /// The number of bytes that moved.
     bytes: Vec<usize>,
 }
 
-/// What one press of a key steps over: a turn of the loop, or in threads mode a fact.
+/// What one press of an arrow key moves by: an iteration of the loop, or in threads mode a record.
 #[derive(Debug, Serialize)]
-struct Step {
-    /// When it began.
+struct TimelineStep {
     from: u64,
-    /// When the loop woke; the work begins here.
+    /// When the wait was over and the work began.
     woke: u64,
     to: u64,
+    /// Its first record.
     first: usize,
+    /// The record after its last one.
     end: usize,
-    parts: Vec<(u64, &'static str)>,
+    phases: Vec<(u64, LoopPhase)>,
 }
 
 #[derive(Debug, Serialize)]
 struct LaneData {
     name: String,
     peer: Option<String>,
-    ending: Option<String>,
+    close_reason: Option<String>,
     phases: Vec<(u64, u64, String)>,
     readable: Vec<(u64, u64)>,
     writable: Vec<(u64, u64)>,
-    calls: Vec<(u64, u64, &'static str)>,
-    owed: Vec<(u64, u64, usize)>,
+    /// The blocking calls, by name.
+    calls: Vec<(u64, u64, String)>,
+    pending: Vec<(u64, u64, usize)>,
 }
 
 impl<'trace> Data<'trace> {
     pub(super) fn of(trace: &'trace Trace, guide: Option<&'trace str>) -> Self {
         let Trace { header, records } = trace;
-        let lanes = Lanes::of(records);
+        let Lanes {
+            iterations,
+            connections,
+            end,
+        } = Lanes::of(records);
+        let (mut kinds, mut texts) = (Distinct::default(), Distinct::default());
+        let columns = Records::of(records, &connections, &mut kinds, &mut texts);
         let steps = match header.mode {
-            Mode::EventLoop => lanes.turns.iter().map(Step::turn).collect(),
-            Mode::Threads => facts(records, lanes.end),
+            Mode::EventLoop => iterations.iter().map(TimelineStep::iteration).collect(),
+            Mode::Threads => TimelineStep::per_record(records, end),
         };
-        let mut words = Words::default();
-        let records = Records::of(records, &lanes.connections, &mut words);
-        let mut all = vec![LaneData::of_main(header.mode, &lanes.turns)];
+        let mut lanes = vec![LaneData::of_loop(header.mode, &iterations)];
         let drawn = |lane| LaneData::of_connection(header.mode, lane);
-        all.extend(lanes.connections.iter().map(drawn));
+        lanes.extend(connections.iter().map(drawn));
         Self {
             header,
             guide,
-            end: lanes.end,
-            kinds: &KINDS,
-            words: words.all,
-            records,
+            end,
+            kinds: kinds.values,
+            texts: texts.values,
+            records: columns,
             steps,
-            lanes: all,
+            lanes,
         }
     }
 }
 
-/// Each wording once.
-#[derive(Debug, Default)]
-struct Words {
-    all: Vec<String>,
-    known: HashMap<String, usize>,
+/// Values in the order in which they first occur, each once.
+#[derive(Debug)]
+struct Distinct<K, V> {
+    values: Vec<V>,
+    indices: HashMap<K, usize>,
 }
 
-impl Words {
-    fn number_of(&mut self, words: String) -> usize {
-        let Self { all, known } = self;
-        *known.entry(words).or_insert_with_key(|words| {
-            all.push(words.clone());
-            all.len() - 1
+impl<K, V> Default for Distinct<K, V> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            indices: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Distinct<K, V> {
+    /// The index of the value for `key`.
+    fn index_of(&mut self, key: K, value: impl FnOnce(&K) -> V) -> usize {
+        let Self { values, indices } = self;
+        *indices.entry(key).or_insert_with_key(|key| {
+            values.push(value(key));
+            values.len() - 1
         })
     }
 }
 
 impl Records {
-    fn of(records: &[Record], connections: &[ConnectionLane], words: &mut Words) -> Self {
+    fn of(
+        records: &[Record],
+        connections: &[ConnectionLane],
+        kinds: &mut Distinct<&'static str, EventKind>,
+        texts: &mut Distinct<String, String>,
+    ) -> Self {
         let numbers = connections.iter().map(|lane| lane.number);
-        let rows: HashMap<u64, usize> = numbers.zip(1..).collect();
+        let lanes: HashMap<u64, usize> = numbers.zip(1..).collect();
         let mut columns = Self::default();
-        for record in records {
-            columns.at.push(record.at);
-            columns.lane.push(match record.lane {
+        for Record { at, lane, event } in records {
+            columns.at.push(*at);
+            columns.lane.push(match lane {
                 Lane::Loop => 0,
-                Lane::Connection(number) => rows.get(&number).copied().unwrap_or(0),
+                Lane::Connection(number) => lanes.get(number).copied().unwrap_or(0),
             });
-            columns.kind.push(kind_of(&record.event));
-            columns.word.push(words.number_of(record.event.to_string()));
-            columns.bytes.push(bytes_of(&record.event));
+            let kind = event.kind();
+            columns.kind.push(kinds.index_of(kind.name, |_| kind));
+            let text = texts.index_of(event.to_string(), String::clone);
+            columns.text.push(text);
+            columns.bytes.push(bytes_of(event));
         }
         columns
     }
@@ -131,92 +158,80 @@ fn bytes_of(event: &Event) -> usize {
     }
 }
 
-impl Step {
-    fn turn(turn: &Turn) -> Self {
-        let parts = turn.parts.iter().map(|(at, part)| (*at, part_name(*part)));
+impl TimelineStep {
+    fn iteration(iteration: &LoopIteration) -> Self {
         Self {
-            from: turn.waits,
-            woke: turn.woke.unwrap_or(turn.to),
-            to: turn.to,
-            first: turn.first,
-            end: turn.end,
-            parts: parts.collect(),
+            from: iteration.from,
+            woke: iteration.woke.unwrap_or(iteration.to),
+            to: iteration.to,
+            first: iteration.records.start,
+            end: iteration.records.end,
+            phases: iteration.phases.clone(),
         }
+    }
+
+    fn per_record(records: &[Record], end: u64) -> Vec<Self> {
+        let nexts = records.iter().skip(1).map(|next| next.at).chain([end]);
+        let step = |((first, record), to): ((usize, &Record), u64)| Self {
+            from: record.at,
+            woke: record.at,
+            to,
+            first,
+            end: first + 1,
+            phases: Vec::new(),
+        };
+        records.iter().enumerate().zip(nexts).map(step).collect()
     }
 }
 
-/// A step for each record: threads have no turns.
-fn facts(records: &[Record], end: u64) -> Vec<Step> {
-    let nexts = records.iter().skip(1).map(|next| next.at).chain([end]);
-    let step = |((first, record), to): ((usize, &Record), u64)| Step {
-        from: record.at,
-        woke: record.at,
-        to,
-        first,
-        end: first + 1,
-        parts: Vec::new(),
-    };
-    records.iter().enumerate().zip(nexts).map(step).collect()
-}
-
 impl LaneData {
-    /// The lane of the loop; of the main thread, with its sleep in the poll as its only blocking call.
-    fn of_main(model: Mode, turns: &[Turn]) -> Self {
-        let sleep = |turn: &Turn| (turn.waits, turn.woke.unwrap_or(turn.to), "poll");
-        let (name, calls) = match model {
+    /// The lane of the loop; in threads mode that of the main thread, whose only blocking call is the poll.
+    fn of_loop(mode: Mode, iterations: &[LoopIteration]) -> Self {
+        let wait = |one: &LoopIteration| {
+            let woke = one.woke.unwrap_or(one.to);
+            (one.from, woke, "poll".to_owned())
+        };
+        let (name, calls) = match mode {
             Mode::EventLoop => (Lane::Loop.to_string(), Vec::new()),
-            Mode::Threads => ("main".to_owned(), turns.iter().map(sleep).collect()),
+            Mode::Threads => ("main".to_owned(), iterations.iter().map(wait).collect()),
         };
         Self {
             name,
             peer: None,
-            ending: None,
+            close_reason: None,
             phases: Vec::new(),
             readable: Vec::new(),
             writable: Vec::new(),
             calls,
-            owed: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
-    fn of_connection(model: Mode, lane: &ConnectionLane) -> Self {
-        let believed = |spans: &[Span<bool>]| match model {
+    fn of_connection(mode: Mode, lane: &ConnectionLane) -> Self {
+        let remembered = |spans: &[Span<bool>]| match mode {
             Mode::EventLoop => spans
                 .iter()
-                .filter(|span| span.what)
+                .filter(|span| span.value)
                 .map(|span| (span.from, span.to))
                 .collect(),
-            // A thread believes nothing: it asks, and sleeps.
+            // A thread remembers no readiness: its calls block until there is some.
             Mode::Threads => Vec::new(),
         };
-        let phase = |span: &Span<PhaseName>| (span.from, span.to, span.what.to_string());
+        let phase = |span: &Span<PhaseName>| (span.from, span.to, span.value.to_string());
         let call =
-            |span: &Span<Option<BlockingCall>>| Some((span.from, span.to, call_name(span.what?)));
-        let owed = lane.owed.iter().filter(|span| span.what > 0);
+            |span: &Span<Option<BlockingCall>>| Some((span.from, span.to, span.value?.to_string()));
+        let pending = lane.pending.iter().filter(|span| span.value > 0);
         Self {
             name: Lane::Connection(lane.number).to_string(),
             peer: lane.peer.map(|peer| peer.to_string()),
-            ending: lane.ending.clone(),
+            close_reason: lane.close_reason.clone(),
             phases: lane.phases.iter().map(phase).collect(),
-            readable: believed(&lane.readable),
-            writable: believed(&lane.writable),
+            readable: remembered(&lane.readable),
+            writable: remembered(&lane.writable),
             calls: lane.calls.iter().filter_map(call).collect(),
-            owed: owed.map(|span| (span.from, span.to, span.what)).collect(),
+            pending: pending
+                .map(|span| (span.from, span.to, span.value))
+                .collect(),
         }
-    }
-}
-
-fn part_name(part: LoopPhase) -> &'static str {
-    match part {
-        LoopPhase::Admit => "admit",
-        LoopPhase::Read => "hear",
-        LoopPhase::Write => "answer",
-    }
-}
-
-fn call_name(call: BlockingCall) -> &'static str {
-    match call {
-        BlockingCall::Read => "read",
-        BlockingCall::Write => "write",
     }
 }

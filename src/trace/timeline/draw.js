@@ -1,14 +1,14 @@
-// The picture: lanes on a canvas. Draws what is in view and nothing else; knows nothing of keys.
+// The picture: lanes on a canvas. Draws only what is in view; independent of keys and pointer.
 "use strict";
 
 const canvas = document.querySelector("canvas");
 const chart = document.getElementById("chart");
 const pen = canvas.getContext("2d");
 
-/** What is in view: places on the axis, and what is chosen. */
+/** The part of the axis that is in view, and the selected step and record. */
 const view = { axis: new Axis(true), from: 0, to: 1, step: 0, record: -1 };
 
-/** Where things are, in pixels; worked out again when the window changes. */
+/** Sizes in pixels, computed anew when the window changes. */
 const layout = { width: 0, height: 0, gutter: 0, top: 26, loop: 46, lane: 30 };
 
 let colours = {};
@@ -18,7 +18,7 @@ function readColours() {
   colours = new Proxy({}, { get: (known, name) => (known[name] ??= style.getPropertyValue(`--${name}`).trim()) });
 }
 
-/** Fits the canvas to the window. Returns whether that changed anything; if so, it is empty now. */
+/** Fits the canvas to the window. Returns whether that changed its size, which also clears it. */
 function arrange() {
   const before = JSON.stringify(layout) + devicePixelRatio;
   layout.width = chart.clientWidth;
@@ -77,13 +77,13 @@ function fill(colour, x, y, width, height) {
   pen.fillRect(x, y, width, height);
 }
 
-/** The first span that ends behind the pixel at `x`, from number `i` on: those before it would not be seen. */
+/** The first span from index `i` on that ends after the pixel at `x`; those before it are not visible. */
 function skipTo(x, i, length, endOf) {
   const time = view.axis.timeAt(placeAt(x));
   return i < length && endOf(i) <= time ? lastAtMost(length, time, endOf) + 1 : i;
 }
 
-/** Calls `each` with the spans that are in view and with where they are; of many that share a pixel, with one. */
+/** Calls `each` with each span in view, its left edge and its width; of spans that share a pixel only with one. */
 function spansInView(spans, time, each) {
   const endOf = (i) => spans[i][1];
   let i = skipTo(layout.gutter, 0, spans.length, endOf);
@@ -113,13 +113,13 @@ function drawLoop(time) {
   const endOf = (i) => steps[i].to;
   let i = skipTo(layout.gutter, 0, steps.length, endOf);
   while (i < steps.length && steps[i].from <= time.to) {
-    drawTurn(steps[i], top, height);
+    drawIteration(steps[i], top, height);
     i = skipTo(xAt(steps[i].to) + 0.3, i + 1, steps.length, endOf);
   }
 }
 
-function drawTurn(step, top, height) {
-  const starts = [[step.from, "wait"], [step.woke, "note"], ...step.parts];
+function drawIteration(step, top, height) {
+  const starts = [[step.from, "wait"], [step.woke, "note"], ...step.phases];
   starts.forEach(([from, name], i) => {
     const to = starts[i + 1]?.[0] ?? step.to;
     const left = Math.max(xAt(from), layout.gutter - 1);
@@ -127,9 +127,9 @@ function drawTurn(step, top, height) {
     if (left + width < layout.gutter || left > layout.width) return;
     const isWait = name === "wait";
     fill(name, left, isWait ? top + height / 4 : top, width - (width > 4 ? 0.7 : 0), isWait ? height / 2 : height);
-    const words = isWait ? `waits ${brief(to - from)}` : name;
+    const text = isWait ? `waiting ${brief(to - from)}` : name;
     const visible = Math.min(width, layout.width - left);
-    label(visible < words.length * 7 + 4 && isWait ? brief(to - from) : words, left + 3, top + height / 2, visible, isWait ? "faint" : "paper");
+    label(visible < text.length * 7 + 4 && isWait ? brief(to - from) : text, left + 3, top + height / 2, visible, isWait ? "faint" : "paper");
   });
 }
 
@@ -137,7 +137,7 @@ function drawTurn(step, top, height) {
 
 function drawConnection(lane, time) {
   const [top, height] = [topOf(lane) + 1, layout.lane - 3];
-  const { phases, readable, writable, owed } = lanes[lane];
+  const { phases, readable, writable, pending } = lanes[lane];
   const tints = { Open: "lane", Draining: "draining", Lingering: "lingering" };
   spansInView(phases, time, ([, , name], x, width) => {
     fill(tints[name], x, top, width, height);
@@ -149,20 +149,20 @@ function drawConnection(lane, time) {
   const below = isThreads ? 0 : 2 * strip + 3;
   drawCalls(lane, time, top, height);
   pen.globalAlpha = 0.45;
-  spansInView(owed, time, ([, , bytes], x, width) => {
-    const tall = Math.max(2, (bytes / mostOwed) * (height - below));
-    fill("owed", x, top + height - tall, width, tall);
+  spansInView(pending, time, ([, , bytes], x, width) => {
+    const tall = Math.max(2, (bytes / mostPending) * (height - below));
+    fill("pending", x, top + height - tall, width, tall);
   });
   pen.globalAlpha = 1;
   drawMarks(lane, top + below, height - below);
 }
 
-/** What a thread sleeps in. */
+/** The calls in which a thread is blocked. */
 function drawCalls(lane, time, top, height) {
-  const colour = { read: "asleep-read", write: "asleep-write", poll: "wait" };
+  const colour = { read: "blocked-read", write: "blocked-write", poll: "wait" };
   spansInView(lanes[lane].calls, time, ([from, to, call], x, width) => {
     fill(colour[call], x, top + height * 0.2, width, height * 0.6);
-    // Behind the marks of the fact before it, which have labels of their own.
+    // To the right of the mark of the event before it, which has a label of its own.
     const begin = x > layout.gutter && lane > 0 ? 46 : 4;
     label(`in ${call}, ${brief(to - from)}`, x + begin, top + height / 2, Math.min(width, layout.width - x) - begin, "faint");
   });
@@ -176,14 +176,14 @@ function drawMarks(lane, top, height) {
   for (let i = Math.max(0, lastAtMost(index.length, placeAt(layout.gutter - 8), placeOf)); i < index.length && placeOf(i) <= to; i++) {
     const kind = kinds[records.kind[index[i]]];
     const x = xOf(placeOf(i));
-    // Of many of a kind that share their place one is enough.
+    // Of marks of one kind at the same place one is enough.
     if (x - (drawn[kind.name] ?? -Infinity) < (kind.group === "kernel" ? 4 : 0.7) && index[i] !== view.record) continue;
     drawn[kind.name] = x;
     drawMark(kind, index[i], x, top, height, roomBehind(index, i, x));
   }
 }
 
-/** How far it is to the next mark of the same direction, as far as it matters for a label. */
+/** The distance to the next mark of the same kind, up to the width of a label. */
 function roomBehind(index, i, x) {
   const { kind, bytes } = records;
   if (bytes[index[i]] === 0) return 0;
@@ -194,7 +194,7 @@ function roomBehind(index, i, x) {
   return 80;
 }
 
-/** Reads stand on the middle line, writes hang from it; as tall as the logarithm of their bytes. */
+/** Reads extend upwards from the middle line, writes downwards; their height is the logarithm of their bytes. */
 function drawMark(kind, record, x, top, height, room) {
   const bytes = records.bytes[record];
   const middle = top + height / 2;
@@ -220,8 +220,8 @@ function drawMark(kind, record, x, top, height, room) {
 function drawSign(name, x, y, size, top, height) {
   pen.beginPath();
   switch (name) {
-    case "hinted":
-    case "called":
+    case "flags_reported":
+    case "woken_by":
       pen.moveTo(x - size * 0.7, top - 1);
       pen.lineTo(x + size * 0.7, top - 1);
       pen.lineTo(x, top + size * 0.9);
@@ -246,7 +246,7 @@ function drawSign(name, x, y, size, top, height) {
       break;
     case "peer_finished":
     case "fin_sent":
-    case "phase":
+    case "phase_changed":
     case "stopping":
       pen.moveTo(x, y - size);
       pen.lineTo(x + size, y);
@@ -255,15 +255,15 @@ function drawSign(name, x, y, size, top, height) {
       pen.fill();
       break;
     case "yielded":
-    case "paused":
-    case "resumed":
+    case "read_paused":
+    case "read_resumed":
     case "accept_paused":
     case "accept_resumed":
-    case "limit_reached":
+    case "trace_limit_reached":
       pen.rect(x - size * 0.7, y - size * 0.7, size * 1.4, size * 1.4);
       pen.stroke();
       break;
-    default: // what is shown as a span: waits, enters, believes, calls, queued, …
+    default: // shown as a span: waiting, phase_entered, readiness_changed, blocking_call, queued, …
   }
 }
 
@@ -322,14 +322,14 @@ function drawName(lane, y) {
   }
 }
 
-/** What is at a point of the canvas: a record, or what held there then. */
+/** What is at a point of the canvas: a record, or only a lane and a time. */
 function thingAt(x, y) {
   const lane = y < layout.top + layout.loop ? 0 : 1 + Math.floor((y - layout.top - layout.loop + chart.scrollTop) / layout.lane);
   if (x < layout.gutter || y < layout.top || lane >= lanes.length) return undefined;
   const { index } = byLane[lane];
   const time = view.axis.timeAt(placeAt(x));
   const before = lastAtMost(index.length, time, (i) => records.at[index[i]]);
-  const isDrawn = (record) => !["waits", "enters", "believes", "calls", "woke", "queued"].includes(kinds[records.kind[record]].name);
+  const isDrawn = (record) => !["waiting", "phase_entered", "readiness_changed", "blocking_call", "woke", "queued"].includes(kinds[records.kind[record]].name);
   const near = index.slice(Math.max(0, before - 6), before + 7).filter(isDrawn);
   const distance = (record) => Math.abs(xOf(view.axis.placeOfRecord(record)) + 1 - x);
   const nearest = near.toSorted((a, b) => distance(a) - distance(b))[0];

@@ -1,53 +1,41 @@
-//! The timeline: a trace as one page that needs nothing else, no network and no other file.
+//! The timeline: a trace as one self-contained page, without network or other files.
 //!
-//! What is shown is worked out here (`data`). The page's own source stands beside it: `page.html`,
-//! `page.css`, and in the order in which they know of each other `model.js` (what can be asked of the
-//! trace), `draw.js` (the picture), `tables.js` (the words) and `page.js` (keys and pointer).
+//! What the page shows is prepared in `data`, its elements are in `body`. Style and scripts are files of
+//! their own: `page.css`, and in order of dependency `model.js` (queries on the trace), `draw.js` (the
+//! picture), `tables.js` (the text) and `page.js` (keys and pointer).
 
+mod body;
 mod data;
 
 use super::json_lines::Trace;
+use crate::text::page::page;
 use data::Data;
 use std::io::{self, Write};
 
-const HTML: &str = include_str!("page.html");
-
-/// Writes the page, which names the chapters of the guide.
+/// Writes the page, which names the chapters of the guide without links.
 ///
 /// # Errors
 ///
-/// Those of `output`.
+/// Any error of writing to `output`.
 pub fn write(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
     write_linked(trace, None, output)
 }
 
-/// Writes the page, with links to the chapters below the URL `guide`, if there is one.
+/// Writes the page, with links to the chapters of the guide at the URL `guide`, if there is one.
 ///
 /// # Errors
 ///
-/// Those of `output`.
+/// Any error of writing to `output`.
 pub fn write_linked(trace: &Trace, guide: Option<&str>, output: &mut impl Write) -> io::Result<()> {
     let data = serde_json::to_string(&Data::of(trace, guide))?;
-    let mut rest = HTML;
-    for (mark, piece) in [
-        ("/* page.css */", include_str!("page.css")),
-        ("/* trace */", &within_script(&data)),
-        ("/* model.js */", include_str!("model.js")),
-        ("/* draw.js */", include_str!("draw.js")),
-        ("/* tables.js */", include_str!("tables.js")),
-        ("/* page.js */", include_str!("page.js")),
-    ] {
-        let (before, behind) = rest.split_once(mark).unwrap_or((rest, ""));
-        output.write_all(before.as_bytes())?;
-        output.write_all(piece.as_bytes())?;
-        rest = behind;
-    }
-    output.write_all(rest.as_bytes())
+    let body = body::body(&within_script(&data));
+    let page = page("mio-echo timeline", include_str!("page.css"), &body);
+    output.write_all(page.into_string().as_bytes())
 }
 
-/// JSON as it may stand in a script element: nothing in it can end the element or begin a comment (HTML,
-/// "Restrictions for contents of script elements"). In JSON a `<` stands in strings only, where it may be
-/// written so.
+/// JSON in a form that is safe inside a script element: nothing in it can end the element or begin a comment
+/// (HTML Standard, "Restrictions for contents of script elements"). In JSON a `<` occurs only in strings,
+/// where it may be escaped.
 fn within_script(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
@@ -56,43 +44,41 @@ fn within_script(json: &str) -> String {
 mod tests {
     use super::*;
     use crate::server::Mode;
-    use crate::trace::{Event, Header, Lane, Record};
+    use crate::trace::header::Header;
+    use crate::trace::record::{Event, Lane, Record};
 
-    #[test]
-    fn no_words_of_a_trace_can_end_the_script() {
-        let reason = "</script><!--<script>".to_owned();
-        let records = vec![Record {
+    fn page_of(records: Vec<Record>, guide: Option<&str>) -> String {
+        let header = Header::new(Mode::EventLoop);
+        let mut page = Vec::new();
+        write_linked(&Trace { header, records }, guide, &mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    }
+
+    fn closed(reason: &str) -> Record {
+        Record {
             at: 0,
             lane: Lane::Connection(1),
             event: Event::Closed {
-                reason,
+                reason: reason.to_owned(),
                 bytes_in: 0,
                 bytes_out: 0,
             },
-        }];
-        let header = Header::new(Mode::EventLoop);
-        let mut page = Vec::new();
-        write(&Trace { header, records }, &mut page).unwrap();
-        let page = String::from_utf8(page).unwrap();
-        assert_eq!(
-            page.matches("</script>").count(),
-            HTML.matches("</script>").count()
-        );
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_trace_can_end_the_script() {
+        let page = page_of(vec![closed("</script><!--<script>")], None);
+        let ends = page.matches("</script>").count();
+        assert_eq!(ends, page_of(Vec::new(), None).matches("</script>").count());
         assert!(page.contains("\\u003c/script>\\u003c!--"));
         assert!(page.ends_with("</html>\n"));
     }
 
     #[test]
-    fn a_guide_is_linked_where_it_was_said_to_be() {
-        let header = Header::new(Mode::EventLoop);
-        let trace = Trace {
-            header,
-            records: Vec::new(),
-        };
-        let mut page = Vec::new();
-        write_linked(&trace, Some("doc/guide"), &mut page).unwrap();
-        let page = String::from_utf8(page).unwrap();
+    fn chapters_are_linked_below_the_given_url() {
+        let page = page_of(vec![closed("finished")], Some("doc/guide"));
         assert!(page.contains(r#""guide":"doc/guide""#));
-        assert!(page.contains(r#""module":"chapter_03_edges""#));
+        assert!(page.contains(r#""module":"chapter_06_endings""#));
     }
 }

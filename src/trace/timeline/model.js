@@ -1,8 +1,8 @@
-// The trace and what can be asked of it. Knows nothing of the page.
+// The trace and the queries on it. Independent of the page.
 "use strict";
 
 const trace = JSON.parse(document.getElementById("trace").textContent);
-const { header, kinds, words, records, steps, lanes } = trace;
+const { header, kinds, texts, records, steps, lanes } = trace;
 const isThreads = header.mode === "threads";
 const count = records.at.length;
 
@@ -24,7 +24,7 @@ function spanAt(spans, time) {
   return span && (time < span[1] || time === span[0]) ? span : undefined;
 }
 
-/** For each lane the numbers of its records, and how many bytes had come in and gone out after each. */
+/** For each lane the indices of its records, and the total bytes in and out after each. */
 const byLane = lanes.map(() => ({ index: [], bytesIn: [0], bytesOut: [0] }));
 for (let i = 0; i < count; i++) {
   const lane = byLane[records.lane[i]];
@@ -35,9 +35,9 @@ for (let i = 0; i < count; i++) {
 }
 
 const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);
-const mostOwed = lanes.reduce((most, lane) => lane.owed.reduce((m, span) => Math.max(m, span[2]), most), 1);
+const mostPending = lanes.reduce((most, lane) => lane.pending.reduce((m, span) => Math.max(m, span[2]), most), 1);
 
-/** How a connection stands after all records before number `end`; nothing if it had not come by then. */
+/** The state of a connection after all records before number `end`; undefined if it was not open by then. */
 function stateBefore(lane, end) {
   const { index, bytesIn, bytesOut } = byLane[lane];
   const seen = lastAtMost(index.length, end - 1, (i) => index[i]) + 1;
@@ -45,15 +45,15 @@ function stateBefore(lane, end) {
   const last = index[seen - 1];
   const time = records.at[Math.max(end - 1, 0)];
   const spans = lanes[lane];
-  const isOver = kinds[records.kind[last]].name === "closed";
+  const isClosed = kinds[records.kind[last]].name === "closed";
   return {
-    isOver,
+    isClosed,
     last,
-    phase: isOver ? spans.ending : (spanAt(spans.phases, time)?.[2] ?? "Open"),
+    phase: isClosed ? spans.close_reason : (spanAt(spans.phases, time)?.[2] ?? "Open"),
     readable: spanAt(spans.readable, time) !== undefined,
     writable: spanAt(spans.writable, time) !== undefined,
-    asleep: spanAt(spans.calls, time)?.[2],
-    owed: spanAt(spans.owed, time)?.[2] ?? 0,
+    blocked: spanAt(spans.calls, time)?.[2],
+    pending: spanAt(spans.pending, time)?.[2] ?? 0,
     bytesIn: bytesIn[seen],
     bytesOut: bytesOut[seen],
   };
@@ -65,8 +65,8 @@ function stepOf(record) {
 }
 
 /**
- * The axis: from time to place and back. Nothing happens between two records, so a long time between them
- * may be folded to a short way. What is long is told by the others: five times their median.
+ * The axis: maps times to places and back. Nothing happens between two records, so a long gap between them
+ * may be folded to a short distance. A gap is long if it exceeds five times the median gap.
  */
 class Axis {
   constructor(isFolded) {
@@ -93,7 +93,7 @@ class Axis {
     return this.#between(this.places, this.times, place);
   }
 
-  /** The gaps that were folded between two places: [place, place, nanoseconds]. */
+  /** The folded gaps between two places, each as [place, place, nanoseconds]. */
   folds(from, to) {
     const found = [];
     if (!this.isFolded) return found;
@@ -114,7 +114,7 @@ class Axis {
   }
 }
 
-/** A duration in nanoseconds, in three digits and the unit that fits. */
+/** A duration in nanoseconds, as text with three digits and the unit that fits. */
 function brief(nanos) {
   for (const [size, unit] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
     if (nanos >= size) return `${(nanos / size).toPrecision(3).replace(/e.*/, "")} ${unit}`;
@@ -122,13 +122,13 @@ function brief(nanos) {
   return `${Math.round(nanos)} ns`;
 }
 
-/** A point in time, in milliseconds with as many decimals as neighbours at `distance` need. */
+/** A point in time, as milliseconds with the decimals that distinguish times `distance` nanoseconds apart. */
 function pointInTime(nanos, distance = 1e3) {
   const decimals = Math.min(6, Math.max(0, Math.ceil(6 - Math.log10(Math.max(distance, 1)))));
   return `${(nanos / 1e6).toFixed(decimals)} ms`;
 }
 
-/** A count of bytes, short enough for a mark. */
+/** A number of bytes, short enough for the label of a mark. */
 function shortBytes(bytes) {
   if (bytes < 10_000) return String(bytes);
   if (bytes < 10_240_000) return `${Math.round(bytes / 1024)}Ki`;

@@ -1,9 +1,9 @@
-// The hands of the page: steps, zoom, keys, pointer; and how everything begins.
+// Interaction: steps, zoom, keys, pointer; and what happens when the page opens.
 "use strict";
 
 // ── stepping ────────────────────────────────────────────────────────────────────────────────────────
 
-/** Goes to a step: marks it, brings it into view, shows its facts and what they led to. */
+/** Goes to a step: marks it, brings it into view, shows its events and the state after them. */
 function goToStep(number, record = -1) {
   if (steps.length === 0) return;
   view.step = Math.max(0, Math.min(steps.length - 1, number));
@@ -20,7 +20,7 @@ function goToRecord(record) {
   bringLaneIntoView(records.lane[chosen]);
 }
 
-/** Moves as little as it takes; zooms only where the step would be a hair's breadth. */
+/** Pans as little as possible; zooms only if the step would be too narrow to see. */
 function bringIntoView() {
   const step = steps[view.step];
   const [from, to] = [view.axis.placeOf(step.from), view.axis.placeOf(step.to)];
@@ -46,7 +46,7 @@ function fitStep() {
 
 // ── zooming and panning ─────────────────────────────────────────────────────────────────────────────
 
-/** Puts these places at the edges, as far as there is something to see. */
+/** Shows the part between two places, within the limits of the trace. */
 function show(from, to) {
   const end = view.axis.end;
   const width = Math.max(Math.min(to - from, end), Math.min(1e-3 * view.axis.end, 200));
@@ -75,7 +75,7 @@ function fold(isFolded) {
 
 let isAwaited = false;
 
-/** Draws once a frame, however often it is asked for. */
+/** Requests a redraw; there is at most one per frame. */
 function refresh() {
   if (isAwaited) return;
   isAwaited = true;
@@ -86,7 +86,7 @@ function refresh() {
   });
 }
 
-/** Keeps the place in the address, so that it can be passed on, and in the document, for tests. */
+/** Keeps the view in the URL, so that it can be shared, and in the document, for tests. */
 function note() {
   const [from, to] = [view.from, view.to].map((place) => Math.round(view.axis.timeAt(place)));
   Object.assign(document.body.dataset, { step: view.step, record: view.record, from, to, folded: view.axis.isFolded });
@@ -94,11 +94,11 @@ function note() {
   try {
     history.replaceState(null, "", address);
   } catch {
-    // A page within a page may not have an address of its own.
+    // A page in an iframe may not have a URL of its own.
   }
 }
 
-// ── hands ───────────────────────────────────────────────────────────────────────────────────────────
+// ── keys and pointer ────────────────────────────────────────────────────────────────────────────────
 
 const KEYS = {
   ArrowRight: () => goToStep(view.step + 1),
@@ -133,7 +133,7 @@ byId("fold").addEventListener("change", (event) => fold(event.target.checked));
 byId("earlier").addEventListener("click", () => showPage(firstRow - ROWS));
 byId("later").addEventListener("click", () => firstRow + ROWS < count && showPage(firstRow + ROWS));
 byId("all").addEventListener("toggle", () => showPage(steps[view.step]?.first ?? 0));
-for (const table of ["facts", "records"]) {
+for (const table of ["events", "records"]) {
   byId(table).addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-record]");
     if (row) goToRecord(Number(row.dataset.record));
@@ -146,7 +146,7 @@ canvas.addEventListener("wheel", (event) => {
   else zoom(Math.exp(Math.max(-0.5, Math.min(0.5, event.deltaY * 0.003))), placeAt(event.offsetX));
 }, { passive: false });
 
-/** The fingers, or the mouse, that are down: where each was last. */
+/** The last position of each pointer that is down: the mouse, or fingers. */
 const pointers = new Map();
 let moved = 0;
 
@@ -192,18 +192,18 @@ for (const name of ["pointerup", "pointercancel"]) {
 
 canvas.addEventListener("pointerleave", () => (byId("tip").hidden = true));
 chart.addEventListener("scroll", refresh);
-// What is resized is empty until it is drawn, so this does not wait for a frame.
+// A resized canvas is empty until it is drawn, so this does not wait for a frame.
 new ResizeObserver(() => arrange() && draw()).observe(chart);
 addEventListener("resize", () => arrange() && draw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), showLegend(), refresh()));
 
-// ── at the beginning ────────────────────────────────────────────────────────────────────────────────
+// ── opening ─────────────────────────────────────────────────────────────────────────────────────────
 
 function showAbout() {
   const open = lanes.length - 1;
-  const model = isThreads ? "a thread for each connection" : "one thread, an event loop";
-  byId("about").textContent = `${model} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · ${header.started} · ${header.program}`;
-  canvas.setAttribute("aria-label", "The lanes of the trace. The tables below say the same in words.");
+  const mode = isThreads ? "a thread for each connection" : "one thread, an event loop";
+  byId("about").textContent = `${mode} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · ${header.started} · ${header.program}`;
+  canvas.setAttribute("aria-label", "The lanes of the trace. The tables below contain the same as text.");
 }
 
 function showLegend() {
@@ -214,24 +214,24 @@ function showLegend() {
     [path("in", "M5 0h3v8h-3z"), "read"],
     [path("out", "M5 2h3v8h-3z"), "write"],
     [path("held", "M10 5a4 4 0 1 1-8 0a4 4 0 1 1 8 0", line("held")), "WouldBlock"],
-    [path("held", "M3 2h7v7h-7z", line("held")), "paused, yielded"],
-    [box("owed"), "bytes owed"],
-    [path("in", "M6 0l5 5-5 5-5-5z"), "FIN, stop"],
+    [path("held", "M3 2h7v7h-7z", line("held")), "read paused, yielded"],
+    [box("pending"), "pending bytes"],
+    [path("in", "M6 0l5 5-5 5-5-5z"), "FIN, stop, phase change"],
     [path("life", "M2 1l9 8M11 1l-9 8", line("life")), "closed"],
   ];
-  const believed = [
-    [path("kernel", "M2 1h9l-4.5 7z"), "event"],
-    [box("readable"), "believed readable"],
-    [box("writable"), "believed writable"],
+  const readiness = [
+    [path("kernel", "M2 1h9l-4.5 7z"), "kernel event"],
+    [box("readable"), "readable"],
+    [box("writable"), "writable"],
     [box("draining"), "Draining"],
     [box("lingering"), "Lingering"],
   ];
-  const asleep = [
-    [box("asleep-read"), "blocked in read"],
-    [box("asleep-write"), "blocked in write"],
+  const blocked = [
+    [box("blocked-read"), "blocked in read"],
+    [box("blocked-write"), "blocked in write"],
   ];
-  const loop = ["wait", "note", "admit", "hear", "answer"].map((part) => [box(part), part]);
-  const items = isThreads ? [...asleep, ...common] : [...loop, ...believed, ...common];
+  const loop = [[box("wait"), "wait"], ...Object.entries(PHASE_TITLES).map(([phase, title]) => [box(phase), title])];
+  const items = isThreads ? [...blocked, ...common] : [...loop, ...readiness, ...common];
   byId("legend").replaceChildren(...items.map(([sign, name]) => {
     const item = document.createElement("li");
     item.innerHTML = sign;
@@ -242,14 +242,14 @@ function showLegend() {
 
 function showHeads() {
   const names = isThreads
-    ? ["connection", "phase", "asleep", "owed", "in", "out"]
-    : ["connection", "phase", "readable", "writable", "owed", "in", "out"];
+    ? ["connection", "phase", "blocked", "pending", "in", "out"]
+    : ["connection", "phase", "readable", "writable", "pending", "in", "out"];
   const row = document.createElement("tr");
   for (const name of names) {
     const head = document.createElement("th");
     head.scope = "col";
     head.textContent = name;
-    head.classList.toggle("number", ["owed", "in", "out"].includes(name));
+    head.classList.toggle("number", ["pending", "in", "out"].includes(name));
     row.append(head);
   }
   byId("states").tHead.replaceChildren(row);

@@ -1,9 +1,12 @@
-// The words of the page: what happened, how everybody stands, what a thing means. For whoever does not see
-// the picture they say the same.
+// The text of the page: the events, the state of each connection, and explanations. It contains everything
+// that the picture shows, for readers who cannot see it.
 "use strict";
 
-/** Rows that a table shows at most. */
+/** The most rows that a table shows. */
 const ROWS = 200;
+
+/** The phases of the loop, as the picture's colours name them. */
+const PHASE_TITLES = { note: "note", admit: "admit", read: "read pass", write: "write pass" };
 
 const byId = (id) => document.getElementById(id);
 
@@ -25,11 +28,11 @@ function recordRow(record) {
   const row = document.createElement("tr");
   const kind = kinds[records.kind[record]];
   row.dataset.record = record;
-  row.title = kind.why;
+  row.title = kind.meaning;
   row.classList.toggle("now", record === view.record || (isThreads && record === view.step));
   const lane = cell(lanes[records.lane[record]].name);
   lane.title = laneName(records.lane[record]);
-  row.append(cell(pointInTime(records.at[record]), "number"), lane, cell(words[records.word[record]], kind.group));
+  row.append(cell(pointInTime(records.at[record]), "number"), lane, cell(texts[records.text[record]], kind.group));
   return row;
 }
 
@@ -46,23 +49,23 @@ function fillRows(table, from, end) {
 
 function showStep() {
   const step = steps[view.step];
-  const facts = step.end - step.first;
-  const unit = isThreads ? "fact" : "turn";
+  const events = step.end - step.first;
+  const unit = isThreads ? "event" : "iteration";
   byId("position").textContent = `${unit} ${view.step + 1} of ${steps.length}`;
-  byId("facts-title").textContent = isThreads ? "This fact and its neighbours" : `Facts of this turn (${facts}, ${brief(step.to - step.woke)} of work)`;
-  if (isThreads) fillRows("facts", Math.max(0, step.first - 5), Math.min(count, step.end + 5));
-  else fillRows("facts", step.first, step.end);
+  byId("events-title").textContent = isThreads ? "This event and its neighbours" : `Events of this iteration (${events}, ${brief(step.to - step.woke)} of work)`;
+  if (isThreads) fillRows("events", Math.max(0, step.first - 5), Math.min(count, step.end + 5));
+  else fillRows("events", step.first, step.end);
   showStates(step);
 }
 
 function showStates(step) {
   const end = view.record >= 0 ? view.record + 1 : step.end;
-  byId("states-title").textContent = view.record >= 0 ? "Every connection, after this fact" : `Every connection, after this ${isThreads ? "fact" : "turn"}`;
+  byId("states-title").textContent = `Connections after this ${isThreads || view.record >= 0 ? "event" : "iteration"}`;
   const rows = [];
   let others = 0;
   for (let lane = 1; lane < lanes.length; lane++) {
     const state = stateBefore(lane, end);
-    if (!state || (state.isOver && state.last < step.first)) continue;
+    if (!state || (state.isClosed && state.last < step.first)) continue;
     if (rows.length < ROWS) rows.push(stateRow(lane, state, step));
     else others++;
   }
@@ -73,7 +76,7 @@ function showStates(step) {
   }
   if (rows.length === 0) {
     const row = document.createElement("tr");
-    row.append(cell("nobody is connected", "own"));
+    row.append(cell("no connections", "own"));
     rows.push(row);
   }
   byId("states").tBodies[0].replaceChildren(...rows);
@@ -81,43 +84,50 @@ function showStates(step) {
 
 function stateRow(lane, state, step) {
   const row = document.createElement("tr");
-  const yes = (is, group) => (is && !state.isOver ? cell("yes", group) : cell("no", "own"));
-  const asleep = state.asleep ? `in ${state.asleep}` : "";
-  const belief = isThreads ? [cell(asleep, state.asleep === "write" ? "held" : "in")] : [yes(state.readable, "in"), yes(state.writable, "out")];
+  const yes = (is, group) => (is && !state.isClosed ? cell("yes", group) : cell("no", "own"));
+  const blocked = state.blocked ? `in ${state.blocked}` : "";
+  const readiness = isThreads ? [cell(blocked, state.blocked === "write" ? "held" : "in")] : [yes(state.readable, "in"), yes(state.writable, "out")];
   const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "own" : className}`);
-  row.append(cell(laneName(lane)), cell(state.phase), ...belief, count(state.owed, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
+  row.append(cell(laneName(lane)), cell(state.phase), ...readiness, count(state.pending, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
   row.classList.toggle("now", state.last >= step.first);
-  row.classList.toggle("over", state.isOver);
+  row.classList.toggle("over", state.isClosed);
   return row;
 }
 
-// ── what is this? ───────────────────────────────────────────────────────────────────────────────────
+// ── explanations ────────────────────────────────────────────────────────────────────────────────────
 
-/** What held at a point where nothing happened: said in the words of what began it. */
-function kindOfRest({ lane, time }) {
+/** What holds at a point between two events, with the kind of event that explains it. */
+function spanThere({ lane, time, end }) {
   const named = (name) => kinds.find((kind) => kind.name === name);
   if (lane === 0 && !isThreads) {
     const step = steps[lastAtMost(steps.length, time, (i) => steps[i].from)];
     if (!step) return undefined;
-    if (time < step.woke) return { title: `waits, ${brief(step.woke - step.from)}`, kind: named("waits") };
-    const part = step.parts.findLast(([at]) => at <= time)?.[1] ?? "note";
-    return { title: part, kind: named(part === "note" ? "woke" : "enters") };
+    if (time < step.woke) return { title: `waiting, ${brief(step.woke - step.from)}`, kind: named("waiting") };
+    const phase = step.phases.findLast(([at]) => at <= time)?.[1] ?? "note";
+    return { title: PHASE_TITLES[phase], kind: named(phase === "note" ? "woke" : "phase_entered") };
   }
   const spans = lanes[lane];
   const call = spanAt(spans.calls, time);
-  if (call) return { title: `in ${call[2]}, ${brief(call[1] - call[0])}`, kind: named(lane === 0 ? "waits" : "calls") };
+  if (call) return { title: `in ${call[2]}, ${brief(call[1] - call[0])}`, kind: named(lane === 0 ? "waiting" : "blocking_call") };
   const phase = spanAt(spans.phases, time);
   if (!phase) return undefined;
-  const owed = spanAt(spans.owed, time);
+  const pending = spanAt(spans.pending, time);
   const ready = [spanAt(spans.readable, time) && "readable", spanAt(spans.writable, time) && "writable"].filter(Boolean);
-  const belief = isThreads ? "" : `, believed ${ready.join(" and ") || "not ready"}`;
-  return { title: `${phase[2]}${belief}${owed ? `, owes ${owed[2]}` : ""}`, kind: named(owed ? "queued" : "believes") };
+  const readiness = isThreads ? "" : `, ${ready.join(" and ") || "not ready"}`;
+  const title = `${phase[2]}${readiness}${pending ? `, ${pending[2]} pending` : ""}`;
+  return { title, kind: named(pending ? "queued" : "readiness_changed") ?? lastKind(lane, end) };
+}
+
+/** The kind of the last event of a lane before record number `end`. */
+function lastKind(lane, end) {
+  const { index } = byLane[lane];
+  return kinds[records.kind[index[lastAtMost(index.length, end - 1, (i) => index[i])]]];
 }
 
 function describe(thing) {
-  if (thing.record === undefined) return { ...kindOfRest(thing), time: thing.time, lane: thing.lane };
+  if (thing.record === undefined) return { ...spanThere(thing), time: thing.time, lane: thing.lane };
   const { record } = thing;
-  return { title: words[records.word[record]], kind: kinds[records.kind[record]], time: records.at[record], lane: thing.lane };
+  return { title: texts[records.text[record]], kind: kinds[records.kind[record]], time: records.at[record], lane: thing.lane };
 }
 
 function showThing(thing) {
@@ -132,14 +142,14 @@ function showThing(thing) {
   const code = document.createElement("code");
   code.textContent = kind.file;
   byId("detail").replaceChildren(
-    line(`fact ${kind.group}`, title),
+    line(`event ${kind.group}`, title),
     line("where", `${laneName(lane)}, at ${pointInTime(time)}`),
-    line("", kind.why),
-    line("where", "Read ", code, ", and in the guide: ", chapterOf(kind), "."),
+    line("", kind.meaning),
+    line("where", "Source: ", code, ". Guide: ", chapterOf(kind), "."),
   );
 }
 
-/** The chapter's title, and a link to it where the page knows where the guide is. */
+/** The chapter's title, as a link if the page has the URL of the guide. */
 function chapterOf({ chapter: { title, module } }) {
   if (!trace.guide) return title;
   const link = document.createElement("a");
@@ -148,7 +158,7 @@ function chapterOf({ chapter: { title, module } }) {
   return link;
 }
 
-/** A word beside the pointer; the panel has the whole story. */
+/** Shows a short text beside the pointer; the panel has the full explanation. */
 function showTip(thing, event) {
   const tip = byId("tip");
   const { title, time, kind } = thing ? describe(thing) : {};

@@ -58,7 +58,7 @@ fn turn(variant: Variant, peer: &mut Peer, journal: &mut Journal) -> io::Result<
         writable: wanted.contains(PollFlags::OUT),
         ..EventFlags::default()
     };
-    journal.note(peer.lane, Event::Hinted(hints));
+    journal.note(peer.lane, Event::FlagsReported { flags: hints });
     peer.flush();
     let mut buffer = [0; 64];
     if hints.readable

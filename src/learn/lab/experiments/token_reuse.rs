@@ -84,12 +84,13 @@ impl Server {
     fn note(&mut self, event: &mio::event::Event) -> usize {
         if event.token() == LISTENER {
             let by = WakeSource::Listener;
-            self.journal.note(Lane::Loop, Event::Called { by });
+            self.journal.note(Lane::Loop, Event::WokenBy { source: by });
             return 1;
         }
         if let Some(slot) = self.slots.get_mut(event.token().0) {
             slot.hints = EventFlags::from(event);
-            self.journal.note(slot.peer.lane, Event::Hinted(slot.hints));
+            self.journal
+                .note(slot.peer.lane, Event::FlagsReported { flags: slot.hints });
         }
         0
     }

@@ -40,7 +40,7 @@ impl Journal {
     /// The loop waits since a while, and nothing will wake it.
     pub(crate) fn sleeps(&mut self) {
         if let Some(since) = self.waits_since.take() {
-            self.note_at(since, Lane::Loop, Event::Waits { timeout: None });
+            self.note_at(since, Lane::Loop, Event::Waiting { timeout_ns: None });
         }
     }
 

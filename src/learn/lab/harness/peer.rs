@@ -159,7 +159,7 @@ impl Peer {
     pub(crate) fn believe(&mut self, readable: bool, writable: bool) {
         if self.belief != (readable, writable) {
             self.belief = (readable, writable);
-            self.happened(Event::Believes { readable, writable });
+            self.happened(Event::ReadinessChanged { readable, writable });
         }
     }
 

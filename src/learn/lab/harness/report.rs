@@ -211,9 +211,11 @@ fn lines(records: &[Record]) -> Vec<String> {
     let mut rest = records.iter();
     while let Some(Record { lane, event, .. }) = rest.next() {
         let line = match (lane, event) {
-            (_, Event::Believes { .. } | Event::Enters { .. } | Event::Ended) => continue,
-            (Lane::Loop, Event::Waits { .. }) if wakes(rest.as_slice()) => continue,
-            (Lane::Loop, Event::Waits { .. }) => "waits, with nothing to wake it".to_owned(),
+            (_, Event::ReadinessChanged { .. } | Event::PhaseEntered { .. } | Event::Ended) => {
+                continue;
+            }
+            (Lane::Loop, Event::Waiting { .. }) if wakes(rest.as_slice()) => continue,
+            (Lane::Loop, Event::Waiting { .. }) => "waits, with nothing to wake it".to_owned(),
             (Lane::Loop, event) => event.to_string(),
             // How much was moved is among the observations.
             (lane, Event::Closed { reason, .. }) => format!("  {lane} closed: {reason}"),

@@ -155,7 +155,8 @@ impl Site {
     }
 
     fn enters(&mut self, part: LoopPhase) {
-        self.journal.note(Lane::Loop, Event::Enters { part });
+        self.journal
+            .note(Lane::Loop, Event::PhaseEntered { phase: part });
     }
 
     /// Asks the kernel, and remembers what it says. Returns whether the listener was reported.
@@ -177,10 +178,11 @@ impl Site {
             if event.token() == LISTENER {
                 called = true;
                 let by = WakeSource::Listener;
-                self.journal.note(Lane::Loop, Event::Called { by });
+                self.journal.note(Lane::Loop, Event::WokenBy { source: by });
             } else if let Some(peer) = self.peers.get_mut(key) {
                 let hints = EventFlags::from(event);
-                self.journal.note(peer.lane, Event::Hinted(hints));
+                self.journal
+                    .note(peer.lane, Event::FlagsReported { flags: hints });
                 peer.believe(hints.readable, hints.writable);
                 self.journal.take_over(peer);
                 match self.due.iter_mut().find(|(other, _)| *other == key) {

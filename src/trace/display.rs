@@ -1,4 +1,4 @@
-//! The one wording of each fact: the text form, the timeline and the lab all use it.
+//! The wording of each event, shared by the text form, the timeline and the laboratory.
 
 use super::record::{Event, Lane, PhaseName};
 use crate::readiness::EventFlags;
@@ -7,45 +7,51 @@ use crate::text::units;
 use std::fmt;
 use std::time::Duration;
 
-/// The event in words, without its time and its lane: `read 64`, `wrote 64 of 64`, `closed: finished`.
+/// The event without its time and its lane: `read 64`, `wrote 64 of 64`, `closed: finished, …`.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Waits { timeout } => match timeout {
-                None => f.write_str("waits"),
-                Some(0) => f.write_str("looks, without waiting"),
-                Some(nanos) => write!(f, "waits, up to {}", brief(*nanos)),
+            Self::Waiting { timeout_ns } => match timeout_ns {
+                None => f.write_str("waiting"),
+                Some(0) => f.write_str("polling, without waiting"),
+                Some(nanos) => write!(f, "waiting, up to {}", brief(*nanos)),
             },
-            Self::Woke { events } => write!(f, "woke with {}", Events(*events)),
-            Self::Called { by } => write!(f, "called by {by}"),
-            Self::Enters { part } => write!(f, "{part}"),
-            Self::AcceptFailed { error } => write!(f, "accept: {error}"),
+            Self::Woke { events: 0 } => f.write_str("woke with no events"),
+            Self::Woke { events: 1 } => f.write_str("woke with 1 event"),
+            Self::Woke { events } => write!(f, "woke with {events} events"),
+            Self::WokenBy { source } => write!(f, "woken by {source}"),
+            Self::PhaseEntered { phase } => phase.fmt(f),
+            Self::AcceptFailed { error } => write!(f, "accept failed: {error}"),
             Self::Refused { peer, error } => write!(f, "refused {peer}: {error}"),
             Self::AcceptPaused { reason } => write!(f, "accept paused: {reason}"),
             Self::AcceptResumed => f.write_str("accept resumed"),
-            Self::Stopping { open } => write!(f, "stopping, {open} open"),
-            Self::Ended => f.write_str("ended"),
-            Self::LimitReached { records } => {
-                write!(f, "the limit of {records} records is reached")
+            Self::Stopping { open_connections } => {
+                write!(f, "stopping, open connections: {open_connections}")
+            }
+            Self::Ended => f.write_str("server ended"),
+            Self::TraceLimitReached { records } => {
+                write!(f, "trace limit reached after {records} records")
             }
             Self::Accepted { .. } => f.write_str("accepted"),
-            Self::Hinted(hints) => hints.fmt(f),
-            Self::Believes { readable, writable } => f.write_str(match (readable, writable) {
-                (true, true) => "ready to read and to write",
-                (true, false) => "ready to read",
-                (false, true) => "ready to write",
-                (false, false) => "not ready",
-            }),
-            Self::Phase { from, to } => write!(f, "phase {from} → {to}"),
-            Self::Calls { call } => write!(f, "calls {call}"),
+            Self::FlagsReported { flags } => flags.fmt(f),
+            Self::ReadinessChanged { readable, writable } => {
+                f.write_str(match (readable, writable) {
+                    (true, true) => "readable and writable",
+                    (true, false) => "readable",
+                    (false, true) => "writable",
+                    (false, false) => "neither readable nor writable",
+                })
+            }
+            Self::PhaseChanged { from, to } => write!(f, "phase {from} → {to}"),
+            Self::BlockingCall { call } => write!(f, "blocking {call}"),
             Self::Read { bytes } => write!(f, "read {bytes}"),
             Self::ReadWouldBlock => f.write_str("read WouldBlock"),
             Self::PeerFinished => f.write_str("read the peer's FIN"),
             Self::Wrote { bytes, offered } => write!(f, "wrote {bytes} of {offered}"),
             Self::WriteWouldBlock => f.write_str("write WouldBlock"),
             Self::Queued { bytes } => write!(f, "queued {bytes}"),
-            Self::Paused => f.write_str("paused"),
-            Self::Resumed => f.write_str("resumed"),
+            Self::ReadPaused => f.write_str("read paused"),
+            Self::ReadResumed => f.write_str("read resumed"),
             Self::Yielded => f.write_str("yielded"),
             Self::Discarded { bytes } => write!(f, "discarded {bytes}"),
             Self::FinSent => f.write_str("sent our FIN"),
@@ -58,59 +64,12 @@ impl fmt::Display for Event {
     }
 }
 
-impl Event {
-    /// The name of its kind, as in JSON Lines.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Waits { .. } => "waits",
-            Self::Woke { .. } => "woke",
-            Self::Called { .. } => "called",
-            Self::Enters { .. } => "enters",
-            Self::AcceptFailed { .. } => "accept_failed",
-            Self::Refused { .. } => "refused",
-            Self::AcceptPaused { .. } => "accept_paused",
-            Self::AcceptResumed => "accept_resumed",
-            Self::Stopping { .. } => "stopping",
-            Self::Ended => "ended",
-            Self::LimitReached { .. } => "limit_reached",
-            Self::Accepted { .. } => "accepted",
-            Self::Hinted(_) => "hinted",
-            Self::Believes { .. } => "believes",
-            Self::Phase { .. } => "phase",
-            Self::Calls { .. } => "calls",
-            Self::Read { .. } => "read",
-            Self::ReadWouldBlock => "read_would_block",
-            Self::PeerFinished => "peer_finished",
-            Self::Wrote { .. } => "wrote",
-            Self::WriteWouldBlock => "write_would_block",
-            Self::Queued { .. } => "queued",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Yielded => "yielded",
-            Self::Discarded { .. } => "discarded",
-            Self::FinSent => "fin_sent",
-            Self::Closed { .. } => "closed",
-        }
-    }
-}
-
-struct Events(usize);
-
-impl fmt::Display for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("no event"),
-            1 => f.write_str("1 event"),
-            count => write!(f, "{count} events"),
-        }
-    }
-}
-
+/// The names of epoll(7), without their prefix.
 impl fmt::Display for EventFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let both_closed = self.read_closed && self.write_closed;
         let mut separator = "";
-        for (given, name) in [
+        for (is_set, name) in [
             (self.readable, "IN"),
             (self.writable, "OUT"),
             (self.priority, "PRI"),
@@ -118,7 +77,7 @@ impl fmt::Display for EventFlags {
             (both_closed, "HUP"),
             (self.error, "ERR"),
         ] {
-            if given {
+            if is_set {
                 write!(f, "{separator}{name}")?;
                 separator = " ";
             }
@@ -149,7 +108,7 @@ impl fmt::Display for WakeSource {
 impl fmt::Display for LoopPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Admit => "admits",
+            Self::Admit => "admit phase",
             Self::Read => "read pass",
             Self::Write => "write pass",
         })
@@ -175,7 +134,7 @@ impl fmt::Display for BlockingCall {
     }
 }
 
-/// A time of so many nanoseconds, in three digits and the unit that fits: `3.21 ms`, `12.0 s`.
+/// A number of nanoseconds as a duration with three digits and the unit that fits: `3.21 ms`, `12.0 s`.
 pub fn brief(nanos: u64) -> String {
     units::value(Duration::from_nanos(nanos).as_secs_f64(), units::TIME)
 }
@@ -185,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hints_read_as_in_epoll() {
+    fn event_flags_read_as_in_epoll() {
         let fin = EventFlags {
             readable: true,
             writable: true,
