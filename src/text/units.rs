@@ -26,11 +26,6 @@ pub(crate) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
 /// Things.
 pub(crate) const COUNT: &[Unit] = &[(1.0, "")];
 
-/// A duration as programs read it: whole nanoseconds, 584 years at most.
-pub(crate) fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// `8.11 µs`.
 pub(crate) fn value(value: f64, units: &[Unit]) -> String {
     let (size, name) = unit_for(value, units);

@@ -1,4 +1,4 @@
-//! The timeline page, in a browser: it opens, steps, zooms, explains, and says in words what it draws.
+//! The timeline page in a browser: it opens, steps, zooms, explains, and shows as text what it draws.
 //!
 //! A script at the end of a copy of the page plays the user and leaves a report, which is read from the
 //! document that the browser prints.
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// What every user can do, and how it ends.
+/// What every script can do, and how it ends.
 const USER: &str = r#"
 const report = {};
 const press = (...keys) => keys.forEach((key) => dispatchEvent(new KeyboardEvent("keydown", { key })));
@@ -31,17 +31,17 @@ const finish = () => {
 };
 "#;
 
-/// Opens the page of `trace`, lets the user do `what`, and returns the report.
-fn open(trace: &Trace, address: &str, what: &str) -> Value {
+/// Opens the page of `trace`, runs the script `actions` as its user, and returns the report.
+fn open(trace: &Trace, fragment: &str, actions: &str) -> Value {
     let mut page = Vec::new();
     timeline::write(trace, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
-    // A frame is drawn when it is asked for, so that all is done when the document is.
+    // Draws each frame at once, so that the report is complete when the document is.
     let listen = "<head><script>window.errors = []; \
                   window.requestAnimationFrame = (draw) => draw(); \
                   addEventListener('error', (error) => errors.push(String(error.message)));</script>";
     let user = format!(
-        "<script>{USER}\ntry {{ {what} }} catch (error) {{ errors.push(String(error)); }} finish();</script></body>"
+        "<script>{USER}\ntry {{ {actions} }} catch (error) {{ errors.push(String(error)); }} finish();</script></body>"
     );
     let page = page.replacen("<head>", listen, 1);
     let page = page.replacen("</body>", &user, 1);
@@ -49,7 +49,7 @@ fn open(trace: &Trace, address: &str, what: &str) -> Value {
     let path = folder.path().join("page.html");
     fs::write(&path, page).unwrap();
 
-    let url = format!("file://{}{address}", path.display());
+    let url = format!("file://{}{fragment}", path.display());
     let output = Command::new("chromium")
         .args([
             "--headless",
@@ -90,31 +90,31 @@ const IN_OUT: EventFlags = EventFlags {
     priority: false,
 };
 
-/// One turn that begins at `at`: the connection is heard and answered.
+/// One iteration that begins at `at` and echoes `bytes` to the connection.
 fn echo(records: &mut Vec<Record>, at: u64, lane: u64, bytes: usize) {
-    let believes = |readable| Event::Believes {
+    let readiness = |readable| Event::ReadinessChanged {
         readable,
         writable: true,
     };
     let steps = [
-        (0, 0, Event::Waits { timeout: None }),
+        (0, 0, Event::Waiting { timeout_ns: None }),
         (50_000, 0, Event::Woke { events: 1 }),
-        (51_000, lane, Event::Hinted(IN_OUT)),
-        (52_000, lane, believes(true)),
+        (51_000, lane, Event::FlagsReported { flags: IN_OUT }),
+        (52_000, lane, readiness(true)),
         (
             53_000,
             0,
-            Event::Enters {
-                part: LoopPhase::Read,
+            Event::PhaseEntered {
+                phase: LoopPhase::Read,
             },
         ),
         (54_000, lane, Event::Read { bytes }),
-        (55_000, lane, believes(false)),
+        (55_000, lane, readiness(false)),
         (
             56_000,
             0,
-            Event::Enters {
-                part: LoopPhase::Write,
+            Event::PhaseEntered {
+                phase: LoopPhase::Write,
             },
         ),
         (
@@ -129,10 +129,10 @@ fn echo(records: &mut Vec<Record>, at: u64, lane: u64, bytes: usize) {
     records.extend(steps.map(|(after, lane, event)| record(at + after, lane, event)));
 }
 
-/// One connection is accepted, echoes five times, and ends; its words try to leave the script.
+/// One connection is accepted, echoes five times, and ends; the text of its reason tries to end the script.
 fn small_trace() -> Trace {
     let mut records = vec![
-        record(0, 0, Event::Waits { timeout: None }),
+        record(0, 0, Event::Waiting { timeout_ns: None }),
         record(10_000, 0, Event::Woke { events: 1 }),
         record(
             12_000,
@@ -142,8 +142,8 @@ fn small_trace() -> Trace {
             },
         ),
     ];
-    for turn in 1..=5 {
-        echo(&mut records, turn * 1_000_000, 1, 64);
+    for iteration in 1..=5 {
+        echo(&mut records, iteration * 1_000_000, 1, 64);
     }
     let closed = Event::Closed {
         reason: "</script><b id=out>".to_owned(),
@@ -170,7 +170,7 @@ fn the_page_opens_steps_and_shows_every_connection_as_it_was() {
         report.colours = painted();
         press("ArrowRight", "ArrowRight");
         report.position = text("position");
-        report.facts = text("facts");
+        report.events = text("events");
         report.states = text("states");
         press("ArrowLeft");
         report.back = text("position");
@@ -179,23 +179,20 @@ fn the_page_opens_steps_and_shows_every_connection_as_it_was() {
         report.left = document.getElementById("out") !== null && document.querySelector("b#out") === null;
         "#,
     );
-    let has = |what: &str, words: &str| {
+    let has = |what: &str, part: &str| {
         let text = report[what].as_str().unwrap();
-        assert!(
-            text.contains(words),
-            "{what}: expected {words:?} in {text:?}"
-        );
+        assert!(text.contains(part), "{what}: expected {part:?} in {text:?}");
     };
     has("about", "1 connection ");
-    has("begin", "turn 1 of 6");
-    has("position", "turn 3 of 6");
-    has("facts", "read 64");
-    has("facts", "wrote 64 of 64");
+    has("begin", "iteration 1 of 6");
+    has("position", "iteration 3 of 6");
+    has("events", "read 64");
+    has("events", "wrote 64 of 64");
     has("states", "#1 127.0.0.1:4711");
     has("states", "Open\tno\tyes\t0\t128\t128");
-    has("back", "turn 2 of 6");
+    has("back", "iteration 2 of 6");
     has("last", "</script><b id=out>");
-    assert_eq!(report["left"], true, "its words stay words");
+    assert_eq!(report["left"], true, "text from the trace stays text");
     let colours = report["colours"].as_u64().unwrap();
     assert!(colours > 8, "expected a picture, found {colours} colours");
 }
@@ -242,7 +239,7 @@ fn the_page_zooms_pans_and_folds() {
 }
 
 #[test]
-fn a_fact_is_explained_with_the_file_to_read_and_the_trace_is_there_as_text() {
+fn an_event_is_explained_with_its_source_file_and_the_trace_is_there_as_text() {
     if !tool_or_skip("chromium") {
         return;
     }
@@ -262,16 +259,16 @@ fn a_fact_is_explained_with_the_file_to_read_and_the_trace_is_there_as_text() {
         report.read = text("detail");
         "#,
     );
-    assert_eq!(report["position"], "turn 2 of 6");
+    assert_eq!(report["position"], "iteration 2 of 6");
     let detail = report["detail"].as_str().unwrap();
-    for words in [
+    for part in [
         "IN OUT",
         "#1 127.0.0.1:4711",
         "hint",
         "src/readiness/mod.rs",
         "2. Readiness",
     ] {
-        assert!(detail.contains(words), "expected {words:?}: {detail}");
+        assert!(detail.contains(part), "expected {part:?}: {detail}");
     }
     assert_eq!(
         report["rows"],
@@ -286,14 +283,14 @@ fn a_fact_is_explained_with_the_file_to_read_and_the_trace_is_there_as_text() {
 }
 
 #[test]
-fn threads_are_drawn_where_they_sleep() {
+fn threads_are_drawn_where_they_block() {
     if !tool_or_skip("chromium") {
         return;
     }
-    let calls = |call| Event::Calls { call };
+    let calls = |call| Event::BlockingCall { call };
     let peer = "127.0.0.1:4711".parse().unwrap();
     let records = vec![
-        record(0, 0, Event::Waits { timeout: None }),
+        record(0, 0, Event::Waiting { timeout_ns: None }),
         record(10_000, 1, Event::Accepted { peer }),
         record(11_000, 1, calls(BlockingCall::Read)),
         record(12_000, 2, Event::Accepted { peer }),
@@ -312,7 +309,7 @@ fn threads_are_drawn_where_they_sleep() {
         report.calls = lanes.map((lane) => lane.calls.map(([from, to, call]) => `${call} ${from}-${to}`));
         "#,
     );
-    assert_eq!(report["position"], "fact 7 of 8");
+    assert_eq!(report["position"], "event 7 of 8");
     let states = report["states"].as_str().unwrap();
     assert!(
         states.contains("in read") && states.contains("in write"),
@@ -342,7 +339,7 @@ fn a_trace_without_records_is_a_page_without_a_picture() {
 }
 
 #[test]
-fn a_hundred_thousand_facts_of_fifty_connections_stay_usable() {
+fn a_hundred_thousand_events_of_fifty_connections_stay_usable() {
     if !tool_or_skip("chromium") {
         return;
     }
@@ -351,8 +348,8 @@ fn a_hundred_thousand_facts_of_fifty_connections_stay_usable() {
         let peer = "127.0.0.1:4711".parse().unwrap();
         records.push(record(lane, lane, Event::Accepted { peer }));
     }
-    for turn in 1..11_111 {
-        echo(&mut records, turn * 100_000, 1 + turn % 50, 64);
+    for iteration in 1..11_111 {
+        echo(&mut records, iteration * 100_000, 1 + iteration % 50, 64);
     }
     assert!(records.len() > 100_000);
     assert!(matches!(records[60].lane, Lane::Loop | Lane::Connection(_)));
@@ -373,8 +370,8 @@ fn a_hundred_thousand_facts_of_fifty_connections_stay_usable() {
         "#,
     );
     eprintln!("milliseconds: {report}");
-    assert_eq!(report["position"], "turn 5001 of 11110");
-    // On a quiet machine each is well below one second; ten tell an accident from a busy machine.
+    assert_eq!(report["position"], "iteration 5001 of 11110");
+    // On an idle machine each is well below one second. Ten seconds leave room for a busy one.
     for what in ["ready", "draw", "zoom", "step"] {
         let taken = report[what].as_f64().unwrap();
         assert!(taken < 10_000.0, "{what} took {taken} ms");

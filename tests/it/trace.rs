@@ -1,4 +1,4 @@
-//! What a trace promises: it tells what happened, in order, all of it, and the server does not suffer.
+//! A trace records everything that happens, in order, and does no harm to the server.
 
 use crate::common::process::{PROGRAM, program};
 use crate::common::{
@@ -6,7 +6,7 @@ use crate::common::{
     pattern, read, read_to_eof, tool_or_skip,
 };
 use mio_echo::server::{Config, Mode, Server};
-use mio_echo::trace::{Event, Header, Lane, Record, Target, Trace, Tracer, state};
+use mio_echo::trace::{Event, Header, Lane, Record, Target, Trace, Tracer, snapshot};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-/// What a server did while `peers` did what they do.
+/// The trace of a server while `peers` use it.
 fn trace_of(mode: Mode, read_buffer: usize, peers: impl FnOnce(SocketAddr)) -> Trace {
     let config = Config {
         mode,
@@ -52,7 +52,7 @@ fn finish(stream: &TcpStream) {
 }
 
 #[test]
-fn a_conversation_is_told_from_its_acceptance_to_its_end() {
+fn a_connection_is_recorded_from_its_acceptance_to_its_end() {
     both_modes(|mode| {
         let mut peer = None;
         let trace = trace_of(mode, 1024, |address| {
@@ -61,11 +61,11 @@ fn a_conversation_is_told_from_its_acceptance_to_its_end() {
             echo_roundtrip(&stream, &pattern(64));
             finish(&stream);
         });
-        let told: Vec<Event> = events_of(&trace, 1)
+        let events: Vec<Event> = events_of(&trace, 1)
             .into_iter()
             .filter(|event| {
-                let how = ["hinted", "believes", "calls"];
-                !how.contains(&event.name())
+                let details = ["flags_reported", "readiness_changed", "blocking_call"];
+                !details.contains(&event.name())
             })
             .cloned()
             .collect();
@@ -85,8 +85,8 @@ fn a_conversation_is_told_from_its_acceptance_to_its_end() {
                 bytes_out: 64,
             },
         ];
-        assert_eq!(told, expected);
-        assert_eq!(trace.records[0].event.name(), "waits");
+        assert_eq!(events, expected);
+        assert_eq!(trace.records[0].event.name(), "waiting");
         assert_eq!(trace.records.last().unwrap().event, Event::Ended);
     });
 }
@@ -109,42 +109,42 @@ fn the_bytes_of_every_connection_add_up_and_time_never_falls() {
         });
         let times: Vec<u64> = trace.records.iter().map(|record| record.at).collect();
         assert!(times.is_sorted());
-        let states = state::at(&trace.records, u64::MAX);
-        assert_eq!(states.len(), PEERS);
-        for (number, state) in states {
-            let totals = (state.bytes_in, state.bytes_out, state.owed);
+        let connections = snapshot::at(&trace.records, u64::MAX);
+        assert_eq!(connections.len(), PEERS);
+        for (number, one) in connections {
+            let totals = (one.bytes_in, one.bytes_out, one.pending);
             assert_eq!(totals, (BYTES as u64, BYTES as u64, 0), "#{number}");
-            assert_eq!(state.ending.as_deref(), Some("finished"), "#{number}");
+            assert_eq!(one.close_reason.as_deref(), Some("finished"), "#{number}");
         }
     });
 }
 
 #[test]
-fn a_thread_says_where_it_may_sleep_before_each_call() {
+fn a_thread_records_each_blocking_call_before_it_makes_it() {
     let trace = trace_of(Mode::Threads, 1024, |address| {
         let stream = connect(address);
         echo_roundtrip(&stream, &pattern(64));
         finish(&stream);
     });
-    let names: Vec<_> = events_of(&trace, 1)
+    let events: Vec<_> = events_of(&trace, 1)
         .into_iter()
         .map(Event::to_string)
         .collect();
     let expected = [
         "accepted",
-        "calls read",
+        "blocking read",
         "read 64",
-        "calls write",
+        "blocking write",
         "wrote 64 of 64",
-        "calls read",
+        "blocking read",
         "read the peer's FIN",
         "closed: finished, 64 in, 64 out",
     ];
-    assert_eq!(names, expected);
+    assert_eq!(events, expected);
 }
 
 #[test]
-fn a_slow_reader_is_seen_to_be_paused_and_resumed() {
+fn reading_from_a_slow_reader_is_paused_and_resumed() {
     let trace = trace_of(Mode::EventLoop, 4096, |address| {
         let stream = connect(address);
         let sent = fill_until_blocked(&stream, &pattern(64 << 20));
@@ -154,19 +154,22 @@ fn a_slow_reader_is_seen_to_be_paused_and_resumed() {
     });
     let records = &trace.records;
     let first = |name| records.iter().position(|one| one.event.name() == name);
-    let (paused, resumed) = (first("paused").unwrap(), first("resumed").unwrap());
+    let (paused, resumed) = (
+        first("read_paused").unwrap(),
+        first("read_resumed").unwrap(),
+    );
     assert!(paused < resumed);
-    // The state once the turn that paused it is over, which is when the loop waits again.
-    let rest = &records[paused..];
-    let waits = rest.iter().find(|one| one.event.name() == "waits").unwrap();
-    let state = &state::at(records, waits.at)[&1];
-    assert!(state.owed > 0, "{state:?}");
+    // The state at the end of the iteration that paused it, which is when the loop waits again.
+    let mut rest = records[paused..].iter();
+    let waiting = rest.find(|one| one.event.name() == "waiting").unwrap();
+    let state = &snapshot::at(records, waiting.at)[&1];
+    assert!(state.pending > 0, "{state:?}");
     assert!(!state.writable, "{state:?}");
-    assert_eq!(state.bytes_in, state.bytes_out + state.owed as u64);
+    assert_eq!(state.bytes_in, state.bytes_out + state.pending as u64);
 }
 
 #[test]
-fn at_the_connection_limit_the_pause_is_told_and_its_end() {
+fn at_the_connection_limit_the_accept_pause_and_its_end_are_recorded() {
     let config = Config {
         max_connections: Some(1),
         ..Config::default()
@@ -174,19 +177,19 @@ fn at_the_connection_limit_the_pause_is_told_and_its_end() {
     let trace = trace_with(config, |address| {
         let first = connect(address);
         echo_roundtrip(&first, &pattern(64));
-        // In the backlog before the first one ends, and noted before it is served.
+        // In the backlog before the first one ends, and noted before the first one's end is read.
         let second = connect(address);
         finish(&first);
         echo_roundtrip(&second, &pattern(64));
         finish(&second);
     });
-    let told = |record: &&Record| {
+    let of_accepting = |record: &&Record| {
         ["accepted", "accept_paused", "accept_resumed"].contains(&record.event.name())
     };
-    let words = trace
+    let events = trace
         .records
         .iter()
-        .filter(told)
+        .filter(of_accepting)
         .map(|one| one.event.to_string());
     let expected = [
         "accepted",
@@ -194,14 +197,14 @@ fn at_the_connection_limit_the_pause_is_told_and_its_end() {
         "accepted",
         "accept resumed",
     ];
-    assert_eq!(words.collect::<Vec<_>>(), expected);
+    assert_eq!(events.collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn the_text_of_a_conversation_reads_line_by_line() {
+fn the_text_trace_of_a_connection_has_a_line_per_event() {
     let (server, address) = Child::serve(&["--trace", "--quiet"]);
     let stream = connect(address);
-    // Each word is awaited, so that no two steps fall into one turn of the loop.
+    // Each step is awaited, so that no two fall into one iteration of the loop.
     server.wait_until_said("  OUT");
     echo_roundtrip(&stream, &pattern(64));
     server.wait_until_said("wrote 64 of 64");
@@ -211,22 +214,22 @@ fn the_text_of_a_conversation_reads_line_by_line() {
     let said = server.said();
     let lines = said.lines().map(|line| without_times(line, &name));
     let expected = [
-        "loop waits",
+        "loop waiting",
         "loop woke with 1 event",
-        "loop called by a listener",
-        "loop admits",
+        "loop woken by a listener",
+        "loop admit phase",
         "#1 accepted",
-        "loop waits",
+        "loop waiting",
         "loop woke with 1 event",
         "#1 OUT",
-        "loop waits",
+        "loop waiting",
         "loop woke with 1 event",
         "#1 IN OUT",
         "loop read pass",
         "#1 read 64",
         "loop write pass",
         "#1 wrote 64 of 64",
-        "loop waits",
+        "loop waiting",
         "loop woke with 1 event",
         "#1 IN OUT RDHUP",
         "loop read pass",
@@ -234,8 +237,8 @@ fn the_text_of_a_conversation_reads_line_by_line() {
         "loop write pass",
         "#1 closed: finished, 64 in, 64 out",
     ];
-    let told: Vec<String> = lines.take(expected.len()).collect();
-    assert_eq!(told, expected, "{said}");
+    let events: Vec<String> = lines.take(expected.len()).collect();
+    assert_eq!(events, expected, "{said}");
     assert!(!said.contains('\x1b'), "a pipe gets no colours: {said}");
 }
 
@@ -263,16 +266,16 @@ fn first_traced_line_on_a_terminal(environment: &str) -> String {
     let (found, awaited) = mpsc::channel();
     thread::spawn(move || {
         let mut lines = shown.lines().map_while(Result::ok);
-        let _nobody = found.send(lines.find(|line| line.contains("waits")));
+        let _no_receiver = found.send(lines.find(|line| line.contains("waiting")));
     });
     let line = awaited.recv_timeout(DEADLINE);
     // Its terminal gone, the server gets SIGHUP.
     terminal.kill().unwrap();
     terminal.wait().unwrap();
-    line.expect("a line in time").expect("a line that waits")
+    line.expect("a line in time").expect("a line of a wait")
 }
 
-/// A line of text without what differs from run to run: when, how long, and the port of the peer.
+/// A line of text without what differs from run to run: the time, the duration and the port of the peer.
 fn without_times(line: &str, name: &str) -> String {
     let (_when, line) = line.split_once(" ms  ").unwrap();
     let line = line.replace(name, "#1");
@@ -308,24 +311,27 @@ fn after_sigterm_the_file_is_complete() {
         assert_eq!(server.wait().code, Some(0));
 
         let trace = read_trace(&path);
-        let told: Vec<String> = events_of(&trace, 1)
+        let events: Vec<String> = events_of(&trace, 1)
             .into_iter()
             .map(Event::to_string)
             .collect();
-        for words in [
+        for event in [
             "phase Open → Draining",
             "sent our FIN",
             "phase Draining → Lingering",
             "closed: finished, 64 in, 64 out",
         ] {
-            assert!(told.iter().any(|one| one == words), "{words}: {told:#?}");
+            assert!(
+                events.iter().any(|one| one == event),
+                "{event}: {events:#?}"
+            );
         }
         assert_eq!(trace.records.last().unwrap().event, Event::Ended);
     });
 }
 
 #[test]
-fn after_sigkill_the_file_has_all_but_the_turn_under_way() {
+fn after_sigkill_the_file_has_all_but_the_current_iteration() {
     both_modes(|mode| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.jsonl");
@@ -338,8 +344,8 @@ fn after_sigkill_the_file_has_all_but_the_turn_under_way() {
         server.signal("KILL");
         server.wait();
         let trace = read_trace(&path);
-        let told = events_of(&trace, 1);
-        assert!(told.contains(&&Event::Read { bytes: 64 }), "{told:#?}");
+        let events = events_of(&trace, 1);
+        assert!(events.contains(&&Event::Read { bytes: 64 }), "{events:#?}");
     });
 }
 
@@ -359,7 +365,7 @@ fn at_its_limit_a_trace_ends_with_a_record_that_says_so_and_the_server_goes_on()
     let trace = read_trace(&path);
     assert_eq!(trace.records.len(), 12);
     let last = &trace.records[11].event;
-    assert_eq!(*last, Event::LimitReached { records: 11 });
+    assert_eq!(*last, Event::TraceLimitReached { records: 11 });
 }
 
 #[test]
@@ -392,7 +398,7 @@ fn a_trace_whose_reader_has_gone_costs_one_warning_and_nothing_else() {
 }
 
 #[test]
-fn a_text_that_nobody_reads_does_not_end_the_server() {
+fn a_text_trace_without_a_reader_does_not_end_the_server() {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--trace"]);
     let mut process = command
         .stdin(Stdio::null())
@@ -437,8 +443,8 @@ fn a_trace_that_cannot_be_written_is_a_mistake_at_the_start() {
     let (code, said) = serve("--trace=trace.txt");
     assert_eq!(code, Some(2), "{said}");
     let first = said.lines().next().unwrap();
-    for words in ["trace.txt", ".jsonl", ".html"] {
-        assert!(first.contains(words), "expected {words} in {first}");
+    for part in ["trace.txt", ".jsonl", ".html"] {
+        assert!(first.contains(part), "expected {part} in {first}");
     }
     let (code, said) = serve("--trace=/nowhere/trace.jsonl");
     assert_eq!(code, Some(2));
@@ -447,7 +453,7 @@ fn a_trace_that_cannot_be_written_is_a_mistake_at_the_start() {
 }
 
 #[test]
-fn what_is_no_trace_is_named_with_its_line() {
+fn a_file_that_is_not_a_trace_is_rejected_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.jsonl");
     let name = path.to_str().unwrap();
@@ -461,11 +467,11 @@ fn what_is_no_trace_is_named_with_its_line() {
             "line 1: a trace of version 9; this program reads version 2",
         ),
         (
-            &format!("{header}{{\"at\":1}}\n"),
-            "line 2: missing field `lane`",
+            &format!("{header}{{\"time_ns\":1}}\n"),
+            "line 2: missing field `event`",
         ),
         (
-            &format!("{header}{{\"at\":1,\"lane\":0,\"event\":\"sneezes\"}}\n"),
+            &format!("{header}{{\"time_ns\":1,\"event\":\"sneezes\"}}\n"),
             "line 2: unknown variant `sneezes`",
         ),
     ] {

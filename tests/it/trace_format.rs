@@ -1,4 +1,4 @@
-//! The written form of a trace: what is written is what is read back, and what others add is borne.
+//! The file format of a trace: it reads back as it was written, and readers ignore unknown fields.
 
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode, WakeSource};
@@ -32,7 +32,7 @@ fn peer() -> impl Strategy<Value = SocketAddr> {
     ]
 }
 
-fn hints() -> impl Strategy<Value = EventFlags> {
+fn flags() -> impl Strategy<Value = EventFlags> {
     any::<[bool; 6]>().prop_map(
         |[
             readable,
@@ -55,23 +55,23 @@ fn hints() -> impl Strategy<Value = EventFlags> {
 fn event_of_loop() -> impl Strategy<Value = Event> {
     let error = any::<String>;
     prop_oneof![
-        any::<Option<u64>>().prop_map(|timeout| Event::Waits { timeout }),
+        any::<Option<u64>>().prop_map(|timeout_ns| Event::Waiting { timeout_ns }),
         any::<usize>().prop_map(|events| Event::Woke { events }),
         prop::sample::select(vec![
             WakeSource::Listener,
             WakeSource::Signals,
             WakeSource::Waker
         ])
-        .prop_map(|by| Event::Called { by }),
+        .prop_map(|source| Event::WokenBy { source }),
         prop::sample::select(vec![LoopPhase::Admit, LoopPhase::Read, LoopPhase::Write])
-            .prop_map(|part| Event::Enters { part }),
+            .prop_map(|phase| Event::PhaseEntered { phase }),
         error().prop_map(|error| Event::AcceptFailed { error }),
         (peer(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),
         error().prop_map(|reason| Event::AcceptPaused { reason }),
         Just(Event::AcceptResumed),
-        any::<usize>().prop_map(|open| Event::Stopping { open }),
+        any::<usize>().prop_map(|open_connections| Event::Stopping { open_connections }),
         Just(Event::Ended),
-        any::<u64>().prop_map(|records| Event::LimitReached { records }),
+        any::<u64>().prop_map(|records| Event::TraceLimitReached { records }),
     ]
 }
 
@@ -81,7 +81,7 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
         prop::sample::select(names.to_vec())
     };
     let bytes = any::<usize>;
-    let believes = |(readable, writable)| Event::Believes { readable, writable };
+    let readiness = |(readable, writable)| Event::ReadinessChanged { readable, writable };
     let closed = |(reason, bytes_in, bytes_out)| Event::Closed {
         reason,
         bytes_in,
@@ -91,18 +91,18 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
         Event::ReadWouldBlock,
         Event::PeerFinished,
         Event::WriteWouldBlock,
-        Event::Paused,
-        Event::Resumed,
+        Event::ReadPaused,
+        Event::ReadResumed,
         Event::Yielded,
         Event::FinSent,
     ];
     prop_oneof![
         peer().prop_map(|peer| Event::Accepted { peer }),
-        hints().prop_map(Event::Hinted),
-        any::<(bool, bool)>().prop_map(believes),
-        (phase(), phase()).prop_map(|(from, to)| Event::Phase { from, to }),
+        flags().prop_map(|flags| Event::FlagsReported { flags }),
+        any::<(bool, bool)>().prop_map(readiness),
+        (phase(), phase()).prop_map(|(from, to)| Event::PhaseChanged { from, to }),
         prop::sample::select(vec![BlockingCall::Read, BlockingCall::Write])
-            .prop_map(|call| Event::Calls { call }),
+            .prop_map(|call| Event::BlockingCall { call }),
         bytes().prop_map(|bytes| Event::Read { bytes }),
         (bytes(), bytes()).prop_map(|(bytes, offered)| Event::Wrote { bytes, offered }),
         bytes().prop_map(|bytes| Event::Queued { bytes }),
@@ -164,7 +164,7 @@ proptest! {
 #[test]
 fn fields_that_are_not_known_are_ignored() {
     let header = r#"{"format":"mio-echo trace","version":2,"program":"p","mode":"event-loop","started":"s","host":"h"}"#;
-    let record = r#"{"at":7,"lane":3,"event":"read","bytes":64,"buffer":1024}"#;
+    let record = r#"{"time_ns":7,"connection":3,"event":"read","bytes":64,"buffer":1024}"#;
     let trace = read(format!("{header}\n{record}\n").as_bytes()).unwrap();
     let expected = Record {
         at: 7,
