@@ -1,4 +1,4 @@
-//! `mio-echo serve --trace`: where the trace goes.
+//! `mio-echo serve --trace`: the destination of the trace.
 
 #![allow(
     clippy::doc_markdown,
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct TraceArguments {
-    /// Tell everything that the server does: as text on standard error, or into FILE.jsonl as JSON Lines
-    /// (`mio-echo timeline` draws them), or into FILE.html as a timeline, written when the server ends
+    /// Trace everything that the server does: without FILE as text on standard error; to FILE.jsonl as JSON
+    /// Lines, which `mio-echo timeline` draws; to FILE.html as a timeline, written when the server ends
     #[arg(
         long,
         value_name = "FILE",
@@ -32,8 +32,8 @@ pub(super) struct TraceArguments {
     )]
     trace: Option<TraceTo>,
 
-    /// Records after which the trace ends [default: 1000000 into FILE.jsonl, 200000 into FILE.html, none
-    /// as text]
+    /// End the trace after this many records [default: 1000000 for FILE.jsonl, 200000 for FILE.html, no
+    /// limit for text]
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "trace", help_heading = "Trace")]
     trace_limit: Option<usize>,
 }
@@ -45,7 +45,7 @@ impl From<TraceArguments> for Option<TraceRequest> {
     }
 }
 
-/// The form of a trace follows from the name of its file.
+/// Derives the form of a trace from the name of its file.
 fn trace_to(file: OsString) -> Result<TraceTo, String> {
     if file == "-" {
         return Ok(TraceTo::StandardError);
@@ -58,35 +58,35 @@ fn trace_to(file: OsString) -> Result<TraceTo, String> {
     }
 }
 
-/// A trace, and where it is to go.
+/// A requested trace.
 #[derive(Debug)]
 pub(crate) struct TraceRequest {
     pub(crate) to: TraceTo,
-    /// Records after which it ends; none for what fits the form.
+    /// The number of records after which it ends; `None` means the default of its form.
     pub(crate) limit: Option<u64>,
 }
 
-/// Where a trace goes, and so its form.
+/// The destination of a trace, and so its form.
 #[derive(Debug, Clone)]
 pub(crate) enum TraceTo {
-    /// Text.
+    /// Text on standard error.
     StandardError,
     JsonLines(PathBuf),
     /// A timeline page.
     Page(PathBuf),
 }
 
-/// Records in a file of JSON Lines, unless asked otherwise: some 70 MB.
+/// The default number of records in a file of JSON Lines: about 70 MB.
 const JSON_LINES_LIMIT: u64 = 1_000_000;
 
-/// Records in a page, unless asked otherwise: what a browser draws without delay. They are held in memory
-/// until the server ends, some 20 MB.
+/// The default number of records in a page, which a browser draws without delay. They are held in memory until
+/// the server ends: about 20 MB.
 const PAGE_LIMIT: u64 = 200_000;
 
-/// Opens the trace. The file is made at once, so that nobody learns at the end that it cannot be.
+/// Opens the trace. Creates the file at once, so that an error appears at the start and not at the end.
 pub(super) fn start(request: TraceRequest, config: &Config) -> Result<Tracer, String> {
     let create = |path: &Path| File::create(path).map_err(|error| cannot_write(path, &error));
-    let (target, path, usual) = match request.to {
+    let (target, path, default_limit) = match request.to {
         TraceTo::StandardError => (
             Target::Text(colour_on(&io::stderr())),
             PathBuf::from("-"),
@@ -99,7 +99,7 @@ pub(super) fn start(request: TraceRequest, config: &Config) -> Result<Tracer, St
         TraceTo::Page(path) => (Target::Page(create(&path)?), path, Some(PAGE_LIMIT)),
     };
     let header = Header::new(config.mode);
-    Tracer::new(target, header, request.limit.or(usual))
+    Tracer::new(target, header, request.limit.or(default_limit))
         .map_err(|error| cannot_write(&path, &error))
 }
 

@@ -13,7 +13,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct Timeline {
-    /// What `serve --trace=FILE.jsonl` has written; - for standard input
+    /// The file that `serve --trace=FILE.jsonl` wrote; - for standard input
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
 
@@ -25,15 +25,15 @@ pub(crate) struct Timeline {
     #[arg(short, long, value_enum, default_value_t = FormName::Html)]
     format: FormName,
 
-    /// Where the course stands, for links from what the page explains to its chapters: the address of the
-    /// guide's page in the documentation, without index.html [default: chapters are only named]
+    /// Link the page's explanations to the chapters of the guide at this address: that of the guide's page in
+    /// the documentation, without index.html [default: chapters are named without a link]
     #[arg(short, long, value_name = "URL")]
     guide: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormName {
-    /// A page that needs nothing else
+    /// A self-contained page
     Html,
     /// Trace events for ui.perfetto.dev and other viewers of Chrome's format
     Perfetto,

@@ -1,4 +1,4 @@
-//! `mio-echo timeline`: from a trace to a picture of it.
+//! `mio-echo timeline`: draws a trace.
 
 mod arguments;
 
@@ -13,17 +13,17 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What `timeline` is asked for. The path `-` is standard input or output.
+/// What `timeline` is to do. The path `-` is standard input or output.
 #[derive(Debug)]
 pub(crate) struct TimelineRequest {
     pub(crate) trace: PathBuf,
     pub(crate) output: PathBuf,
     pub(crate) form: TimelineForm,
-    /// Where the guide's pages are, to be linked to.
+    /// The address of the guide, for links to its chapters.
     pub(crate) guide: Option<String>,
 }
 
-/// What to make of a trace.
+/// The form in which the trace is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TimelineForm {
     Page,
@@ -49,8 +49,8 @@ fn read(path: &Path) -> Result<Trace, String> {
         )
     } else {
         let file = File::open(path).map_err(|error| {
-            let words = os_error::in_words(&error);
-            format!("cannot read {}: {words}", path.display())
+            let error = os_error::in_words(&error);
+            format!("cannot read {}: {error}", path.display())
         })?;
         let trace = Trace::read(&mut BufReader::new(file));
         (path.display().to_string(), trace)
