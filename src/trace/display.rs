@@ -36,10 +36,10 @@ impl fmt::Display for Event {
             Self::FlagsReported { flags } => flags.fmt(f),
             Self::ReadinessChanged { readable, writable } => {
                 f.write_str(match (readable, writable) {
-                    (true, true) => "readable and writable",
-                    (true, false) => "readable",
-                    (false, true) => "writable",
-                    (false, false) => "neither readable nor writable",
+                    (true, true) => "readiness: readable and writable",
+                    (true, false) => "readiness: readable",
+                    (false, true) => "readiness: writable",
+                    (false, false) => "readiness: none",
                 })
             }
             Self::PhaseChanged { from, to } => write!(f, "phase {from} → {to}"),
@@ -135,7 +135,7 @@ impl fmt::Display for BlockingCall {
 }
 
 /// A number of nanoseconds as a duration with three digits and the unit that fits: `3.21 ms`, `12.0 s`.
-pub fn brief(nanos: u64) -> String {
+pub(crate) fn brief(nanos: u64) -> String {
     units::value(Duration::from_nanos(nanos).as_secs_f64(), units::TIME)
 }
 

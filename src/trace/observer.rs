@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// An observer that records what it observes. All clones write to the same trace, in the order of time; in
-/// threads mode each thread has one.
+/// threads mode each thread has its own clone.
 #[derive(Debug, Clone)]
 pub struct Tracer {
     recorder: Arc<Mutex<Recorder>>,
@@ -138,7 +138,7 @@ impl Observer for Tracer {
 
     fn accept_paused(&mut self, pause: &AcceptPause) {
         let reason = match pause {
-            AcceptPause::Full(limit) => format!("{limit} connections are open, the limit"),
+            AcceptPause::Full(limit) => format!("the limit of {limit} open connections is reached"),
             AcceptPause::Exhausted(error) => os_error::in_words(error),
         };
         self.on_loop(Event::AcceptPaused { reason });

@@ -41,10 +41,6 @@ pub enum Lane {
 }
 
 impl Lane {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
     fn is_the_loop(&self) -> bool {
         *self == Self::Loop
     }
@@ -70,8 +66,10 @@ impl From<Lane> for u64 {
 
 /// What happened. The first group belongs to the lane of the loop, the second to those of connections.
 ///
-/// Each method of [`Observer`](crate::server::Observer) has an event of its name, except `on_event`: each
-/// [`ConnectionEvent`](crate::connection::ConnectionEvent) that it passes on is one here.
+/// The names are those of the methods of [`Observer`](crate::server::Observer) and of the variants of
+/// [`ConnectionEvent`](crate::connection::ConnectionEvent), whose events become events of the trace. The events that
+/// the kernel reports are recorded as [`Woke`](Self::Woke), [`WokenBy`](Self::WokenBy) and
+/// [`FlagsReported`](Self::FlagsReported).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
@@ -87,7 +85,7 @@ pub enum Event {
         /// The number of events that the kernel reported; zero after a timeout.
         events: usize,
     },
-    /// One of the events concerns no connection.
+    /// One of the kernel's events concerns no connection.
     WokenBy {
         /// What it concerns.
         source: WakeSource,

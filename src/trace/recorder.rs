@@ -195,7 +195,10 @@ mod tests {
             recorder.phase(1, PhaseName::Open);
             recorder.phase(1, PhaseName::Draining);
         });
-        assert_eq!(events, ["readable and writable", "phase Open → Draining"]);
+        assert_eq!(
+            events,
+            ["readiness: readable and writable", "phase Open → Draining"]
+        );
     }
 
     #[test]

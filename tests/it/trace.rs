@@ -193,7 +193,7 @@ fn at_the_connection_limit_the_accept_pause_and_its_end_are_recorded() {
         .map(|one| one.event.to_string());
     let expected = [
         "accepted",
-        "accept paused: 1 connections are open, the limit",
+        "accept paused: the limit of 1 open connections is reached",
         "accepted",
         "accept resumed",
     ];
