@@ -438,7 +438,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_is_a_mistake_at_the_start() {
+fn a_trace_that_cannot_be_written_is_an_error_at_the_start() {
     let serve = |trace: &str| run(&["serve", "--listen", "127.0.0.1:0", trace]);
     let (code, said) = serve("--trace=trace.txt");
     assert_eq!(code, Some(2), "{said}");
