@@ -56,7 +56,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "learn/lab/harness/site.rs",
             "learn/lab/experiments/token_reuse.rs",
-            "measure/load/generator_loop.rs",
+            "measure/load/connection_pool.rs",
             "server/event_loop.rs",
             "server/threads/connection_table.rs",
         ],
@@ -80,7 +80,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "learn/lab/harness/client.rs",
             "learn/lab/harness/site.rs",
-            "measure/load/connect.rs",
+            "measure/load/dialer.rs",
             "server/bind.rs",
         ],
     ),
@@ -98,7 +98,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/experiments/emfile.rs",
             "learn/lab/harness/kernel.rs",
             "measure/load/timer.rs",
-            "measure/load/connect.rs",
+            "measure/load/dialer.rs",
             "measure/load/recorder.rs",
             "measure/process/",
             "server/threads/shutdown_pipe.rs",

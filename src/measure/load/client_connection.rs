@@ -1,37 +1,35 @@
-//! One connection, seen from the client's side: what is due, what was sent, what came back.
+//! One connection, from the client's side: which messages are in flight, what was sent, what was echoed.
 //!
-//! Pure, as `connection/` is: it knows no socket, no clock and no poll. Time comes in as a [`Nanos`] from
-//! whoever starts a message and goes out again with the message that is finished.
+//! Pure, like `connection/` on the server's side: it knows no socket, clock or poll. Times come in when a message
+//! starts, and go out when its echo is complete.
 //!
 //! ```text
-//!   begun ──► due bytes ──► write ──► peer ──► read, compared with the payload ──► finished
-//!        stamp ───────────────────────────────────────────────────────────────► stamp
+//!   start_message ──► queued bytes ──► write ──► peer ──► read, verified ──► finish_message
+//!     StartTimes ──────────────────────────────────────────────────────────► StartTimes
 //! ```
 
+use super::clock::Nanos;
 use super::payload::{MAX_SLICE, Payload};
 use super::verify::{Difference, Verify};
 use crate::readiness::{EventFlags, Readiness};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
-/// Nanoseconds since the load began.
-pub(super) type Nanos = u64;
-
-/// When a message was meant to start, and when it did.
+/// When a message should have started, and when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StartTimes {
-    /// When the schedule wanted it; without a schedule, when it started.
+    /// When it was due; in the closed loop, when it started.
     pub(super) intended: Nanos,
-    /// When its first byte was offered to the kernel.
-    pub(super) started: Nanos,
+    /// When its first byte was first offered to the kernel.
+    pub(super) actual: Nanos,
 }
 
 impl StartTimes {
-    /// Started when it was meant to.
+    /// The times of a message that starts when it is due.
     pub(super) fn at(now: Nanos) -> Self {
         Self {
             intended: now,
-            started: now,
+            actual: now,
         }
     }
 }
@@ -39,12 +37,14 @@ impl StartTimes {
 /// Why a connection cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionError {
-    /// The peer's FIN came before its answers.
+    /// The peer sent FIN, although we have sent none.
     PeerFinished,
-    /// A system call failed for good.
-    Failed(ErrorKind),
-    /// What came back is not what was sent.
-    Differs(Difference),
+    /// Connecting, or the echo of a message, took longer than the timeout.
+    TimedOut,
+    /// A system call failed.
+    Io(ErrorKind),
+    /// The echo is not what was sent.
+    Corrupted(Difference),
 }
 
 /// One connection to the server under load.
@@ -52,32 +52,32 @@ pub(super) enum ConnectionError {
 pub(super) struct ClientConnection<S> {
     stream: S,
     readiness: Readiness,
-    /// Where on the payload it begins.
-    start: u64,
-    /// Bytes of one message.
-    size: u64,
-    /// Bytes of the messages that were begun.
-    due: u64,
-    /// Bytes that the kernel took.
+    /// The offset in the payload at which this connection starts.
+    payload_offset: u64,
+    message_size: u64,
+    /// Bytes of all messages started so far.
+    queued: u64,
+    /// Bytes that the kernel has accepted.
     sent: u64,
-    /// Bytes that came back, and were right.
+    /// Bytes echoed and verified.
     received: u64,
-    /// After how many received bytes the oldest message is finished.
+    /// The value of `received` at which the echo of the oldest message in flight is complete.
     next_boundary: u64,
     /// The messages in flight, oldest first.
     in_flight: VecDeque<StartTimes>,
+    /// Messages whose echo is complete.
     finished: u64,
 }
 
 impl<S> ClientConnection<S> {
-    /// The connection with this `number`, in messages of `size` bytes, at least 1.
+    /// The connection with this `number`, for messages of `size` bytes, at least 1.
     pub(super) fn new(stream: S, number: u64, size: usize) -> Self {
         Self {
             stream,
             readiness: Readiness::default(),
-            start: Payload::start_of(number),
-            size: size as u64,
-            due: 0,
+            payload_offset: Payload::offset_of(number),
+            message_size: size as u64,
+            queued: 0,
             sent: 0,
             received: 0,
             next_boundary: size as u64,
@@ -86,75 +86,65 @@ impl<S> ClientConnection<S> {
         }
     }
 
-    /// Remembers what an event said.
-    pub(super) fn note(&mut self, hints: EventFlags) {
-        self.readiness.note(hints);
+    /// Remembers an event.
+    pub(super) fn note(&mut self, flags: EventFlags) {
+        self.readiness.note(flags);
     }
 
-    /// One more message is to be sent.
-    pub(super) fn begin(&mut self, stamp: StartTimes) {
-        self.due += self.size;
-        self.in_flight.push_back(stamp);
+    /// Queues one more message.
+    pub(super) fn start_message(&mut self, times: StartTimes) {
+        self.queued += self.message_size;
+        self.in_flight.push_back(times);
     }
 
-    /// Whether all of the oldest message has come back.
-    pub(super) fn has_finished(&self) -> bool {
+    /// Whether the echo of the oldest message is complete.
+    pub(super) fn has_complete_echo(&self) -> bool {
         self.received >= self.next_boundary
     }
 
-    /// The oldest message, if all of it has come back.
-    pub(super) fn finish(&mut self) -> Option<StartTimes> {
-        if !self.has_finished() {
+    /// Takes the oldest message if its echo is complete.
+    pub(super) fn finish_message(&mut self) -> Option<StartTimes> {
+        if !self.has_complete_echo() {
             return None;
         }
-        self.next_boundary += self.size;
+        self.next_boundary += self.message_size;
         self.finished += 1;
         self.in_flight.pop_front()
     }
 
     /// Whether a read or a write is worth a system call.
     pub(super) fn has_work(&self) -> bool {
-        self.readiness.is_readable() || (self.sent < self.due && self.readiness.is_writable())
+        self.readiness.is_readable() || (self.sent < self.queued && self.readiness.is_writable())
     }
 
-    /// When the messages in flight were due.
-    pub(super) fn in_flight_since(&self) -> impl Iterator<Item = Nanos> {
-        self.in_flight.iter().map(|stamp| stamp.intended)
+    /// The messages in flight, oldest first.
+    pub(super) fn in_flight(&self) -> &VecDeque<StartTimes> {
+        &self.in_flight
     }
 
-    /// Messages that were begun and are not finished.
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// The message that has been in flight for the longest time.
-    pub(super) fn oldest(&self) -> Option<StartTimes> {
-        self.in_flight.front().copied()
-    }
-
-    /// Messages that have come back.
+    /// The number of messages whose echo is complete.
     pub(super) fn finished(&self) -> u64 {
         self.finished
     }
 
-    /// Bytes that have come back.
+    /// The number of bytes echoed and verified.
     pub(super) fn received(&self) -> u64 {
         self.received
     }
 
-    /// Bytes that the kernel took.
+    /// The number of bytes that the kernel has accepted.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// The stream underneath.
+    /// The stream below.
     pub(super) fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 }
 
 impl<S: Read + Write> ClientConnection<S> {
-    /// At most one read, into `buffer`, which must not be empty.
+    /// Reads at most once, into `buffer`, which must not be empty, and verifies the bytes.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -166,23 +156,19 @@ impl<S: Read + Write> ClientConnection<S> {
         }
         let room = buffer.len().min(MAX_SLICE);
         let room = buffer.get_mut(..room).unwrap_or_default();
-        match self.stream.read(room) {
+        match self.stream.read(room).map_err(|error| error.kind()) {
             Ok(0) => Err(ConnectionError::PeerFinished),
             Ok(bytes) => {
                 self.readiness.on_read(bytes, room.len());
                 self.check(room.get(..bytes).unwrap_or_default(), payload, verify)
             }
-            Err(error) => self.read_failed(error.kind()),
+            Err(ErrorKind::WouldBlock) => {
+                self.readiness.read_would_block();
+                Ok(())
+            }
+            Err(ErrorKind::Interrupted) => Ok(()),
+            Err(kind) => Err(ConnectionError::Io(kind)),
         }
-    }
-
-    fn read_failed(&mut self, kind: ErrorKind) -> Result<(), ConnectionError> {
-        match kind {
-            ErrorKind::WouldBlock => self.readiness.read_would_block(),
-            ErrorKind::Interrupted => {}
-            kind => return Err(ConnectionError::Failed(kind)),
-        }
-        Ok(())
     }
 
     fn check(
@@ -191,38 +177,35 @@ impl<S: Read + Write> ClientConnection<S> {
         payload: &Payload,
         verify: Verify,
     ) -> Result<(), ConnectionError> {
-        let owed = self.sent - self.received;
-        let expected = payload.slice(self.start + self.received, owed.min(got.len() as u64));
+        let pending = self.sent - self.received;
+        let length = pending.min(got.len() as u64);
+        let expected = payload.slice(self.payload_offset + self.received, length);
         if let Some(difference) = verify.difference(got, expected, self.received) {
-            return Err(ConnectionError::Differs(difference));
+            return Err(ConnectionError::Corrupted(difference));
         }
         self.received += got.len() as u64;
         Ok(())
     }
 
-    /// At most one write, of what is due.
+    /// Writes queued bytes, at most once.
     pub(super) fn write(&mut self, payload: &Payload) -> Result<(), ConnectionError> {
-        if self.sent == self.due || !self.readiness.is_writable() {
+        if self.sent == self.queued || !self.readiness.is_writable() {
             return Ok(());
         }
-        let slice = payload.slice(self.start + self.sent, self.due - self.sent);
-        match self.stream.write(slice) {
+        let slice = payload.slice(self.payload_offset + self.sent, self.queued - self.sent);
+        match self.stream.write(slice).map_err(|error| error.kind()) {
             Ok(bytes) => {
                 self.readiness.on_write(bytes, slice.len());
                 self.sent += bytes as u64;
                 Ok(())
             }
-            Err(error) => self.write_failed(&error),
+            Err(ErrorKind::WouldBlock) => {
+                self.readiness.write_would_block();
+                Ok(())
+            }
+            Err(ErrorKind::Interrupted) => Ok(()),
+            Err(kind) => Err(ConnectionError::Io(kind)),
         }
-    }
-
-    fn write_failed(&mut self, error: &io::Error) -> Result<(), ConnectionError> {
-        match error.kind() {
-            ErrorKind::WouldBlock => self.readiness.write_would_block(),
-            ErrorKind::Interrupted => {}
-            kind => return Err(ConnectionError::Failed(kind)),
-        }
-        Ok(())
     }
 }
 
@@ -231,28 +214,36 @@ mod tests {
     use super::*;
     use crate::connection::Script;
 
-    const NOW: StartTimes = StartTimes {
+    const TIMES: StartTimes = StartTimes {
         intended: 5,
-        started: 7,
+        actual: 7,
     };
 
-    /// A connection that has sent `messages` of 8 bytes, and whose peer answers with `answer`.
-    fn answered(messages: usize, answer: &[u8]) -> (ClientConnection<Script>, Payload) {
+    const READABLE: EventFlags = EventFlags {
+        readable: true,
+        writable: false,
+        read_closed: false,
+        write_closed: false,
+        error: false,
+        priority: false,
+    };
+
+    /// A connection that has sent `messages` of 8 bytes, and whose peer has sent `echo`.
+    fn echoed(messages: usize, echo: &[u8]) -> (ClientConnection<Script>, Payload) {
         let payload = Payload::new();
-        let mut connection = ClientConnection::new(Script::new().reads(answer), 3, 8);
+        let mut connection = ClientConnection::new(Script::new().reads(echo), 3, 8);
         for _ in 0..messages {
-            connection.begin(NOW);
+            connection.start_message(TIMES);
         }
         connection.write(&payload).unwrap();
-        connection.note(EventFlags {
-            readable: true,
-            ..EventFlags::default()
-        });
+        connection.note(READABLE);
         (connection, payload)
     }
 
-    fn right(bytes: u64) -> Vec<u8> {
-        Payload::new().slice(Payload::start_of(3), bytes).to_vec()
+    /// The first bytes that connection 3 sends.
+    fn sent(bytes: u64) -> Vec<u8> {
+        let start = Payload::offset_of(3);
+        Payload::new().slice(start, bytes).to_vec()
     }
 
     fn read(
@@ -262,30 +253,30 @@ mod tests {
         connection.read(&mut [0; 64], payload, Verify::EveryByte)
     }
 
-    fn difference(answer: &[u8]) -> Option<(u64, Option<u8>)> {
-        let (mut connection, payload) = answered(2, answer);
+    fn difference(echo: &[u8]) -> Option<(u64, Option<u8>)> {
+        let (mut connection, payload) = echoed(2, echo);
         match read(&mut connection, &payload) {
-            Err(ConnectionError::Differs(it)) => Some((it.offset, it.expected)),
+            Err(ConnectionError::Corrupted(it)) => Some((it.offset, it.expected)),
             _ => None,
         }
     }
 
     #[test]
-    fn a_message_is_finished_when_its_last_byte_has_come_back() {
-        let (mut connection, payload) = answered(2, &right(15));
+    fn a_message_is_finished_when_its_last_byte_has_been_echoed() {
+        let (mut connection, payload) = echoed(2, &sent(15));
         read(&mut connection, &payload).unwrap();
-        assert_eq!(connection.finish(), Some(NOW));
-        assert_eq!(connection.finish(), None);
-        assert_eq!(connection.in_flight(), 1);
+        assert_eq!(connection.finish_message(), Some(TIMES));
+        assert_eq!(connection.finish_message(), None);
+        assert_eq!(connection.in_flight().len(), 1);
         assert_eq!(connection.received(), 15);
     }
 
     #[test]
-    fn what_was_refused_is_sent_later_from_the_same_place() {
+    fn refused_bytes_are_sent_later_in_order() {
         let payload = Payload::new();
         let script = Script::new().write_takes(3).write_blocks();
         let mut connection = ClientConnection::new(script, 3, 8);
-        connection.begin(NOW);
+        connection.start_message(TIMES);
         for _ in 0..4 {
             connection.write(&payload).unwrap();
             connection.note(EventFlags {
@@ -293,38 +284,39 @@ mod tests {
                 ..EventFlags::default()
             });
         }
-        assert_eq!(connection.stream().written(), right(8));
+        assert_eq!(connection.stream().written(), sent(8));
     }
 
     #[test]
-    fn a_wrong_byte_is_named_with_its_offset() {
-        let mut wrong = right(16);
+    fn a_wrong_byte_is_reported_with_its_offset() {
+        let mut wrong = sent(16);
         wrong[11] ^= 1;
-        assert_eq!(difference(&wrong), Some((11, Some(right(12)[11]))));
+        assert_eq!(difference(&wrong), Some((11, Some(sent(12)[11]))));
     }
 
     #[test]
-    fn a_lost_byte_is_noticed_where_it_is_missing() {
+    fn a_lost_byte_is_detected_where_it_is_missing() {
         for lost in 0..15 {
-            let mut wrong = right(16);
+            let mut wrong = sent(16);
             wrong.remove(lost);
             assert_eq!(difference(&wrong).map(|it| it.0), Some(lost as u64));
         }
     }
 
     #[test]
-    fn a_doubled_byte_is_noticed_behind_the_first() {
-        for doubled in 0..15 {
-            let mut wrong = right(16);
-            wrong.insert(doubled, wrong[doubled]);
-            assert_eq!(difference(&wrong).map(|it| it.0), Some(doubled as u64 + 1));
+    fn a_duplicated_byte_is_detected_behind_the_first() {
+        for duplicated in 0..15 {
+            let mut wrong = sent(16);
+            wrong.insert(duplicated, wrong[duplicated]);
+            let offset = difference(&wrong).map(|it| it.0);
+            assert_eq!(offset, Some(duplicated as u64 + 1));
         }
     }
 
     #[test]
-    fn swapped_neighbours_are_noticed_at_the_first() {
+    fn swapped_neighbours_are_detected_at_the_first() {
         for first in 0..15 {
-            let mut wrong = right(16);
+            let mut wrong = sent(16);
             wrong.swap(first, first + 1);
             assert_eq!(difference(&wrong).map(|it| it.0), Some(first as u64));
         }
@@ -332,25 +324,26 @@ mod tests {
 
     #[test]
     fn more_than_was_sent_is_wrong_even_unverified() {
-        let (mut connection, payload) = answered(1, &right(9));
-        let broken = connection.read(&mut [0; 64], &payload, Verify::Nothing);
+        let (mut connection, payload) = echoed(1, &sent(9));
+        let result = connection.read(&mut [0; 64], &payload, Verify::Nothing);
         let expected = Difference {
             offset: 8,
             expected: None,
-            got: right(9)[8],
+            got: sent(9)[8],
         };
-        assert_eq!(broken, Err(ConnectionError::Differs(expected)));
+        assert_eq!(result, Err(ConnectionError::Corrupted(expected)));
     }
 
     #[test]
     fn the_bytes_of_another_connection_are_wrong() {
-        let other = Payload::new().slice(Payload::start_of(4), 16).to_vec();
+        let start = Payload::offset_of(4);
+        let other = Payload::new().slice(start, 16).to_vec();
         assert!(difference(&other).is_some());
     }
 
     #[test]
-    fn a_parked_conversation_has_nothing_to_do() {
-        let (mut connection, payload) = answered(1, &right(8));
+    fn a_parked_connection_has_no_work() {
+        let (mut connection, payload) = echoed(1, &sent(8));
         assert!(connection.has_work());
         read(&mut connection, &payload).unwrap();
         read(&mut connection, &payload).unwrap(); // where a short read proves nothing
@@ -358,20 +351,17 @@ mod tests {
     }
 
     #[test]
-    fn an_early_end_and_a_failure_break_it() {
-        for (script, broken) in [
+    fn an_early_fin_and_an_io_error_fail_the_connection() {
+        for (script, error) in [
             (Script::new().read_ends(), ConnectionError::PeerFinished),
             (
                 Script::new().read_fails(ErrorKind::ConnectionReset),
-                ConnectionError::Failed(ErrorKind::ConnectionReset),
+                ConnectionError::Io(ErrorKind::ConnectionReset),
             ),
         ] {
             let mut connection = ClientConnection::new(script, 0, 8);
-            connection.note(EventFlags {
-                readable: true,
-                ..EventFlags::default()
-            });
-            assert_eq!(read(&mut connection, &Payload::new()), Err(broken));
+            connection.note(READABLE);
+            assert_eq!(read(&mut connection, &Payload::new()), Err(error));
         }
     }
 }

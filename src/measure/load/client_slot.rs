@@ -1,16 +1,16 @@
-//! One connection's place in the slab: its connection, and where that stands.
+//! A slot of the connection pool: one connection, with its state and the messages that wait for it.
 
-use super::client_connection::{ClientConnection, ConnectionError, Nanos, StartTimes};
+use super::client_connection::{ClientConnection, ConnectionError, StartTimes};
+use super::clock::{Nanos, after};
 use super::results::{Failure, TimedOut};
-use super::run_stage::nanos;
 use crate::readiness::EventFlags;
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Who has waited so long for its first answer is starved. In a shorter run nobody is: somebody has to be the
-/// last to be answered.
-const STARVING: Duration = Duration::from_secs(1);
+/// A connection that has waited this long for its first echo is starved. In a shorter run none counts as starved,
+/// because some connection has to be the last to be served.
+const STARVED_AFTER: Duration = Duration::from_secs(1);
 
 /// What the loop keeps for each connection.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct ClientSlot {
     number: u64,
     state: SlotState,
     opened: Nanos,
-    /// When messages were due that could not start yet, because enough were in flight.
+    /// The due times of messages that cannot start yet because `depth` messages are in flight.
     waiting: VecDeque<Nanos>,
 }
 
@@ -41,7 +41,7 @@ impl ClientSlot {
         }
     }
 
-    /// Remembers what an event said. Returns whether it said that the connection is established.
+    /// Remembers an event. Returns whether it establishes the connection.
     pub(super) fn note(&mut self, flags: EventFlags) -> bool {
         self.connection.note(flags);
         let connects = self.state == SlotState::Connecting && flags.writable && !flags.error;
@@ -51,63 +51,63 @@ impl ClientSlot {
         connects
     }
 
-    /// Whether it is established.
     pub(super) fn is_connected(&self) -> bool {
         self.state == SlotState::Connected
     }
 
-    /// Why connect(2) failed, if it has.
-    pub(super) fn connect_failure(&mut self) -> Result<(), ConnectionError> {
+    /// The error of connect(2), if it has failed.
+    pub(super) fn check_connect(&mut self) -> Result<(), ConnectionError> {
         match self.connection.stream().take_error() {
             Ok(None) => Ok(()),
-            Ok(Some(error)) | Err(error) => Err(ConnectionError::Failed(error.kind())),
+            Ok(Some(error)) | Err(error) => Err(ConnectionError::Io(error.kind())),
         }
     }
 
-    /// A message is due.
-    pub(super) fn owe(&mut self, intended: Nanos) {
+    /// Adds a message that is due.
+    pub(super) fn add_due_message(&mut self, intended: Nanos) {
         self.waiting.push_back(intended);
     }
 
-    /// Starts what is due, with at most `depth` messages in flight.
-    pub(super) fn start_what_is_due(&mut self, depth: usize, now: Nanos) {
-        while self.connection.in_flight() < depth
+    /// Starts waiting messages, as long as fewer than `depth` are in flight.
+    pub(super) fn start_waiting_messages(&mut self, depth: usize, now: Nanos) {
+        while self.connection.in_flight().len() < depth
             && let Some(intended) = self.waiting.pop_front()
         {
-            self.connection.begin(StartTimes {
+            self.connection.start_message(StartTimes {
                 intended,
-                started: now,
+                actual: now,
             });
         }
     }
 
-    /// Messages that are due and have not come back, as far as they were due at a moment that counts.
+    /// The number of messages, in flight or waiting, whose due time satisfies `counts`.
     pub(super) fn outstanding(&self, counts: impl Fn(Nanos) -> bool) -> usize {
-        let in_flight = self.connection.in_flight_since();
+        let in_flight = self.connection.in_flight().iter();
+        let in_flight = in_flight.map(|times| times.intended);
         let waiting = self.waiting.iter().copied();
         in_flight.chain(waiting).filter(|due| counts(*due)).count()
     }
 
-    /// Whether it never had an answer, although it asked long enough ago.
+    /// Whether it never received an echo, although a message was due long enough ago.
     pub(super) fn is_starved(&self, now: Nanos) -> bool {
-        let long_ago = |asked| nanos(STARVING) <= now.saturating_sub(asked);
+        let long_ago = |due| after(due, STARVED_AFTER) <= now;
         self.connection.finished() == 0 && self.outstanding(long_ago) > 0
     }
 
-    /// Whether it has waited for longer than `timeout`: to be established, or for an answer.
-    pub(super) fn is_overdue(&self, now: Nanos, timeout: Duration) -> bool {
+    /// Whether connecting, or the echo of the oldest message, takes longer than `timeout`.
+    pub(super) fn has_timed_out(&self, now: Nanos, timeout: Duration) -> bool {
         let since = match self.state {
             SlotState::Connecting => Some(self.opened),
-            SlotState::Connected => self.connection.oldest().map(|stamp| stamp.started),
+            SlotState::Connected => self.connection.in_flight().front().map(|it| it.actual),
         };
-        since.is_some_and(|since| u128::from(now.saturating_sub(since)) > timeout.as_nanos())
+        since.is_some_and(|since| after(since, timeout) < now)
     }
 
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// How far it had come when it was given up.
+    /// What it has transferred, to be reported when it times out.
     pub(super) fn timed_out(&self) -> TimedOut {
         TimedOut {
             connection: self.number,
@@ -116,7 +116,7 @@ impl ClientSlot {
         }
     }
 
-    /// What a break is called in the results. A connection that was never established did not end early.
+    /// The failure that an error is reported as. A connection that was never established did not close early.
     pub(super) fn failure(&self, error: ConnectionError) -> Failure {
         match (self.state, error) {
             (SlotState::Connecting, ConnectionError::PeerFinished) => Failure::Reset,

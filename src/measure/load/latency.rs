@@ -1,19 +1,20 @@
-//! How long things took: a histogram, and the exact maximum beside it.
+//! Latencies: a histogram, and the exact maximum.
 
 use hdrhistogram::Histogram;
 use std::fmt;
 use std::time::Duration;
 
-/// What is longer than an hour is counted as an hour; the maximum is exact all the same.
-const LONGEST: u64 = 3_600_000_000_000;
+/// The upper bound of the histogram, in nanoseconds: an hour. Longer latencies are recorded as an hour; the
+/// maximum is exact nevertheless.
+const MAX_RECORDED: u64 = 3_600_000_000_000;
 
-/// Three significant decimal digits: a value is told within 0.1 %.
-const DIGITS: u8 = 3;
+/// Three significant digits: a reported value is exact to 0.1 %.
+const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Nothing is said of a percentile that fewer samples than this lie above.
-const SAMPLES_ABOVE: f64 = 10.0;
+/// A percentile is reported only if at least this many samples lie above it.
+const MIN_SAMPLES_ABOVE: f64 = 10.0;
 
-/// The percentiles that reports tell, with the names they are known by.
+/// The percentiles that reports contain, with their usual names.
 pub const QUANTILES: [(&str, f64); 5] = [
     ("p50", 0.5),
     ("p90", 0.9),
@@ -22,67 +23,67 @@ pub const QUANTILES: [(&str, f64); 5] = [
     ("p99.99", 0.9999),
 ];
 
-/// Times, in nanoseconds, as an `HdrHistogram` (G. Tene).
+/// Latencies in nanoseconds, as an `HdrHistogram` (G. Tene).
 #[derive(Clone)]
 pub struct Latency {
     histogram: Histogram<u64>,
-    longest: u64,
+    max: u64,
 }
 
 impl Latency {
-    /// Nothing recorded yet.
+    /// No samples.
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
         reason = "constants within the documented bounds"
     )]
     pub fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LONGEST, DIGITS);
+        let histogram = Histogram::new_with_bounds(1, MAX_RECORDED, SIGNIFICANT_DIGITS);
         Self {
             histogram: histogram.expect("bounds of an hour and three digits are allowed"),
-            longest: 0,
+            max: 0,
         }
     }
 
-    /// Records one time.
+    /// Records a sample.
     pub fn record(&mut self, nanoseconds: u64) {
         self.histogram.saturating_record(nanoseconds);
-        self.longest = self.longest.max(nanoseconds);
+        self.max = self.max.max(nanoseconds);
     }
 
-    /// Takes over what another one recorded. Percentiles cannot be averaged; histograms can be added.
+    /// Adds the samples of `other`. Percentiles cannot be averaged, but histograms can be added.
     pub fn merge(&mut self, other: &Self) {
-        // Fails only for a histogram of wider bounds, and all of ours are alike.
-        let _alike = self.histogram.add(&other.histogram);
-        self.longest = self.longest.max(other.longest);
+        // Fails only if the other histogram has wider bounds, and all have the same.
+        let _same_bounds = self.histogram.add(&other.histogram);
+        self.max = self.max.max(other.max);
     }
 
-    /// How many were recorded.
+    /// The number of samples.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The time that a share `quantile` (0 to 1) of all did not exceed; none if fewer than 10 samples lie
-    /// above it, because it would be an accident then.
+    /// The latency that the fraction `quantile` (0 to 1) of all samples did not exceed. `None` if fewer than 10
+    /// samples lie above it: it would then depend on a few outliers.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         #[expect(clippy::cast_precision_loss, reason = "a count of samples")]
         let above = self.count() as f64 * (1.0 - quantile);
-        // A count that is 10 but for the rounding of 1 - 0.9999 is 10.
-        (above >= SAMPLES_ABOVE - 1e-6)
+        // The tolerance covers the rounding error of `1.0 - quantile`.
+        (above >= MIN_SAMPLES_ABOVE - 1e-6)
             .then(|| Duration::from_nanos(self.histogram.value_at_quantile(quantile)))
     }
 
-    /// The mean; none of nothing.
+    /// The mean; `None` without samples.
     pub fn mean(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_secs_f64(self.histogram.mean() / 1e9))
     }
 
-    /// The longest, exactly; none of nothing.
+    /// The exact maximum; `None` without samples.
     pub fn max(&self) -> Option<Duration> {
-        (self.count() > 0).then(|| Duration::from_nanos(self.longest))
+        (self.count() > 0).then(|| Duration::from_nanos(self.max))
     }
 
-    /// The histogram underneath, for the formats of its own world.
+    /// The underlying histogram, to be exported in the formats of `HdrHistogram`.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
     }
@@ -94,13 +95,13 @@ impl Default for Latency {
     }
 }
 
-/// The percentiles, as reports tell them.
+/// The percentiles, as in reports.
 impl fmt::Debug for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = QUANTILES.map(|(name, quantile)| (name, self.quantile(quantile)));
+        let quantiles = QUANTILES.map(|(name, quantile)| (name, self.quantile(quantile)));
         f.debug_struct("Latency")
             .field("count", &self.count())
-            .field("quantiles", &told)
+            .field("quantiles", &quantiles)
             .field("max", &self.max())
             .finish()
     }
@@ -110,27 +111,29 @@ impl fmt::Debug for Latency {
 mod tests {
     use super::*;
 
-    fn of(times: impl IntoIterator<Item = u64>) -> Latency {
+    fn of(samples: impl IntoIterator<Item = u64>) -> Latency {
         let mut latency = Latency::new();
-        times.into_iter().for_each(|time| latency.record(time));
+        samples
+            .into_iter()
+            .for_each(|sample| latency.record(sample));
         latency
     }
 
     #[test]
-    fn percentiles_are_those_of_the_values_within_a_thousandth() {
+    fn percentiles_are_exact_to_a_thousandth() {
         let latency = of((1..=100_000).map(|step| step * 1000));
         for (name, quantile) in QUANTILES {
-            let told = latency.quantile(quantile).unwrap().as_secs_f64();
+            let reported = latency.quantile(quantile).unwrap().as_secs_f64();
             let exact = quantile * 0.1;
             assert!(
-                (told / exact - 1.0).abs() < 0.0011,
-                "{name}: {told} for {exact}"
+                (reported / exact - 1.0).abs() < 0.0011,
+                "{name}: {reported} for {exact}"
             );
         }
     }
 
     #[test]
-    fn nothing_is_said_with_fewer_than_ten_samples_above() {
+    fn a_percentile_needs_ten_samples_above_it() {
         assert_eq!(of(1..=19).quantile(0.5), None);
         assert!(of(1..=20).quantile(0.5).is_some());
         assert_eq!(of(1..=99_000).quantile(0.9999), None);
@@ -139,13 +142,14 @@ mod tests {
 
     #[test]
     fn the_maximum_is_exact_even_beyond_the_histogram() {
-        let latency = of([1, 1_234_567, 2 * LONGEST + 1]);
-        assert_eq!(latency.max(), Some(Duration::from_nanos(2 * LONGEST + 1)));
+        let latency = of([1, 1_234_567, 2 * MAX_RECORDED + 1]);
+        let expected = Duration::from_nanos(2 * MAX_RECORDED + 1);
+        assert_eq!(latency.max(), Some(expected));
         assert_eq!(latency.count(), 3);
     }
 
     #[test]
-    fn merged_is_as_recorded_in_one() {
+    fn merged_histograms_equal_one_with_all_samples() {
         let mut first = of(1..=500);
         first.merge(&of(501..=1000));
         let all = of(1..=1000);
@@ -155,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_nothing_is_said() {
+    fn without_samples_there_is_neither_mean_nor_maximum() {
         assert_eq!(Latency::new().mean(), None);
         assert_eq!(Latency::new().max(), None);
     }

@@ -1,27 +1,30 @@
-//! The load generator: the server's four phases, seen from the client's side.
+//! The load generator: one thread, one poll, many connections that send, receive and verify.
 //!
-//! One thread, one poll, many connections that send, receive and compare. It stands on the same
-//! readiness and the same run queue as the server, and knows nothing of what answers but RFC 862.
+//! It stands on [`readiness`](crate::readiness) and on nothing of the server, and that is itself a lesson: an
+//! event loop looks the same from either end of a connection. Remembered readiness, the run queue and bounded
+//! turns are all that the two ends share. About the server under load, the generator assumes only RFC 862.
 //!
-//! Read it in this order:
+//! Reading order:
 //!
-//! 1. [`LoadPlan`]: what can be asked for;
-//! 2. `payload` and `verify`: what is sent, and how what comes back is checked;
-//! 3. `connection`: one connection, without a socket or a clock;
-//! 4. `schedule` and `stage`: when messages start, and when they count;
-//! 5. `event_loop`, the page, with `slot`, `connect` and `alarm` under it;
-//! 6. `recorder` and [`LoadResults`]: what was seen, with `latency` in it.
+//! 1. [`LoadPlan`]: the load to generate;
+//! 2. `payload` and `verify`: what is sent, and how the echo is checked;
+//! 3. `client_connection`: one connection, without a socket or a clock;
+//! 4. `schedule` and `run_stage`: when messages start, and when they are measured;
+//! 5. `generator_loop`, the event loop, with `connection_pool`, `client_slot`, `dialer` and `timer` below it;
+//! 6. `run_controller`, which moves the run from stage to stage;
+//! 7. `recorder` and [`LoadResults`]: what is measured, with the histograms in `latency`.
 //!
 //! # Closed and open loop
 //!
-//! Without a rate each connection keeps [`LoadPlan::depth`] messages in flight and starts the next one when one
-//! comes back: the *closed loop*. A server that stalls is then asked less, just while it is slow, and the
-//! percentiles hardly show the stall. With a [`LoadPlan::rate`] messages are due at fixed times whether or not the
-//! server keeps up: the *open loop*. What waits too long to be sent counts from the time at which it was due
-//! ([`LoadResults::response`]), beside what the wire alone took ([`LoadResults::service`]).
+//! Without a rate, each connection keeps [`LoadPlan::depth`] messages in flight and starts the next message when
+//! one has been echoed: the *closed loop*. While the server stalls, it receives fewer messages, so the percentiles
+//! hardly show the stall. With a [`LoadPlan::rate`], messages are due at fixed times, whether or not the server
+//! keeps up: the *open loop*. [`LoadResults::response`] counts from the time at which a message was due and so
+//! includes its wait for a free slot on the connection; [`LoadResults::service`] counts from the time at which it
+//! was sent.
 //!
 //! ```
-//! use mio_echo::measure::load::{self, StopCondition, LoadPlan};
+//! use mio_echo::measure::load::{self, LoadPlan, StopCondition};
 //! use std::net::TcpListener;
 //! use std::time::Duration;
 //! use std::{io, thread};
@@ -42,143 +45,36 @@
 
 mod client_connection;
 mod client_slot;
-mod connect;
+mod clock;
+mod connection_pool;
+mod dialer;
 mod generator_loop;
 mod latency;
+mod observer;
 mod payload;
+mod plan;
 mod recorder;
 mod results;
+mod run_controller;
 mod run_stage;
 mod schedule;
 mod timer;
 mod verify;
 
 pub use latency::{Latency, QUANTILES};
+pub use observer::{LoadObserver, Progress};
+pub use plan::{LoadPattern, LoadPlan, StopCondition};
 pub use results::{Failure, Failures, GeneratorCost, LoadResults, Mismatch, TimedOut};
 pub use verify::Verify;
 
 use generator_loop::GeneratorLoop;
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
-use std::ops::ControlFlow;
-use std::time::Duration;
 
-/// What load is put on whom.
-#[derive(Debug, Clone)]
-pub struct LoadPlan {
-    /// The server.
-    pub target: SocketAddr,
-    /// What the connections do.
-    pub pattern: LoadPattern,
-    /// How many connections are held, at least 1.
-    pub connections: usize,
-    /// Bytes of a message, at least 1.
-    pub size: usize,
-    /// Messages that each connection has in flight, at least 1.
-    pub depth: usize,
-    /// Messages a second, over all connections together; none for the closed loop. For
-    /// [`LoadPattern::Echo`] and [`LoadPattern::Stream`].
-    pub rate: Option<f64>,
-    /// Connections opened in a second while the load is built up; none for as fast as it goes.
-    pub connect_rate: Option<f64>,
-    /// How long the load runs before it counts.
-    pub warm_up: Duration,
-    /// When it is enough.
-    pub stop_when: StopCondition,
-    /// Whether what comes back is compared.
-    pub verify: Verify,
-    /// How long a connect or an answer may take before the connection is given up.
-    pub timeout: Duration,
-}
-
-impl LoadPlan {
-    /// One connection that plays ping-pong with messages of 64 bytes for ten seconds, after one to warm up.
-    pub fn new(target: SocketAddr) -> Self {
-        Self {
-            target,
-            pattern: LoadPattern::Echo,
-            connections: 1,
-            size: 64,
-            depth: 1,
-            rate: None,
-            connect_rate: None,
-            warm_up: Duration::from_secs(1),
-            stop_when: StopCondition::Elapsed(Duration::from_secs(10)),
-            verify: Verify::EveryByte,
-            timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-/// What the connections do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadPattern {
-    /// Round trips over connections that stay.
-    Echo,
-    /// Connect, one round trip, close; and again.
-    Churn,
-    /// One round trip, to show that somebody is there; then silence.
-    Idle,
-    /// The same as round trips, of which only the bytes a second matter.
-    Stream,
-}
-
-/// As on the command line.
-impl fmt::Display for LoadPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Echo => "echo",
-            Self::Churn => "churn",
-            Self::Idle => "idle",
-            Self::Stream => "stream",
-        })
-    }
-}
-
-/// When it is enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopCondition {
-    /// After so long, not counting connects and warm-up.
-    Elapsed(Duration),
-    /// After so many messages that count, at least 1.
-    Messages(u64),
-}
-
-/// Sees the load as it runs.
-pub trait LoadObserver {
-    /// All is connected and warmed up: from here on it counts.
-    fn measurement_started(&mut self) {}
-
-    /// What counts is over; the connections are still open.
-    fn measurement_ended(&mut self) {}
-
-    /// About ten times a second. To break is to end early, with what was measured until then.
-    fn progress(&mut self, _so_far: &Progress) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-/// Watches nothing.
-impl LoadObserver for () {}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Connections that are open.
-    pub connected: usize,
-    /// Messages that count so far; while connecting and warming up, none.
-    pub messages: u64,
-    /// How many thousandths of what counts are done.
-    pub per_mille: u64,
-}
-
-/// Puts the load on the server, and returns what came of it. What goes wrong with a connection is part of
-/// the results.
+/// Puts the load on the server and returns the results. Failures of connections are part of the results.
 ///
 /// # Errors
 ///
-/// The poll or the timer could not be made, or broke.
-pub fn run(plan: &LoadPlan, watch: &mut impl LoadObserver) -> io::Result<LoadResults> {
-    GeneratorLoop::new(plan, watch)?.run()
+/// The poll or the timer could not be created, or failed.
+pub fn run(plan: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadResults> {
+    GeneratorLoop::new(plan, observer)?.run()
 }

@@ -1,24 +1,24 @@
-//! What is sent: an endless payload of bytes whose value depends on the position, so that what comes back
-//! can be checked byte by byte without keeping what was sent.
+//! The bytes that are sent: an endless sequence in which the position determines the value. The echo can
+//! therefore be verified byte by byte without storing what was sent.
 //!
-//! Each connection starts at a place of its own, so bytes of another connection are noticed. Neighbours on the
-//! payload always differ, so a lost, doubled or swapped byte is noticed at its own offset and not
-//! somewhere behind it.
+//! Each connection starts at its own offset, so bytes that belong to another connection are detected.
+//! Neighbouring bytes always differ, so a lost, duplicated or swapped byte is detected at its own offset and
+//! not somewhere behind it.
 
 use crate::measure::rng::SplitMix64;
 
-/// After so many bytes the payload begins again. A prime: no buffer of a round size fits into it, so a
-/// block that is lost, doubled or swapped does not land on bytes like its own. Short enough to stay in a level 2
-/// cache: memory is not what is measured.
+/// The length after which the sequence repeats. It is a prime, so no block of a round size divides it: a block
+/// that is lost, duplicated or swapped never lands on equal bytes. It fits into a level 2 cache, because the
+/// speed of memory is not what is measured.
 const PERIOD: usize = 65_521;
 
-/// The longest slice that is handed out at once, in bytes: what one write offers, what one read checks.
+/// The longest slice in bytes: the most that one write offers and one read verifies.
 pub(super) const MAX_SLICE: usize = 256 * 1024;
 
-/// How far apart two neighbouring connections start.
+/// The distance between the offsets of two consecutive connections.
 const STRIDE: usize = 7_919;
 
-/// The payload: one period, and behind it as much of the next ones as a slice may reach into.
+/// The sequence: one period, followed by as many further bytes as the longest slice needs.
 #[derive(Debug)]
 pub(super) struct Payload {
     bytes: Box<[u8]>,
@@ -31,8 +31,8 @@ impl Payload {
         let mut period: Vec<u8> = Vec::with_capacity(PERIOD);
         while period.len() < PERIOD {
             let [byte, ..] = rng.next_u64().to_le_bytes();
-            let closes = period.len() == PERIOD - 1;
-            if byte != last && !(closes && period.first() == Some(&byte)) {
+            let is_final = period.len() == PERIOD - 1;
+            if byte != last && !(is_final && period.first() == Some(&byte)) {
                 period.push(byte);
                 last = byte;
             }
@@ -43,12 +43,12 @@ impl Payload {
         }
     }
 
-    /// Where the payload of connection `number` begins.
-    pub(super) fn start_of(number: u64) -> u64 {
+    /// The offset at which the connection with this `number` starts.
+    pub(super) fn offset_of(number: u64) -> u64 {
         number.wrapping_mul(STRIDE as u64) % PERIOD as u64
     }
 
-    /// The bytes from `position` on: `length` of them, but never more than [`MAX_SLICE`].
+    /// The bytes from `position` on: `length` of them, but at most [`MAX_SLICE`].
     pub(super) fn slice(&self, position: u64, length: u64) -> &[u8] {
         let from = usize::try_from(position % PERIOD as u64).unwrap_or(0);
         let length = usize::try_from(length).map_or(MAX_SLICE, |it| it.min(MAX_SLICE));
@@ -61,21 +61,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_differ_also_where_the_tape_begins_again() {
+    fn neighbours_differ_also_where_the_sequence_repeats() {
         let payload = Payload::new();
         assert!(payload.bytes.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]
-    fn a_piece_does_not_notice_where_the_tape_begins_again() {
+    fn a_slice_continues_seamlessly_where_the_sequence_repeats() {
         let payload = Payload::new();
-        for position in [
-            0,
-            1,
-            PERIOD as u64 - 1,
-            PERIOD as u64,
-            10 * PERIOD as u64 + 5,
-        ] {
+        let period = PERIOD as u64;
+        for position in [0, 1, period - 1, period, 10 * period + 5] {
             for (step, byte) in payload.slice(position, 100_000).iter().enumerate() {
                 assert_eq!(payload.slice(position + step as u64, 1), [*byte]);
             }
@@ -83,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_is_never_longer_than_the_longest() {
+    fn a_slice_is_never_longer_than_the_maximum() {
         assert_eq!(Payload::new().slice(3, u64::MAX).len(), MAX_SLICE);
         assert_eq!(Payload::new().slice(3, 0).len(), 0);
     }
 
     #[test]
-    fn blocks_of_round_sizes_never_repeat_within_a_few() {
+    fn blocks_of_round_sizes_do_not_repeat_within_a_thousand() {
         let payload = Payload::new();
         for block in [64_u64, 4096, 65_536] {
             let first = payload.slice(0, 64);

@@ -1,24 +1,26 @@
-//! What is counted while the load counts.
+//! Records the results of a run as they occur.
 
-use super::client_connection::{Nanos, StartTimes};
+use super::client_connection::StartTimes;
+use super::clock::Nanos;
 use super::latency::Latency;
+use super::plan::{LoadPlan, StopCondition};
 use super::results::{Failure, GeneratorCost, LoadResults, Mismatch, TimedOut};
 use super::run_stage::RunStage;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// The results as it grows.
+/// The results so far.
 #[derive(Debug)]
 pub(super) struct LoadRecorder {
     results: LoadResults,
-    /// The most messages that count.
-    enough: u64,
-    /// Processor time of this thread when it began to count.
+    max_messages: u64,
+    /// Processor time of this thread when the measurement started.
     cpu_before: Duration,
 }
 
 impl LoadRecorder {
-    pub(super) fn new(open_loop: bool, enough: u64) -> Self {
+    pub(super) fn new(plan: &LoadPlan) -> Self {
+        let open_loop = plan.rate.is_some();
         Self {
             results: LoadResults {
                 response: open_loop.then(Latency::new),
@@ -28,57 +30,56 @@ impl LoadRecorder {
                 },
                 ..LoadResults::empty()
             },
-            enough,
+            max_messages: match plan.stop_when {
+                StopCondition::Messages(count) => count,
+                StopCondition::Elapsed(_) => u64::MAX,
+            },
             cpu_before: Duration::ZERO,
         }
     }
 
-    pub(super) fn connected(&mut self) {
-        self.results.connected += 1;
-    }
-
-    pub(super) fn begin(&mut self) {
+    pub(super) fn measurement_started(&mut self) {
         self.cpu_before = cpu_of_this_thread();
     }
 
-    pub(super) fn end(&mut self, elapsed: Duration) {
+    pub(super) fn measurement_ended(&mut self, elapsed: Duration) {
         self.results.elapsed = elapsed;
         self.results.generator.cpu = cpu_of_this_thread().saturating_sub(self.cpu_before);
     }
 
-    /// A message of `size` bytes came back. In the closed loop it counts if it comes back while the load
-    /// counts; with a rate, its times count if it was due then, whenever it comes back.
-    pub(super) fn came_back(&mut self, size: u64, stamp: StartTimes, now: Nanos, stage: RunStage) {
-        let in_time = stage.counts() && !self.is_enough();
+    /// A message of `size` bytes was echoed completely. The throughput includes it if it was echoed during the
+    /// measurement. In the closed loop the same goes for its latency; in the open loop, its latencies are
+    /// included if it was *due* during the measurement, whenever it is echoed.
+    pub(super) fn echoed(&mut self, size: u64, times: StartTimes, now: Nanos, stage: RunStage) {
+        let in_time = stage.is_measuring() && !self.has_enough_messages();
         if in_time {
             self.results.messages += 1;
             self.results.bytes += size;
         }
-        let counts = match &self.results.response {
+        let is_measured = match &self.results.response {
             None => in_time,
-            Some(_) => stage.covers(stamp.intended),
+            Some(_) => stage.measures_message_due_at(times.intended),
         };
-        if counts {
-            self.results.service.record(now - stamp.started);
+        if is_measured {
+            self.results.service.record(now - times.actual);
             if let Some(response) = &mut self.results.response {
-                response.record(now - stamp.intended);
+                response.record(now - times.intended);
             }
         }
     }
 
-    /// A message that counts was noticed to be due so late.
-    pub(super) fn late_by(&mut self, lag: Nanos) {
-        if let Some(all) = &mut self.results.generator.lag {
-            all.record(lag);
+    /// The generator noticed this late that a measured message was due.
+    pub(super) fn lagged(&mut self, lag: Nanos) {
+        if let Some(lags) = &mut self.results.generator.lag {
+            lags.record(lag);
         }
     }
 
-    /// Messages that count, and will not come back.
+    /// This many measured messages will not be echoed.
     pub(super) fn unanswered(&mut self, messages: usize) {
         self.results.unanswered += messages as u64;
     }
 
-    /// So many connections asked and never had an answer.
     pub(super) fn starved(&mut self, connections: usize) {
         self.results.starved = connections;
     }
@@ -87,7 +88,7 @@ impl LoadRecorder {
         self.results.failures.count(failure);
     }
 
-    pub(super) fn differs(&mut self, mismatch: Mismatch) {
+    pub(super) fn corrupted(&mut self, mismatch: Mismatch) {
         self.results.first_mismatch.get_or_insert(mismatch);
     }
 
@@ -103,12 +104,17 @@ impl LoadRecorder {
         self.results.messages
     }
 
-    pub(super) fn is_enough(&self) -> bool {
-        self.results.messages >= self.enough
+    /// Whether the number of messages at which the measurement stops has been reached.
+    pub(super) fn has_enough_messages(&self) -> bool {
+        self.results.messages >= self.max_messages
     }
 
-    pub(super) fn into_results(self) -> LoadResults {
-        self.results
+    /// The results, with the number of connections that were established.
+    pub(super) fn into_results(self, connected: u64) -> LoadResults {
+        LoadResults {
+            connected,
+            ..self.results
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What came of a load.
+//! The results of a run.
 
 use super::client_connection::ConnectionError;
 use super::latency::Latency;
@@ -8,34 +8,35 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// What came of a load, all but the connecting and the warm-up.
+/// The results of a run. Unless stated otherwise, they exclude the connection phase and the warm-up.
 #[derive(Debug, Clone)]
 pub struct LoadResults {
-    /// How long it was measured.
+    /// How long the measurement took.
     pub elapsed: Duration,
-    /// Messages that came back in that time (connections, for [`LoadPattern::Churn`](super::LoadPattern::Churn)).
+    /// Messages echoed in this time; for [`LoadPattern::Churn`](super::LoadPattern::Churn), connections.
     pub messages: u64,
     /// Bytes of these messages.
     pub bytes: u64,
-    /// Connections that were established, warm-up included.
+    /// Connections established, including those of the connection phase and the warm-up.
     pub connected: u64,
-    /// Connections that were open to the end, asked a second before it or earlier, and never had an answer.
+    /// Connections that sent a message at least one second before the end, stayed open until the end, and never
+    /// received an echo.
     pub starved: usize,
-    /// From the moment at which a message was sent; for connections, from connect(2).
+    /// Service times: from sending a message, for churn from connect(2), to its complete echo.
     pub service: Latency,
-    /// From the moment at which a message was due; only with a rate.
+    /// Response times: from the time at which a message was due to its complete echo. `None` in the closed loop.
     pub response: Option<Latency>,
-    /// Messages that were due while it was measured and never came back; only with a rate.
+    /// Messages that were due during the measurement and never echoed. 0 in the closed loop.
     pub unanswered: u64,
-    /// What went wrong, from the first connect to the end.
+    /// Failed connections, from the first connection attempt to the end.
     pub failures: Failures,
-    /// The first byte that came back wrong.
+    /// The first wrong byte.
     pub first_mismatch: Option<Mismatch>,
-    /// The first connection that was given up.
+    /// The first connection that timed out.
     pub first_timeout: Option<TimedOut>,
     /// What the generator itself needed.
     pub generator: GeneratorCost,
-    /// Whether it ended before its time: it was told to, or had no connection left.
+    /// Whether the run ended before its stop condition: the observer ended it, or the connections failed.
     pub ended_early: bool,
 }
 
@@ -59,12 +60,12 @@ impl LoadResults {
         }
     }
 
-    /// Messages in a second.
+    /// Echoed messages per second.
     pub fn messages_per_second(&self) -> f64 {
         per_second(self.messages, self.elapsed)
     }
 
-    /// Bytes in a second, in one direction.
+    /// Echoed bytes per second, in one direction.
     pub fn bytes_per_second(&self) -> f64 {
         per_second(self.bytes, self.elapsed)
     }
@@ -78,30 +79,30 @@ fn per_second(count: u64, elapsed: Duration) -> f64 {
     count as f64 / elapsed.as_secs_f64()
 }
 
-/// How many connections failed, by kind. A connection fails once.
+/// The number of failed connections, by kind. Each connection fails at most once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
-    /// Nobody listened.
+    /// See [`Failure::Refused`].
     pub refused: u64,
-    /// The peer sent RST, or had closed what we wrote to.
+    /// See [`Failure::Reset`].
     pub reset: u64,
-    /// The peer finished before it had answered.
+    /// See [`Failure::ClosedEarly`].
     pub closed_early: u64,
-    /// No connection, or no answer, within the timeout.
+    /// See [`Failure::TimedOut`].
     pub timed_out: u64,
-    /// A byte came back wrong.
+    /// See [`Failure::Corrupted`].
     pub corrupted: u64,
-    /// No socket could be made, or another error.
+    /// See [`Failure::Other`].
     pub other: u64,
 }
 
 impl Failures {
-    /// All kinds together.
+    /// The number of all failures.
     pub fn total(&self) -> u64 {
         self.by_kind().iter().map(|(_, count)| count).sum()
     }
 
-    /// Each kind with its name and count.
+    /// Each kind with its count.
     pub fn by_kind(&self) -> [(Failure, u64); 6] {
         [
             (Failure::Refused, self.refused),
@@ -125,20 +126,20 @@ impl Failures {
     }
 }
 
-/// What can go wrong with a connection.
+/// How a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Nobody listened.
+    /// No socket listened at the address.
     Refused,
-    /// The peer sent RST.
+    /// The peer sent RST, or had already closed the connection that was written to.
     Reset,
-    /// The peer finished before it had answered.
+    /// The peer sent FIN before all that it had received was echoed.
     ClosedEarly,
-    /// No connection, or no answer, within the timeout.
+    /// The connection was not established, or a message not echoed, within the timeout.
     TimedOut,
-    /// A byte came back wrong.
+    /// A wrong byte came back.
     Corrupted,
-    /// Another error.
+    /// Another error, for example no free descriptor or port.
     Other,
 }
 
@@ -172,22 +173,23 @@ impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
         match error {
             ConnectionError::PeerFinished => Self::ClosedEarly,
-            ConnectionError::Failed(kind) => kind.into(),
-            ConnectionError::Differs(_) => Self::Corrupted,
+            ConnectionError::TimedOut => Self::TimedOut,
+            ConnectionError::Io(kind) => kind.into(),
+            ConnectionError::Corrupted(_) => Self::Corrupted,
         }
     }
 }
 
-/// The first byte that came back wrong.
+/// A wrong byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mismatch {
-    /// Which connection, counted from 1 in the order of connecting.
+    /// The connection, numbered from 1 in the order of connecting.
     pub connection: u64,
-    /// How many bytes had come back right on it.
+    /// The number of correct bytes received on it before.
     pub offset: u64,
-    /// What was sent there; nothing, if more came back than was sent.
+    /// The byte sent at this offset; `None` if more came back than was sent.
     pub expected: Option<u8>,
-    /// What came back.
+    /// The byte that came back.
     pub got: u8,
 }
 
@@ -218,14 +220,14 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// A connection that was given up, and how far it had come.
+/// A connection that timed out, and how many bytes it had transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimedOut {
-    /// Which connection, counted from 1 in the order of connecting.
+    /// The connection, numbered from 1 in the order of connecting.
     pub connection: u64,
-    /// Bytes that were sent on it.
+    /// Bytes sent on it.
     pub sent: u64,
-    /// Bytes that had come back.
+    /// Bytes received on it.
     pub received: u64,
 }
 
@@ -243,11 +245,12 @@ impl fmt::Display for TimedOut {
     }
 }
 
-/// What the generator itself needed while it measured.
+/// What the generator itself needed during the measurement.
 #[derive(Debug, Clone, Default)]
 pub struct GeneratorCost {
     /// Processor time of its thread.
     pub cpu: Duration,
-    /// How late it noticed that messages were due; only with a rate.
+    /// The delay between the time at which a message was due and the time at which the generator noticed. `None`
+    /// in the closed loop.
     pub lag: Option<Latency>,
 }

@@ -1,121 +1,134 @@
-//! How far the load is: what is begun, what counts, when it is over.
+//! The stages of a run, as a pure state machine.
 //!
 //! ```text
-//! Connecting ── all are there ──► WarmingUp ── its time ──► Measuring ── enough ──► Draining ──► Done
-//!      └────────────── nobody left, or told to stop ───────────┴────────────────────────────────►┘
+//! Connecting ─ all connected ─► WarmingUp ─ time over ─► Measuring ─ stop condition ─► Draining ─► Done
+//!      └──── no connection left, or ended by the observer ───┴──────────────────────────────┴───────►┘
 //! ```
 
-use super::client_connection::Nanos;
-use super::{LoadPlan, StopCondition};
+use super::clock::{Nanos, after};
+use super::plan::{LoadPlan, StopCondition};
+use crate::text::units::nanoseconds;
 
 /// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunStage {
-    /// Connections are being opened.
+    /// Connections are being established.
     Connecting,
-    /// The load runs, and does not count yet.
+    /// The load runs, but is not measured yet.
     WarmingUp { until: Nanos },
-    /// The load counts.
+    /// The load is measured.
     Measuring { since: Nanos },
-    /// Open loop only: nothing new is due; what was due while it counted may still come back.
+    /// Open loop only: no new message becomes due, but those due during the measurement may still be echoed.
     Draining {
         since: Nanos,
         ended: Nanos,
         until: Nanos,
     },
-    /// Over.
+    /// The run is over.
     Done,
 }
 
 /// What the next stage depends on.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "a situation is exactly these independent facts"
+    reason = "the inputs are exactly these independent facts"
 )]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StageInputs {
     pub(super) now: Nanos,
-    /// Everybody is connected, or has failed to.
+    /// Every connection is established or has failed.
     pub(super) is_built_up: bool,
-    /// Told to stop, or nobody is left.
-    pub(super) is_hopeless: bool,
-    /// As many messages have come back as should.
-    pub(super) is_enough: bool,
-    /// Something that is due has not come back.
-    pub(super) is_outstanding: bool,
+    /// The observer has ended the run, or it cannot go on.
+    pub(super) must_stop: bool,
+    /// The number of messages at which the measurement stops has been reached.
+    pub(super) has_enough_messages: bool,
+    /// Measured messages may still be echoed.
+    pub(super) has_outstanding_messages: bool,
 }
 
 impl RunStage {
-    /// The stage that follows in this situation; often the same.
-    pub(super) fn after(self, situation: StageInputs, plan: &LoadPlan) -> Self {
-        let StageInputs { now, .. } = situation;
-        if situation.is_hopeless {
+    /// The stage that follows; often the same.
+    pub(super) fn next(self, inputs: StageInputs, plan: &LoadPlan) -> Self {
+        let StageInputs { now, .. } = inputs;
+        if inputs.must_stop {
             return Self::Done;
         }
         match self {
-            Self::Connecting if situation.is_built_up => Self::WarmingUp {
-                until: now + nanos(plan.warm_up),
+            Self::Connecting if inputs.is_built_up => Self::WarmingUp {
+                until: after(now, plan.warm_up),
             },
             Self::WarmingUp { until } if now >= until => Self::Measuring { since: now },
-            Self::Measuring { since } if situation.is_enough || plan.is_over(since, now) => {
+            Self::Measuring { since }
+                if inputs.has_enough_messages || has_elapsed(plan, since, now) =>
+            {
                 Self::Draining {
                     since,
                     ended: now,
-                    until: now + nanos(plan.timeout),
+                    until: after(now, plan.timeout),
                 }
             }
-            Self::Draining { until, .. } if now >= until || !situation.is_outstanding => Self::Done,
-            _ => self,
+            Self::Draining { until, .. } if now >= until || !inputs.has_outstanding_messages => {
+                Self::Done
+            }
+            stage => stage,
         }
     }
 
-    /// When time alone moves it on, if ever.
+    /// When the stage ends by time alone, if it does.
     pub(super) fn deadline(self, plan: &LoadPlan) -> Option<Nanos> {
         match (self, plan.stop_when) {
             (Self::WarmingUp { until } | Self::Draining { until, .. }, _) => Some(until),
-            (Self::Measuring { since }, StopCondition::Elapsed(duration)) => {
-                Some(since + nanos(duration))
-            }
-            _ => None,
+            (Self::Measuring { since }, StopCondition::Elapsed(time)) => Some(after(since, time)),
+            (Self::Measuring { .. }, StopCondition::Messages(_))
+            | (Self::Connecting | Self::Done, _) => None,
         }
     }
 
-    /// Whether a message that is due at `moment` is to be sent.
-    pub(super) fn sends(self, moment: Nanos) -> bool {
+    /// Whether a message that is due at this time is still sent.
+    pub(super) fn sends_message_due_at(self, time: Nanos) -> bool {
         match self {
             Self::WarmingUp { .. } | Self::Measuring { .. } => true,
-            Self::Draining { ended, .. } => moment < ended,
+            Self::Draining { ended, .. } => time < ended,
             Self::Connecting | Self::Done => false,
         }
     }
 
-    /// Whether what comes back counts.
-    pub(super) fn counts(self) -> bool {
-        matches!(self, Self::Measuring { .. })
-    }
-
-    /// Whether what was due at `moment` counts, whenever it comes back.
-    pub(super) fn covers(self, moment: Nanos) -> bool {
+    /// Whether a message that is due at this time is measured, whenever it is echoed.
+    pub(super) fn measures_message_due_at(self, time: Nanos) -> bool {
         match self {
-            Self::Measuring { since } => moment >= since,
-            Self::Draining { since, ended, .. } => (since..ended).contains(&moment),
+            Self::Measuring { since } => time >= since,
+            Self::Draining { since, ended, .. } => (since..ended).contains(&time),
             Self::Connecting | Self::WarmingUp { .. } | Self::Done => false,
         }
     }
-}
 
-impl LoadPlan {
-    fn is_over(&self, since: Nanos, now: Nanos) -> bool {
-        match self.stop_when {
-            StopCondition::Elapsed(duration) => now - since >= nanos(duration),
-            StopCondition::Messages(_) => false,
+    /// How much of the measurement is complete, in thousandths.
+    pub(super) fn per_mille(self, now: Nanos, messages: u64, plan: &LoadPlan) -> u64 {
+        let of = |done: u64, all: u64| (done.saturating_mul(1000) / all.max(1)).min(1000);
+        match (self, plan.stop_when) {
+            (Self::Connecting | Self::WarmingUp { .. }, _) => 0,
+            (Self::Measuring { since }, StopCondition::Elapsed(time)) => {
+                of(now - since, nanoseconds(time))
+            }
+            (Self::Measuring { .. }, StopCondition::Messages(count)) => of(messages, count),
+            (Self::Draining { .. } | Self::Done, _) => 1000,
         }
+    }
+
+    pub(super) fn is_measuring(self) -> bool {
+        matches!(self, Self::Measuring { .. })
+    }
+
+    pub(super) fn is_draining(self) -> bool {
+        matches!(self, Self::Draining { .. })
     }
 }
 
-/// Half a millennium at most.
-pub(super) fn nanos(duration: std::time::Duration) -> Nanos {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2)
+fn has_elapsed(plan: &LoadPlan, since: Nanos, now: Nanos) -> bool {
+    match plan.stop_when {
+        StopCondition::Elapsed(time) => now - since >= nanoseconds(time),
+        StopCondition::Messages(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -123,12 +136,12 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const QUIET: StageInputs = StageInputs {
+    const NOTHING_NEW: StageInputs = StageInputs {
         now: 100,
         is_built_up: false,
-        is_hopeless: false,
-        is_enough: false,
-        is_outstanding: false,
+        must_stop: false,
+        has_enough_messages: false,
+        has_outstanding_messages: false,
     };
 
     fn plan() -> LoadPlan {
@@ -141,69 +154,78 @@ mod tests {
     }
 
     #[test]
-    fn each_stage_waits_for_its_end() {
+    fn each_stage_lasts_until_its_end() {
         for stage in [
             RunStage::Connecting,
             RunStage::WarmingUp { until: 101 },
             RunStage::Measuring { since: 51 },
         ] {
-            assert_eq!(stage.after(QUIET, &plan()), stage);
+            assert_eq!(stage.next(NOTHING_NEW, &plan()), stage);
         }
     }
 
     #[test]
     fn the_stages_follow_each_other() {
+        let plan = plan();
         let built_up = StageInputs {
             is_built_up: true,
-            ..QUIET
+            ..NOTHING_NEW
         };
-        let warming_up = RunStage::Connecting.after(built_up, &plan());
+        let warming_up = RunStage::Connecting.next(built_up, &plan);
         assert_eq!(warming_up, RunStage::WarmingUp { until: 110 });
-        let measuring = warming_up.after(StageInputs { now: 111, ..QUIET }, &plan());
-        assert_eq!(measuring, RunStage::Measuring { since: 111 });
-        let over = StageInputs {
-            now: 161,
-            is_outstanding: true,
-            ..QUIET
+        let warm = StageInputs {
+            now: 111,
+            ..NOTHING_NEW
         };
-        let draining = measuring.after(over, &plan());
-        assert!(!draining.counts() && draining.sends(160) && !draining.sends(161));
-        assert_eq!(draining.after(over, &plan()), draining);
-        assert_eq!(draining.after(QUIET, &plan()), RunStage::Done);
-        let late = StageInputs { now: 1161, ..over };
-        assert_eq!(draining.after(late, &plan()), RunStage::Done);
+        let measuring = warming_up.next(warm, &plan);
+        assert_eq!(measuring, RunStage::Measuring { since: 111 });
+        let elapsed = StageInputs {
+            now: 161,
+            has_outstanding_messages: true,
+            ..NOTHING_NEW
+        };
+        let draining = measuring.next(elapsed, &plan);
+        assert!(!draining.is_measuring());
+        assert!(draining.sends_message_due_at(160) && !draining.sends_message_due_at(161));
+        assert_eq!(draining.next(elapsed, &plan), draining);
+        assert_eq!(draining.next(NOTHING_NEW, &plan), RunStage::Done);
+        let late = StageInputs {
+            now: 1161,
+            ..elapsed
+        };
+        assert_eq!(draining.next(late, &plan), RunStage::Done);
     }
 
     #[test]
-    fn enough_messages_end_the_measuring_before_its_time() {
+    fn enough_messages_end_the_measurement_before_its_time() {
         let enough = StageInputs {
-            is_enough: true,
-            ..QUIET
+            has_enough_messages: true,
+            ..NOTHING_NEW
         };
-        let next = RunStage::Measuring { since: 99 }.after(enough, &plan());
+        let next = RunStage::Measuring { since: 99 }.next(enough, &plan());
         assert!(matches!(next, RunStage::Draining { ended: 100, .. }));
     }
 
     #[test]
-    fn without_hope_every_stage_is_the_last() {
-        let hopeless = StageInputs {
-            is_hopeless: true,
-            ..QUIET
+    fn a_stop_ends_every_stage() {
+        let stop = StageInputs {
+            must_stop: true,
+            ..NOTHING_NEW
         };
         for stage in [RunStage::Connecting, RunStage::Measuring { since: 99 }] {
-            assert_eq!(stage.after(hopeless, &plan()), RunStage::Done);
+            assert_eq!(stage.next(stop, &plan()), RunStage::Done);
         }
     }
 
     #[test]
-    fn what_was_due_while_it_counted_counts_while_draining() {
+    fn messages_due_during_the_measurement_are_measured_while_draining() {
         let draining = RunStage::Draining {
             since: 10,
             ended: 20,
             until: 30,
         };
         assert_eq!(
-            [9, 10, 19, 20].map(|at| draining.covers(at)),
+            [9, 10, 19, 20].map(|time| draining.measures_message_due_at(time)),
             [false, true, true, false]
         );
     }

@@ -1,75 +1,60 @@
-//! To be woken at a moment, not a millisecond.
+//! Waking the poll at a given time, exact to far less than a millisecond.
 //!
-//! The timeout of `epoll_wait(2)` counts in milliseconds, which is longer than most intervals of a schedule; a
-//! `timerfd_create(2)` counts in nanoseconds. The timeout of kevent(2) does so by itself, so elsewhere
-//! there is nothing to do.
+//! The timeout of `epoll_wait(2)` has a resolution of one millisecond, which is longer than the interval of most
+//! schedules. A timer descriptor (`timerfd_create(2)`) has a resolution of nanoseconds. So has the timeout of
+//! kevent(2), so no timer is needed on other systems.
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use timeout::Timer;
+use mio::{Registry, Token};
+use std::io;
+use std::time::Duration;
+
+/// A timer that wakes the poll. Does nothing where the poll's own timeout is exact.
+#[derive(Debug)]
+pub(super) struct Timer {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    descriptor: std::os::fd::OwnedFd,
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use timerfd::Timer;
+impl Timer {
+    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        use std::os::fd::AsRawFd;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod timerfd {
-    use mio::unix::SourceFd;
-    use mio::{Interest, Registry, Token};
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
-    };
-    use std::io;
-    use std::os::fd::{AsRawFd, OwnedFd};
-    use std::time::Duration;
-
-    /// A timer that raises an edge.
-    #[derive(Debug)]
-    pub(in crate::measure::load) struct Timer {
-        timer: OwnedFd,
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let mut source = mio::unix::SourceFd(&descriptor.as_raw_fd());
+        registry.register(&mut source, token, mio::Interest::READABLE)?;
+        Ok(Self { descriptor })
     }
 
-    impl Timer {
-        pub(in crate::measure::load) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            let mut source = SourceFd(&timer.as_raw_fd());
-            registry.register(&mut source, token, Interest::READABLE)?;
-            Ok(Self { timer })
-        }
+    /// Wakes the poll once after `delay`, and no longer at the time set before.
+    pub(super) fn set(&self, delay: Duration) -> io::Result<()> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
 
-        /// Wakes the poll after `delay`, once. An earlier order is forgotten.
-        pub(in crate::measure::load) fn ring_after(&self, delay: Duration) -> io::Result<()> {
-            // Zero would disarm it.
-            let delay = delay.max(Duration::from_nanos(1));
-            let once = Itimerspec {
-                it_interval: Timespec::default(),
-                it_value: Timespec::try_from(delay).unwrap_or_default(),
-            };
-            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
-            Ok(())
-        }
+        // Zero would disarm the timer.
+        let delay = delay.max(Duration::from_nanos(1));
+        let once = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec::try_from(delay).unwrap_or_default(),
+        };
+        timerfd_settime(&self.descriptor, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod timeout {
-    use mio::{Registry, Token};
-    use std::io;
-    use std::time::Duration;
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "the same signatures on every system"
+)]
+impl Timer {
+    pub(super) fn new(_registry: &Registry, _token: Token) -> io::Result<Self> {
+        Ok(Self {})
+    }
 
-    /// Not needed here: the poll's timeout is exact.
-    #[derive(Debug)]
-    pub(in crate::measure::load) struct Timer;
-
-    impl Timer {
-        pub(in crate::measure::load) fn new(
-            _registry: &Registry,
-            _token: Token,
-        ) -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(in crate::measure::load) fn ring_after(&self, _delay: Duration) -> io::Result<()> {
-            Ok(())
-        }
+    pub(super) fn set(&self, _delay: Duration) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -1,31 +1,32 @@
-//! From a plan to sockets that connect, without waiting for them.
+//! Opening connections without waiting for them, from as many source addresses as they need ports.
 
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// Connections that share a source address. One address has at most 64,512 ports to connect from, and the
-/// default range of Linux (`ip_local_port_range`, ip(7)) has 28,232, of which some are taken.
-const PER_SOURCE: u64 = 20_000;
+/// The number of long-lived connections that share a source address. An address has at most 64,512 ports to connect
+/// from; the default range of Linux (`ip_local_port_range`, ip(7)) has 28,232, some of which are in use.
+const LONG_LIVED_PER_SOURCE: u64 = 20_000;
 
-/// Short-lived connections that share a source address before the next one has its turn: a port rests for
-/// a while after its connection (TIME-WAIT), so the addresses take turns.
+/// The number of consecutive short-lived connections that share a source address. The port of a closed connection
+/// stays in TIME-WAIT for a while, so the addresses are used in rotation.
 const SHORT_LIVED_PER_SOURCE: u64 = 64;
 
-/// Source addresses that take turns: 127.0.0.2 to 127.0.0.201.
+/// The number of additional source addresses: 127.0.0.2 to 127.0.0.201.
 const SOURCES: u64 = 200;
 
-/// Makes connections, counted from 1.
+/// Opens connections and numbers them, starting at 1.
 #[derive(Debug)]
 pub(super) struct Dialer {
     target: SocketAddr,
-    /// How many connections in a row have the same source address.
+    /// The number of consecutive connections with the same source address.
     per_source: u64,
-    made: u64,
+    /// The number of the latest connection.
+    latest: u64,
 }
 
-/// How long the connections of a load live.
+/// How long each connection of a run lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lifetime {
     Long,
@@ -33,30 +34,27 @@ pub(super) enum Lifetime {
 }
 
 impl Dialer {
-    pub(super) fn new(target: SocketAddr, lives: Lifetime) -> Self {
+    pub(super) fn new(target: SocketAddr, lifetime: Lifetime) -> Self {
         Self {
             target,
-            per_source: match lives {
-                Lifetime::Long => PER_SOURCE,
+            per_source: match lifetime {
+                Lifetime::Long => LONG_LIVED_PER_SOURCE,
                 Lifetime::Short => SHORT_LIVED_PER_SOURCE,
             },
-            made: 0,
+            latest: 0,
         }
     }
 
-    /// Begins to connect. Returns the connection's number and, unless it failed at once, its socket,
-    /// which becomes writable when it is connected (connect(2), EINPROGRESS).
+    /// Starts to connect. Returns the number of the connection and, unless it failed at once, its socket, which
+    /// becomes writable when the connection is established (connect(2), EINPROGRESS).
     pub(super) fn dial(&mut self) -> (u64, io::Result<TcpStream>) {
-        self.made += 1;
-        (self.made, self.connect())
+        self.latest += 1;
+        (self.latest, self.connect())
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
-        let socket = Socket::new(
-            Domain::for_address(self.target),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let domain = Domain::for_address(self.target);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         if let Some(source) = self.source() {
@@ -68,13 +66,13 @@ impl Dialer {
         }
     }
 
-    /// The address to connect from, where the system's own choice would run out of ports: on the IPv4
-    /// loopback network the machine owns sixteen million of them.
+    /// The address to connect from once the system's own choice would run out of ports. All of 127.0.0.0/8 belongs
+    /// to the machine, so only connections to the loopback interface over IPv4 have a choice.
     fn source(&self) -> Option<SocketAddr> {
         let IpAddr::V4(target) = self.target.ip() else {
             return None;
         };
-        let round = (self.made - 1) / self.per_source;
+        let round = (self.latest - 1) / self.per_source;
         if round == 0 || !target.is_loopback() {
             return None;
         }
@@ -92,17 +90,18 @@ fn is_in_progress(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn sources(target: &str, lives: Lifetime, made: &[u64]) -> Vec<Option<String>> {
-        let mut dialer = Dialer::new(target.parse().unwrap(), lives);
-        let at = |dialer: &mut Dialer, made| {
-            dialer.made = made;
+    /// The source addresses of the connections with these numbers.
+    fn sources(target: &str, lifetime: Lifetime, numbers: &[u64]) -> Vec<Option<String>> {
+        let mut dialer = Dialer::new(target.parse().unwrap(), lifetime);
+        let mut source = |number: &u64| {
+            dialer.latest = *number;
             dialer.source().map(|source| source.ip().to_string())
         };
-        made.iter().map(|made| at(&mut dialer, *made)).collect()
+        numbers.iter().map(&mut source).collect()
     }
 
     #[test]
-    fn a_few_connections_come_from_where_the_system_likes() {
+    fn the_system_chooses_the_source_of_the_first_connections() {
         assert_eq!(
             sources("127.0.0.1:7", Lifetime::Long, &[1, 20_000]),
             [None, None]
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_one_address_has_ports_for_come_from_several() {
+    fn more_connections_than_an_address_has_ports_use_several_addresses() {
         assert_eq!(
             sources("127.0.0.1:7", Lifetime::Long, &[20_001, 40_001]),
             [Some("127.0.0.2".into()), Some("127.0.0.3".into())]
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn short_lives_take_turns_among_two_hundred_addresses() {
+    fn short_lived_connections_rotate_among_two_hundred_addresses() {
         let last = 64 * 200 + 64;
         assert_eq!(
             sources("127.0.0.1:7", Lifetime::Short, &[65, last, last + 1]),
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_loopback_network_offers_that() {
+    fn other_addresses_keep_the_choice_of_the_system() {
         for target in ["192.0.2.1:7", "[::1]:7"] {
             assert_eq!(sources(target, Lifetime::Short, &[100_000]), [None]);
         }

@@ -1,0 +1,88 @@
+//! The load to generate, as a plain value.
+
+use super::verify::Verify;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The load to put on a server.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// The address of the server.
+    pub target: SocketAddr,
+    /// What each connection does.
+    pub pattern: LoadPattern,
+    /// The number of concurrent connections, at least 1.
+    pub connections: usize,
+    /// The size of a message in bytes, at least 1.
+    pub size: usize,
+    /// The number of messages that each connection keeps in flight, at least 1.
+    pub depth: usize,
+    /// Messages per second over all connections; `None` for the closed loop. Applies to
+    /// [`LoadPattern::Echo`] and [`LoadPattern::Stream`].
+    pub rate: Option<f64>,
+    /// Connections opened per second while the load is built up; `None` opens them as fast as possible.
+    pub connect_rate: Option<f64>,
+    /// How long the load runs before the measurement starts.
+    pub warm_up: Duration,
+    /// When the measurement ends.
+    pub stop_when: StopCondition,
+    /// Whether the echoed bytes are compared with those sent.
+    pub verify: Verify,
+    /// How long connecting, or the echo of a message, may take before the connection counts as failed.
+    pub timeout: Duration,
+}
+
+impl LoadPlan {
+    /// One connection that plays ping-pong with messages of 64 bytes for ten seconds, after a warm-up of one
+    /// second.
+    pub fn new(target: SocketAddr) -> Self {
+        Self {
+            target,
+            pattern: LoadPattern::Echo,
+            connections: 1,
+            size: 64,
+            depth: 1,
+            rate: None,
+            connect_rate: None,
+            warm_up: Duration::from_secs(1),
+            stop_when: StopCondition::Elapsed(Duration::from_secs(10)),
+            verify: Verify::EveryByte,
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What each connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadPattern {
+    /// Round trips on a connection that stays open.
+    Echo,
+    /// Connect, one round trip, close; then the same with a new connection.
+    Churn,
+    /// One round trip, which proves that the connection is served; then no traffic.
+    Idle,
+    /// The same traffic as `Echo`, but only the throughput in bytes per second is of interest.
+    Stream,
+}
+
+/// As on the command line.
+impl fmt::Display for LoadPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Echo => "echo",
+            Self::Churn => "churn",
+            Self::Idle => "idle",
+            Self::Stream => "stream",
+        })
+    }
+}
+
+/// When the measurement ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopCondition {
+    /// After this time, not counting the connection phase and the warm-up.
+    Elapsed(Duration),
+    /// After this many measured messages, at least 1.
+    Messages(u64),
+}
