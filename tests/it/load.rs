@@ -1,4 +1,4 @@
-//! The load generator against servers that keep the promise of RFC 862, and against those that do not.
+//! The load generator against servers that follow RFC 862, and against servers that do not.
 
 use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition, Verify};
 use std::io::{self, Read, Write};
@@ -6,19 +6,19 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How a server treats a peer.
-type Conversation = fn(&TcpStream) -> io::Result<()>;
+/// What a server does with one connection.
+type Behaviour = fn(&TcpStream) -> io::Result<()>;
 
-/// A server on a port of its own, with a thread for each connection that runs `converse`. It lives as long
-/// as the test.
-fn server(converse: Conversation) -> SocketAddr {
+/// Starts a server on a free port, with a thread per connection that runs `behaviour`. It lives as long as the
+/// test program.
+fn server(behaviour: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for peer in listener.incoming() {
             let peer = peer.unwrap();
             peer.set_nodelay(true).unwrap();
-            thread::spawn(move || converse(&peer));
+            thread::spawn(move || behaviour(&peer));
         }
     });
     address
@@ -28,11 +28,11 @@ fn honest(mut peer: &TcpStream) -> io::Result<()> {
     io::copy(&mut { peer }, &mut peer).map(drop)
 }
 
-/// What may happen to a chunk that is to be echoed, at the place of one byte in it.
-type Harm = fn(&mut Vec<u8>, usize);
+/// Corrupts a chunk at the given index before it is echoed.
+type Fault = fn(&mut Vec<u8>, usize);
 
-/// Echoes, but for what `harm` does at byte `at` of the connection.
-fn harmful(mut peer: &TcpStream, at: u64, harm: Harm) -> io::Result<()> {
+/// Echoes, but applies `fault` at byte `at` of the connection.
+fn faulty(mut peer: &TcpStream, at: u64, fault: Fault) -> io::Result<()> {
     let mut buffer = vec![0; 256 * 1024];
     let mut echoed = 0;
     loop {
@@ -41,9 +41,9 @@ fn harmful(mut peer: &TcpStream, at: u64, harm: Harm) -> io::Result<()> {
             return Ok(());
         }
         let mut chunk = buffer[..count].to_vec();
-        // Not at the end of a chunk, where a byte has no neighbour to be swapped with.
+        // Not at the last byte of a chunk, which has no neighbour to be swapped with.
         if (echoed..echoed + count as u64 - 1).contains(&at) {
-            harm(&mut chunk, usize::try_from(at - echoed).unwrap());
+            fault(&mut chunk, usize::try_from(at - echoed).unwrap());
         }
         echoed += count as u64;
         peer.write_all(&chunk)?;
@@ -63,22 +63,22 @@ fn run(plan: &LoadPlan) -> LoadResults {
     load::run(plan, &mut ()).unwrap()
 }
 
-/// Runs what has to end by itself, well before the patience.
+/// Runs a plan that has to end by itself, well before its timeout.
 fn run_briefly(plan: &LoadPlan) -> LoadResults {
     let begin = Instant::now();
-    let outcome = run(plan);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{outcome:?}");
-    outcome
+    let results = run(plan);
+    assert!(begin.elapsed() < Duration::from_secs(15), "{results:?}");
+    results
 }
 
-fn assert_flawless(outcome: &LoadResults) {
-    assert_eq!(outcome.failures.total(), 0, "{outcome:?}");
-    assert_eq!(outcome.starved, 0);
+fn assert_flawless(results: &LoadResults) {
+    assert_eq!(results.failures.total(), 0, "{results:?}");
+    assert_eq!(results.starved, 0);
     assert_eq!(
-        (outcome.first_mismatch, outcome.first_timeout),
+        (results.first_mismatch, results.first_timeout),
         (None, None)
     );
-    assert!(!outcome.ended_early);
+    assert!(!results.ended_early);
 }
 
 #[test]
@@ -100,50 +100,50 @@ fn messages_of_every_size_and_depth_come_back() {
             stop_when: StopCondition::Messages(messages),
             ..plan(target)
         };
-        let outcome = run_briefly(&plan);
-        assert_flawless(&outcome);
-        assert_eq!(outcome.messages, messages);
-        assert_eq!(outcome.bytes, messages * size as u64);
-        assert_eq!(outcome.connected, connections as u64);
-        assert_eq!(outcome.service.count(), messages, "each has its latency");
+        let results = run_briefly(&plan);
+        assert_flawless(&results);
+        assert_eq!(results.messages, messages);
+        assert_eq!(results.bytes, messages * size as u64);
+        assert_eq!(results.connected, connections as u64);
+        assert_eq!(results.service.count(), messages, "one latency per message");
     }
 }
 
 #[test]
-fn a_measurement_by_time_takes_that_time() {
+fn a_measurement_takes_the_time_of_its_stop_condition() {
     let plan = LoadPlan {
         connections: 3,
         warm_up: Duration::from_millis(50),
         stop_when: StopCondition::Elapsed(Duration::from_millis(300)),
         ..plan(server(honest))
     };
-    let outcome = run_briefly(&plan);
-    assert_flawless(&outcome);
-    assert!(outcome.elapsed >= Duration::from_millis(300));
-    assert!(outcome.messages > 0);
-    assert!(outcome.generator.cpu > Duration::ZERO);
-    assert!(outcome.generator.cpu <= outcome.elapsed);
+    let results = run_briefly(&plan);
+    assert_flawless(&results);
+    assert!(results.elapsed >= Duration::from_millis(300));
+    assert!(results.messages > 0);
+    assert!(results.generator.cpu > Duration::ZERO);
+    assert!(results.generator.cpu <= results.elapsed);
 }
 
 #[test]
-fn connections_that_come_and_go_are_counted_one_by_one() {
+fn churned_connections_are_counted_one_by_one() {
     let plan = LoadPlan {
         pattern: LoadPattern::Churn,
         connections: 8,
         ..plan(server(honest))
     };
-    let outcome = run_briefly(&plan);
-    assert_flawless(&outcome);
-    assert_eq!(outcome.messages, 2000);
-    assert!(outcome.connected >= 2000);
+    let results = run_briefly(&plan);
+    assert_flawless(&results);
+    assert_eq!(results.messages, 2000);
+    assert!(results.connected >= 2000);
 }
 
 #[test]
-fn idle_connections_are_held_after_one_message_each() {
-    struct Held(usize);
-    impl load::LoadObserver for Held {
-        fn progress(&mut self, so_far: &load::Progress) -> std::ops::ControlFlow<()> {
-            self.0 = self.0.max(so_far.connected);
+fn idle_connections_stay_open_after_one_message_each() {
+    struct MostConnected(usize);
+    impl load::LoadObserver for MostConnected {
+        fn progress(&mut self, progress: &load::Progress) -> std::ops::ControlFlow<()> {
+            self.0 = self.0.max(progress.connected);
             std::ops::ControlFlow::Continue(())
         }
     }
@@ -153,34 +153,34 @@ fn idle_connections_are_held_after_one_message_each() {
         stop_when: StopCondition::Elapsed(Duration::from_millis(250)),
         ..plan(server(honest))
     };
-    let mut held = Held(0);
-    let outcome = load::run(&plan, &mut held).unwrap();
-    assert_flawless(&outcome);
-    assert_eq!((outcome.connected, held.0), (200, 200));
-    assert_eq!(outcome.messages, 0, "they are silent while it counts");
+    let mut most = MostConnected(0);
+    let results = load::run(&plan, &mut most).unwrap();
+    assert_flawless(&results);
+    assert_eq!((results.connected, most.0), (200, 200));
+    assert_eq!(results.messages, 0, "no traffic during the measurement");
 }
 
 #[test]
-fn with_a_rate_so_many_messages_are_due() {
+fn a_rate_determines_how_many_messages_are_due() {
     let plan = LoadPlan {
         connections: 10,
         rate: Some(2000.0),
         stop_when: StopCondition::Elapsed(Duration::from_millis(500)),
         ..plan(server(honest))
     };
-    let outcome = run_briefly(&plan);
-    assert_flawless(&outcome);
-    assert_eq!(outcome.unanswered, 0);
-    let response = outcome.response.unwrap();
-    let due = 999..=1020; // the last turn of the loop may begin a little late on a busy machine
+    let results = run_briefly(&plan);
+    assert_flawless(&results);
+    assert_eq!(results.unanswered, 0);
+    let response = results.response.unwrap();
+    let due = 999..=1020; // on a busy machine the last turn of the loop may begin late
     assert!(response.count() >= *due.start(), "{}", response.count());
-    assert_eq!(response.count(), outcome.service.count());
-    assert!(response.max() >= outcome.service.max());
-    assert!(outcome.generator.lag.unwrap().count() >= *due.start());
+    assert_eq!(response.count(), results.service.count());
+    assert!(response.max() >= results.service.max());
+    assert!(results.generator.lag.unwrap().count() >= *due.start());
 }
 
 #[test]
-fn connections_are_opened_at_the_rate_that_was_asked_for() {
+fn connections_are_opened_at_the_requested_rate() {
     let plan = LoadPlan {
         connections: 20,
         connect_rate: Some(100.0),
@@ -191,36 +191,36 @@ fn connections_are_opened_at_the_rate_that_was_asked_for() {
     assert_flawless(&run(&plan));
     assert!(
         begin.elapsed() >= Duration::from_millis(190),
-        "twenty in a fifth of a second"
+        "twenty connections take a fifth of a second"
     );
 }
 
-/// One byte in a hundred million goes wrong, and everything is echoed until then.
+/// The offset of the faulty byte. Everything before it is echoed correctly.
 const FAR: u64 = 100_000_000;
 
-fn harm_found(converse: Conversation) -> (u64, Option<u64>) {
+fn fault_found(behaviour: Behaviour) -> (u64, Option<u64>) {
     let plan = LoadPlan {
         pattern: LoadPattern::Stream,
         size: 256 * 1024,
         depth: 4,
         stop_when: StopCondition::Messages(1000),
-        ..plan(server(converse))
+        ..plan(server(behaviour))
     };
-    let outcome = run_briefly(&plan);
-    let offset = outcome.first_mismatch.map(|mismatch| mismatch.offset);
-    (outcome.failures.corrupted, offset)
+    let results = run_briefly(&plan);
+    let offset = results.first_mismatch.map(|mismatch| mismatch.offset);
+    (results.failures.corrupted, offset)
 }
 
 #[test]
 fn one_corrupted_byte_in_a_hundred_million_is_found() {
-    let found = harm_found(|peer| harmful(peer, FAR, |chunk, at| chunk[at] ^= 0x10));
+    let found = fault_found(|peer| faulty(peer, FAR, |chunk, at| chunk[at] ^= 0x10));
     assert_eq!(found, (1, Some(FAR)));
 }
 
 #[test]
 fn one_lost_byte_in_a_hundred_million_is_found() {
-    let found = harm_found(|peer| {
-        harmful(peer, FAR, |chunk, at| {
+    let found = fault_found(|peer| {
+        faulty(peer, FAR, |chunk, at| {
             chunk.remove(at);
         })
     });
@@ -228,20 +228,20 @@ fn one_lost_byte_in_a_hundred_million_is_found() {
 }
 
 #[test]
-fn one_doubled_byte_in_a_hundred_million_is_found() {
-    let found = harm_found(|peer| harmful(peer, FAR, |chunk, at| chunk.insert(at, chunk[at])));
+fn one_duplicated_byte_in_a_hundred_million_is_found() {
+    let found = fault_found(|peer| faulty(peer, FAR, |chunk, at| chunk.insert(at, chunk[at])));
     assert_eq!(found, (1, Some(FAR + 1)));
 }
 
 #[test]
 fn two_swapped_bytes_in_a_hundred_million_are_found() {
-    let found = harm_found(|peer| harmful(peer, FAR, |chunk, at| chunk.swap(at, at + 1)));
+    let found = fault_found(|peer| faulty(peer, FAR, |chunk, at| chunk.swap(at, at + 1)));
     assert_eq!(found, (1, Some(FAR)));
 }
 
 #[test]
-fn unverified_corruption_passes() {
-    let corrupting = |peer: &TcpStream| harmful(peer, 100, |chunk, at| chunk[at] ^= 1);
+fn corruption_goes_unnoticed_without_verification() {
+    let corrupting = |peer: &TcpStream| faulty(peer, 100, |chunk, at| chunk[at] ^= 1);
     let plan = LoadPlan {
         verify: Verify::Nothing,
         ..plan(server(corrupting))
@@ -250,7 +250,7 @@ fn unverified_corruption_passes() {
 }
 
 #[test]
-fn a_server_that_finishes_early_is_not_replaced() {
+fn a_connection_that_the_server_closes_early_is_not_replaced() {
     let one_only = |mut peer: &TcpStream| {
         let mut message = [0; 64];
         peer.read_exact(&mut message)?;
@@ -260,33 +260,33 @@ fn a_server_that_finishes_early_is_not_replaced() {
         connections: 5,
         ..plan(server(one_only))
     };
-    let outcome = run_briefly(&plan);
+    let results = run_briefly(&plan);
     assert_eq!(
-        outcome.failures.closed_early + outcome.failures.reset,
+        results.failures.closed_early + results.failures.reset,
         5,
-        "{outcome:?}"
+        "{results:?}"
     );
-    assert_eq!(outcome.messages, 5);
-    assert!(outcome.ended_early);
+    assert_eq!(results.messages, 5);
+    assert!(results.ended_early);
 }
 
 #[test]
-fn a_server_that_resets_is_told_apart() {
+fn a_reset_is_counted_as_a_reset() {
     let resets = |mut peer: &TcpStream| {
         let mut message = [0; 1];
-        // Closing over unread input makes the kernel send RST.
+        // Closing with unread input makes the kernel send RST.
         peer.read_exact(&mut message)
     };
     let plan = LoadPlan {
         connections: 5,
         ..plan(server(resets))
     };
-    let outcome = run_briefly(&plan);
-    assert_eq!(outcome.failures.reset, 5, "{outcome:?}");
+    let results = run_briefly(&plan);
+    assert_eq!(results.failures.reset, 5, "{results:?}");
 }
 
 #[test]
-fn nobody_there_is_a_refusal() {
+fn without_a_listener_connections_are_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = listener.local_addr().unwrap();
     drop(listener);
@@ -296,16 +296,16 @@ fn nobody_there_is_a_refusal() {
             connections: 3,
             ..plan(target)
         };
-        let outcome = run_briefly(&plan);
-        assert!(outcome.failures.refused >= 3, "{outcome:?}");
-        assert_eq!(outcome.failures.refused, outcome.failures.total());
-        assert!(outcome.ended_early);
+        let results = run_briefly(&plan);
+        assert!(results.failures.refused >= 3, "{results:?}");
+        assert_eq!(results.failures.refused, results.failures.total());
+        assert!(results.ended_early);
     }
 }
 
 #[test]
-fn a_server_that_swallows_is_given_up_with_what_it_owes() {
-    let swallows = |mut peer: &TcpStream| {
+fn a_connection_without_a_complete_echo_times_out_with_its_byte_counts() {
+    let keeps_one_byte = |mut peer: &TcpStream| {
         let mut message = [0; 64];
         peer.read_exact(&mut message)?;
         peer.write_all(&message[..63])?;
@@ -315,16 +315,16 @@ fn a_server_that_swallows_is_given_up_with_what_it_owes() {
     let plan = LoadPlan {
         connections: 2,
         timeout: Duration::from_millis(300),
-        ..plan(server(swallows))
+        ..plan(server(keeps_one_byte))
     };
-    let outcome = run_briefly(&plan);
-    assert_eq!(outcome.failures.timed_out, 2, "{outcome:?}");
-    let silence = outcome.first_timeout.unwrap();
-    assert_eq!((silence.sent, silence.received), (64, 63));
+    let results = run_briefly(&plan);
+    assert_eq!(results.failures.timed_out, 2, "{results:?}");
+    let first = results.first_timeout.unwrap();
+    assert_eq!((first.sent, first.received), (64, 63));
 }
 
 #[test]
-fn who_never_has_an_answer_is_starved() {
+fn a_connection_that_never_receives_an_echo_is_starved() {
     use std::sync::atomic::{AtomicU64, Ordering};
     static PEERS: AtomicU64 = AtomicU64::new(0);
     let unfair = |mut peer: &TcpStream| match PEERS.fetch_add(1, Ordering::Relaxed) {
@@ -336,26 +336,22 @@ fn who_never_has_an_answer_is_starved() {
         stop_when: StopCondition::Elapsed(Duration::from_millis(1200)),
         ..plan(server(unfair))
     };
-    let outcome = run_briefly(&plan);
-    assert_eq!(outcome.starved, 1, "{outcome:?}");
-    assert_eq!(
-        outcome.failures.total(),
-        0,
-        "its patience is not at its end"
-    );
+    let results = run_briefly(&plan);
+    assert_eq!(results.starved, 1, "{results:?}");
+    assert_eq!(results.failures.total(), 0, "no timeout has passed yet");
 }
 
 #[test]
-fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
+fn nothing_new_is_sent_while_the_last_echoes_are_outstanding() {
     use std::sync::atomic::{AtomicU64, Ordering};
     static PEERS: AtomicU64 = AtomicU64::new(0);
-    static HEARD: AtomicU64 = AtomicU64::new(0);
+    static RECEIVED: AtomicU64 = AtomicU64::new(0);
     let one_is_late = |mut peer: &TcpStream| {
         let mut is_late = PEERS.fetch_add(1, Ordering::Relaxed) == 0;
         let mut message = [0; 64];
         loop {
             peer.read_exact(&mut message)?;
-            HEARD.fetch_add(1, Ordering::Relaxed);
+            RECEIVED.fetch_add(1, Ordering::Relaxed);
             if std::mem::take(&mut is_late) {
                 thread::sleep(Duration::from_millis(900));
             }
@@ -368,19 +364,19 @@ fn nothing_new_is_sent_while_the_last_answers_are_awaited() {
         stop_when: StopCondition::Elapsed(Duration::from_millis(300)),
         ..plan(server(one_is_late))
     };
-    let outcome = run_briefly(&plan);
-    assert_flawless(&outcome);
-    let counted = outcome.response.unwrap().count();
-    let heard = HEARD.load(Ordering::Relaxed);
-    // Those of the first turn were due before it counted.
+    let results = run_briefly(&plan);
+    assert_flawless(&results);
+    let counted = results.response.unwrap().count();
+    let received = RECEIVED.load(Ordering::Relaxed);
+    // The messages of the first turn were due before the measurement started.
     assert!(
-        (counted..=counted + 10).contains(&heard),
-        "{heard} for {counted}"
+        (counted..=counted + 10).contains(&received),
+        "{received} for {counted}"
     );
 }
 
 #[test]
-fn the_time_that_the_watch_takes_to_look_is_not_measured() {
+fn the_time_that_the_observer_takes_is_not_measured() {
     struct Slow;
     impl load::LoadObserver for Slow {
         fn measurement_started(&mut self) {
@@ -388,30 +384,30 @@ fn the_time_that_the_watch_takes_to_look_is_not_measured() {
         }
     }
     let begin = Instant::now();
-    let outcome = load::run(&plan(server(honest)), &mut Slow).unwrap();
-    assert_flawless(&outcome);
-    let looked = begin.elapsed().saturating_sub(outcome.elapsed);
+    let results = load::run(&plan(server(honest)), &mut Slow).unwrap();
+    assert_flawless(&results);
+    let unmeasured = begin.elapsed().saturating_sub(results.elapsed);
     assert!(
-        looked >= Duration::from_millis(300),
-        "{looked:?} besides the measured"
+        unmeasured >= Duration::from_millis(300),
+        "only {unmeasured:?} were not measured"
     );
 }
 
 #[test]
 fn more_than_was_sent_is_corruption() {
-    let talkative = |mut peer: &TcpStream| {
+    let sends_more = |mut peer: &TcpStream| {
         let mut message = [0; 65];
         peer.read_exact(&mut message[..64])?;
         peer.write_all(&message)?;
         peer.shutdown(Shutdown::Write)
     };
-    let outcome = run_briefly(&plan(server(talkative)));
-    assert_eq!(outcome.failures.corrupted, 1, "{outcome:?}");
-    let mismatch = outcome.first_mismatch.unwrap();
+    let results = run_briefly(&plan(server(sends_more)));
+    assert_eq!(results.failures.corrupted, 1, "{results:?}");
+    let mismatch = results.first_mismatch.unwrap();
     assert_eq!((mismatch.offset, mismatch.expected), (64, None));
 }
 
-/// Echoes, but every second does nothing for 200 ms.
+/// Echoes, but stalls for 200 ms every second.
 fn stalling(mut peer: &TcpStream) -> io::Result<()> {
     let mut message = [0; 64];
     let begin = Instant::now();

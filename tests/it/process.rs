@@ -1,4 +1,4 @@
-//! Servers that we start: nobody outlives us, and nothing that one of them says or does goes unnoticed.
+//! Child processes: none outlives the test, each failure is noticed, and none is blocked by its output.
 
 use crate::common::process::{PROGRAM, address_in};
 use crate::common::{DEADLINE, connect, echo_roundtrip, eventually};
@@ -11,7 +11,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_server_is_ready_and_can_be_spoken_to() {
+fn a_server_that_is_ready_accepts_connections() {
     let (mut server, address) = serving();
     server.wait_until_accepting(address, DEADLINE).unwrap();
     echo_roundtrip(&connect(address), b"hello");
@@ -19,65 +19,68 @@ fn a_server_is_ready_and_can_be_spoken_to() {
 }
 
 #[test]
-fn whoever_a_process_has_started_ends_with_it() {
+fn descendants_are_terminated_with_their_parent() {
     let line = r#""$0" serve --quiet --listen 127.0.0.1:0 & wait"#;
     let mut shell = spawn("sh", &["-c", line, PROGRAM]);
     let address = ready_at(&mut shell);
     echo_roundtrip(&connect(address), b"hello");
     shell.terminate();
-    eventually("nobody listens any more", || {
+    eventually("no socket listens any more", || {
         TcpStream::connect(address).is_err()
     });
 }
 
 #[test]
-fn whoever_stays_behind_when_the_first_process_has_ended_ends_too() {
+fn descendants_of_a_process_that_has_exited_are_terminated_too() {
     let line = r#""$0" serve --quiet --listen 127.0.0.1:0 & exit 0"#;
     let mut shell = spawn("sh", &["-c", line, PROGRAM]);
     let address = ready_at(&mut shell);
-    eventually("the shell has ended", || shell.early_exit().is_some());
+    eventually("the shell has exited", || shell.early_exit().is_some());
     echo_roundtrip(&connect(address), b"hello");
     shell.terminate();
-    eventually("nobody listens any more", || {
+    eventually("no socket listens any more", || {
         TcpStream::connect(address).is_err()
     });
 }
 
 #[test]
-fn who_does_not_listen_to_a_polite_word_is_killed() {
+fn a_process_that_ignores_sigterm_is_killed() {
     let line = "trap '' TERM; echo ready; while :; do sleep 1; done";
-    let mut deaf = spawn("sh", &["-c", line]);
-    deaf.ready_line(DEADLINE).unwrap();
-    let pid = deaf.pid();
-    deaf.terminate();
+    let mut stubborn = spawn("sh", &["-c", line]);
+    stubborn.ready_line(DEADLINE).unwrap();
+    let pid = stubborn.pid();
+    stubborn.terminate();
     assert!(is_gone(pid));
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn who_stays_behind_and_does_not_listen_is_killed_too() {
+fn a_descendant_that_ignores_sigterm_is_killed_too() {
     let line = "(trap '' TERM; while :; do sleep 1; done) & echo $!; exit 0";
     let mut shell = spawn("sh", &["-c", line]);
-    let deaf = shell.ready_line(DEADLINE).unwrap().parse().unwrap();
-    eventually("the shell has ended", || shell.early_exit().is_some());
-    assert!(Usage::of(deaf).is_ok(), "it lives");
+    let stubborn = shell.ready_line(DEADLINE).unwrap().parse().unwrap();
+    eventually("the shell has exited", || shell.early_exit().is_some());
+    assert!(Usage::of(stubborn).is_ok(), "it is running");
     shell.terminate();
-    // Whoever adopts it may take his time to reap it.
-    eventually("it has ended", || Usage::of(deaf).is_err());
+    // The process that adopts it may reap it late.
+    eventually("it has ended", || Usage::of(stubborn).is_err());
 }
 
 #[test]
-fn who_listens_ends_in_its_own_way_and_quickly() {
+fn a_process_that_handles_sigterm_exits_by_itself() {
     let (server, _address) = serving();
     let (pid, start) = (server.pid(), Instant::now());
     server.terminate();
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(2), "was killed after {took:?}");
+    assert!(
+        took < Duration::from_secs(2),
+        "terminated only after {took:?}"
+    );
     assert!(is_gone(pid));
 }
 
 #[test]
-fn nobody_is_left_when_we_panic() {
+fn a_panic_terminates_the_children() {
     let mut pid = None;
     let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
         let (server, _address) = serving();
@@ -89,75 +92,78 @@ fn nobody_is_left_when_we_panic() {
 }
 
 #[test]
-fn who_has_ended_by_itself_is_reaped() {
+fn a_process_that_has_exited_is_reaped_with_its_group() {
     let mut brief = spawn("true", &[]);
-    eventually("it has ended", || brief.early_exit().is_some());
+    eventually("it has exited", || brief.early_exit().is_some());
     let pid = brief.pid();
     assert!(
         !is_gone(pid),
-        "its number must be kept until its group is gone"
+        "its number must stay reserved until its group is gone"
     );
     brief.terminate();
     assert!(is_gone(pid));
 }
 
 #[test]
-fn an_early_death_is_noticed_with_its_reason() {
+fn an_early_exit_is_reported_with_its_cause() {
     let line = "echo first >&2; echo port taken >&2; exit 3";
     let mut server = spawn("sh", &["-c", line]);
-    let lost = server.wait_until_accepting(nobody_listens().0, DEADLINE);
-    let lost = lost.unwrap_err();
+    let (address, _port_taken) = address_without_listener();
+    let result = server.wait_until_accepting(address, DEADLINE);
+    let failure = result.unwrap_err();
     let stderr = "first\nport taken\n".to_owned();
     let reason = ExitReason::Code(3);
-    assert_eq!(lost, ChildFailure::Exited { reason, stderr });
-    assert_eq!(lost.to_string(), "exited with status 3: port taken");
+    assert_eq!(failure, ChildFailure::Exited { reason, stderr });
+    assert_eq!(failure.to_string(), "exited with status 3: port taken");
 }
 
 #[test]
-fn a_death_by_signal_is_told_from_an_exit() {
+fn a_fatal_signal_is_distinguished_from_an_exit() {
     let mut server = spawn("sh", &["-c", "kill -KILL $$"]);
-    let lost = server.ready_line(DEADLINE).unwrap_err();
+    let failure = server.ready_line(DEADLINE).unwrap_err();
     let reason = ExitReason::Signal(9);
-    assert!(matches!(lost, ChildFailure::Exited { reason: it, .. } if it == reason));
+    assert!(matches!(failure, ChildFailure::Exited { reason: it, .. } if it == reason));
 }
 
 #[test]
-fn who_never_gets_ready_is_given_up() {
-    const PATIENCE: Duration = Duration::from_millis(300);
-    let mut silent = spawn("sh", &["-c", "echo still loading >&2; exec sleep 60"]);
-    eventually("its complaint has arrived", || {
-        let lost = silent.ready_line(Duration::ZERO).unwrap_err();
-        lost.last_stderr_line().is_some()
+fn a_process_that_is_not_ready_in_time_is_reported() {
+    const TIMEOUT: Duration = Duration::from_millis(300);
+    let mut loading = spawn("sh", &["-c", "echo still loading >&2; exec sleep 60"]);
+    eventually("its message has arrived", || {
+        let failure = loading.ready_line(Duration::ZERO).unwrap_err();
+        failure.last_stderr_line().is_some()
     });
-    let (address, _taken) = nobody_listens();
-    let lost = [
-        silent.ready_line(PATIENCE).unwrap_err(),
-        silent.wait_until_accepting(address, PATIENCE).unwrap_err(),
+    let (address, _port_taken) = address_without_listener();
+    let failures = [
+        loading.ready_line(TIMEOUT).unwrap_err(),
+        loading.wait_until_accepting(address, TIMEOUT).unwrap_err(),
     ];
-    for lost in lost {
+    for failure in failures {
         assert!(matches!(
-            lost,
+            failure,
             ChildFailure::NotReady {
-                waited: PATIENCE,
+                waited: TIMEOUT,
                 ..
             }
         ));
-        assert_eq!(lost.last_stderr_line(), Some("still loading"));
+        assert_eq!(failure.last_stderr_line(), Some("still loading"));
     }
 }
 
 #[test]
-fn a_talkative_server_is_never_made_to_wait() {
-    // Far more than a pipe holds, on both streams; then it ends by itself.
+fn a_process_is_never_blocked_by_its_output() {
+    // Far more than a pipe can hold, on both streams; then it exits.
     let line = "echo ready; yes | head -c 5000000; yes | head -c 5000000 >&2; \
                 echo the end >&2; exit 7";
     let mut server = spawn("sh", &["-c", line]);
     assert_eq!(server.ready_line(DEADLINE).unwrap(), "ready");
-    eventually("it has said everything", || server.early_exit().is_some());
-    let lost = server.early_exit().unwrap();
-    assert_eq!(lost.last_stderr_line(), Some("the end"));
-    let ChildFailure::Exited { reason, stderr } = lost else {
-        panic!("{lost:?}");
+    eventually("it has written everything", || {
+        server.early_exit().is_some()
+    });
+    let failure = server.early_exit().unwrap();
+    assert_eq!(failure.last_stderr_line(), Some("the end"));
+    let ChildFailure::Exited { reason, stderr } = failure else {
+        panic!("{failure:?}");
     };
     assert_eq!(reason, ExitReason::Code(7));
     assert_eq!(stderr.len(), 16 * 1024, "only the end is kept");
@@ -175,7 +181,7 @@ fn spawn(program: &str, arguments: &[&str]) -> Child {
     Child::spawn(&command, None).unwrap()
 }
 
-/// Our own server, with where it listens.
+/// Our own server, and the address it listens on.
 fn serving() -> (Child, SocketAddr) {
     let mut server = spawn(PROGRAM, &["serve", "--quiet", "--listen", "127.0.0.1:0"]);
     let address = ready_at(&mut server);
@@ -186,15 +192,15 @@ fn ready_at(child: &mut Child) -> SocketAddr {
     address_in(&child.ready_line(DEADLINE).unwrap())
 }
 
-/// An address that refuses connections for as long as the second value lives: the port is taken, by a
-/// socket that is connected elsewhere.
-fn nobody_listens() -> (SocketAddr, TcpStream) {
+/// An address that refuses connections as long as the second value lives: the port is in use by a socket that is
+/// connected elsewhere.
+fn address_without_listener() -> (SocketAddr, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (stream.local_addr().unwrap(), stream)
 }
 
-/// Whether no process has this number, not even one that has ended and was not reaped.
+/// Whether no process has this number, not even a zombie.
 fn is_gone(pid: u32) -> bool {
     let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
     test_kill_process(pid).is_err()

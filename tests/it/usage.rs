@@ -1,4 +1,4 @@
-//! What a process costs, seen from outside: figures that are what it used, and no others.
+//! What a process costs, measured from outside: the figures are what it has used, and nothing else.
 
 #![cfg(target_os = "linux")]
 
@@ -13,29 +13,29 @@ use std::time::Duration;
 
 const MESSAGES: u64 = 200;
 
-/// A call is under way when counting begins, and one when it ends: the peer has the answer before the
-/// server is back from giving it.
+/// A call may be in progress when counting starts, and another when it ends: the peer receives the echo before the
+/// server's call returns.
 const EDGE: u64 = 2;
 
 #[test]
-fn processor_time_is_what_the_process_itself_has_counted() {
-    // The shell burns some time, says what times(2) made of it, and sleeps. (Of the two lines that it
-    // prints the first is about itself.)
+fn processor_time_equals_what_the_process_itself_reports() {
+    // The shell uses some processor time, prints what times(2) reports, and sleeps. The first of the two lines
+    // that it prints is its own time.
     let line = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; times; exec sleep 60";
     let mut shell = spawn("sh", &["-c", line]);
-    let counted = seconds_in(&shell.ready_line(Duration::from_mins(1)).unwrap());
+    let reported = seconds_in(&shell.ready_line(Duration::from_mins(1)).unwrap());
     let usage = Usage::of(shell.pid()).unwrap();
-    let seen = usage.cpu().as_secs_f64();
-    assert!(counted > 0.05, "it burned no more than {counted} s");
+    let measured = usage.cpu().as_secs_f64();
+    assert!(reported > 0.05, "it used only {reported} s");
     assert!(
-        (seen - counted).abs() < 0.05,
-        "it counted {counted} s, we see {seen} s"
+        (measured - reported).abs() < 0.05,
+        "it reports {reported} s, we measure {measured} s"
     );
-    assert!(usage.user > usage.system, "it did nothing but calculate");
+    assert!(usage.user > usage.system, "it only computed");
 }
 
 #[test]
-fn what_ended_threads_have_used_stays_in_the_bill() {
+fn the_time_of_ended_threads_stays_included() {
     let (server, address) = serving("threads");
     let alone = Usage::of(server.pid()).unwrap();
     let stream = connect(address);
@@ -57,7 +57,7 @@ fn what_ended_threads_have_used_stays_in_the_bill() {
 }
 
 #[test]
-fn waiting_is_counted_as_switches() {
+fn waits_are_counted_as_voluntary_switches() {
     let line = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.01; done; echo slept; exec sleep 60";
     let mut shell = spawn("sh", &["-c", line]);
     shell.ready_line(DEADLINE).unwrap();
@@ -72,7 +72,7 @@ fn switches_of_all_threads_are_counted() {
     echo_roundtrip(&stream, b"hello");
     let before = Usage::of(server.pid()).unwrap();
     assert!(before.threads >= 2, "{before:?}");
-    // The thread that accepts has nothing to do with it; the other one waits now and then.
+    // The thread that accepts has nothing to do; the thread of the connection waits now and then.
     eventually("the thread of the connection waits", || {
         echo_roundtrip(&stream, b"hello");
         let now = Usage::of(server.pid()).unwrap();
@@ -81,7 +81,7 @@ fn switches_of_all_threads_are_counted() {
 }
 
 #[test]
-fn memory_is_counted_while_it_is_held() {
+fn resident_memory_is_reported_while_it_is_in_use() {
     let line = "x=$(head -c 16777216 /dev/zero | tr '\\0' x); echo full; sleep 60 & wait";
     let mut shell = spawn("sh", &["-c", line]);
     shell.ready_line(DEADLINE).unwrap();
@@ -92,17 +92,17 @@ fn memory_is_counted_while_it_is_held() {
 }
 
 #[test]
-fn who_has_ended_cannot_be_seen() {
+fn a_process_that_has_exited_has_no_usage() {
     let mut brief = spawn("true", &[]);
-    eventually("it has ended", || brief.early_exit().is_some());
+    eventually("it has exited", || brief.early_exit().is_some());
     let pid = brief.pid();
-    assert!(Usage::of(pid).is_err(), "ended, but not reaped");
+    assert!(Usage::of(pid).is_err(), "exited, but not reaped");
     brief.terminate();
     assert!(Usage::of(pid).is_err(), "reaped");
 }
 
 #[test]
-fn a_pinned_process_stays_on_its_core_and_we_on_ours() {
+fn pinning_a_child_leaves_our_own_affinity_alone() {
     let before = cores::allowed();
     let core = *before.last().unwrap();
     let command = CommandLine::new("sleep", ["60"]);
@@ -116,14 +116,14 @@ fn a_pinned_process_stays_on_its_core_and_we_on_ours() {
 }
 
 #[test]
-fn a_core_that_is_not_there_starts_no_process() {
+fn a_core_that_does_not_exist_starts_no_process() {
     let command = CommandLine::new("sleep", ["60"]);
     assert!(Child::spawn(&command, Some(1023)).is_err());
 }
 
 #[test]
 fn perf_counts_the_calls_of_a_server() {
-    // It may be missing, or be of no use in a container; then strace has to do.
+    // It may be missing, or not permitted in a container.
     calls_are_counted_with(Tool::Perf);
 }
 
@@ -147,11 +147,11 @@ fn strace_counts_the_calls_of_a_server_by_name() {
 }
 
 #[test]
-fn who_cannot_count_says_why() {
+fn a_count_that_fails_reports_the_reason() {
     if !tool_or_skip("strace") {
         return;
     }
-    // No process has a number as high as that (PID_MAX_LIMIT, proc_sys_kernel(5)).
+    // No process ID is that high (PID_MAX_LIMIT, proc_sys_kernel(5)).
     let error = SyscallCounter::start_with(Tool::Strace, 1 << 30).unwrap_err();
     assert!(matches!(error, SyscallCountError::Failed(Tool::Strace, ..)));
     let line = error.to_string();
@@ -163,15 +163,15 @@ fn who_cannot_count_says_why() {
     );
 }
 
-/// The calls of a server for some messages, one at a time, if it can be traced here. It serves on
-/// afterwards.
+/// The calls that a server makes for some messages, one at a time; `None` if it cannot be traced here. It must keep
+/// serving afterwards.
 fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
     for mode in ["threads", "event-loop"] {
         let (mut server, address) = serving(mode);
         let stream = connect(address);
         echo_roundtrip(&stream, b"hello");
-        let counting = match SyscallCounter::start_with(tool, server.pid()) {
-            Ok(counting) => counting,
+        let counter = match SyscallCounter::start_with(tool, server.pid()) {
+            Ok(counter) => counter,
             Err(reason) => {
                 skip(&reason.to_string());
                 return None;
@@ -180,7 +180,7 @@ fn calls_are_counted_with(tool: Tool) -> Option<SyscallCount> {
         for _ in 0..MESSAGES {
             echo_roundtrip(&stream, &[b'x'; 64]);
         }
-        let count = counting.finish().unwrap();
+        let count = counter.finish().unwrap();
         assert_eq!(count.tool, tool);
         assert!(count.total + EDGE >= 2 * MESSAGES, "{mode}: {count:?}");
         assert!(count.total <= 5 * MESSAGES, "{mode}: {count:?}");
@@ -205,7 +205,7 @@ fn serving(mode: &str) -> (Child, SocketAddr) {
     (server, address)
 }
 
-/// The sum of the times that the shell's `times` prints, as in `0m0.12s`.
+/// The sum of the times that the shell's `times` prints, such as `0m0.12s`.
 fn seconds_in(times: &str) -> f64 {
     let seconds = |time: &str| -> f64 {
         let (minutes, rest) = time.split_once('m').unwrap();

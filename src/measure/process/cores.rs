@@ -1,27 +1,26 @@
-//! Which processor core who runs on (`sched_setaffinity(2)`).
+//! Pinning threads and processes to processor cores (`sched_setaffinity(2)`).
 //!
-//! A server and the load on it disturb each other least on cores of their own, and a thread that stays
-//! where it is keeps its caches. Elsewhere than on Linux a process has no say in this.
+//! A server and its load generator disturb each other least on separate cores, and a pinned thread keeps its
+//! caches warm. Only Linux is supported.
 
 use std::io;
 
-/// The cores that this thread may run on, by the kernel's numbers, in order. Empty where that cannot be
-/// known.
+/// The cores that this thread may run on, by the kernel's numbers, in order. Empty if they cannot be determined.
 pub fn allowed() -> Vec<usize> {
     system::allowed()
 }
 
-/// Keeps the calling thread, and whatever thread or process it starts from now on, on `core`.
+/// Pins the calling thread to `core`, and with it every thread and process that it starts from now on.
 ///
 /// # Errors
 ///
-/// There is no such core, or this process may not use it; or the system has no such call.
+/// The core does not exist, this process may not use it, or the system is not supported.
 pub fn pin_this_thread(core: usize) -> io::Result<()> {
     system::pin_this_thread(core)
 }
 
-/// What `work` returns, done on `core`; afterwards this thread may run where it could before. A process
-/// that is started meanwhile stays on `core`: affinity is inherited through fork(2) and execve(2).
+/// Runs `work` on `core` and returns its result; afterwards this thread may run where it could before. A process
+/// started by `work` stays on `core`: affinity is inherited through fork(2) and execve(2).
 pub(super) fn while_pinned_to<T>(core: usize, work: impl FnOnce() -> T) -> io::Result<T> {
     system::while_pinned_to(core, work)
 }
@@ -31,7 +30,7 @@ mod system {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use std::io;
 
-    /// A machine with more cores than a `CpuSet` holds refuses to answer.
+    /// The call fails on a machine with more cores than a `CpuSet` can hold.
     pub(super) fn allowed() -> Vec<usize> {
         let allowed = sched_getaffinity(None).unwrap_or_default();
         (0..CpuSet::MAX_CPU)
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pin_is_pulled_out_when_the_work_is_done() {
+    fn affinity_is_restored_when_the_work_is_done() {
         let before = allowed();
         let core = before[0];
         assert_eq!(while_pinned_to(core, allowed).unwrap(), [core]);

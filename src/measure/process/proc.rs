@@ -1,4 +1,4 @@
-//! What Linux shows of a process: its clock, and its files below /proc (proc(5)).
+//! What Linux reports about a process: its clock, and its files below /proc (proc(5)).
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
@@ -7,20 +7,20 @@ use std::io::{self, ErrorKind};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What one line of `/proc/PID/stat` says.
+/// Some fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
-    /// Processor time in its own code, in clock ticks.
+    /// Processor time in user mode, in clock ticks.
     user: u64,
     /// Processor time in the kernel, in clock ticks.
     system: u64,
-    /// Threads that exist.
+    /// Threads that exist now.
     pub(super) threads: u64,
 }
 
 impl Stat {
-    /// The part of `cpu` that was spent in the kernel. Of the first 10 ms nothing is known, and all of it
-    /// counts as spent in its own code.
+    /// The part of `cpu` that was spent in the kernel. Before the first clock tick (10 ms) that is unknown, and
+    /// all of it counts as user time.
     pub(super) fn system_part(&self, cpu: Duration) -> Duration {
         let both = u128::from(self.user) + u128::from(self.system);
         let part = (cpu.as_nanos() * u128::from(self.system)).checked_div(both);
@@ -28,15 +28,15 @@ impl Stat {
     }
 }
 
-/// Context switches of all threads that exist.
+/// Context switches of all threads that exist now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Switches {
     pub(super) voluntary: u64,
     pub(super) involuntary: u64,
 }
 
-/// Processor time of the whole process, threads that are gone included (`clock_getcpuclockid(3)`). The files
-/// have it too, but only in clock ticks of 10 ms.
+/// Processor time of the whole process, including threads that have ended (`clock_getcpuclockid(3)`). The files
+/// contain it too, but only in clock ticks of 10 ms.
 pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
     let pid = i32::try_from(pid).map_err(|_| ErrorKind::NotFound)?;
     let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid))?;
@@ -44,28 +44,28 @@ pub(super) fn cpu_time(pid: u32) -> io::Result<Duration> {
 }
 
 pub(super) fn stat(pid: u32) -> io::Result<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(not_understood)
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(unexpected_format)
 }
 
-/// Summed over the threads: the file of the process itself speaks of its first thread alone.
+/// Summed over the threads: the status file of the process covers only its first thread.
 pub(super) fn switches(pid: u32) -> io::Result<Switches> {
     let mut sum = Switches::default();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let status = match fs::read_to_string(thread?.path().join("status")) {
-            // It ended between the list and here: no such file, or no such process.
+            // The thread ended after the directory was listed.
             Err(error) if is_gone(&error) => continue,
             status => status?,
         };
-        let of_one = parse_switches(&status).ok_or_else(not_understood)?;
-        sum.voluntary += of_one.voluntary;
-        sum.involuntary += of_one.involuntary;
+        let switches = parse_switches(&status).ok_or_else(unexpected_format)?;
+        sum.voluntary += switches.voluntary;
+        sum.involuntary += switches.involuntary;
     }
     Ok(sum)
 }
 
-/// Bytes in memory, from `smaps_rollup`, which counts page by page: the sums in `statm` and `status` are
-/// kept per processor and are off by up to some hundred KiB, more than a thousand idle connections weigh.
-/// Where that file is missing, or another user's, the inexact figure has to do.
+/// Resident memory in bytes, from `smaps_rollup`, which counts page by page. The totals in `statm` and `status`
+/// are kept per processor and may be off by some hundred KiB, more than a thousand idle connections occupy; they
+/// serve only where `smaps_rollup` does not exist or is not readable.
 pub(super) fn resident(pid: u32) -> io::Result<u64> {
     let kibibytes: Option<u64> = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => field(&text, "Rss:"),
@@ -74,18 +74,18 @@ pub(super) fn resident(pid: u32) -> io::Result<u64> {
             "VmRSS:",
         ),
     };
-    // One that has ended and was not waited for has a status, but no memory.
+    // A zombie has a status, but no memory.
     let kibibytes = kibibytes.ok_or(ErrorKind::NotFound)?;
     Ok(kibibytes * 1024)
 }
 
-/// The fields are counted from 1 in `proc_pid_stat(5)`. The second, the name in parentheses, may hold spaces
-/// and parentheses itself; behind its end comes the third.
+/// `proc_pid_stat(5)` counts the fields from 1. The second is the name in parentheses, which may itself contain
+/// spaces and parentheses; the third follows the last closing parenthesis.
 fn parse_stat(line: &str) -> Option<Stat> {
     const THIRD: usize = 3;
-    let (_, behind_name) = line.rsplit_once(')')?;
+    let (_, after_name) = line.rsplit_once(')')?;
     let number = |field: usize| {
-        let text = behind_name.split_whitespace().nth(field - THIRD)?;
+        let text = after_name.split_whitespace().nth(field - THIRD)?;
         text.parse().ok()
     };
     Some(Stat {
@@ -102,7 +102,7 @@ fn parse_switches(status: &str) -> Option<Switches> {
     })
 }
 
-/// The value in the line that begins with `name`, its unit left out.
+/// The value in the line that begins with `name`, without its unit.
 fn field<T: FromStr>(text: &str, name: &str) -> Option<T> {
     let value = text.lines().find_map(|line| line.strip_prefix(name))?;
     value.split_whitespace().next()?.parse().ok()
@@ -113,8 +113,11 @@ fn is_gone(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
-fn not_understood() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "proc(5) reads differently here")
+fn unexpected_format() -> io::Error {
+    io::Error::new(
+        ErrorKind::InvalidData,
+        "unexpected format of a file in /proc",
+    )
 }
 
 #[cfg(test)]
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_spaces_and_parentheses_moves_no_field() {
+    fn a_name_with_spaces_and_parentheses_shifts_no_field() {
         let line = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 30 10 0 0 20 0 7 0 99 1 1";
         let stat = parse_stat(line).unwrap();
         assert_eq!((stat.user, stat.system, stat.threads), (30, 10, 7));
@@ -140,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn the_two_kinds_of_switches_are_told_apart() {
+    fn voluntary_and_involuntary_switches_are_distinguished() {
         let status = "Threads:\t2\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t5\n";
         let switches = parse_switches(status).unwrap();
         assert_eq!((switches.voluntary, switches.involuntary), (150, 5));
     }
 
     #[test]
-    fn what_is_cut_short_is_no_answer() {
+    fn truncated_files_yield_none() {
         assert_eq!(parse_stat("42 (sh) S 1 42"), None);
         assert_eq!(parse_switches("Threads:\t2\n"), None);
     }

@@ -1,51 +1,52 @@
-//! What a process has cost so far, seen from outside.
+//! What a process has cost so far, measured from outside.
 
 use std::io;
 use std::time::Duration;
 
-/// What a process has cost since it began, and what it holds now.
+/// What a process has consumed since it started, and what it occupies now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Processor time in its own code, all threads together, those included that are gone. The sum of
-    /// user and system time is exact, but for what a thread that runs right now on another core has used
-    /// since that core's last clock tick (some milliseconds); how it is divided is what the kernel found at
-    /// its ticks, and means something from a second upwards.
+    /// Processor time in user mode, of all threads, including those that have ended.
+    ///
+    /// The sum of user and system time is exact, except for what a thread that is running on another core has
+    /// used since that core's last clock tick (a few milliseconds). The kernel divides it into user and system
+    /// time by sampling at its ticks, so the division is meaningful from about a second upwards.
     pub user: Duration,
-    /// Processor time in the kernel on its behalf; see [`user`](Self::user).
+    /// Processor time in the kernel on behalf of the process; see [`user`](Self::user).
     pub system: Duration,
-    /// How often one of its threads waited for something. Of the threads that exist: what a thread has
-    /// done is forgotten when it ends, and with threads coming and going this is too small.
+    /// Context switches because a thread had to wait. Only of threads that still exist: the kernel drops the
+    /// count of a thread that ends, so with short-lived threads this is too small.
     pub voluntary_switches: u64,
-    /// How often one of its threads was made to give way; of the threads that exist.
+    /// Context switches because a thread was preempted. Only of threads that still exist.
     pub involuntary_switches: u64,
-    /// Bytes of it that are in memory, shared ones included.
+    /// Resident memory in bytes, including shared pages.
     pub resident: u64,
-    /// Threads that exist.
+    /// Threads that exist now.
     pub threads: u64,
 }
 
 impl Usage {
-    /// What the process `pid` has cost so far. The processor time is read first, so that two calls enclose
+    /// The usage of the process `pid` so far. The processor time is read first, so two calls enclose exactly
     /// what happens between their beginnings.
     ///
-    /// A call takes some 50 µs, and some tens of them more for each thread of the process: tens of
-    /// milliseconds for a thousand, which are not to be spent while something is measured. The process itself
-    /// runs on; only a thread that changes its memory map just then waits.
+    /// A call takes about 50 µs, plus a few tens of microseconds per thread of the process: tens of milliseconds
+    /// for a thousand threads, which must not fall into a measurement. The process keeps running meanwhile; only
+    /// a thread that changes the memory map waits.
     ///
     /// # Errors
     ///
-    /// It has ended, or is not ours to see (proc(5)); and always elsewhere than on Linux, where none of
-    /// this can be seen from outside without special rights.
+    /// The process has ended, or belongs to another user (proc(5)). On systems other than Linux always: there,
+    /// none of this can be read without special privileges.
     pub fn of(pid: u32) -> io::Result<Self> {
         system::usage_of(pid)
     }
 
-    /// What has been added to time and switches since `earlier`. Memory and threads are not used up but
-    /// held: they stay as they are now.
+    /// The time and switches added since `earlier`. Memory and threads are occupied rather than consumed: they
+    /// keep their current values.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let cpu = self.cpu().saturating_sub(earlier.cpu());
-        // Each is rounded for itself; their sum must not suffer from it.
+        // User and system time may each be rounded down; their sum must stay exact.
         let system = self.system.saturating_sub(earlier.system).min(cpu);
         Self {
             user: cpu.saturating_sub(system),
@@ -96,7 +97,7 @@ mod system {
     pub(super) fn usage_of(_pid: u32) -> io::Result<Usage> {
         Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "what a process costs cannot be seen on this system",
+            "the cost of another process cannot be read on this system",
         ))
     }
 }
@@ -117,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_up_is_subtracted_and_what_is_held_stays() {
+    fn consumption_is_subtracted_and_occupation_kept() {
         let added = usage(30, 70, 12, 5000).since(&usage(10, 40, 2, 4000));
         assert_eq!(added, usage(20, 30, 10, 5000));
     }
 
     #[test]
-    fn a_share_that_wavers_leaves_the_sum_alone() {
+    fn rounding_of_the_parts_leaves_the_sum_exact() {
         let added = usage(10, 45, 0, 0).since(&usage(15, 35, 0, 0));
         assert_eq!(added.cpu(), Duration::from_millis(5));
         let added = usage(25, 30, 0, 0).since(&usage(15, 35, 0, 0));
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_of_threads_that_are_gone_do_not_make_it_negative() {
+    fn switches_of_ended_threads_do_not_make_the_difference_negative() {
         let added = usage(1, 1, 5, 0).since(&usage(1, 1, 9, 0));
         assert_eq!(added.voluntary_switches, 0);
     }
