@@ -10,7 +10,7 @@
 
 use super::clock::Nanos;
 use super::payload::{MAX_SLICE, Payload};
-use super::verify::{Difference, Verify};
+use super::verify::{Mismatch, Verify};
 use crate::readiness::{EventFlags, Readiness};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -44,13 +44,15 @@ pub(super) enum ConnectionError {
     /// A system call failed.
     Io(ErrorKind),
     /// The echo is not what was sent.
-    Corrupted(Difference),
+    Corrupted(Mismatch),
 }
 
 /// One connection to the server under load.
 #[derive(Debug)]
 pub(super) struct ClientConnection<S> {
     stream: S,
+    /// Counted from 1 in the order of connecting.
+    number: u64,
     readiness: Readiness,
     /// The offset in the payload at which this connection starts.
     payload_offset: u64,
@@ -74,6 +76,7 @@ impl<S> ClientConnection<S> {
     pub(super) fn new(stream: S, number: u64, size: usize) -> Self {
         Self {
             stream,
+            number,
             readiness: Readiness::default(),
             payload_offset: Payload::offset_of(number),
             message_size: size as u64,
@@ -120,6 +123,10 @@ impl<S> ClientConnection<S> {
     /// The messages in flight, oldest first.
     pub(super) fn in_flight(&self) -> &VecDeque<StartTimes> {
         &self.in_flight
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The number of messages whose echo is complete.
@@ -180,8 +187,13 @@ impl<S: Read + Write> ClientConnection<S> {
         let pending = self.sent - self.received;
         let length = pending.min(got.len() as u64);
         let expected = payload.slice(self.payload_offset + self.received, length);
-        if let Some(difference) = verify.difference(got, expected, self.received) {
-            return Err(ConnectionError::Corrupted(difference));
+        if let Some((index, byte)) = verify.first_wrong_byte(got, expected) {
+            return Err(ConnectionError::Corrupted(Mismatch {
+                connection: self.number,
+                offset: self.received + index as u64,
+                expected: expected.get(index).copied(),
+                got: byte,
+            }));
         }
         self.received += got.len() as u64;
         Ok(())
@@ -253,7 +265,7 @@ mod tests {
         connection.read(&mut [0; 64], payload, Verify::EveryByte)
     }
 
-    fn difference(echo: &[u8]) -> Option<(u64, Option<u8>)> {
+    fn mismatch(echo: &[u8]) -> Option<(u64, Option<u8>)> {
         let (mut connection, payload) = echoed(2, echo);
         match read(&mut connection, &payload) {
             Err(ConnectionError::Corrupted(it)) => Some((it.offset, it.expected)),
@@ -291,7 +303,7 @@ mod tests {
     fn a_wrong_byte_is_reported_with_its_offset() {
         let mut wrong = sent(16);
         wrong[11] ^= 1;
-        assert_eq!(difference(&wrong), Some((11, Some(sent(12)[11]))));
+        assert_eq!(mismatch(&wrong), Some((11, Some(sent(12)[11]))));
     }
 
     #[test]
@@ -299,7 +311,7 @@ mod tests {
         for lost in 0..15 {
             let mut wrong = sent(16);
             wrong.remove(lost);
-            assert_eq!(difference(&wrong).map(|it| it.0), Some(lost as u64));
+            assert_eq!(mismatch(&wrong).map(|it| it.0), Some(lost as u64));
         }
     }
 
@@ -308,7 +320,7 @@ mod tests {
         for duplicated in 0..15 {
             let mut wrong = sent(16);
             wrong.insert(duplicated, wrong[duplicated]);
-            let offset = difference(&wrong).map(|it| it.0);
+            let offset = mismatch(&wrong).map(|it| it.0);
             assert_eq!(offset, Some(duplicated as u64 + 1));
         }
     }
@@ -318,7 +330,7 @@ mod tests {
         for first in 0..15 {
             let mut wrong = sent(16);
             wrong.swap(first, first + 1);
-            assert_eq!(difference(&wrong).map(|it| it.0), Some(first as u64));
+            assert_eq!(mismatch(&wrong).map(|it| it.0), Some(first as u64));
         }
     }
 
@@ -326,7 +338,8 @@ mod tests {
     fn more_than_was_sent_is_wrong_even_unverified() {
         let (mut connection, payload) = echoed(1, &sent(9));
         let result = connection.read(&mut [0; 64], &payload, Verify::Nothing);
-        let expected = Difference {
+        let expected = Mismatch {
+            connection: 3,
             offset: 8,
             expected: None,
             got: sent(9)[8],
@@ -338,7 +351,7 @@ mod tests {
     fn the_bytes_of_another_connection_are_wrong() {
         let start = Payload::offset_of(4);
         let other = Payload::new().slice(start, 16).to_vec();
-        assert!(difference(&other).is_some());
+        assert!(mismatch(&other).is_some());
     }
 
     #[test]

@@ -16,8 +16,6 @@ const STARVED_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct ClientSlot {
     pub(super) connection: ClientConnection<TcpStream>,
-    /// Counted from 1 in the order of connecting.
-    number: u64,
     state: SlotState,
     opened: Nanos,
     /// The due times of messages that cannot start yet because `depth` messages are in flight.
@@ -34,7 +32,6 @@ impl ClientSlot {
     pub(super) fn new(stream: TcpStream, number: u64, size: usize, now: Nanos) -> Self {
         Self {
             connection: ClientConnection::new(stream, number, size),
-            number,
             state: SlotState::Connecting,
             opened: now,
             waiting: VecDeque::new(),
@@ -103,14 +100,10 @@ impl ClientSlot {
         since.is_some_and(|since| after(since, timeout) < now)
     }
 
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// What it has transferred, to be reported when it times out.
     pub(super) fn timed_out(&self) -> TimedOut {
         TimedOut {
-            connection: self.number,
+            connection: self.connection.number(),
             sent: self.connection.sent(),
             received: self.connection.received(),
         }

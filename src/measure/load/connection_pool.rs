@@ -182,8 +182,11 @@ impl<'a> ConnectionPool<'a> {
         slots.map(|(_, slot)| slot.outstanding(&counts)).sum()
     }
 
-    /// The number of connections that never received an echo.
+    /// The number of long-lived connections that never received an echo.
     pub(super) fn starved(&self, now: Nanos) -> usize {
+        if self.plan.pattern == LoadPattern::Churn {
+            return 0;
+        }
         let slots = self.slots.iter();
         slots.filter(|(_, slot)| slot.is_starved(now)).count()
     }

@@ -129,7 +129,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
         for _ in 0..CONNECTS_PER_TURN {
             match self.pool.open_next(self.poll.registry(), &self.clock) {
                 Some(Ok(())) => {}
-                Some(Err(error)) => self.controller.failed(error.kind().into()),
+                Some(Err(error)) => self.controller.connect_failed(error.kind().into()),
                 None => break,
             }
         }
@@ -202,11 +202,11 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// Records the messages whose echo is complete. In the closed loop, a new message takes the place of each.
     fn finish_messages(&mut self, key: usize) {
         let now = self.clock.now();
-        let is_closed_loop = self.plan.rate.is_none()
-            && matches!(self.plan.pattern, LoadPattern::Echo | LoadPattern::Stream);
         while let Some(times) = self.pool.finish_message(key) {
             self.controller.echoed(times, now);
-            if is_closed_loop && let Some(slot) = self.pool.get_mut(key) {
+            if self.plan.is_closed_loop()
+                && let Some(slot) = self.pool.get_mut(key)
+            {
                 slot.connection.start_message(StartTimes::at(now));
             }
         }
@@ -242,6 +242,6 @@ enum ClientTurnEnd {
     Parked,
     /// More can be done at once.
     Yielded,
-    /// The connection has served its purpose.
+    /// The round trip of a short-lived connection is complete.
     Finished,
 }

@@ -64,8 +64,8 @@ mod verify;
 pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub use plan::{LoadPattern, LoadPlan, StopCondition};
-pub use results::{Failure, Failures, GeneratorCost, LoadResults, Mismatch, TimedOut};
-pub use verify::Verify;
+pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut};
+pub use verify::{Mismatch, Verify};
 
 use generator_loop::GeneratorLoop;
 use std::io;

@@ -51,6 +51,16 @@ impl LoadPlan {
             timeout: Duration::from_secs(5),
         }
     }
+
+    /// Whether each complete echo is followed by the next message.
+    pub(super) fn is_closed_loop(&self) -> bool {
+        self.pattern.has_continuous_traffic() && self.rate.is_none()
+    }
+
+    /// Messages per second; `None` unless the plan describes an open loop.
+    pub(super) fn open_loop_rate(&self) -> Option<f64> {
+        self.rate.filter(|_| self.pattern.has_continuous_traffic())
+    }
 }
 
 /// What each connection does.
@@ -64,6 +74,15 @@ pub enum LoadPattern {
     Idle,
     /// The same traffic as `Echo`, but only the throughput in bytes per second is of interest.
     Stream,
+}
+
+impl LoadPattern {
+    fn has_continuous_traffic(self) -> bool {
+        match self {
+            Self::Echo | Self::Stream => true,
+            Self::Churn | Self::Idle => false,
+        }
+    }
 }
 
 /// As on the command line.

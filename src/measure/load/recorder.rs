@@ -1,10 +1,12 @@
 //! Records the results of a run as they occur.
 
-use super::client_connection::StartTimes;
+use super::client_connection::{ConnectionError, StartTimes};
+use super::client_slot::ClientSlot;
 use super::clock::Nanos;
+use super::connection_pool::ConnectionPool;
 use super::latency::Latency;
 use super::plan::{LoadPlan, StopCondition};
-use super::results::{Failure, GeneratorCost, LoadResults, Mismatch, TimedOut};
+use super::results::{Failure, GeneratorCost, LoadResults};
 use super::run_stage::RunStage;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -20,7 +22,7 @@ pub(super) struct LoadRecorder {
 
 impl LoadRecorder {
     pub(super) fn new(plan: &LoadPlan) -> Self {
-        let open_loop = plan.rate.is_some();
+        let open_loop = plan.open_loop_rate().is_some();
         Self {
             results: LoadResults {
                 response: open_loop.then(Latency::new),
@@ -75,29 +77,43 @@ impl LoadRecorder {
         }
     }
 
-    /// This many measured messages will not be echoed.
-    pub(super) fn unanswered(&mut self, messages: usize) {
-        self.results.unanswered += messages as u64;
+    /// A connection has failed. In the open loop, its measured messages remain unanswered.
+    pub(super) fn connection_failed(
+        &mut self,
+        slot: &ClientSlot,
+        error: ConnectionError,
+        stage: RunStage,
+    ) {
+        let results = &mut self.results;
+        match error {
+            ConnectionError::Corrupted(mismatch) => {
+                results.first_mismatch.get_or_insert(mismatch);
+            }
+            ConnectionError::TimedOut => {
+                results.first_timeout.get_or_insert(slot.timed_out());
+            }
+            ConnectionError::PeerFinished | ConnectionError::Io(_) => {}
+        }
+        self.unanswered(slot.outstanding(|due| stage.measures_message_due_at(due)));
+        self.failed(slot.failure(error));
     }
 
-    pub(super) fn starved(&mut self, connections: usize) {
-        self.results.starved = connections;
-    }
-
+    /// A connection has failed, or could not be opened.
     pub(super) fn failed(&mut self, failure: Failure) {
         self.results.failures.count(failure);
     }
 
-    pub(super) fn corrupted(&mut self, mismatch: Mismatch) {
-        self.results.first_mismatch.get_or_insert(mismatch);
+    /// The run is over after this `stage`, with these connections still open.
+    pub(super) fn run_ended(&mut self, stage: RunStage, now: Nanos, pool: &ConnectionPool<'_>) {
+        self.results.ended_early = !stage.is_draining();
+        self.results.starved = pool.starved(now);
+        self.unanswered(pool.outstanding(|due| stage.measures_message_due_at(due)));
     }
 
-    pub(super) fn timed_out(&mut self, timed_out: TimedOut) {
-        self.results.first_timeout.get_or_insert(timed_out);
-    }
-
-    pub(super) fn ended_early(&mut self) {
-        self.results.ended_early = true;
+    fn unanswered(&mut self, messages: usize) {
+        if self.results.response.is_some() {
+            self.results.unanswered += messages as u64;
+        }
     }
 
     pub(super) fn messages(&self) -> u64 {

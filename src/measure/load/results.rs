@@ -2,7 +2,7 @@
 
 use super::client_connection::ConnectionError;
 use super::latency::Latency;
-use super::verify::Difference;
+use super::verify::Mismatch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::ErrorKind;
@@ -176,46 +176,6 @@ impl From<ConnectionError> for Failure {
             ConnectionError::TimedOut => Self::TimedOut,
             ConnectionError::Io(kind) => kind.into(),
             ConnectionError::Corrupted(_) => Self::Corrupted,
-        }
-    }
-}
-
-/// A wrong byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mismatch {
-    /// The connection, numbered from 1 in the order of connecting.
-    pub connection: u64,
-    /// The number of correct bytes received on it before.
-    pub offset: u64,
-    /// The byte sent at this offset; `None` if more came back than was sent.
-    pub expected: Option<u8>,
-    /// The byte that came back.
-    pub got: u8,
-}
-
-impl Mismatch {
-    pub(super) fn new(connection: u64, difference: Difference) -> Self {
-        Self {
-            connection,
-            offset: difference.offset,
-            expected: difference.expected,
-            got: difference.got,
-        }
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            connection,
-            offset,
-            expected,
-            got,
-        } = self;
-        write!(f, "connection {connection}, byte {offset}: ")?;
-        match expected {
-            Some(expected) => write!(f, "0x{expected:02x} was sent, 0x{got:02x} came back"),
-            None => write!(f, "0x{got:02x} came back, where nothing had been sent"),
         }
     }
 }

@@ -5,9 +5,9 @@ use super::client_slot::ClientSlot;
 use super::clock::{Clock, Nanos};
 use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
-use super::plan::{LoadPattern, LoadPlan};
+use super::plan::LoadPlan;
 use super::recorder::LoadRecorder;
-use super::results::{Failure, LoadResults, Mismatch};
+use super::results::{Failure, LoadResults};
 use super::run_stage::{RunStage, StageInputs};
 use super::schedule::Schedule;
 use crate::readiness::RunQueue;
@@ -113,7 +113,7 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             RunStage::Connecting | RunStage::Draining { .. } => {}
             RunStage::WarmingUp { .. } => self.start_load(now, pool, run_queue),
             RunStage::Measuring { .. } => return self.start_measurement(clock),
-            RunStage::Done => self.summarize(now, pool),
+            RunStage::Done => self.recorder.run_ended(self.stage, now, pool),
         }
         self.stage = next;
     }
@@ -142,35 +142,30 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             is_built_up: pool.is_built_up(),
             must_stop: self.stop_requested || is_hopeless,
             has_enough_messages: self.recorder.has_enough_messages(),
-            // Counting takes a pass over all connections, so it is done only where it decides.
-            has_outstanding_messages: self.stage.is_draining()
-                && (self.next_message().is_some() || self.outstanding(pool) > 0),
+            has_outstanding_messages: self.has_outstanding_messages(pool),
         }
     }
 
-    /// Scheduled messages that are measured and not echoed yet.
-    fn outstanding(&self, pool: &ConnectionPool<'_>) -> usize {
-        match self.schedule {
-            Some(_) => pool.outstanding(|due| self.stage.measures_message_due_at(due)),
-            None => 0,
-        }
+    /// Whether measured messages of the schedule may still be echoed. That takes a pass over all connections, so it is
+    /// determined only while draining, where it decides.
+    fn has_outstanding_messages(&self, pool: &ConnectionPool<'_>) -> bool {
+        let is_measured = |due| self.stage.measures_message_due_at(due);
+        self.stage.is_draining()
+            && self.is_scheduled()
+            && (self.next_message().is_some() || pool.outstanding(is_measured) > 0)
     }
 
     /// All connections are established. The open loop starts its schedule; the closed loop, the first messages of
     /// every connection.
     fn start_load(&mut self, now: Nanos, pool: &mut ConnectionPool<'_>, run_queue: &mut RunQueue) {
-        match (self.plan.pattern, self.plan.rate) {
-            (LoadPattern::Churn | LoadPattern::Idle, _) => {}
-            (LoadPattern::Echo | LoadPattern::Stream, Some(rate)) => {
-                self.schedule = Some(Schedule::new(rate, now));
-            }
-            (LoadPattern::Echo | LoadPattern::Stream, None) => {
-                for (key, slot) in pool.iter_mut() {
-                    for _ in 0..self.plan.depth {
-                        slot.connection.start_message(StartTimes::at(now));
-                    }
-                    run_queue.push(key);
+        let rate = self.plan.open_loop_rate();
+        self.schedule = rate.map(|rate| Schedule::new(rate, now));
+        if self.plan.is_closed_loop() {
+            for (key, slot) in pool.iter_mut() {
+                for _ in 0..self.plan.depth {
+                    slot.connection.start_message(StartTimes::at(now));
                 }
+                run_queue.push(key);
             }
         }
     }
@@ -180,17 +175,6 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         self.observer.measurement_started();
         self.recorder.measurement_started();
         self.stage = RunStage::Measuring { since: clock.now() };
-    }
-
-    /// Records what is known only at the end.
-    fn summarize(&mut self, now: Nanos, pool: &ConnectionPool<'_>) {
-        if !self.stage.is_draining() {
-            self.recorder.ended_early();
-        }
-        self.recorder.unanswered(self.outstanding(pool));
-        if self.plan.pattern != LoadPattern::Churn {
-            self.recorder.starved(pool.starved(now));
-        }
     }
 
     // ── results ─────────────────────────────────────────────────────────────────────────────────
@@ -204,23 +188,12 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
 
     /// Records the failure of a connection that has been removed.
     pub(super) fn connection_failed(&mut self, slot: &ClientSlot, error: ConnectionError) {
-        match error {
-            ConnectionError::Corrupted(difference) => {
-                let mismatch = Mismatch::new(slot.number(), difference);
-                self.recorder.corrupted(mismatch);
-            }
-            ConnectionError::TimedOut => self.recorder.timed_out(slot.timed_out()),
-            ConnectionError::PeerFinished | ConnectionError::Io(_) => {}
-        }
-        if self.schedule.is_some() {
-            let is_measured = |due| self.stage.measures_message_due_at(due);
-            self.recorder.unanswered(slot.outstanding(is_measured));
-        }
-        self.failed(slot.failure(error));
+        self.recorder.connection_failed(slot, error, self.stage);
+        self.failures_in_a_row += 1;
     }
 
-    /// Records a connection that failed, or that could not be opened.
-    pub(super) fn failed(&mut self, failure: Failure) {
+    /// Records a connection that could not be opened.
+    pub(super) fn connect_failed(&mut self, failure: Failure) {
         self.recorder.failed(failure);
         self.failures_in_a_row += 1;
     }

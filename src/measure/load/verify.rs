@@ -1,16 +1,7 @@
 //! Whether the echo equals what was sent, and if not, the first byte that differs.
 
 use serde::{Deserialize, Serialize};
-
-/// The first wrong byte of an echo.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Difference {
-    /// The number of correct bytes before it.
-    pub(super) offset: u64,
-    /// The byte sent at this offset; `None` if more came back than was sent.
-    pub(super) expected: Option<u8>,
-    pub(super) got: u8,
-}
+use std::fmt;
 
 /// Whether the echoed bytes are compared with those sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,31 +14,45 @@ pub enum Verify {
 }
 
 impl Verify {
-    /// The first byte of `got` that is wrong, given the `expected` bytes at this position and `offset`, the number
-    /// of bytes received before. More bytes than were sent are always wrong.
-    pub(super) fn difference(self, got: &[u8], expected: &[u8], offset: u64) -> Option<Difference> {
-        let too_many = got.len() > expected.len();
-        let differs = too_many || (self == Self::EveryByte && got != expected);
-        if differs {
-            self.first_difference(got, expected, offset)
-        } else {
-            None
+    /// The index and value of the first byte of `got` that is wrong, given the bytes `expected` at this position. More
+    /// bytes than were sent are always wrong.
+    pub(super) fn first_wrong_byte(self, got: &[u8], expected: &[u8]) -> Option<(usize, u8)> {
+        if got == expected {
+            return None;
         }
-    }
-
-    /// Finds the byte. Slow, but needed only once per failed connection.
-    fn first_difference(self, got: &[u8], expected: &[u8], offset: u64) -> Option<Difference> {
-        let is_wrong = |sent: Option<u8>, byte| match self {
-            Self::EveryByte => sent != Some(byte),
-            Self::Nothing => sent.is_none(),
+        let correct = match self {
+            Self::EveryByte => got.iter().zip(expected).take_while(|(a, b)| a == b).count(),
+            Self::Nothing => expected.len(),
         };
-        got.iter().enumerate().find_map(|(index, byte)| {
-            let sent = expected.get(index).copied();
-            is_wrong(sent, *byte).then(|| Difference {
-                offset: offset + index as u64,
-                expected: sent,
-                got: *byte,
-            })
-        })
+        got.get(correct).map(|byte| (correct, *byte))
+    }
+}
+
+/// The first wrong byte of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mismatch {
+    /// The connection, numbered from 1 in the order of connecting.
+    pub connection: u64,
+    /// The number of correct bytes received on it before.
+    pub offset: u64,
+    /// The byte sent at this offset; `None` if more came back than was sent.
+    pub expected: Option<u8>,
+    /// The byte that came back.
+    pub got: u8,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            connection,
+            offset,
+            expected,
+            got,
+        } = self;
+        write!(f, "connection {connection}, byte {offset}: ")?;
+        match expected {
+            Some(expected) => write!(f, "0x{expected:02x} was sent, 0x{got:02x} came back"),
+            None => write!(f, "0x{got:02x} came back, where nothing had been sent"),
+        }
     }
 }

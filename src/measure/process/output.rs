@@ -25,13 +25,14 @@ pub(super) struct FirstLine {
 }
 
 impl FirstLine {
+    /// Starts a thread that reads `stream` to its end.
     pub(super) fn read_from(stream: impl Read + Send + 'static) -> io::Result<Self> {
         let (line_read, line) = mpsc::channel();
         spawn_reader(move || {
             let mut stream = BufReader::with_capacity(READ_SIZE, stream);
             let mut bytes = Vec::new();
-            let start = stream.by_ref().take(MAX_LINE);
-            if matches!({ start }.read_until(b'\n', &mut bytes), Ok(1..)) {
+            let mut start = stream.by_ref().take(MAX_LINE);
+            if matches!(start.read_until(b'\n', &mut bytes), Ok(1..)) {
                 let text = String::from_utf8_lossy(&bytes);
                 // Fails only if the receiver has been dropped.
                 let _unwanted = line_read.send(text.trim_end().to_owned());
@@ -62,6 +63,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// Starts a thread that reads `stream` to its end.
     pub(super) fn read_from(mut stream: impl Read + Send + 'static) -> io::Result<Self> {
         let bytes = Arc::new(Mutex::new(VecDeque::new()));
         let (end, ended) = mpsc::channel();

@@ -44,14 +44,6 @@ impl SyscallCounter {
         }))
     }
 
-    /// The tool that counts.
-    pub fn tool(&self) -> Tool {
-        match self.0 {
-            Backend::Perf(_) => Tool::Perf,
-            Backend::Strace(_) => Tool::Strace,
-        }
-    }
-
     /// Stops counting, detaches the tool from the process and returns the count.
     ///
     /// # Errors
