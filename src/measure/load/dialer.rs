@@ -66,8 +66,8 @@ impl Dialer {
         }
     }
 
-    /// The address to connect from once the system's own choice would run out of ports. All of 127.0.0.0/8 belongs
-    /// to the machine, so only connections to the loopback interface over IPv4 have a choice.
+    /// The address to connect from once the system's own choice would run out of ports. Only for IPv4 connections to
+    /// the loopback interface: there, all of 127.0.0.0/8 belongs to the machine.
     fn source(&self) -> Option<SocketAddr> {
         let IpAddr::V4(target) = self.target.ip() else {
             return None;

@@ -8,8 +8,8 @@
 use crate::measure::rng::SplitMix64;
 
 /// The length after which the sequence repeats. It is a prime, so no block of a round size divides it: a block
-/// that is lost, duplicated or swapped never lands on equal bytes. It fits into a level 2 cache, because the
-/// speed of memory is not what is measured.
+/// that is lost, duplicated or swapped never lands on equal bytes. It is short enough for a level 2 cache,
+/// so memory bandwidth does not distort the measurement.
 const PERIOD: usize = 65_521;
 
 /// The longest slice in bytes: the most that one write offers and one read verifies.
