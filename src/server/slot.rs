@@ -168,7 +168,7 @@ mod tests {
     fn leave_bytes_pending(slot: &mut Slot, peer: &mut net::TcpStream) {
         while slot.connection.pending() == 0 {
             let mut stream = slot.connection.stream();
-            while stream.write(&[0; 1 << 20]).is_ok() {}
+            while stream.write(&[0; 8 << 10]).is_ok() {}
             peer.write_all(&[1; 1 << 10]).unwrap();
             let mut room = [0; 1 << 10];
             slot.connection.probe();
