@@ -1,27 +1,25 @@
-//! From an endpoint to a connection: the first address that answers.
+//! From an endpoint to a connection: the first address that accepts.
 
-use super::ClientError;
+use super::error::ClientError;
 use crate::text::endpoint::Endpoint;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Tries each address of `endpoint`, in the resolver's order; each may take as long as `timeout`.
-pub(super) fn to_any_address_of(
-    endpoint: &Endpoint,
-    timeout: Duration,
-) -> Result<TcpStream, ClientError> {
+/// Connects to the first address of `endpoint` that accepts, in the resolver's order. Each address may take up to
+/// `timeout`.
+pub(super) fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<TcpStream, ClientError> {
     let addresses = endpoint.resolve().map_err(|error| ClientError::Resolve {
         endpoint: endpoint.clone(),
         error,
     })?;
-    to_any_of(&addresses, timeout)
+    connect_to_any(&addresses, timeout)
 }
 
-fn to_any_of(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, ClientError> {
+fn connect_to_any(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, ClientError> {
     let mut failures = Vec::new();
     for &address in addresses {
-        match to(address, timeout) {
+        match connect_to(address, timeout) {
             Ok(stream) => {
                 log::debug!(target: "mio_echo", "connected to {address}");
                 return Ok(stream);
@@ -32,9 +30,9 @@ fn to_any_of(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, C
     Err(ClientError::Connect(failures))
 }
 
-fn to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+fn connect_to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, timeout)?;
-    if is_its_own_peer(&stream)? {
+    if is_connected_to_itself(&stream)? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
@@ -42,10 +40,11 @@ fn to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A port of this machine that nobody listens on may be the very one that the system chose for us. Then
-/// our SYN meets itself (RFC 9293, simultaneous open), and the socket gives back whatever it is sent: a
-/// perfect echo, and no server.
-fn is_its_own_peer(stream: &TcpStream) -> io::Result<bool> {
+/// Whether both ends of the connection are the same socket.
+///
+/// If nothing listens on a port of this machine, the system may choose that very port for our end. Our SYN then meets
+/// itself (RFC 9293, simultaneous open), and the socket receives all that it sends: a perfect echo without a server.
+fn is_connected_to_itself(stream: &TcpStream) -> io::Result<bool> {
     Ok(stream.local_addr()? == stream.peer_addr()?)
 }
 
@@ -60,18 +59,18 @@ mod tests {
     #[test]
     fn the_next_address_is_tried_when_one_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let silent = Silent::new();
-        let addresses = [silent.address(), listener.local_addr().unwrap()];
-        let stream = to_any_of(&addresses, SOON).unwrap();
+        let refusing = RefusingPort::new();
+        let addresses = [refusing.address(), listener.local_addr().unwrap()];
+        let stream = connect_to_any(&addresses, SOON).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
         assert!(stream.nodelay().unwrap());
     }
 
     #[test]
     fn every_address_is_named_when_all_refuse() {
-        let silent = [Silent::new(), Silent::new()];
-        let addresses = silent.each_ref().map(Silent::address);
-        let error = to_any_of(&addresses, SOON).unwrap_err().to_string();
+        let refusing = [RefusingPort::new(), RefusingPort::new()];
+        let addresses = refusing.each_ref().map(RefusingPort::address);
+        let error = connect_to_any(&addresses, SOON).unwrap_err().to_string();
         for address in addresses {
             let reason = format!("{address} (connection refused)");
             assert!(error.contains(&reason), "{error}");
@@ -79,17 +78,17 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_met_itself_is_no_connection() {
-        let silent = Silent::new();
-        let address = silent.address();
-        silent.0.connect(&address.into()).unwrap();
-        assert!(is_its_own_peer(&silent.0.into()).unwrap());
+    fn a_socket_connected_to_itself_is_detected() {
+        let refusing = RefusingPort::new();
+        let address = refusing.address();
+        refusing.0.connect(&address.into()).unwrap();
+        assert!(is_connected_to_itself(&refusing.0.into()).unwrap());
     }
 
-    /// A port that is taken, so that nobody else gets it, but not listened on.
-    struct Silent(Socket);
+    /// A port that is bound, so that no other process gets it, but does not listen.
+    struct RefusingPort(Socket);
 
-    impl Silent {
+    impl RefusingPort {
         fn new() -> Self {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
             let any_port = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -1,4 +1,4 @@
-//! What can go wrong between a client and a server.
+//! The ways in which the client can fail.
 
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
@@ -7,68 +7,68 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Why the client did not get what it sent. One line, which names the thing. Offsets count from the first
-/// byte of the conversation, which is 0.
+/// Why the client did not get back what it sent. Prints as one line that names the address, offset or file descriptor
+/// in question. Offsets are zero-based, from the first byte sent on the connection.
 #[derive(Debug)]
 pub enum ClientError {
     /// The name of the server has no address.
     Resolve {
-        /// What was looked up.
+        /// The endpoint that was looked up.
         endpoint: Endpoint,
-        /// What the resolver said.
+        /// The resolver's error.
         error: io::Error,
     },
-    /// No address of the server took the connection: each with its reason, in the order tried.
+    /// No address of the server accepted the connection. Each address with its error, in the order tried.
     Connect(Vec<(SocketAddr, io::Error)>),
-    /// A byte came back as another, or in the wrong place.
+    /// A byte came back changed or in the wrong place.
     Differs {
-        /// Where the echo stops being right.
+        /// The offset of the first wrong byte.
         offset: u64,
         /// The byte that was sent.
         expected: u8,
         /// The byte that came back.
         got: u8,
     },
-    /// More came back than was sent.
+    /// More bytes came back than were sent.
     Superfluous {
-        /// The number of bytes sent, and so where the first superfluous one is.
+        /// The offset of the first superfluous byte, which is the number of bytes sent.
         offset: u64,
     },
-    /// The peer closed before everything had come back, or before everything was sent.
+    /// The peer closed the connection before everything was sent or had come back.
     ClosedEarly {
-        /// Bytes that should still have come back; zero if nothing was owed but the input had not ended.
+        /// Bytes that had yet to come back. Zero if only the end of the input was outstanding.
         missing: u64,
     },
-    /// The peer was silent for too long while it owed something.
+    /// The peer sent nothing for the reply timeout, although bytes or its FIN were due.
     NoReply {
-        /// For how long.
+        /// The reply timeout.
         after: Duration,
-        /// Bytes that should still have come back; zero if only its FIN did not come.
+        /// Bytes that had yet to come back. Zero if only the FIN was due.
         missing: u64,
     },
-    /// The connection broke while bytes were sent.
+    /// Sending failed.
     Send(io::Error),
-    /// The connection broke while bytes, or the peer's FIN, were awaited.
+    /// Receiving failed, usually with a connection reset.
     Receive(io::Error),
-    /// The input cannot be read.
+    /// Reading the input failed.
     Input(io::Error),
-    /// The output cannot be written.
+    /// Writing the output failed.
     Output(io::Error),
 }
 
 impl ClientError {
-    /// Whether no conversation has come about.
+    /// Whether the failure came before there was a connection.
     pub fn is_about_connecting(&self) -> bool {
         matches!(self, Self::Resolve { .. } | Self::Connect(_))
     }
 
-    /// Whether the reader of the output has gone away (as `head` does): nothing to complain about.
+    /// Whether the reader of the output has closed it, as `head` does. That needs no error message.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 
-    /// Whether the peer's close is why we could not send: the close is then what to report.
-    pub(super) fn is_a_consequence_of_a_close(&self) -> bool {
+    /// Whether sending failed because the peer had closed. The close is then the error to report.
+    pub(super) fn follows_from_a_close(&self) -> bool {
         matches!(self, Self::Send(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 }
@@ -116,7 +116,7 @@ impl fmt::Display for ClientError {
             Self::NoReply { after, missing: 0 } => {
                 write!(
                     f,
-                    "the peer sent everything back, but has not closed within {}",
+                    "the peer sent everything back, but did not close within {}",
                     time(*after)
                 )
             }

@@ -1,18 +1,18 @@
-//! The other side of the conversation: send, receive, verify.
+//! The client: it sends, receives and verifies.
 //!
-//! One blocking socket and two threads, because one thread that blocks in a write cannot read: a client
-//! that sends all before it reads deadlocks with any honest server as soon as the input outgrows the
-//! kernel's buffers. This module knows nothing of the server behind the socket but RFC 862.
+//! The client uses one blocking socket and two threads, because a thread that blocks in a write cannot read. A client
+//! that sends everything before it reads deadlocks with any correct server as soon as the input exceeds the kernel's
+//! buffers. This module assumes nothing about the server but RFC 862.
 //!
 //! ```text
 //!   input ──► Sender ──── socket ────► peer
-//!               │ lend                  │
+//!               │ push                  │
 //!            Window                     │
-//!               │ compare, settle       │
+//!               │ compare, pop          │
 //!  output ◄─ Receiver ◄── socket ◄──────┘
 //! ```
 //!
-//! Read in this order: `send`, `receive`, and `window` between them; then `connect` and `error`.
+//! Read `send` first, then `receive`, then `window` between them, then `connect` and `error`.
 //!
 //! ```
 //! use mio_echo::client::{self, Request};
@@ -55,44 +55,41 @@ use std::sync::Arc;
 use std::time::Duration;
 use window::Window;
 
-/// Bytes moved by one system call, in each direction. What the threads share is locked once per chunk.
-const CHUNK: usize = 64 * 1024;
-
-/// What to ask of an echo server.
+/// What to send, and to which server.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The server; each address of a name is tried.
+    /// The server. Each address of a name is tried.
     pub endpoint: Endpoint,
-    /// What to send, one after the other, each once the one before it has come back; raw bytes. If there
-    /// are none, the input is sent.
+    /// The messages to send, as raw bytes. Each is sent once the one before it has come back. If there are none, the
+    /// input is sent.
     pub messages: Vec<Vec<u8>>,
-    /// How long one address may take to accept the connection; longer than zero.
+    /// How long one address may take to accept the connection. Must not be zero.
     pub connect_timeout: Duration,
-    /// How long the server may keep silent while it owes something: bytes, or its FIN after ours.
+    /// How long the server may send nothing while bytes, or its FIN after ours, are due.
     pub reply_timeout: Duration,
 }
 
-/// Sends the messages of `request`, or else `input` to its end, and writes to `output` what comes back
-/// as it comes: the echo of a message and a newline, or the echo of the input and nothing else.
+/// Sends the messages of `request`, or `input` to its end if there are none, and writes the echo to `output` as it
+/// arrives. After the echo of each message it writes a newline; to the echo of an input it adds nothing.
 ///
-/// Returns the number of bytes that came back, which are exactly those that were sent. Nothing wrong is
-/// ever written: `output` ends before the first byte that differs.
+/// Returns the number of bytes sent, all of which have come back. `output` never receives a wrong byte: it ends before
+/// the first byte that differs.
 ///
-/// On an error a thread may stay behind until its read of `input` returns, for nothing portable
-/// interrupts one.
+/// After an error, the sending thread may live on until its read of `input` returns, because no portable call
+/// interrupts a read.
 ///
 /// # Errors
 ///
-/// The server cannot be reached; its echo differs from what was sent, ends early or late, or does not
-/// come in time; the connection broke; `input` or `output` failed.
+/// The server is unreachable. Its echo differs from what was sent, ends early, goes on after the end, or is not there in
+/// time. The connection fails. `input` or `output` fails.
 pub fn run<I, O>(request: Request, input: I, output: &mut O) -> Result<u64, ClientError>
 where
     I: Read + Send + 'static,
     O: Write,
 {
-    let stream = connect::to_any_address_of(&request.endpoint, request.connect_timeout)?;
+    let stream = connect::connect(&request.endpoint, request.connect_timeout)?;
     let stream = Arc::new(stream);
-    let window = Arc::new(Window::new(bytes_ahead(&request.messages)));
+    let window = Arc::new(Window::new(total_length(&request.messages)));
     let receiver = Receiver {
         stream: Arc::clone(&stream),
         window: Arc::clone(&window),
@@ -105,15 +102,15 @@ where
     };
     sender.start(request.messages, input)?;
     let result = receiver.receive();
-    // A sender that waits for the peer or for room has nothing to wait for any more. The socket comes
-    // first: whoever passes the window then finds it closed.
+    // Release a sender that waits for the peer or for room. The socket is shut down first, so that a sender released
+    // from the window finds it closed.
     let _already_closed = stream.shutdown(Shutdown::Both);
     window.abandon();
     result
 }
 
-/// How much there is to send, as far as can be known.
-fn bytes_ahead(messages: &[Vec<u8>]) -> Option<u64> {
+/// The number of bytes to send. `None` if an input of unknown length is sent instead of messages.
+fn total_length(messages: &[Vec<u8>]) -> Option<u64> {
     let lengths = messages.iter().map(|message| message.len() as u64);
     (!messages.is_empty()).then(|| lengths.sum())
 }

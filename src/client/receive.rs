@@ -1,7 +1,7 @@
-//! The caller's thread: it receives, verifies, prints.
+//! The receiving thread, which is the caller's: it receives, compares and prints.
 
-use super::window::Window;
-use super::{CHUNK, ClientError};
+use super::error::ClientError;
+use super::window::{CHUNK, Window};
 use std::io::{ErrorKind, Read, Write};
 use std::iter::Peekable;
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
-/// The shortest wait for the peer: a timeout of zero is no timeout (socket(7), `SO_RCVTIMEO`).
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// The shortest read timeout that we set, because zero means no timeout (socket(7), `SO_RCVTIMEO`).
+const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// Holds what comes back against the window, until the peer's FIN.
+/// Compares what comes back with the window, until the peer's FIN.
 #[derive(Debug)]
 pub(super) struct Receiver<'a, W> {
     pub(super) stream: Arc<TcpStream>,
@@ -22,45 +22,44 @@ pub(super) struct Receiver<'a, W> {
 }
 
 impl<W: Write> Receiver<'_, W> {
-    /// Returns how many bytes came back.
+    /// Returns the number of bytes that came back.
     pub(super) fn receive(mut self) -> Result<u64, ClientError> {
-        // Ends the lines of empty messages, for which nothing will come.
+        // Empty messages at the start end their lines here; no echo will.
         self.printer.print(&[])?;
         let mut buffer = vec![0; CHUNK];
         loop {
-            let count = self.wait(&mut buffer)?;
+            let count = self.read(&mut buffer)?;
             if count == 0 {
-                return self.window.close();
+                return self.window.result_at_fin();
             }
             self.accept(buffer.get(..count).unwrap_or_default())?;
         }
     }
 
     /// Waits for bytes, or for the peer's FIN: zero.
-    fn wait(&self, buffer: &mut [u8]) -> Result<usize, ClientError> {
+    fn read(&self, buffer: &mut [u8]) -> Result<usize, ClientError> {
         loop {
-            let patience = self.window.patience(self.reply_timeout);
-            let wait = patience.max(SHORTEST_WAIT);
-            let set = self.stream.set_read_timeout(Some(wait));
+            let time_left = self.window.time_left(self.reply_timeout);
+            let timeout = time_left.max(SHORTEST_READ_TIMEOUT);
+            let set = self.stream.set_read_timeout(Some(timeout));
             set.map_err(ClientError::Receive)?;
             match (&*self.stream).read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    // Patience ends only here, after a read that found nothing: this process may have
-                    // been suspended while the answer lay in its socket. Which of the two kinds a
-                    // timeout is depends on the platform.
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => self.check_patience()?,
+                    // The timeout is checked only after a read that found nothing: if this process was suspended, the
+                    // reply may be waiting in the socket. Which of the two kinds is reported depends on the platform.
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => self.check_timeout()?,
                     _ => return Err(ClientError::Receive(error)),
                 },
             }
         }
     }
 
-    /// Silence is a fault only if it has lasted, and the server owes something: at an idle terminal it
-    /// does not.
-    fn check_patience(&self) -> Result<(), ClientError> {
-        if self.window.patience(self.reply_timeout).is_zero() {
+    /// Fails if the reply timeout has passed. A read can also time out while the peer has nothing to send, such as
+    /// during a pause at a terminal; that is no failure.
+    fn check_timeout(&self) -> Result<(), ClientError> {
+        if self.window.time_left(self.reply_timeout).is_zero() {
             return Err(ClientError::NoReply {
                 after: self.reply_timeout,
                 missing: self.window.missing(),
@@ -69,28 +68,29 @@ impl<W: Write> Receiver<'_, W> {
         Ok(())
     }
 
-    /// Prints as much of `echo` as is right. It is settled only once it is printed: then the next message
-    /// may go out, and the peer's silence counts anew, however long the output took.
+    /// Prints the correct part of `echo`, then removes it from the window. The order matters: the next message goes out,
+    /// and the reply timeout restarts, only after the output has taken the bytes, however long that took.
     fn accept(&mut self, echo: &[u8]) -> Result<(), ClientError> {
-        let (agreed, verdict) = self.window.compare(echo);
-        self.printer.print(echo.get(..agreed).unwrap_or_default())?;
-        self.window.settle(agreed);
-        verdict
+        let (correct, result) = self.window.compare(echo);
+        self.printer
+            .print(echo.get(..correct).unwrap_or_default())?;
+        self.window.pop(correct);
+        result
     }
 }
 
-/// Writes the echo as it is; that of a message ends with a newline.
+/// Writes the echo as it is, and a newline after each message.
 #[derive(Debug)]
 pub(super) struct Printer<'a, W> {
     output: &'a mut W,
     /// Bytes of the echo written so far.
     printed: u64,
-    /// How much is printed when a line is over: for each message that is not over yet, in order.
+    /// The value of `printed` at the end of each message that has not ended yet, in order.
     line_ends: Peekable<vec::IntoIter<u64>>,
 }
 
 impl<'a, W: Write> Printer<'a, W> {
-    /// A printer of lines if there are `messages`, of a stream if there are none.
+    /// A printer that writes a line for each of `messages`, or a stream of bytes if there are none.
     pub(super) fn new(output: &'a mut W, messages: &[Vec<u8>]) -> Self {
         let mut end = 0;
         let line_ends = messages.iter().map(|message| {
@@ -105,14 +105,14 @@ impl<'a, W: Write> Printer<'a, W> {
         }
     }
 
-    /// `echo` lies within one line: no message is sent before the one before it is printed.
+    /// Writes `echo`, which lies within one line: a message is sent only once the one before it is printed.
     fn print(&mut self, echo: &[u8]) -> Result<(), ClientError> {
         self.output.write_all(echo).map_err(ClientError::Output)?;
         self.printed += echo.len() as u64;
         while self.line_ends.next_if_eq(&self.printed).is_some() {
             self.output.write_all(b"\n").map_err(ClientError::Output)?;
         }
-        // Somebody may be looking.
+        // At a terminal, each echo should show at once.
         self.output.flush().map_err(ClientError::Output)
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_message_is_a_line_also_an_empty_one() {
+    fn each_message_is_a_line_even_if_it_is_empty() {
         let mut output = Vec::new();
         let messages = ["", "a", "", "bc", ""].map(Vec::from);
         let mut printer = Printer::new(&mut output, &messages);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn without_messages_no_byte_is_added() {
+    fn without_messages_only_the_echo_is_printed() {
         let mut output = Vec::new();
         let mut printer = Printer::new(&mut output, &[]);
         for echo in ["", "a\n", "b"] {

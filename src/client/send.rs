@@ -1,14 +1,14 @@
-//! The thread that sends.
+//! The sending thread.
 
-use super::window::Window;
-use super::{CHUNK, ClientError};
+use super::error::ClientError;
+use super::window::{CHUNK, Window};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// Lends to the window what it sends, before it sends it: the echo must never come back to a window
-/// that has not heard of it.
+/// Sends messages or an input. It records each chunk in the window before it sends it: an echo may come back before the
+/// write returns, and must find its bytes there.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) stream: Arc<TcpStream>,
@@ -16,7 +16,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends on a thread of its own, which leaves its result in the window.
+    /// Starts the thread. It leaves its result in the window.
     pub(super) fn start(
         self,
         messages: Vec<Vec<u8>>,
@@ -27,18 +27,18 @@ impl Sender {
             let result = if messages.is_empty() {
                 self.send(input)
             } else {
-                self.converse(&messages)
+                self.send_one_by_one(&messages)
             };
             self.finish(result);
         });
         started.map(drop).map_err(ClientError::Send)
     }
 
-    /// One message after the other, each once the one before it has come back and is printed.
-    fn converse(&self, messages: &[Vec<u8>]) -> Result<(), ClientError> {
+    /// Sends each message once the one before it has come back and is printed.
+    fn send_one_by_one(&self, messages: &[Vec<u8>]) -> Result<(), ClientError> {
         for message in messages {
             self.send(message.as_slice())?;
-            self.window.wait_until_settled();
+            self.window.wait_until_empty();
         }
         Ok(())
     }
@@ -53,22 +53,22 @@ impl Sender {
                 Err(error) => return Err(ClientError::Input(error)),
             };
             let chunk = buffer.get(..count).unwrap_or_default();
-            self.window.lend(chunk);
+            self.window.push(chunk);
             let sent = (&*self.stream).write_all(chunk);
             sent.map_err(ClientError::Send)?;
         }
     }
 
-    /// Our FIN, which an honest server answers with its own: that is what wakes the receiver. Also when
-    /// the input broke, so that what had been sent before still comes back.
+    /// Sends our FIN. A correct server replies with its own, which ends the receiver's loop. A failed input ends with a
+    /// FIN too, so that what was sent before the failure still comes back.
     fn finish(&self, result: Result<(), ClientError>) {
         let side = match result {
             Ok(()) | Err(ClientError::Input(_)) => Shutdown::Write,
-            // Nothing may ever come from the peer; the receiver must not wait for it.
+            // The connection is broken and nothing may ever come: end the receiver's read.
             Err(_) => Shutdown::Both,
         };
         self.window.finish(result);
-        // It fails if the peer has reset the connection, which the receiver sees for itself.
-        let _seen_by_the_receiver = self.stream.shutdown(side);
+        // Fails if the peer has reset the connection, which the receiver's read reports.
+        let _reported_by_the_receiver = self.stream.shutdown(side);
     }
 }

@@ -1,106 +1,107 @@
-//! What has been sent and has not come back, between the thread that sends and the one that receives.
+//! The bytes in flight between the thread that sends and the thread that receives.
 //!
-//! No socket here: only bytes, a clock, and who waits for whom. The sender waits for room; the receiver
-//! never waits here, but for the peer.
+//! This file knows bytes and a clock, and no socket. The sender waits here for room. The receiver never waits here;
+//! it waits in its read of the socket.
 
-use super::ClientError;
+use super::error::ClientError;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes that may be owed before the sender waits.
+/// Bytes in flight at which the sender waits.
 ///
-/// It bounds our memory against a server that takes and never gives. Between two machines with Linux's
-/// defaults (tcp(7): `tcp_wmem` up to 4 MiB, `tcp_rmem` up to 6 MiB, in both directions) about 20 MiB can
-/// be under way, so an honest server is never slowed by it.
+/// The limit bounds our memory if a server reads and never writes. It slows no correct server down: between two
+/// machines with Linux's defaults (tcp(7): `tcp_wmem` up to 4 MiB and `tcp_rmem` up to 6 MiB, in both directions), the
+/// kernels hold about 20 MiB at most.
 const CAPACITY: usize = 32 * 1024 * 1024;
 
-/// The books of the conversation.
+/// The most bytes that one system call moves, in each direction. The window is locked once per chunk.
+pub(super) const CHUNK: usize = 64 * 1024;
+
+/// What both threads share: a bounded queue of the bytes in flight.
 #[derive(Debug)]
 pub(super) struct Window {
-    books: Mutex<Books>,
-    /// Something came back, or nobody waits for it any more.
+    in_flight: Mutex<InFlight>,
+    /// Signalled when bytes have come back, and when the receiver is done.
     freed: Condvar,
 }
 
 #[derive(Debug)]
-struct Books {
-    /// Sent and not come back, oldest first.
-    owed: VecDeque<u8>,
-    /// Bytes that came back.
+struct InFlight {
+    /// Bytes that were sent and have not come back, oldest first.
+    bytes: VecDeque<u8>,
+    /// The number of bytes that have come back.
     returned: u64,
-    /// Bytes still to be sent; none if only the end of the input will tell.
-    ahead: Option<u64>,
-    /// Since when silence is a fault of the peer, if it owes something: its last byte, or the first that
-    /// was sent after it had owed none.
-    silent_since: Instant,
-    stage: Stage,
+    /// The number of bytes still to be sent. `None` until the end of an input of unknown length.
+    unsent: Option<u64>,
+    /// The start of the reply timeout, which runs while the peer has to send something: when its last bytes came, or
+    /// when we sent the first bytes after a pause.
+    waiting_since: Instant,
+    sender: SenderState,
 }
 
-/// How far the sender is.
 #[derive(Debug)]
-enum Stage {
+enum SenderState {
     /// More may be sent.
     Sending,
-    /// No more will be sent; the peer owes us its FIN.
+    /// Everything was sent, and our FIN; the peer's FIN has to follow.
     Finished,
-    /// As `Finished`, but not as intended.
+    /// No more will be sent, because of this error; the peer's FIN has to follow.
     Failed(ClientError),
-    /// The receiver is gone.
+    /// The receiver is done, so that nothing waits for the sender any more.
     Abandoned,
 }
 
 /// For the sender.
 impl Window {
-    /// Nothing is sent yet, and `ahead` bytes are to come, if that is known.
-    pub(super) fn new(ahead: Option<u64>) -> Self {
+    /// A window with nothing in flight. `unsent` is the number of bytes to send, if it is known.
+    pub(super) fn new(unsent: Option<u64>) -> Self {
         Self {
-            books: Mutex::new(Books {
-                owed: VecDeque::new(),
+            in_flight: Mutex::new(InFlight {
+                bytes: VecDeque::new(),
                 returned: 0,
-                ahead,
-                silent_since: Instant::now(),
-                stage: Stage::Sending,
+                unsent,
+                waiting_since: Instant::now(),
+                sender: SenderState::Sending,
             }),
             freed: Condvar::new(),
         }
     }
 
-    /// Enters what is about to be sent, once there is room for it. `chunk` is shorter than the capacity.
-    pub(super) fn lend(&self, chunk: &[u8]) {
+    /// Waits until there is room for `chunk`, then records it as in flight. `chunk` is at most [`CHUNK`] long.
+    pub(super) fn push(&self, chunk: &[u8]) {
         let room = CAPACITY.saturating_sub(chunk.len());
-        let mut books = self.wait_while(|books| books.owed.len() > room);
-        if books.owed.is_empty() {
-            books.silent_since = Instant::now();
+        let mut in_flight = self.wait_while(|in_flight| in_flight.bytes.len() > room);
+        if in_flight.bytes.is_empty() {
+            in_flight.waiting_since = Instant::now();
         }
-        books.owed.extend(chunk);
-        if let Some(ahead) = &mut books.ahead {
-            *ahead = ahead.saturating_sub(chunk.len() as u64);
+        in_flight.bytes.extend(chunk);
+        if let Some(unsent) = &mut in_flight.unsent {
+            *unsent = unsent.saturating_sub(chunk.len() as u64);
         }
     }
 
-    /// Returns once all that was lent has been settled.
-    pub(super) fn wait_until_settled(&self) {
-        drop(self.wait_while(|books| !books.owed.is_empty()));
+    /// Waits until everything in flight has come back.
+    pub(super) fn wait_until_empty(&self) {
+        drop(self.wait_while(|in_flight| !in_flight.bytes.is_empty()));
     }
 
-    /// No more will be sent, for this reason.
+    /// Records that no more will be sent, and why.
     pub(super) fn finish(&self, result: Result<(), ClientError>) {
-        let mut books = self.books();
-        books.silent_since = Instant::now();
-        books.ahead = Some(0);
-        books.stage = match result {
-            Ok(()) => Stage::Finished,
-            Err(error) => Stage::Failed(error),
+        let mut in_flight = self.lock();
+        in_flight.waiting_since = Instant::now();
+        in_flight.unsent = Some(0);
+        in_flight.sender = match result {
+            Ok(()) => SenderState::Finished,
+            Err(error) => SenderState::Failed(error),
         };
     }
 
-    /// An abandoned window holds nobody back: the sender goes on to the socket, which is closed.
-    fn wait_while(&self, condition: impl Fn(&Books) -> bool) -> MutexGuard<'_, Books> {
-        let books = self.books();
-        let waited = self.freed.wait_while(books, |books| {
-            !matches!(books.stage, Stage::Abandoned) && condition(books)
+    /// Waits, but not in an abandoned window: there the sender goes on to the socket, which is shut down.
+    fn wait_while(&self, condition: impl Fn(&InFlight) -> bool) -> MutexGuard<'_, InFlight> {
+        let waited = self.freed.wait_while(self.lock(), |in_flight| {
+            !matches!(in_flight.sender, SenderState::Abandoned) && condition(in_flight)
         });
         waited.unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,13 +109,14 @@ impl Window {
 
 /// For the receiver.
 impl Window {
-    /// How many bytes of `echo` are right, and what is wrong with the one behind them, if there is one.
+    /// Compares `echo` with the oldest bytes in flight. Returns how many bytes of it are correct, and what is wrong with
+    /// the byte after them, if there is one.
     pub(super) fn compare(&self, echo: &[u8]) -> (usize, Result<(), ClientError>) {
-        let books = self.books();
-        let pairs = books.owed.iter().zip(echo);
-        let agreed = pairs.take_while(|(owed, came)| owed == came).count();
-        let offset = books.returned + agreed as u64;
-        let verdict = match (echo.get(agreed), books.owed.get(agreed)) {
+        let in_flight = self.lock();
+        let pairs = in_flight.bytes.iter().zip(echo);
+        let correct = pairs.take_while(|(sent, came)| sent == came).count();
+        let offset = in_flight.returned + correct as u64;
+        let result = match (echo.get(correct), in_flight.bytes.get(correct)) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(ClientError::Superfluous { offset }),
             (Some(&got), Some(&expected)) => Err(ClientError::Differs {
@@ -123,68 +125,71 @@ impl Window {
                 got,
             }),
         };
-        (agreed, verdict)
+        (correct, result)
     }
 
-    /// The next `count` bytes have come back and are done with.
-    pub(super) fn settle(&self, count: usize) {
-        let mut books = self.books();
-        let count = count.min(books.owed.len());
-        books.owed.drain(..count);
-        books.returned += count as u64;
-        books.silent_since = Instant::now();
+    /// Removes the oldest `count` bytes: they have come back and are printed.
+    pub(super) fn pop(&self, count: usize) {
+        let mut in_flight = self.lock();
+        let count = count.min(in_flight.bytes.len());
+        in_flight.bytes.drain(..count);
+        in_flight.returned += count as u64;
+        in_flight.waiting_since = Instant::now();
         self.freed.notify_one();
     }
 
-    /// For how long the peer may still keep silent; zero if it has been silent for too long.
-    pub(super) fn patience(&self, timeout: Duration) -> Duration {
-        let books = self.books();
-        let owes_nothing = books.owed.is_empty() && matches!(books.stage, Stage::Sending);
-        if owes_nothing {
+    /// How much of the reply `timeout` is left; zero if it has passed. All of it is left while the peer has nothing to
+    /// send.
+    pub(super) fn time_left(&self, timeout: Duration) -> Duration {
+        let in_flight = self.lock();
+        if in_flight.bytes.is_empty() && matches!(in_flight.sender, SenderState::Sending) {
             return timeout;
         }
-        timeout.saturating_sub(books.silent_since.elapsed())
+        timeout.saturating_sub(in_flight.waiting_since.elapsed())
     }
 
-    /// Bytes that should still come back, as far as is known.
+    /// The number of bytes that have yet to come back, as far as it is known.
     pub(super) fn missing(&self) -> u64 {
-        self.books().missing()
+        self.lock().missing()
     }
 
-    /// The peer's FIN has come. Returns how many bytes came back, if that was all, or what went wrong.
-    pub(super) fn close(&self) -> Result<u64, ClientError> {
-        let mut books = self.books();
+    /// The result of the transfer, now that the peer's FIN has come: the number of bytes that came back, or what went
+    /// wrong.
+    pub(super) fn result_at_fin(&self) -> Result<u64, ClientError> {
+        let mut in_flight = self.lock();
         let early = ClientError::ClosedEarly {
-            missing: books.missing(),
+            missing: in_flight.missing(),
         };
-        match mem::replace(&mut books.stage, Stage::Abandoned) {
-            Stage::Failed(error) if error.is_a_consequence_of_a_close() => Err(early),
-            Stage::Failed(error) => Err(error),
-            _ if books.is_complete() => Ok(books.returned),
+        match mem::replace(&mut in_flight.sender, SenderState::Abandoned) {
+            SenderState::Failed(error) if error.follows_from_a_close() => Err(early),
+            SenderState::Failed(error) => Err(error),
+            _ if in_flight.is_complete() => Ok(in_flight.returned),
             _ => Err(early),
         }
     }
 
-    /// Lets the sender go.
+    /// Releases the sender from waiting here.
     pub(super) fn abandon(&self) {
-        self.books().stage = Stage::Abandoned;
+        self.lock().sender = SenderState::Abandoned;
         self.freed.notify_one();
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Books {
+impl InFlight {
     fn missing(&self) -> u64 {
-        self.owed.len() as u64 + self.ahead.unwrap_or(0)
+        self.bytes.len() as u64 + self.unsent.unwrap_or(0)
     }
 
-    /// Whether all has come back. Whether our FIN is sent already does not matter: a peer that closes
-    /// after the last byte is no less right for being quick.
+    /// Whether everything has come back. Our own FIN may still be unsent: a peer that closes right after the last byte
+    /// is correct.
     fn is_complete(&self) -> bool {
-        self.owed.is_empty() && self.ahead == Some(0)
+        self.bytes.is_empty() && self.unsent == Some(0)
     }
 }
 
@@ -198,60 +203,60 @@ mod tests {
     const SOON: Duration = Duration::from_secs(10);
 
     #[test]
-    fn a_window_tells_the_first_byte_that_differs() {
+    fn the_first_byte_that_differs_is_reported() {
         let window = Window::new(None);
-        window.lend(b"abcdef");
-        window.settle(2);
-        let (agreed, verdict) = window.compare(b"cdXf");
-        assert_eq!(agreed, 2);
+        window.push(b"abcdef");
+        window.pop(2);
+        let (correct, result) = window.compare(b"cdXf");
+        assert_eq!(correct, 2);
         assert!(
             matches!(
-                verdict,
+                result,
                 Err(ClientError::Differs {
                     offset: 4,
                     expected: b'e',
                     got: b'X'
                 })
             ),
-            "{verdict:?}"
+            "{result:?}"
         );
     }
 
     #[test]
-    fn what_nobody_has_sent_is_superfluous() {
+    fn bytes_that_were_never_sent_are_superfluous() {
         let window = Window::new(None);
-        window.lend(b"ab");
-        let (agreed, verdict) = window.compare(b"abb");
-        assert_eq!(agreed, 2);
+        window.push(b"ab");
+        let (correct, result) = window.compare(b"abb");
+        assert_eq!(correct, 2);
         assert!(
-            matches!(verdict, Err(ClientError::Superfluous { offset: 2 })),
-            "{verdict:?}"
+            matches!(result, Err(ClientError::Superfluous { offset: 2 })),
+            "{result:?}"
         );
     }
 
     #[test]
-    fn only_a_server_that_owes_something_can_run_out_of_time() {
+    fn the_timeout_runs_only_while_the_peer_has_something_to_send() {
         let nothing = Duration::ZERO;
         let window = Window::new(None);
-        assert_eq!(window.patience(SOON), SOON, "nothing is owed");
-        window.lend(b"a");
-        assert_eq!(window.patience(nothing), nothing);
-        assert!(window.patience(SOON) < SOON, "a byte is owed");
-        window.settle(1);
-        assert_eq!(window.patience(SOON), SOON, "nothing is owed again");
+        assert_eq!(window.time_left(SOON), SOON, "nothing is in flight");
+        window.push(b"a");
+        assert_eq!(window.time_left(nothing), nothing);
+        assert!(window.time_left(SOON) < SOON, "a byte is in flight");
+        window.pop(1);
+        assert_eq!(window.time_left(SOON), SOON, "nothing is in flight again");
         window.finish(Ok(()));
-        assert!(window.patience(SOON) < SOON, "a FIN is owed");
+        assert!(window.time_left(SOON) < SOON, "a FIN has to follow");
     }
 
     #[test]
-    fn a_close_is_early_while_something_is_owed_or_to_be_sent() {
-        let missing = |window: &Window| match window.close() {
+    fn a_close_is_early_while_bytes_are_in_flight_or_unsent() {
+        let missing = |window: &Window| match window.result_at_fin() {
             Err(ClientError::ClosedEarly { missing }) => missing,
             other => panic!("{other:?}"),
         };
         let window = Window::new(Some(5));
-        window.lend(b"abc");
-        window.settle(1);
+        window.push(b"abc");
+        window.pop(1);
         assert_eq!(missing(&window), 4);
         assert_eq!(missing(&Window::new(None)), 0, "the input has not ended");
     }
@@ -259,47 +264,47 @@ mod tests {
     #[test]
     fn a_close_is_not_early_once_all_of_a_known_length_has_come_back() {
         let window = Window::new(Some(1));
-        window.lend(b"a");
-        window.settle(1);
-        assert_eq!(window.close().unwrap(), 1);
+        window.push(b"a");
+        window.pop(1);
+        assert_eq!(window.result_at_fin().unwrap(), 1);
     }
 
     #[test]
-    fn a_broken_input_outweighs_a_complete_echo() {
+    fn a_failed_input_is_reported_even_if_the_echo_is_complete() {
         let window = Window::new(None);
         window.finish(Err(ClientError::Input(io::Error::other("torn"))));
-        let result = window.close();
+        let result = window.result_at_fin();
         assert!(matches!(result, Err(ClientError::Input(_))), "{result:?}");
     }
 
     #[test]
-    fn a_full_window_holds_the_sender_until_something_comes_back() {
+    fn a_full_window_blocks_the_sender_until_bytes_come_back() {
         let window = Arc::new(Window::new(None));
-        window.lend(&vec![0; CAPACITY]);
-        let lent = lend_one_byte_elsewhere(&window);
-        let early = lent.recv_timeout(Duration::from_millis(50));
+        window.push(&vec![0; CAPACITY]);
+        let pushed = push_one_byte_on_a_thread(&window);
+        let early = pushed.recv_timeout(Duration::from_millis(50));
         assert!(early.is_err(), "there was no room: {early:?}");
-        window.settle(1);
-        lent.recv_timeout(SOON).unwrap();
+        window.pop(1);
+        pushed.recv_timeout(SOON).unwrap();
         assert_eq!(window.missing(), CAPACITY as u64);
     }
 
     #[test]
-    fn an_abandoned_window_holds_nobody() {
+    fn an_abandoned_window_does_not_block_the_sender() {
         let window = Arc::new(Window::new(None));
-        window.lend(&vec![0; CAPACITY]);
-        let lent = lend_one_byte_elsewhere(&window);
+        window.push(&vec![0; CAPACITY]);
+        let pushed = push_one_byte_on_a_thread(&window);
         window.abandon();
-        lent.recv_timeout(SOON).unwrap();
+        pushed.recv_timeout(SOON).unwrap();
     }
 
-    fn lend_one_byte_elsewhere(window: &Arc<Window>) -> mpsc::Receiver<()> {
+    fn push_one_byte_on_a_thread(window: &Arc<Window>) -> mpsc::Receiver<()> {
         let window = Arc::clone(window);
-        let (done, lent) = mpsc::channel();
+        let (done, pushed) = mpsc::channel();
         thread::spawn(move || {
-            window.lend(b"a");
+            window.push(b"a");
             done.send(())
         });
-        lent
+        pushed
     }
 }
