@@ -31,7 +31,7 @@ use client::Client;
 #[cfg(feature = "measure")]
 use compare::Compare;
 #[cfg(feature = "learn")]
-use lab::Lab;
+use lab::LabArguments;
 use log::LevelFilter;
 use serve::Serve;
 use std::io::{self, Write};
@@ -100,7 +100,7 @@ enum Command {
     #[cfg(feature = "learn")]
     /// Run a wrong server, see how it fails, and the right one beside it
     #[command(after_help = lab::EXAMPLES)]
-    Lab(Lab),
+    Lab(LabArguments),
 }
 
 impl Cli {
@@ -139,7 +139,7 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "trace")]
         Command::Timeline(arguments) => timeline::timeline(&arguments.into()),
         #[cfg(feature = "learn")]
-        Command::Lab(arguments) => lab::lab(arguments.into()),
+        Command::Lab(arguments) => lab::lab(&arguments),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Learning from it: the course, and the laboratory of wrong servers.
+//! Learning from it: the course, and the lab of servers that are wrong on purpose.
 
 pub mod guide;
 pub mod lab;

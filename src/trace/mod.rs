@@ -34,7 +34,6 @@ pub mod snapshot;
 mod text;
 pub mod timeline;
 
-pub(crate) use display::brief;
 pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;

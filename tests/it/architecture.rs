@@ -43,10 +43,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "mio",
         &[
             "readiness/event_flags.rs",
-            "learn/lab/experiments/emfile.rs",
-            "learn/lab/harness/peer.rs",
-            "learn/lab/harness/site.rs",
-            "learn/lab/experiments/token_reuse.rs",
+            "learn/lab/harness/connection.rs",
+            "learn/lab/harness/server.rs",
             "measure/load/",
             "server/",
         ],
@@ -54,8 +52,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "slab",
         &[
-            "learn/lab/harness/site.rs",
-            "learn/lab/experiments/token_reuse.rs",
+            "learn/lab/harness/server.rs",
             "measure/load/connection_pool.rs",
             "server/event_loop.rs",
             "server/threads/connection_table.rs",
@@ -72,6 +69,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "measure/compare/",
             "cli/logging.rs",
             "server/bind.rs",
+            "server/slot.rs",
         ],
     ),
     ("simple_logger", &["cli/logging.rs"]),
@@ -79,7 +77,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "socket2",
         &[
             "learn/lab/harness/client.rs",
-            "learn/lab/harness/site.rs",
+            "learn/lab/harness/server.rs",
             "measure/load/dialer.rs",
             "server/bind.rs",
         ],
@@ -88,15 +86,15 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("signal_hook_mio", &["server/shutdown.rs"]),
     (
         "rlimit",
-        &["learn/lab/experiments/emfile.rs", "server/limits.rs"],
+        &["learn/lab/harness/descriptors.rs", "server/limits.rs"],
     ),
     (
         "rustix",
         &[
             "measure/compare/machine.rs",
             "learn/lab/experiments/always_writable.rs",
-            "learn/lab/experiments/emfile.rs",
-            "learn/lab/harness/kernel.rs",
+            "learn/lab/harness/descriptors.rs",
+            "learn/lab/harness/socket_probe.rs",
             "measure/load/timer.rs",
             "measure/load/dialer.rs",
             "measure/load/recorder.rs",

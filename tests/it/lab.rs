@@ -1,99 +1,115 @@
-//! The laboratory: each wrong server fails in the way that is promised, each time, and the right one does not.
+//! The lab: each wrong server fails as predicted, every time, and the right one does not fail.
 
 use crate::common::process::{Exit, PROGRAM, program};
 use crate::common::{Child, skip, tool_or_skip};
-use mio_echo::learn::lab::{self, EXPERIMENTS, Experiment, Report, Surroundings, Variant};
+use mio_echo::learn::lab::{
+    self, EXPERIMENTS, Environment, Experiment, ExperimentRun, Variant, VariantRun, report,
+};
 use mio_echo::trace::Colour;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Takes a limit from its whole process, and so is run as one, not on a thread among others.
+/// Lowers a limit of its whole process, so it runs in a process of its own.
 const ALONE: &str = "emfile";
-/// Takes seconds, and reads proc(5).
+/// Takes seconds, and needs proc(5).
 const PROCESSES: &str = "threads-vs-loop";
 
 fn run(arguments: &[&str]) -> Exit {
     Child::spawn(&mut program(arguments)).wait()
 }
 
-fn surroundings() -> Surroundings {
+fn environment() -> Environment {
     let program = PROGRAM.into();
-    Surroundings { program }
+    Environment { program }
 }
 
-fn assert_as_promised(experiment: &Experiment) -> Report {
-    let report = experiment
-        .run(&surroundings())
+/// Runs `experiment`, whose results must be as predicted, and checks its report.
+fn assert_as_predicted(experiment: &Experiment) -> ExperimentRun {
+    let run = experiment
+        .run(&environment())
         .unwrap_or_else(|error| panic!("{}: {error}", experiment.name));
-    assert!(report.is_as_promised(), "{}", report.text(Colour::Plain));
-    report
+    let text = report::text(&run, Colour::Plain);
+    assert!(run.is_as_predicted(), "{text}");
+    assert_well_formed(experiment.name, &text);
+    run
 }
 
 #[test]
-fn each_wrong_server_fails_as_promised_and_the_right_one_does_not() {
+fn each_wrong_server_fails_as_predicted_and_the_right_one_does_not() {
     for experiment in EXPERIMENTS {
         if ![ALONE, PROCESSES].contains(&experiment.name) {
-            let report = assert_as_promised(&experiment);
-            assert_well_told(experiment.name, &report.text(Colour::Plain));
-            let names = |half: &lab::Half| half.observed.iter().map(|one| one.what).collect();
-            let (wrong, right): (Vec<_>, Vec<_>) = (names(&report.wrong), names(&report.right));
-            assert_eq!(wrong, right, "both halves observe the same things");
+            let run = assert_as_predicted(&experiment);
+            let names = |run: &VariantRun| run.observations.iter().map(|one| one.what).collect();
+            let (wrong, right): (Vec<_>, Vec<_>) = (names(&run.wrong), names(&run.right));
+            assert_eq!(wrong, right, "both variants make the same observations");
+            let mut observations = run.wrong.observations.iter().chain(&run.right.observations);
+            assert!(
+                observations.all(|one| one.what.len() <= 34 && one.value.len() <= 20),
+                "{}: an observation does not fit into its column",
+                experiment.name
+            );
         }
     }
 }
 
 #[test]
-fn without_descriptors_the_wrong_servers_spin_or_go_deaf_and_the_right_one_does_neither() {
+fn without_descriptors_the_wrong_servers_spin_or_stop_accepting_and_the_right_one_recovers() {
     let exit = run(&["lab", ALONE]);
     let text = exit.stdout.join("\n");
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
-    assert_well_told(ALONE, &text);
+    assert_well_formed(ALONE, &text);
 }
 
 #[test]
-fn thousands_of_idle_connections_cost_threads_much_and_the_loop_little() {
+fn thousands_of_idle_connections_cost_much_with_threads_and_little_with_the_loop() {
     if !Path::new("/proc/self/schedstat").exists() {
         skip("there is no proc(5) to measure with");
         return;
     }
-    let report = assert_as_promised(&lab::find(PROCESSES).unwrap());
-    assert_well_told(PROCESSES, &report.text(Colour::Plain));
+    assert_as_predicted(&lab::find(PROCESSES).unwrap());
 }
 
-/// Fits a terminal of 80 columns, and shows both verdicts and where to read on.
-fn assert_well_told(name: &str, text: &str) {
+/// The report fits a terminal of 80 columns, and has both conclusions and further reading.
+fn assert_well_formed(name: &str, text: &str) {
     for line in text.lines() {
         let width = line.chars().count();
         assert!(width <= 80, "{name}: {width} columns: {line}");
     }
-    for words in [
+    for expected in [
         &format!("{name}: "),
         "See guide chapter",
-        "\n  wrong  failed as promised: ",
-        "\n  right  did all that it should",
+        "\n  wrong  failed as predicted: ",
+        "\n  right  behaved correctly",
     ] {
-        assert!(text.contains(words), "{name} lacks {words:?}:\n{text}");
+        assert!(
+            text.contains(expected),
+            "{name} lacks {expected:?}:\n{text}"
+        );
     }
 }
 
 #[test]
-fn one_half_in_place_of_the_other_is_a_surprise_and_says_which() {
-    let right = lab::find("read-once").unwrap();
-    let right = right.run_half(Variant::Right, &surroundings()).unwrap();
-    let report = Report {
-        experiment: lab::find("read-once").unwrap(),
+fn a_wrong_server_that_does_not_fail_is_reported_as_unexpected() {
+    let experiment = lab::find("read-once").unwrap();
+    let right = experiment.run_variant(Variant::Right, &environment());
+    let right = right.unwrap();
+    let run = ExperimentRun {
+        experiment,
         wrong: right.clone(),
         right,
     };
-    assert!(!report.is_as_promised());
-    let text = report.text(Colour::Plain);
-    assert!(text.contains("wrong  SURPRISE: it did not fail"), "{text}");
-    assert!(text.contains("right  did all that it should"), "{text}");
+    assert!(!run.is_as_predicted());
+    let text = report::text(&run, Colour::Plain);
+    assert!(
+        text.contains("wrong  UNEXPECTED: it did not fail"),
+        "{text}"
+    );
+    assert!(text.contains("right  behaved correctly"), "{text}");
 }
 
 #[test]
-fn the_files_to_read_on_exist() {
+fn the_source_files_that_experiments_name_exist() {
     for experiment in EXPERIMENTS {
         let words = experiment.sources.split([' ', ',', ';']);
         let mut files = words.filter(|word| word.starts_with("src/")).peekable();
@@ -106,7 +122,7 @@ fn the_files_to_read_on_exist() {
 }
 
 #[test]
-fn the_list_names_every_experiment_on_a_line() {
+fn the_list_has_one_line_for_each_experiment() {
     let exit = run(&["lab"]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert_eq!(exit.stdout.len(), 1 + EXPERIMENTS.len());
@@ -118,7 +134,7 @@ fn the_list_names_every_experiment_on_a_line() {
 }
 
 #[test]
-fn an_unknown_experiment_is_a_mistake_that_names_the_nearest() {
+fn an_unknown_experiment_is_an_error_that_suggests_the_nearest() {
     for (name, hint) in [
         ("read-onec", "did you mean `read-once`?"),
         ("emfiles", "did you mean `emfile`?"),
@@ -133,17 +149,17 @@ fn an_unknown_experiment_is_a_mistake_that_names_the_nearest() {
 }
 
 #[test]
-fn a_run_is_told_without_escape_sequences_where_nobody_looks() {
+fn a_report_that_does_not_go_to_a_terminal_has_no_escape_sequences() {
     let exit = run(&["lab", "read-once"]);
     let text = exit.stdout.join("\n");
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
-    assert_well_told("read-once", &text);
+    assert_well_formed("read-once", &text);
     assert!(!text.contains('\x1b'), "{text}");
     assert!(text.contains("#1 read 16"), "{text}");
 }
 
 #[test]
-fn the_page_has_the_story_and_a_timeline_that_works_for_each_half() {
+fn the_page_has_the_observations_and_a_working_timeline_of_each_server() {
     if !tool_or_skip("chromium") {
         return;
     }
@@ -152,7 +168,7 @@ fn the_page_has_the_story_and_a_timeline_that_works_for_each_half() {
     let exit = run(&["lab", "read-once", "--html", path.to_str().unwrap()]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 
-    // A script at the end of the page waits for both timelines and leaves what they say of themselves.
+    // A script at the end of the page waits for both timelines and appends their text to the page.
     let page = fs::read_to_string(&path).unwrap();
     fs::write(&path, page.replace("</body>", READER)).unwrap();
     let output = Command::new("chromium")
@@ -168,10 +184,10 @@ fn the_page_has_the_story_and_a_timeline_that_works_for_each_half() {
     let document = String::from_utf8_lossy(&output.stdout);
     let (_, report) = document.rsplit_once("REPORT").expect("the script has run");
     let (wrong, right) = report.split_once("BESIDE").expect("two timelines");
-    for half in [wrong, right] {
+    for timeline in [wrong, right] {
         assert!(
-            half.contains("one thread, an event loop · 1 connection"),
-            "{half}"
+            timeline.contains("one thread, an event loop · 1 connection"),
+            "{timeline}"
         );
     }
     assert_eq!(wrong.matches("read 16").count(), 1, "{wrong}");
@@ -182,20 +198,20 @@ fn the_page_has_the_story_and_a_timeline_that_works_for_each_half() {
     );
 }
 
-/// Opens the text of both timelines, and puts what is read there into the page.
+/// Opens the records of both timelines and appends their text to the page.
 const READER: &str = r#"<script>
 addEventListener("load", () => {
-  const told = [...document.querySelectorAll("iframe")].map(({ contentDocument: inner }) => {
+  const texts = [...document.querySelectorAll("iframe")].map(({ contentDocument: inner }) => {
     inner.querySelector("details").open = true;
     inner.querySelector("details").dispatchEvent(new Event("toggle"));
     return inner.getElementById("about").textContent + inner.getElementById("records").textContent;
   });
-  document.body.append("REPORT" + told.join("BESIDE"));
+  document.body.append("REPORT" + texts.join("BESIDE"));
 });
 </script></body>"#;
 
 #[test]
-fn a_page_that_cannot_be_written_is_a_mistake_and_nothing_runs() {
+fn a_page_that_cannot_be_created_is_an_error_and_nothing_runs() {
     let exit = run(&["lab", "read-once", "--html", "/nowhere/page.html"]);
     assert_eq!(exit.code, Some(2), "{}", exit.stderr);
     assert!(
@@ -207,7 +223,7 @@ fn a_page_that_cannot_be_written_is_a_mistake_and_nothing_runs() {
 }
 
 #[test]
-fn an_experiment_that_cannot_be_made_fails_in_one_line() {
+fn an_experiment_that_cannot_be_run_fails_with_a_one_line_error() {
     let mut shell = Command::new("sh");
     shell.args([
         "-c",

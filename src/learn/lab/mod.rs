@@ -1,32 +1,38 @@
-//! The laboratory: wrong servers on purpose, each with the experiment that shows what breaks, and the right
-//! one beside it.
+//! The lab: servers that are wrong on purpose. Each comes with an experiment that shows how it fails, and with
+//! the correct server beside it.
 //!
-//! An experiment is a file. Its server is written once, and at the one place that matters it asks which
-//! [`Variant`] it is: the mistake and its cure stand next to each other. Both halves run on real loopback
-//! sockets, in seconds, and prove what they say by asking the kernel (`kernel`), not by waiting for a while.
+//! An experiment is one file. It contains one server, which asks at the one place that matters which
+//! [`Variant`] it is, so the mistake and its cure stand next to each other. Both variants run within seconds on
+//! real loopback sockets. A stalled connection is proved by asking the kernel about the sockets, not inferred
+//! from silence.
 //!
-//! Read `site` and `workbench` first, the small edge-triggered server into which most experiments hang
-//! their mistake, and the hand that turns it; then [any experiment](EXPERIMENTS).
+//! Read in this order:
+//!
+//! 1. `experiment`: what an experiment consists of and what running one yields;
+//! 2. `experiments/read_once.rs`, the shortest experiment;
+//! 3. `harness`: the small edge-triggered server that most experiments build their mistake into, the client,
+//!    and the harness that steps both;
+//! 4. `report`: a finished run as text and as an HTML page.
 //!
 //! ```
-//! use mio_echo::learn::lab::{self, Outcome, Surroundings};
+//! use mio_echo::learn::lab::{self, Environment, VariantOutcome};
 //!
 //! let experiment = lab::find("read-once").unwrap();
-//! let report = experiment.run(&Surroundings::default())?;
-//! assert_eq!(report.wrong.outcome, Outcome::Broke);
-//! assert_eq!(report.right.outcome, Outcome::Held);
+//! let run = experiment.run(&Environment::default())?;
+//! assert_eq!(run.wrong.outcome, VariantOutcome::FailedAsPredicted);
+//! assert_eq!(run.right.outcome, VariantOutcome::Correct);
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod experiment;
 mod experiments;
 mod harness;
+pub mod report;
 
-pub use harness::half::{Half, Observation, Outcome};
-pub use harness::report::Report;
-
-use std::fmt;
-use std::io;
-use std::path::PathBuf;
+pub use experiment::{
+    Chapter, Environment, Experiment, ExperimentRun, Observation, Variant, VariantOutcome,
+    VariantRun,
+};
 
 /// All experiments, in the order of the guide's chapters.
 pub const EXPERIMENTS: [Experiment; 14] = [
@@ -46,142 +52,20 @@ pub const EXPERIMENTS: [Experiment; 14] = [
     experiments::threads_vs_loop::EXPERIMENT,
 ];
 
-/// A mistake, and what shows it.
-#[derive(Debug, Clone, Copy)]
-pub struct Experiment {
-    /// What it is called on the command line.
-    pub name: &'static str,
-    /// The mistake, in one line.
-    pub mistake: &'static str,
-    /// Where the guide speaks of it.
-    pub chapter: Chapter,
-    /// How the wrong server fails, in one line.
-    pub promise: &'static str,
-    /// Why it fails and what is right, in one paragraph.
-    pub why: &'static str,
-    /// Where to read on: man pages, RFCs, files of this program.
-    pub sources: &'static str,
-    half: fn(Variant, &Surroundings) -> io::Result<Half>,
-}
-
-/// Which of the two servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
-    /// The one with the mistake.
-    Wrong,
-    /// The one without.
-    Right,
-}
-
-/// What an experiment needs from outside.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// The `mio-echo` program, for the experiment that compares whole processes (`threads-vs-loop`).
-    pub program: PathBuf,
-}
-
-/// A chapter of the guide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the titles say it")]
-pub enum Chapter {
-    BlockingEcho,
-    Readiness,
-    EdgesAndDraining,
-    PartialWrites,
-    Fairness,
-    Endings,
-    Accepting,
-    Contrast,
-}
-
-impl Chapter {
-    /// Its number in the guide.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::BlockingEcho => 1,
-            Self::Readiness => 2,
-            Self::EdgesAndDraining => 3,
-            Self::PartialWrites => 4,
-            Self::Fairness => 5,
-            Self::Endings => 6,
-            Self::Accepting => 7,
-            Self::Contrast => 9,
-        }
-    }
-
-    /// Its title in the guide.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::BlockingEcho => "a blocking echo",
-            Self::Readiness => "readiness",
-            Self::EdgesAndDraining => "edges and draining",
-            Self::PartialWrites => "partial writes and backpressure",
-            Self::Fairness => "fairness and budgets",
-            Self::Endings => "half-close, linger, RST",
-            Self::Accepting => "accept, limits, EMFILE",
-            Self::Contrast => "the contrast: a thread for each connection",
-        }
-    }
-}
-
-impl Experiment {
-    /// Runs both halves, the wrong server first.
-    ///
-    /// `emfile` lowers the limit on open files of the whole process while it runs: whoever opens files on
-    /// other threads meanwhile fails.
-    ///
-    /// # Errors
-    ///
-    /// A socket could not be made, or something that has to happen did not within a minute.
-    pub fn run(&self, surroundings: &Surroundings) -> io::Result<Report> {
-        Ok(Report {
-            experiment: *self,
-            wrong: self.run_half(Variant::Wrong, surroundings)?,
-            right: self.run_half(Variant::Right, surroundings)?,
-        })
-    }
-
-    /// Runs one half.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn run_half(&self, variant: Variant, surroundings: &Surroundings) -> io::Result<Half> {
-        (self.half)(variant, surroundings)
-            .map_err(|error| io::Error::new(error.kind(), format!("the {variant} half: {error}")))
-    }
-
-    /// Where to read on, in one sentence.
-    fn read_on(&self) -> String {
-        let (number, title) = (self.chapter.number(), self.chapter.title());
-        let sources = self.sources;
-        format!("See guide chapter {number}, {title}; {sources}.")
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wrong => "wrong",
-            Self::Right => "right",
-        })
-    }
-}
-
-/// The experiment of this name.
+/// The experiment named `name`.
 pub fn find(name: &str) -> Option<Experiment> {
     EXPERIMENTS.into_iter().find(|one| one.name == name)
 }
 
-/// The experiment whose name is most like `name`, if any is like it at all.
+/// The experiment whose name is most similar to `name`, unless none is similar enough.
 pub fn nearest(name: &str) -> Option<Experiment> {
-    /// From 0, nothing in common, to 1, the same.
-    const ALIKE: f64 = 0.7;
-    let likeness = |one: &Experiment| strsim::jaro_winkler(one.name, name);
+    /// Jaro-Winkler similarity, from 0 (nothing in common) to 1 (equal).
+    const SIMILAR: f64 = 0.7;
+    let similarity = |one: &Experiment| strsim::jaro_winkler(one.name, name);
     let best = EXPERIMENTS
         .into_iter()
-        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    best.filter(|one| likeness(one) > ALIKE)
+        .max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    best.filter(|one| similarity(one) > SIMILAR)
 }
 
 #[cfg(test)]
@@ -189,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_experiment_can_be_found_by_its_name_and_by_a_misspelt_one() {
+    fn each_experiment_is_found_by_its_name_and_by_a_misspelt_one() {
         for one in EXPERIMENTS {
             assert_eq!(find(one.name).unwrap().mistake, one.mistake);
             let misspelt = one.name.replacen(['e', 'a'], "", 1);

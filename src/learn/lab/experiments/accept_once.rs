@@ -1,37 +1,35 @@
-//! `accept-once`: one accept for each edge of the listener.
+//! `accept-once`: the server accepts once per edge of the listener.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::{Accepted, Flow, Rules, Site};
-use crate::learn::lab::harness::workbench::Workbench;
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
-use crate::readiness::EventFlags;
-use crate::text::units::count;
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{Behaviour, Harness, SocketBuffers, TestServer};
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "accept-once",
-    mistake: "one accept for each edge of the listener",
+    mistake: "accepting once per edge of the listener",
     chapter: Chapter::Accepting,
-    promise: "clients wait in the backlog, and the loop sleeps",
-    why: "A listener is readable while somebody waits in its backlog. Several clients that come while \
-          the loop is busy raise one edge together (\"they will be combined\"). Accepting one of them \
-          leaves the others connected, as far as they can tell, to a server that does not know of \
-          them; each newcomer lets one of the old ones in. Accept until WouldBlock, and if that is too \
-          much for one turn, remember that there is more.",
+    prediction: "clients stay in the backlog while the server sleeps",
+    why: "A listener is readable while its backlog holds a connection. Clients that connect while the \
+          loop is busy can share one edge: epoll(7) says that their events \"will be combined\". If the \
+          server accepts only one of them, the others are connected, as far as they can tell, to a \
+          server that does not know about them; every further client gets only one of those in the \
+          backlog accepted. Accept until WouldBlock. If that is too much for one iteration, remember \
+          that the backlog is not empty.",
     sources: "epoll(7), questions and answers 7; accept(2); src/server/listener.rs",
-    half,
+    run,
 };
 
 const CLIENTS: usize = 5;
 
-struct Host {
+struct Acceptor {
     variant: Variant,
 }
 
-impl Rules for Host {
-    fn admit(&mut self, site: &mut Site) -> io::Result<()> {
-        while site.accept()? == Accepted::Somebody {
+impl Behaviour for Acceptor {
+    fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
+        while server.accept()? {
             match self.variant {
                 Variant::Wrong => return Ok(()),
                 Variant::Right => {}
@@ -39,42 +37,28 @@ impl Rules for Host {
         }
         Ok(())
     }
-
-    fn serve(&mut self, peer: &mut Peer, _: EventFlags) -> Flow {
-        let mut buffer = [0; 64];
-        loop {
-            match peer.read(&mut buffer) {
-                Heard::Bytes(bytes) => peer.echo(bytes),
-                Heard::Nothing => return Flow::Keep,
-                Heard::Fin => return Flow::Close,
-            }
-        }
-    }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut bench = Workbench::new(Buffers::default(), Host { variant })?;
-    // All knock before the loop looks.
-    let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
-        clients.push(bench.knock()?);
-    }
-    let mut asleep = false;
-    bench.turn_until("all are accepted, or the loop sleeps", |bench| {
-        // In this order: whoever waits before an idle turn was not reported by it.
-        asleep = bench.somebody_waits()? && bench.is_idle()?;
-        Ok(asleep || bench.accepted() == CLIENTS)
-    })?;
-    let (accepted, waiting) = (bench.accepted(), bench.somebody_waits()?);
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut harness = Harness::new(SocketBuffers::default(), Acceptor { variant })?;
+    // All connect before the server looks.
+    let clients: io::Result<Vec<_>> = (0..CLIENTS).map(|_| harness.connect_to_backlog()).collect();
+    let _connected = clients?;
+    let is_backlog_empty = harness.accept_until_stalled(CLIENTS)?;
+    let accepted = harness.server.accepted;
 
-    let outcome = match (accepted, waiting) {
-        (CLIENTS, false) => Outcome::Held,
-        (1..CLIENTS, true) if asleep => Outcome::Broke,
-        found => Outcome::surprised((found, asleep)),
+    let outcome = match (accepted, is_backlog_empty) {
+        (CLIENTS, true) => VariantOutcome::Correct,
+        (1..CLIENTS, false) => VariantOutcome::FailedAsPredicted,
+        found => VariantOutcome::unexpected(found),
     };
-    let waiting = if waiting { "yes" } else { "no" };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed("clients that connected", count(CLIENTS))
-        .observed("accepted", count(accepted))
-        .observed("somebody waits, says poll(2)", waiting))
+    let backlog = if is_backlog_empty {
+        "empty"
+    } else {
+        "not empty"
+    };
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_count("clients that connected", CLIENTS)
+        .observe_count("accepted", accepted)
+        .observe("backlog, according to poll(2)", backlog))
 }

@@ -1,17 +1,15 @@
-//! `always-writable`: with level triggers, room to write is asked for while there is nothing to write.
+//! `always-writable`: a level-triggered server asks for room to write while it has nothing to write.
 //!
-//! The one experiment with a level-triggered loop: poll(2), which reports a state for as long as it lasts.
+//! The only experiment with a level-triggered loop. It uses poll(2), which reports a condition for as long as it
+//! holds.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::Client;
-use crate::learn::lab::harness::journal::Journal;
-use crate::learn::lab::harness::kernel;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::listen;
-use crate::learn::lab::harness::workbench::until;
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    ReadResult, SocketBuffers, TestClient, TestConnection, TraceBuffer, listen, socket_probe, until,
+};
 use crate::readiness::EventFlags;
-use crate::text::units::count;
 use crate::trace::{Event, Lane};
 use rustix::event::PollFlags;
 use std::io;
@@ -19,91 +17,95 @@ use std::time::{Duration, Instant};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "always-writable",
-    mistake: "level-triggered, room to write is always asked for",
+    mistake: "level-triggered, always interested in writability",
     chapter: Chapter::Readiness,
-    promise: "every wait returns at once, and there is nothing to do",
-    why: "A level-triggered poll reports a state for as long as it lasts, and nearly every socket has \
-          room in its send buffer nearly always. Asked for WRITABLE without anything to write, it \
-          never sleeps: the loop turns as fast as the processor allows and does nothing. \
-          Level-triggered, WRITABLE belongs to those who owe, and only while they do. \
-          EventFlags-triggered, it may stay registered for ever: only the change is reported.",
+    prediction: "every wait returns at once, with nothing to do",
+    why: "A level-triggered poll reports a condition for as long as it holds, and a socket nearly always \
+          has room in its send buffer. A server that always asks for WRITABLE therefore never sleeps: \
+          every wait returns at once, and the loop spins without doing any work. With level triggers, \
+          ask for WRITABLE only while bytes are pending. With edge triggers, WRITABLE may stay \
+          registered: only the change is reported.",
     sources: "poll(2); epoll(7); src/readiness/mod.rs",
-    half,
+    run,
 };
 
-/// How often the idle loop waits.
+/// How often the idle server waits.
 const WAITS: usize = 1000;
-/// How long it would sleep each time.
+/// How many of these waits without an event prove that it sleeps.
+const PROOF: usize = 5;
+/// The timeout of each wait.
 const SLEEP: Duration = Duration::from_millis(100);
 
-fn interest(variant: Variant, peer: &Peer) -> PollFlags {
+fn interest(variant: Variant, connection: &TestConnection) -> PollFlags {
     match variant {
         Variant::Wrong => PollFlags::IN | PollFlags::OUT,
-        Variant::Right if peer.owes() => PollFlags::IN | PollFlags::OUT,
+        Variant::Right if connection.has_pending() => PollFlags::IN | PollFlags::OUT,
         Variant::Right => PollFlags::IN,
     }
 }
 
-/// One turn: waits, and serves whoever is ready. Returns whether it was woken.
-fn turn(variant: Variant, peer: &mut Peer, journal: &mut Journal) -> io::Result<bool> {
-    let wanted = interest(variant, peer);
-    journal.waits();
-    let woken = kernel::level(&peer.socket, wanted, SLEEP)?;
-    journal.woke(woken.into());
-    if !woken {
+/// One iteration: waits, and serves the connection if it is ready. Returns whether it was.
+fn iterate(
+    variant: Variant,
+    connection: &mut TestConnection,
+    trace: &mut TraceBuffer,
+) -> io::Result<bool> {
+    let interest = interest(variant, connection);
+    trace.wait_started();
+    let is_ready = socket_probe::wait_for(&connection.socket, interest, SLEEP)?;
+    trace.woke(is_ready.into());
+    if !is_ready {
         return Ok(false);
     }
-    let hints = EventFlags {
-        readable: kernel::is_readable(&peer.socket)?,
-        writable: wanted.contains(PollFlags::OUT),
+    let flags = EventFlags {
+        readable: socket_probe::is_readable(&connection.socket)?,
+        writable: interest.contains(PollFlags::OUT),
         ..EventFlags::default()
     };
-    journal.note(peer.lane, Event::FlagsReported { flags: hints });
-    peer.flush();
+    trace.record(connection.lane, Event::FlagsReported { flags });
+    connection.flush();
     let mut buffer = [0; 64];
-    if hints.readable
-        && let Heard::Bytes(bytes) = peer.read(&mut buffer)
+    if flags.readable
+        && let ReadResult::Bytes(bytes) = connection.read(&mut buffer)
     {
-        peer.echo(bytes);
+        connection.echo(bytes);
     }
-    journal.take_over(peer);
+    trace.take_events(connection);
     Ok(true)
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut journal = Journal::new();
-    let listener = listen(Buffers::default())?;
-    let mut client = Client::connect(listener.local_addr()?, Buffers::default())?;
-    until("somebody waits", || kernel::is_readable(&listener))?;
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut trace = TraceBuffer::new();
+    let listener = listen(SocketBuffers::default())?;
+    let mut client = TestClient::connect(listener.local_addr()?, SocketBuffers::default())?;
+    until("the client is in the backlog", || {
+        socket_probe::is_readable(&listener)
+    })?;
     let (socket, address) = listener.accept()?;
-    let mut peer = Peer::new(socket, Lane::Connection(1), address);
-    journal.take_over(&mut peer);
+    let mut connection = TestConnection::new(socket, Lane::Connection(1), address);
+    trace.take_events(&mut connection);
     client.send(b"hello")?;
     until("the echo is back", || {
-        turn(variant, &mut peer, &mut journal)?;
+        iterate(variant, &mut connection, &mut trace)?;
         Ok(client.receive()? > 0)
     })?;
 
-    // From here on both sides are silent. A few waits without an event prove that the loop sleeps.
-    let began = Instant::now();
-    let (mut waits, mut woken) = (0, 0);
-    while waits < WAITS && waits < woken + 5 {
+    // From here on the client sends nothing.
+    let start = Instant::now();
+    let (mut waits, mut wakeups) = (0, 0);
+    while waits < WAITS && waits < wakeups + PROOF {
         waits += 1;
-        woken += usize::from(turn(variant, &mut peer, &mut journal)?);
+        wakeups += usize::from(iterate(variant, &mut connection, &mut trace)?);
     }
-    let time = began.elapsed();
-    let rate = woken as u128 * 1_000_000_000 / time.as_nanos().max(1);
+    let rate = wakeups as u128 * 1_000_000_000 / start.elapsed().as_nanos().max(1);
 
-    let outcome = match (waits, woken) {
-        (5, 0) => Outcome::Held,
-        (WAITS, WAITS) => Outcome::Broke,
-        found => Outcome::surprised(found),
+    let outcome = match (waits, wakeups) {
+        (PROOF, 0) => VariantOutcome::Correct,
+        (WAITS, WAITS) => VariantOutcome::FailedAsPredicted,
+        found => VariantOutcome::unexpected(found),
     };
-    Ok(Half::new(journal.into_trace(), outcome)
-        .observed("waits of an idle server", count(waits))
-        .observed("woken, with nothing to do", count(woken))
-        .observed(
-            "wake-ups a second",
-            count(usize::try_from(rate).unwrap_or(usize::MAX)),
-        ))
+    Ok(VariantRun::new(trace.into_trace(), outcome)
+        .observe_count("waits of the idle server", waits)
+        .observe_count("wake-ups, with nothing to do", wakeups)
+        .observe_count("wake-ups per second", rate.try_into().unwrap_or(usize::MAX)))
 }

@@ -1,70 +1,72 @@
-//! `close-on-eof`: the peer's FIN is taken for the end of the connection.
+//! `close-on-eof`: the server closes as soon as it reads the peer's FIN.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::{End, pattern};
-use crate::learn::lab::harness::half::bytes;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::Flow;
-use crate::learn::lab::harness::workbench::{Ending, Workbench};
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+};
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "close-on-eof",
-    mistake: "the peer's FIN is taken for the end of all",
+    mistake: "closing as soon as the peer's FIN is read",
     chapter: Chapter::Endings,
-    promise: "what was owed when the FIN came is lost",
-    why: "A FIN says \"I have nothing more to say\", not \"I am gone\": a connection has two directions, \
-          and the peer that closed one reads on in the other (`nc -N`, shutdown(2)). Whoever closes at \
-          the end of the input throws away what is still queued, and the client that said all it had \
-          to say never gets its last bytes. Close when the input has ended and nothing is owed.",
+    prediction: "bytes that are pending when the FIN is read are lost",
+    why: "A FIN means \"I have nothing more to send\", not \"I am gone\". A connection has two directions, \
+          and a peer that has closed one of them still reads from the other (`nc -N`, shutdown(2)). A \
+          server that closes at the end of its input discards what is still in its write queue, and a \
+          client that has sent its whole request never receives the end of the reply. Close once the \
+          input has ended and no bytes are pending.",
     sources: "RFC 9293, section 3.6; shutdown(2); src/connection/phase.rs",
-    half,
+    run,
 };
 
 const MESSAGE: usize = 128 * 1024;
 
-fn serve(variant: Variant, peer: &mut Peer) -> Flow {
-    peer.flush();
+fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
+    connection.flush();
     let mut buffer = [0; 16 * 1024];
-    while !peer.ledger.fin_met {
-        match peer.read(&mut buffer) {
-            Heard::Bytes(bytes) => peer.echo(bytes),
-            Heard::Nothing => return Flow::Keep,
-            Heard::Fin => {}
+    while !connection.counters.fin_received {
+        match connection.read(&mut buffer) {
+            ReadResult::Bytes(bytes) => connection.echo(bytes),
+            ReadResult::WouldBlock => return Flow::Park,
+            ReadResult::Fin => {}
         }
     }
-    let is_over = match variant {
+    let is_finished = match variant {
         Variant::Wrong => true,
-        Variant::Right => !peer.owes(),
+        Variant::Right => !connection.has_pending(),
     };
-    if is_over { Flow::Close } else { Flow::Keep }
+    if is_finished { Flow::Close } else { Flow::Park }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut bench = Workbench::new(Buffers::SLOW_READER, move |peer: &mut Peer, _| {
-        serve(variant, peer)
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;
+    let mut client = harness.connect()?;
+    // The client reads nothing until the server has read its FIN. By then, bytes are pending.
+    let message = payload(MESSAGE);
+    harness.deliver(&mut client, &message)?;
+    client.send_fin()?;
+    harness.step_until("the server has read the FIN", |harness| {
+        Ok(harness.counters(&client).fin_received)
     })?;
-    let mut client = bench.connect()?;
-    // The client reads nothing until the server has met its FIN: by then bytes are owed.
-    let message = pattern(MESSAGE);
-    bench.send_ahead(&mut client, &message)?;
-    client.finish()?;
-    bench.turn_until("the server has met the FIN", |bench| {
-        Ok(bench.ledger(&client).fin_met)
-    })?;
-    let owed = bench.ledger(&client).owed;
-    let ending = bench.converse(&mut client, MESSAGE + 1)?;
+    let pending = harness.counters(&client).pending;
+    let end = harness.exchange(&mut client, MESSAGE + 1)?;
     let back = client.received.len();
 
-    let outcome = match (ending, back) {
-        (Ending::Closed(End::Fin), _) if owed > 0 && client.has_back(&message) => Outcome::Held,
-        (Ending::Closed(End::Fin), _) if owed > 0 && back + owed == MESSAGE => Outcome::Broke,
-        found => Outcome::surprised((found, owed)),
+    let outcome = match end {
+        ExchangeEnd::Closed(CloseKind::Fin) if pending > 0 && client.received == message => {
+            VariantOutcome::Correct
+        }
+        ExchangeEnd::Closed(CloseKind::Fin) if pending > 0 && back + pending == MESSAGE => {
+            VariantOutcome::FailedAsPredicted
+        }
+        found => VariantOutcome::unexpected((found, pending, back)),
     };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed("sent, and then a FIN", bytes(MESSAGE))
-        .observed("owed when the FIN was met", bytes(owed))
-        .observed("came back", bytes(back))
-        .observed("lost", bytes(MESSAGE.saturating_sub(back))))
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_bytes("sent, followed by a FIN", MESSAGE)
+        .observe_bytes("pending when the FIN was read", pending)
+        .observe_bytes("came back", back)
+        .observe_bytes("lost", MESSAGE.saturating_sub(back)))
 }

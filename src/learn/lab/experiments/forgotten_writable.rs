@@ -1,72 +1,72 @@
-//! `forgotten-writable`: a write was refused, and nobody waits for room.
+//! `forgotten-writable`: the server keeps what a write left over, and does not wait for room.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::pattern;
-use crate::learn::lab::harness::half::bytes;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::Flow;
-use crate::learn::lab::harness::workbench::{Ending, Workbench};
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
-use crate::readiness::EventFlags;
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+};
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "forgotten-writable",
-    mistake: "what a write left over waits for the next message",
+    mistake: "flushing the write queue only when input arrives",
     chapter: Chapter::PartialWrites,
-    promise: "bytes are owed, there is room for them, and the loop sleeps",
-    why: "A write that takes less than it was offered leaves the rest to the server. The kernel \
-          reports when there is room again, once: whoever does not write then, waits for nothing. The \
-          queue moves only when the peer sends something, and the peer is waiting for its answer. \
-          Register for WRITABLE from the beginning and flush at that edge; edge-triggered, it costs \
-          nothing while nothing is owed.",
+    prediction: "bytes stay pending although there is room to write",
+    why: "When the kernel accepts less than it was offered, the server has to write the rest later. The \
+          kernel reports once that there is room again. A server that does not write then has nothing \
+          left to wait for: its queue moves only when the peer sends more, and the peer is waiting for \
+          the rest of its reply. Register for WRITABLE from the start and flush on that edge. With edge \
+          triggers this costs nothing while the queue is empty.",
     sources: "epoll(7); send(2); src/connection/write_queue.rs",
-    half,
+    run,
 };
 
 const MESSAGE: usize = 128 * 1024;
 
-fn serve(variant: Variant, peer: &mut Peer, hints: EventFlags) -> Flow {
-    let is_time_to_flush = match variant {
-        Variant::Wrong => hints.readable,
-        Variant::Right => hints.writable,
+fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
+    let should_flush = match variant {
+        Variant::Wrong => connection.flags.readable,
+        Variant::Right => connection.flags.writable,
     };
-    if is_time_to_flush {
-        peer.flush();
+    if should_flush {
+        connection.flush();
     }
     let mut buffer = [0; 16 * 1024];
     loop {
-        match peer.read(&mut buffer) {
-            Heard::Bytes(bytes) => peer.echo(bytes),
-            Heard::Nothing => return Flow::Keep,
-            Heard::Fin => return Flow::Close,
+        match connection.read(&mut buffer) {
+            ReadResult::Bytes(bytes) => connection.echo(bytes),
+            ReadResult::WouldBlock => return Flow::Park,
+            ReadResult::Fin => return Flow::Close,
         }
     }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut bench = Workbench::new(Buffers::SLOW_READER, move |peer: &mut Peer, hints| {
-        serve(variant, peer, hints)
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;
+    let mut client = harness.connect()?;
+    // The client reads nothing until the server has received everything. By then, a write has been refused.
+    let message = payload(MESSAGE);
+    harness.deliver(&mut client, &message)?;
+    harness.step_until("the server has received everything", |harness| {
+        Ok(harness.counters(&client).received == MESSAGE)
     })?;
-    let mut client = bench.connect()?;
-    // The client reads nothing until the server has heard it all: by then a write has been refused.
-    let message = pattern(MESSAGE);
-    bench.send_ahead(&mut client, &message)?;
-    bench.turn_until("the server has heard everything", |bench| {
-        Ok(bench.ledger(&client).heard == MESSAGE)
-    })?;
-    let refused = bench.ledger(&client).owed;
-    let ending = bench.converse(&mut client, MESSAGE)?;
-    let (back, owed) = (client.received.len(), bench.ledger(&client).owed);
+    let refused = harness.counters(&client).pending;
+    let end = harness.exchange(&mut client, MESSAGE)?;
+    let (back, pending) = (client.received.len(), harness.counters(&client).pending);
 
-    let outcome = match (ending, owed) {
-        (Ending::Complete, 0) if refused > 0 && client.has_back(&message) => Outcome::Held,
-        (Ending::Asleep, 1..) if back + owed == MESSAGE => Outcome::Broke,
-        found => Outcome::surprised((found, refused, back)),
+    let outcome = match (end, pending) {
+        (ExchangeEnd::Complete, 0) if refused > 0 && client.received == message => {
+            VariantOutcome::Correct
+        }
+        (ExchangeEnd::Stalled, 1..) if back + pending == MESSAGE => {
+            VariantOutcome::FailedAsPredicted
+        }
+        found => VariantOutcome::unexpected((found, refused, back)),
     };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed("sent", bytes(MESSAGE))
-        .observed("refused by the kernel at first", bytes(refused))
-        .observed("came back", bytes(back))
-        .observed("still owed, with room to write", bytes(owed)))
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_bytes("sent", MESSAGE)
+        .observe_bytes("refused by the kernel at first", refused)
+        .observe_bytes("came back", back)
+        .observe_bytes("still pending, with room to write", pending))
 }

@@ -1,4 +1,4 @@
-//! One file for each experiment.
+//! One file per experiment.
 
 pub(super) mod accept_once;
 pub(super) mod always_writable;

@@ -1,63 +1,62 @@
-//! `read-once`: one read for each edge.
+//! `read-once`: the server reads once per edge.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::pattern;
-use crate::learn::lab::harness::half::bytes;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::Flow;
-use crate::learn::lab::harness::workbench::{Ending, Workbench};
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+};
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "read-once",
-    mistake: "one read for each edge",
+    mistake: "reading once per edge",
     chapter: Chapter::EdgesAndDraining,
-    promise: "three quarters of the message stay unread, and the loop sleeps",
-    why: "An edge-triggered poll reports a change, once. The change was \"there is input\"; that there \
-          is still input after the first read is no change, and is not reported. What is left sleeps \
-          in the socket until the peer happens to send more. A socket must be taken for readable \
-          until a read says WouldBlock, or is short where that counts as evidence.",
+    prediction: "three quarters of the message stay unread while the server sleeps",
+    why: "An edge-triggered poll reports a change, once. The change here is the arrival of input. That \
+          some of it is still unread after the first read is not a change, so it is not reported: the \
+          rest stays in the socket until the peer happens to send more. Treat a socket as readable \
+          until a read returns WouldBlock, or is short where a short read counts as evidence.",
     sources: "epoll(7), questions and answers 9; src/readiness/mod.rs",
-    half,
+    run,
 };
 
 const MESSAGE: usize = 64;
 const BUFFER: usize = 16;
 const LEFT: usize = MESSAGE - BUFFER;
 
-fn serve(variant: Variant, peer: &mut Peer) -> Flow {
+fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut buffer = [0; BUFFER];
     loop {
-        match peer.read(&mut buffer) {
-            Heard::Bytes(bytes) => peer.echo(bytes),
-            Heard::Nothing => return Flow::Keep,
-            Heard::Fin => return Flow::Close,
+        match connection.read(&mut buffer) {
+            ReadResult::Bytes(bytes) => connection.echo(bytes),
+            ReadResult::WouldBlock => return Flow::Park,
+            ReadResult::Fin => return Flow::Close,
         }
         match variant {
-            Variant::Wrong => return Flow::Keep, // what is left will be reported - will it?
-            Variant::Right => {}                 // on, until there is nothing
+            Variant::Wrong => return Flow::Park, // assumes that the rest will be reported
+            Variant::Right => {}                 // reads on until WouldBlock
         }
     }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut bench = Workbench::new(Buffers::default(), move |peer: &mut Peer, _| {
-        serve(variant, peer)
-    })?;
-    let mut client = bench.connect()?;
-    // So small that it arrives as one segment, and so raises one edge.
-    bench.send_ahead(&mut client, &pattern(MESSAGE))?;
-    let ending = bench.converse(&mut client, MESSAGE)?;
-    let (back, unread) = (client.received.len(), bench.unread(&client)?);
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut harness = Harness::serving(SocketBuffers::default(), variant, serve)?;
+    let mut client = harness.connect()?;
+    // Small enough to arrive as one segment, and so to raise one edge.
+    harness.deliver(&mut client, &payload(MESSAGE))?;
+    let end = harness.exchange(&mut client, MESSAGE)?;
+    let (back, unread) = (client.received.len(), harness.unread(&client)?);
 
-    let outcome = match (ending, back, unread) {
-        (Ending::Complete, MESSAGE, 0) if client.has_back(&pattern(MESSAGE)) => Outcome::Held,
-        (Ending::Asleep, BUFFER, LEFT) => Outcome::Broke,
-        found => Outcome::surprised(found),
+    let outcome = match (end, back, unread) {
+        (ExchangeEnd::Complete, _, 0) if client.received == payload(MESSAGE) => {
+            VariantOutcome::Correct
+        }
+        (ExchangeEnd::Stalled, BUFFER, LEFT) => VariantOutcome::FailedAsPredicted,
+        found => VariantOutcome::unexpected(found),
     };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed("sent", bytes(MESSAGE))
-        .observed("came back", bytes(back))
-        .observed("left unread in the socket", bytes(unread)))
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_bytes("sent", MESSAGE)
+        .observe_bytes("came back", back)
+        .observe_bytes("left unread in the socket", unread))
 }

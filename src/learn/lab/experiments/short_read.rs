@@ -1,94 +1,89 @@
-//! `short-read`: a short read is taken for the end of the input, whatever came with it.
+//! `short-read`: the server takes a short read for the end of the input, whatever the event reported.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::Client;
-use crate::learn::lab::harness::half::bytes;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::Flow;
-use crate::learn::lab::harness::workbench::{Ending, Workbench};
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
-use crate::readiness::EventFlags;
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection,
+};
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "short-read",
-    mistake: "a short read is believed, whatever came with it",
+    mistake: "trusting a short read despite RDHUP or PRI",
     chapter: Chapter::EdgesAndDraining,
-    promise: "a FIN and the bytes behind an urgent one stay unread, and the loop sleeps",
-    why: "On epoll a read that fills less than its buffer has emptied the socket: epoll(7) says so, and \
-          it saves a system call a message. But bytes and the FIN behind them share one edge, and the \
-          FIN is no byte: a reader who stops at the short read never meets it, and the connection never \
-          ends. Nor does a read go past an urgent mark, so it may be short with bytes behind it. Both \
-          are announced with the edge, as RDHUP and PRI: once a socket has shown either, only \
-          WouldBlock counts.",
+    prediction: "a FIN stays unread, and so do an urgent byte and all that follows it",
+    why: "On epoll, a read that returns fewer bytes than the buffer has room for has emptied the socket. \
+          epoll(7) says so, and relying on it saves one system call per message. There are two \
+          exceptions. Data and the FIN behind it can share one edge, and a FIN is not a byte: a server \
+          that stops at the short read never reads it and never closes the connection. And a read stops \
+          at an urgent byte, so it can be short with more input behind it. The event announces both, as \
+          RDHUP and PRI. After either, only WouldBlock proves that a socket has been emptied.",
     sources: "epoll(7), questions and answers 9; tcp(7); src/readiness/mod.rs",
-    half,
+    run,
 };
 
-const GOODBYE: &[u8] = b"hello";
-/// A read stops before `!`, which is urgent.
+/// What the first client sends before its FIN.
+const FINAL: &[u8] = b"hello";
+/// What the second client sends, with `!` marked as urgent: a read stops before it.
 const URGENT: &[u8] = b"ab!cd";
 
-fn serve(variant: Variant, peer: &mut Peer, hints: EventFlags) -> Flow {
+fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut buffer = [0; 1024];
     let room = buffer.len();
     loop {
-        let is_short = match peer.read(&mut buffer) {
-            Heard::Bytes(bytes) => {
-                peer.echo(bytes);
+        let is_short = match connection.read(&mut buffer) {
+            ReadResult::Bytes(bytes) => {
+                connection.echo(bytes);
                 bytes.len() < room
             }
-            Heard::Nothing => return Flow::Keep,
-            Heard::Fin => return Flow::Close,
+            ReadResult::WouldBlock => return Flow::Park,
+            ReadResult::Fin => return Flow::Close,
         };
         let is_drained = match variant {
             Variant::Wrong => is_short,
-            Variant::Right => is_short && !hints.read_closed && !hints.priority,
+            Variant::Right => {
+                is_short && !connection.flags.read_closed && !connection.flags.priority
+            }
         };
         if is_drained {
-            return Flow::Keep;
+            return Flow::Park;
         }
     }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let mut bench = Workbench::new(Buffers::default(), move |peer: &mut Peer, hints| {
-        serve(variant, peer, hints)
-    })?;
-    let mut leaver = bench.connect()?;
-    leaver.send(GOODBYE)?;
-    leaver.finish()?;
-    bench.await_arrival(&leaver)?;
-    // One byte more than there will be: what is awaited is the end.
-    let left = bench.converse(&mut leaver, GOODBYE.len() + 1)?;
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let mut harness = Harness::serving(SocketBuffers::default(), variant, serve)?;
+    let mut first = harness.connect()?;
+    first.send(FINAL)?;
+    first.send_fin()?;
+    harness.await_arrival(&first)?;
+    // One byte more than there is: the exchange is to end with the connection.
+    let first_end = harness.exchange(&mut first, FINAL.len() + 1)?;
 
-    let mut urgent = bench.connect()?;
-    say_with_urgency(&mut urgent)?;
-    bench.await_arrival(&urgent)?;
-    let heard = bench.converse(&mut urgent, URGENT.len())?;
-    let (back, unread) = (urgent.received.len(), bench.unread(&urgent)?);
+    let mut second = harness.connect()?;
+    second.send(b"ab")?;
+    second.send_urgent(b'!')?;
+    second.send(b"cd")?;
+    harness.await_arrival(&second)?;
+    let second_end = harness.exchange(&mut second, URGENT.len())?;
+    let (back, unread) = (second.received.len(), harness.unread(&second)?);
 
-    let ended = !bench.is_open(&leaver);
-    let exact = leaver.has_back(GOODBYE) && urgent.has_back(URGENT);
-    let outcome = match (left, ended, heard, back) {
-        (Ending::Closed(_), true, Ending::Complete, _) if exact => Outcome::Held,
-        (Ending::Asleep, false, Ending::Asleep, 2) if unread == 3 => Outcome::Broke,
-        found => Outcome::surprised(found),
+    let is_closed = !harness.is_open(&first);
+    let is_exact = first.received == FINAL && second.received == URGENT;
+    let outcome = match (first_end, is_closed, second_end, back) {
+        (ExchangeEnd::Closed(_), true, ExchangeEnd::Complete, _) if is_exact => {
+            VariantOutcome::Correct
+        }
+        (ExchangeEnd::Stalled, false, ExchangeEnd::Stalled, 2) if unread == 3 => {
+            VariantOutcome::FailedAsPredicted
+        }
+        found => VariantOutcome::unexpected(found),
     };
-    let fin = if ended { "met" } else { "unread" };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed(
-            "#1, 5 bytes and a FIN: came back",
-            bytes(leaver.received.len()),
-        )
-        .observed("#1, its FIN", fin)
-        .observed("#2, the 3rd of 5 urgent: came back", bytes(back))
-        .observed("#2, left unread", bytes(unread)))
-}
-
-fn say_with_urgency(client: &mut Client) -> io::Result<()> {
-    client.send(b"ab")?;
-    client.send_urgent(b'!')?;
-    client.send(b"cd")?;
-    Ok(())
+    let fin = if is_closed { "read" } else { "unread" };
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_bytes("#1, 5 bytes and a FIN: came back", first.received.len())
+        .observe("#1, its FIN", fin)
+        .observe_bytes("#2, the 3rd of 5 urgent: came back", back)
+        .observe_bytes("#2, left unread", unread))
 }

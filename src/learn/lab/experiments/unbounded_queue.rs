@@ -1,109 +1,109 @@
-//! `unbounded-queue`: a server reads on while it owes.
+//! `unbounded-queue`: the server reads on while bytes are pending.
 
-use crate::learn::lab::harness::buffers::Buffers;
-use crate::learn::lab::harness::client::{Client, pattern};
-use crate::learn::lab::harness::half::bytes;
-use crate::learn::lab::harness::peer::{Heard, Peer};
-use crate::learn::lab::harness::site::{Flow, Rules};
-use crate::learn::lab::harness::workbench::{Ending, Workbench};
-use crate::learn::lab::{Chapter, Experiment, Half, Outcome, Surroundings, Variant};
+use crate::learn::lab::experiment::{
+    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+};
+use crate::learn::lab::harness::{
+    Behaviour, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestClient, TestConnection,
+    payload,
+};
+use crate::measure::process::Usage;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "unbounded-queue",
-    mistake: "a server reads on while it owes",
+    mistake: "reading on while bytes are pending",
     chapter: Chapter::PartialWrites,
-    promise: "all that a peer sends and does not read back lies in our memory",
-    why: "What the kernel refuses has to be kept, but nothing says that more must be read meanwhile. A \
-          server that reads on lets each peer that sends and never reads decide how much memory it \
-          uses. One that stops reading while it owes lets TCP do what it is good at: the receive \
-          buffer fills, the window closes, the peer's own write blocks. That is backpressure, and it \
-          bounds the queue by one read.",
+    prediction: "everything that a peer sends without reading fills the server's memory",
+    why: "A server has to keep what the kernel refuses, but it does not have to read more in the \
+          meantime. A server that reads on lets any peer that sends without reading decide how much \
+          memory the server uses. A server that stops reading while bytes are pending lets TCP do what \
+          it is good at: the receive buffer fills up, the window closes, and the peer's own writes \
+          block. That is backpressure, and it bounds the queue by one read.",
     sources: "tcp(7); RFC 9293, section 3.8.6; src/connection/mod.rs",
-    half,
+    run,
 };
 
-/// All that the client would like to send.
+/// Everything that the client wants to send.
 const TOTAL: usize = 16 * 1024 * 1024;
 const BUFFER: usize = 16 * 1024;
-/// What the wrong server is promised to owe at least: all that is not in the kernel's buffers.
-const MOST_OF_IT: usize = TOTAL / 2;
+/// The least that the wrong server is predicted to queue: everything that is not in the kernel's buffers.
+const MOST: usize = TOTAL / 2;
 
-fn serve(variant: Variant, peer: &mut Peer) -> Flow {
-    peer.flush();
+fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
+    connection.flush();
     let mut buffer = [0; BUFFER];
     loop {
         let may_read = match variant {
             Variant::Wrong => true,
-            Variant::Right => !peer.owes(),
+            Variant::Right => !connection.has_pending(),
         };
         if !may_read {
-            return Flow::Keep;
+            return Flow::Park;
         }
-        match peer.read(&mut buffer) {
-            Heard::Bytes(bytes) => peer.echo(bytes),
-            Heard::Nothing => return Flow::Keep,
-            Heard::Fin => return Flow::Close,
+        match connection.read(&mut buffer) {
+            ReadResult::Bytes(bytes) => connection.echo(bytes),
+            ReadResult::WouldBlock => return Flow::Park,
+            ReadResult::Fin => return Flow::Close,
         }
     }
 }
 
-fn half(variant: Variant, _: &Surroundings) -> io::Result<Half> {
-    let memory_before = resident();
-    let mut bench = Workbench::new(Buffers::SLOW_READER, move |peer: &mut Peer, _| {
-        serve(variant, peer)
-    })?;
-    let mut client = bench.connect()?;
-    let sent = send_until_held_back(&mut bench, &mut client)?;
-    let owed = bench.ledger(&client).owed;
-    let memory = resident().saturating_sub(memory_before);
+fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
+    let memory_before = resident_memory();
+    let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;
+    let mut client = harness.connect()?;
+    send_until_held_back(&mut harness, &mut client)?;
+    let (sent, pending) = (client.sent, harness.counters(&client).pending);
+    let memory = resident_memory().saturating_sub(memory_before);
 
     let outcome = match variant {
-        Variant::Wrong if sent == TOTAL && owed > MOST_OF_IT => Outcome::Broke,
-        Variant::Right if sent < TOTAL && owed <= BUFFER => {
-            // And whoever reads in the end gets it all.
-            match bench.converse(&mut client, sent)? {
-                Ending::Complete if has_back_what_it_sent(&client) => Outcome::Held,
-                found => Outcome::surprised(found),
+        Variant::Wrong if sent == TOTAL && pending > MOST => VariantOutcome::FailedAsPredicted,
+        // A client that does read in the end gets everything.
+        Variant::Right if sent < TOTAL && pending <= BUFFER => {
+            match harness.exchange(&mut client, sent)? {
+                ExchangeEnd::Complete if has_back_what_it_sent(&client) => VariantOutcome::Correct,
+                found => VariantOutcome::unexpected(found),
             }
         }
-        _ => Outcome::surprised((sent, owed)),
+        _ => VariantOutcome::unexpected((sent, pending)),
     };
-    Ok(Half::new(bench.into_trace(), outcome)
-        .observed("a client that never reads can send", bytes(sent))
-        .observed("owed to it, in our memory", bytes(owed))
-        .observed("resident memory grew by", bytes(memory)))
+    Ok(VariantRun::new(harness.into_trace(), outcome)
+        .observe_bytes("a client that never reads can send", sent)
+        .observe_bytes("pending in the server's memory", pending)
+        .observe_bytes("resident memory grew by", memory))
 }
 
-/// The client sends as much as it can and reads nothing, while the server turns. Returns how much that
-/// was: everything, or what it took until the server left unread what its kernel had received.
+/// The client sends as much as it can and reads nothing while the server is stepped: until everything is sent,
+/// or the server leaves input unread.
 fn send_until_held_back(
-    bench: &mut Workbench<impl Rules>,
-    client: &mut Client,
-) -> io::Result<usize> {
-    // Over and over, and going on where the kernel took no more.
-    let pattern = pattern(BUFFER);
-    bench.turn_until("everything is sent, or the client is held back", |bench| {
-        let next = pattern.get(client.sent % BUFFER..).unwrap_or_default();
-        let wanted = (TOTAL - client.sent).min(next.len());
-        let taken = client.send(next.get(..wanted).unwrap_or_default())?;
-        // In this order: what was unread before an idle turn is left unread by intent.
-        let is_held_back = taken == 0 && bench.unread(client)? > 0 && bench.is_idle()?;
-        Ok(client.sent == TOTAL || is_held_back)
-    })?;
-    Ok(client.sent)
+    harness: &mut Harness<impl Behaviour>,
+    client: &mut TestClient,
+) -> io::Result<()> {
+    // The same bytes over and over, from where the kernel accepted no more.
+    let payload = payload(BUFFER);
+    harness.step_until(
+        "everything is sent, or the client is held back",
+        |harness| {
+            let next = payload.get(client.sent % BUFFER..).unwrap_or_default();
+            let wanted = (TOTAL - client.sent).min(next.len());
+            let accepted = client.send(next.get(..wanted).unwrap_or_default())?;
+            // In this order: what was unread before an idle step is left unread on purpose.
+            let is_held_back =
+                accepted == 0 && harness.unread(client)? > 0 && harness.idle_step()?;
+            Ok(client.sent == TOTAL || is_held_back)
+        },
+    )
 }
 
-fn has_back_what_it_sent(client: &Client) -> bool {
-    let pattern = pattern(BUFFER);
-    let mut pieces = client.received.chunks(BUFFER);
-    client.received.len() == client.sent && pieces.all(|piece| pattern.starts_with(piece))
+fn has_back_what_it_sent(client: &TestClient) -> bool {
+    let payload = payload(BUFFER);
+    let mut chunks = client.received.chunks(BUFFER);
+    client.received.len() == client.sent && chunks.all(|chunk| payload.starts_with(chunk))
 }
 
-/// The resident memory of this process, in bytes; zero where it cannot be told (proc(5)).
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
-    kilobytes.map_or(0, |kilobytes| kilobytes * 1024)
+/// The resident memory of this process, in bytes; zero on systems that do not show it.
+fn resident_memory() -> usize {
+    let usage = Usage::of(std::process::id()).unwrap_or_default();
+    usage.resident.try_into().unwrap_or(usize::MAX)
 }

@@ -1,45 +1,41 @@
-//! The other side of an experiment: a socket that sends and receives what it is told to, when it is told
-//! to, and waits for nothing.
+//! The other end of an experiment: a client that sends and receives only when it is stepped, and never blocks.
 
-use super::buffers::Buffers;
+use super::socket_buffers::SocketBuffers;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-/// A client, with what it has sent and received.
+/// A client, with everything that it has sent and received.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct TestClient {
     socket: TcpStream,
-    /// What the server sees it come from.
+    /// Its address, by which the server knows it.
     pub(crate) address: SocketAddr,
-    /// Bytes that the kernel has taken for the server.
+    /// Bytes that the kernel has accepted from it.
     pub(crate) sent: usize,
     /// Bytes that came back.
     pub(crate) received: Vec<u8>,
-    /// Whether our FIN is out.
-    pub(crate) finished: bool,
-    /// How the server's side ended, once it did.
-    pub(crate) end: Option<End>,
+    /// Whether it has sent its FIN.
+    pub(crate) fin_sent: bool,
+    /// How the server closed the connection, once it has.
+    pub(crate) closed: Option<CloseKind>,
 }
 
-/// How the server's side of a connection ended.
+/// How a server closed its side of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// With a FIN, as it should.
+pub(crate) enum CloseKind {
+    /// With a FIN: an orderly close.
     Fin,
-    /// With a RST: the kernel has torn the connection down.
+    /// With a RST: the connection was aborted.
     Reset,
 }
 
-impl Client {
-    /// A connection to a listener on this machine: it is established as soon as the listener's backlog has
-    /// it, whether or not it is accepted.
-    pub(crate) fn connect(server: SocketAddr, buffers: Buffers) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(server),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+impl TestClient {
+    /// Connects to a listener on this machine. The connection is established once it is in the listener's
+    /// backlog, before the server accepts it.
+    pub(crate) fn connect(server: SocketAddr, buffers: SocketBuffers) -> io::Result<Self> {
+        let domain = Domain::for_address(server);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         if let Some(size) = buffers.client_send {
             socket.set_send_buffer_size(size)?;
         }
@@ -56,61 +52,58 @@ impl Client {
             socket,
             sent: 0,
             received: Vec::new(),
-            finished: false,
-            end: None,
+            fin_sent: false,
+            closed: None,
         })
     }
 
-    /// Sends as many of the `bytes` as the kernel takes now. Returns how many.
+    /// Sends as many of `bytes` as the kernel accepts now. Returns how many.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.socket.write(bytes) {
-            Ok(taken) => {
-                self.sent += taken;
-                Ok(taken)
+            Ok(accepted) => {
+                self.sent += accepted;
+                Ok(accepted)
             }
-            Err(error) if is_for_now(&error) => Ok(0),
+            Err(error) if is_temporary(&error) => Ok(0),
             Err(error) => Err(error),
         }
     }
 
-    /// Sends one byte that is marked as urgent (RFC 9293, section 3.8.5).
+    /// Sends one byte marked as urgent (RFC 9293, section 3.8.5).
     pub(crate) fn send_urgent(&mut self, byte: u8) -> io::Result<()> {
         self.sent += SockRef::from(&self.socket).send_out_of_band(&[byte])?;
         Ok(())
     }
 
-    /// Sends our FIN.
-    pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.finished = true;
+    /// Sends a FIN.
+    pub(crate) fn send_fin(&mut self) -> io::Result<()> {
+        self.fin_sent = true;
         self.socket.shutdown(Shutdown::Write)
     }
 
-    /// Whether these bytes came back, and nothing else.
-    pub(crate) fn has_back(&self, bytes: &[u8]) -> bool {
-        self.received == bytes
-    }
-
-    /// Takes in all that is there. Returns how many bytes that was.
+    /// Receives everything that has arrived. Returns how many bytes that was.
     pub(crate) fn receive(&mut self) -> io::Result<usize> {
         let before = self.received.len();
-        // Reads up to WouldBlock, and keeps what came before it.
+        // On WouldBlock, `read_to_end` keeps the bytes that it has read.
         match self.socket.read_to_end(&mut self.received) {
-            Ok(_) => self.end = Some(End::Fin),
-            Err(error) if is_for_now(&error) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => self.end = Some(End::Reset),
+            Ok(_) => self.closed = Some(CloseKind::Fin),
+            Err(error) if is_temporary(&error) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                self.closed = Some(CloseKind::Reset);
+            }
             Err(error) => return Err(error),
         }
         Ok(self.received.len() - before)
     }
 }
 
-fn is_for_now(error: &io::Error) -> bool {
+fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// `length` bytes, each depending on its place: what is lost, doubled or swapped shows.
-pub(crate) fn pattern(length: usize) -> Vec<u8> {
-    // A multiple of a large odd number: its high byte has no short period.
+/// `length` bytes, each a function of its position, so that lost, duplicated and reordered bytes show.
+pub(crate) fn payload(length: usize) -> Vec<u8> {
+    // The high byte of a multiple of a large odd number has no short period.
     let byte = |at: usize| {
         (at as u64)
             .wrapping_mul(0x9E37_79B9_7F4A_7C15)

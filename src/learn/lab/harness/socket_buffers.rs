@@ -1,9 +1,9 @@
-//! How much the kernel may hold back between a server and its clients.
+//! How much data the kernel may hold between a server and its clients.
 
-/// How much the kernel keeps of what has been written and not been read, in bytes; none: as much as it
-/// likes. The kernel doubles what it is told (socket(7)).
+/// Sizes of the socket buffers, in bytes. `None` leaves the kernel's default. The kernel doubles the value that
+/// it is given (socket(7)).
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Buffers {
+pub(crate) struct SocketBuffers {
     /// `SO_SNDBUF` of the server's sockets.
     pub(crate) server_send: Option<usize>,
     /// `SO_RCVBUF` of the server's sockets.
@@ -14,9 +14,9 @@ pub(crate) struct Buffers {
     pub(crate) client_receive: Option<usize>,
 }
 
-impl Buffers {
-    /// So little from the server to a client that writes are soon refused, and room for a message of
-    /// 128 KiB in the other direction.
+impl SocketBuffers {
+    /// For a client that does not read: the server's writes are soon refused, while a message of 128 KiB fits
+    /// into the other direction.
     pub(crate) const SLOW_READER: Self = Self {
         server_send: Some(16 * 1024),
         server_receive: Some(512 * 1024),

@@ -1,0 +1,109 @@
+//! `mio-echo lab`: lists the experiments, or runs one.
+
+use crate::cli::{FAILED, NOT_STARTED, announce, colour_on, complain};
+use clap::Args;
+use mio_echo::learn::lab::{self, EXPERIMENTS, Environment, Experiment, ExperimentRun, report};
+use mio_echo::text::os_error;
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) const EXAMPLES: &str = "\
+Exit codes:
+  0 the wrong server failed as predicted and the right server was correct;
+  1 a result was unexpected, or the experiment could not be run;
+  2 wrong usage, no such experiment, or FILE cannot be created.
+
+Examples:
+  mio-echo lab
+  mio-echo lab read-once
+  mio-echo lab read-once --html read-once.html";
+
+#[derive(Debug, Args)]
+pub(crate) struct LabArguments {
+    /// The experiment to run; without a name, list all experiments
+    name: Option<String>,
+
+    /// Write the timelines of both servers, side by side, as a self-contained HTML page
+    #[arg(long, value_name = "FILE", requires = "name")]
+    html: Option<PathBuf>,
+}
+
+pub(crate) fn lab(arguments: &LabArguments) -> ExitCode {
+    let Some(name) = &arguments.name else {
+        announce(&list());
+        return ExitCode::SUCCESS;
+    };
+    match lab::find(name) {
+        Some(experiment) => run(&experiment, arguments.html.as_deref()),
+        None => complain(NOT_STARTED, &unknown(name)),
+    }
+}
+
+fn run(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
+    // Created before the run, so that an unusable path is reported at once.
+    let page = match page.map(|path| (path, File::create(path))) {
+        Some((path, Err(error))) => return complain(NOT_STARTED, &cannot_write(path, &error)),
+        Some((path, Ok(file))) => Some((path, file)),
+        None => None,
+    };
+    let run = environment().and_then(|environment| experiment.run(&environment));
+    let run = match run {
+        Ok(run) => run,
+        Err(error) => return complain(FAILED, &format!("{}: {error}", experiment.name)),
+    };
+    announce(report::text(&run, colour_on(&io::stdout())).trim_end());
+    if let Some((path, file)) = page
+        && let Err(error) = write_page(&run, file)
+    {
+        return complain(FAILED, &cannot_write(path, &error));
+    }
+    if run.is_as_predicted() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    }
+}
+
+fn environment() -> io::Result<Environment> {
+    let program = env::current_exe()?;
+    Ok(Environment { program })
+}
+
+fn write_page(run: &ExperimentRun, file: File) -> io::Result<()> {
+    let mut output = BufWriter::new(file);
+    report::write_page(run, &mut output)?;
+    output.flush()
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write {}: {}",
+        path.display(),
+        os_error::in_words(error)
+    )
+}
+
+fn list() -> String {
+    let row = |name: &str, mistake: &str, chapter: &str| {
+        format!("{name:<18}  {mistake:<50}  {chapter:>7}")
+    };
+    let mut lines = vec![row("experiment", "mistake", "chapter")];
+    lines.extend(EXPERIMENTS.iter().map(|one| {
+        let chapter = one.chapter.number().to_string();
+        row(one.name, one.mistake, &chapter)
+    }));
+    lines.join("\n")
+}
+
+fn unknown(name: &str) -> String {
+    match lab::nearest(name) {
+        Some(nearest) => {
+            let nearest = nearest.name;
+            format!("there is no experiment `{name}`; did you mean `{nearest}`?")
+        }
+        None => format!("there is no experiment `{name}`; `mio-echo lab` lists them"),
+    }
+}

@@ -1,0 +1,77 @@
+//! What a server of the lab did, as a trace in memory.
+
+use super::connection::TestConnection;
+use crate::server::Mode;
+use crate::trace::{Event, Header, Lane, Record, Trace};
+use std::time::Instant;
+
+/// A trace under construction.
+#[derive(Debug)]
+pub(crate) struct TraceBuffer {
+    start: Instant,
+    trace: Trace,
+    /// When the loop began to wait. Waits that end without an event are recorded as one.
+    waiting_since: Option<Instant>,
+}
+
+impl TraceBuffer {
+    /// An empty trace, whose clock starts now.
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            trace: Trace {
+                header: Header::new(Mode::EventLoop),
+                records: Vec::new(),
+            },
+            waiting_since: None,
+        }
+    }
+
+    /// The loop is about to wait.
+    pub(crate) fn wait_started(&mut self) {
+        self.waiting_since.get_or_insert_with(Instant::now);
+    }
+
+    /// The wait returned this many events.
+    pub(crate) fn woke(&mut self, events: usize) {
+        self.stalled();
+        self.record(Lane::Loop, Event::Woke { events });
+    }
+
+    /// The loop is waiting, and nothing will wake it.
+    pub(crate) fn stalled(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            self.record_at(since, Lane::Loop, Event::Waiting { timeout_ns: None });
+        }
+    }
+
+    /// `event` has just happened.
+    pub(crate) fn record(&mut self, lane: Lane, event: Event) {
+        self.record_at(Instant::now(), lane, event);
+    }
+
+    /// Moves the events of `connection` into this trace.
+    pub(crate) fn take_events(&mut self, connection: &mut TestConnection) {
+        for (when, event) in connection.take_events() {
+            self.record_at(when, connection.lane, event);
+        }
+    }
+
+    /// All records so far.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.trace.records
+    }
+
+    /// The complete trace.
+    pub(crate) fn into_trace(mut self) -> Trace {
+        self.record(Lane::Loop, Event::Ended);
+        self.trace
+    }
+
+    /// `event` happened at `when`, which is not before any record so far.
+    fn record_at(&mut self, when: Instant, lane: Lane, event: Event) {
+        let at = when.saturating_duration_since(self.start).as_nanos();
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        self.trace.records.push(Record { at, lane, event });
+    }
+}

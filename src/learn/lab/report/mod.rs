@@ -1,0 +1,8 @@
+//! A finished experiment, for people: as text for a terminal and as an HTML page.
+
+mod excerpt;
+mod page;
+mod text;
+
+pub use page::write_page;
+pub use text::text;
