@@ -70,6 +70,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "cli/logging.rs",
             "server/bind.rs",
             "server/slot.rs",
+            "server/mod.rs",
         ],
     ),
     ("simple_logger", &["cli/logging.rs"]),
@@ -80,13 +81,18 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/harness/server.rs",
             "measure/load/dialer.rs",
             "server/bind.rs",
+            "server/slot.rs",
         ],
     ),
     ("signal_hook", &["cli/interrupt.rs", "server/shutdown.rs"]),
     ("signal_hook_mio", &["server/shutdown.rs"]),
     (
         "rlimit",
-        &["learn/lab/harness/descriptors.rs", "server/limits.rs"],
+        &[
+            "learn/lab/harness/descriptors.rs",
+            "server/limits.rs",
+            "server/capacity.rs",
+        ],
     ),
     (
         "rustix",
@@ -103,6 +109,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/bind.rs",
             "server/listener.rs",
             "server/unread.rs",
+            "server/capacity.rs",
         ],
     ),
     (
@@ -132,6 +139,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/config.rs",
             "server/observer.rs",
             "trace/",
+            "server/mode.rs",
         ],
     ),
     ("serde_json", &["cli/", "measure/compare/", "trace/"]),
