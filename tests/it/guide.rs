@@ -1,13 +1,14 @@
-//! The course keeps its own promises: each chapter has what it should have, and points at what exists.
+//! The structure of the course: each chapter has all its parts, and every file, experiment and link that it names
+//! exists.
 //!
-//! That its code is right is the business of `cargo test --doc`.
+//! `cargo test --doc` compiles and runs its examples.
 
 use mio_echo::learn::lab::EXPERIMENTS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a path in the text may begin.
+/// The beginnings by which a path in the text is recognised.
 const TOP_LEVEL: [&str; 5] = ["src/", "tests/", "benches/", "README.md", "CHANGELOG.md"];
 
 fn root() -> &'static Path {
@@ -18,7 +19,7 @@ fn guide(file: &str) -> String {
     fs::read_to_string(root().join("src/learn/guide").join(file)).unwrap()
 }
 
-/// The chapters by file name, in their order.
+/// The chapters in order, by file name.
 fn chapters() -> BTreeMap<String, String> {
     let files = fs::read_dir(root().join("src/learn/guide")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -30,7 +31,7 @@ fn chapters() -> BTreeMap<String, String> {
     chapters
 }
 
-/// What stands under the heading `title`, up to the next one of its level.
+/// The text under the heading `title`, up to the next heading of the same level.
 fn section<'a>(text: &'a str, title: &str) -> &'a str {
     let (_, section) = text
         .split_once(&format!("\n## {title}\n"))
@@ -38,7 +39,7 @@ fn section<'a>(text: &'a str, title: &str) -> &'a str {
     section.split("\n## ").next().unwrap()
 }
 
-/// Everything between single backticks, code blocks left out.
+/// Everything between single backticks, outside code blocks.
 fn quoted(text: &str) -> Vec<&str> {
     let prose = text.split("```").step_by(2);
     prose
@@ -46,7 +47,7 @@ fn quoted(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The link definitions of a file: what a name points at.
+/// The link definitions of a file: the target of each name.
 fn definitions(text: &str) -> BTreeMap<&str, &str> {
     text.lines()
         .filter_map(|line| line.strip_prefix('[')?.split_once("]: "))
@@ -54,7 +55,7 @@ fn definitions(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// Those of `names` by which a link of `text` goes, as in `[name]` or `[words][name]`, in any case.
+/// Those of `names` that a link in `text` uses, as in `[name]` or `[words][name]`, ignoring case.
 fn used_names<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let prose: String = text.to_lowercase().split("```").step_by(2).collect();
     names
@@ -62,7 +63,7 @@ fn used_names<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> BTreeSet<
         .collect()
 }
 
-/// The names of the experiments that `text` invites to run.
+/// The names of the experiments that `text` suggests running.
 fn experiments(text: &str) -> BTreeSet<&str> {
     quoted(text)
         .into_iter()
@@ -103,7 +104,7 @@ fn every_chapter_names_an_experiment_and_every_experiment_has_a_chapter() {
 }
 
 #[test]
-fn every_experiment_sends_its_reader_to_a_chapter_that_names_it() {
+fn every_experiment_refers_to_a_chapter_that_names_it() {
     for one in EXPERIMENTS {
         let number = one.chapter.number();
         let chapters = chapters();
@@ -112,12 +113,16 @@ fn every_experiment_sends_its_reader_to_a_chapter_that_names_it() {
         let expected = format!("# {number}. {}", one.chapter.title()).to_lowercase();
         assert_eq!(title, expected);
         let shown = experiments(section(text, "See it break"));
-        assert!(shown.contains(one.name), "{} is not in {title:?}", one.name);
+        assert!(
+            shown.contains(one.name),
+            "{} is not named in {title:?}",
+            one.name
+        );
     }
 }
 
 #[test]
-fn the_table_of_chapters_names_the_same_experiments_as_they_do() {
+fn the_table_of_chapters_names_the_experiments_of_each_chapter() {
     let table = guide("mod.rs");
     for (name, text) in chapters() {
         let module = format!("(chapter_{})", name.trim_end_matches(".md"));
@@ -159,7 +164,7 @@ fn every_chapter_has_three_exercises_with_folded_answers() {
 }
 
 #[test]
-fn every_file_that_is_mentioned_exists() {
+fn every_mentioned_file_exists() {
     let texts = chapters()
         .into_iter()
         .chain([("mod.rs".to_owned(), guide("mod.rs"))]);
@@ -172,11 +177,11 @@ fn every_file_that_is_mentioned_exists() {
             }
         }
     }
-    assert!(mentioned > 20, "the test has lost sight of the paths");
+    assert!(mentioned > 20, "the test no longer finds the paths");
 }
 
 #[test]
-fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
+fn every_link_has_the_same_target_with_and_without_rustdoc() {
     let links = guide("links.md");
     let rendered = definitions(&links);
     for (name, text) in chapters() {
@@ -199,7 +204,7 @@ fn every_link_leads_to_the_same_place_with_and_without_rustdoc() {
 }
 
 #[test]
-fn every_figure_that_is_compared_is_that_of_the_readme() {
+fn every_measured_figure_agrees_with_the_readme() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let measured: BTreeMap<_, _> = rows(&readme).collect();
     let mut compared = 0;
@@ -216,10 +221,10 @@ fn every_figure_that_is_compared_is_that_of_the_readme() {
             }
         }
     }
-    assert!(compared > 20, "the test has lost sight of the figures");
+    assert!(compared > 20, "the test no longer finds the figures");
 }
 
-/// The rows of all tables: what stands in the first column, and what is not empty in the others.
+/// The rows of all tables: the first cell, and the other cells that are not empty.
 fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     text.lines().filter_map(|line| {
         let row = line.strip_prefix("| ")?.strip_suffix('|')?;
@@ -229,14 +234,14 @@ fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     })
 }
 
-/// Whether a row of this name holds measurements.
+/// Whether the row with this label holds measurements.
 fn is_measured(label: &str) -> bool {
     ["64 B", "64 KiB", "1 MiB", "connect, echo", "resident"]
         .iter()
         .any(|start| label.starts_with(start))
 }
 
-/// The source file that rustdoc shows on `page`; none if the page is that of an item, which rustdoc checks.
+/// The source file that rustdoc shows on `page`; `None` for the page of an item, whose link rustdoc checks.
 fn source_of(page: &str) -> Option<PathBuf> {
     let path = page.strip_prefix("../../../../src/mio_echo/")?;
     let file = root().join("src").join(path.trim_end_matches(".html"));
