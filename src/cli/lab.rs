@@ -1,6 +1,6 @@
 //! `mio-echo lab`: lists the experiments, or runs one.
 
-use crate::cli::{FAILED, NOT_STARTED, announce, colour_on, complain};
+use crate::cli::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
 use clap::Args;
 use mio_echo::learn::lab::{self, EXPERIMENTS, Environment, Experiment, ExperimentRun, report};
 use mio_echo::text::os_error;
@@ -33,32 +33,32 @@ pub(crate) struct LabArguments {
 
 pub(crate) fn lab(arguments: &LabArguments) -> ExitCode {
     let Some(name) = &arguments.name else {
-        announce(&list());
+        print_line(&list());
         return ExitCode::SUCCESS;
     };
     match lab::find(name) {
         Some(experiment) => run(&experiment, arguments.html.as_deref()),
-        None => complain(NOT_STARTED, &unknown(name)),
+        None => fail(NOT_STARTED, &unknown(name)),
     }
 }
 
 fn run(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
     // Created before the run, so that an unusable path is reported at once.
     let page = match page.map(|path| (path, File::create(path))) {
-        Some((path, Err(error))) => return complain(NOT_STARTED, &cannot_write(path, &error)),
+        Some((path, Err(error))) => return fail(NOT_STARTED, &cannot_write(path, &error)),
         Some((path, Ok(file))) => Some((path, file)),
         None => None,
     };
     let run = environment().and_then(|environment| experiment.run(&environment));
     let run = match run {
         Ok(run) => run,
-        Err(error) => return complain(FAILED, &format!("{}: {error}", experiment.name)),
+        Err(error) => return fail(FAILED, &format!("{}: {error}", experiment.name)),
     };
-    announce(report::text(&run, colour_on(&io::stdout())).trim_end());
+    print_line(report::text(&run, colour_on(&io::stdout())).trim_end());
     if let Some((path, file)) = page
         && let Err(error) = write_page(&run, file)
     {
-        return complain(FAILED, &cannot_write(path, &error));
+        return fail(FAILED, &cannot_write(path, &error));
     }
     if run.is_as_predicted() {
         ExitCode::SUCCESS

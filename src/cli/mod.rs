@@ -1,10 +1,11 @@
-//! The command line: what can be asked for, and the plain values behind it.
+//! The command line: the arguments of each command, and the command that runs with them.
 //!
-//! The only folder that names clap: a file for each command, and `values` for what they have in common.
+//! Only this folder names clap. Each command has a file or a folder of its own; `values` parses what several commands
+//! read, `output` writes what they print, `logger` and `log_observer` write the log.
 
 #![allow(
     clippy::doc_markdown,
-    reason = "the comments on arguments are the help text, where a backtick would be printed"
+    reason = "the comments on arguments are the help text, which would print a backtick"
 )]
 
 #[cfg(feature = "measure")]
@@ -16,8 +17,8 @@ mod compare;
 mod interrupt;
 #[cfg(feature = "learn")]
 mod lab;
-mod logging;
-#[cfg(any(feature = "measure", feature = "trace"))]
+mod log_observer;
+mod logger;
 mod output;
 mod serve;
 #[cfg(feature = "trace")]
@@ -26,20 +27,21 @@ mod values;
 
 #[cfg(feature = "measure")]
 use bench::Bench;
-use clap::{ArgAction, Args, Parser, Subcommand};
-use client::Client;
+use clap::{ArgAction, Args, Parser};
+use client::ClientArguments;
 #[cfg(feature = "measure")]
 use compare::Compare;
 #[cfg(feature = "learn")]
 use lab::LabArguments;
 use log::LevelFilter;
-use serve::Serve;
-use std::io::{self, Write};
+#[cfg(feature = "measure")]
+use output::{NOT_STARTED, fail};
+use serve::ServeArguments;
 use std::process::ExitCode;
 #[cfg(feature = "trace")]
 use timeline::Timeline;
 
-/// An echo server (RFC 862) on one thread, built on readiness: to use, to measure, and to learn from.
+/// A single-threaded, readiness-based echo server (RFC 862) to use, to measure and to learn from
 #[derive(Debug, Parser)]
 #[command(
     name = "mio-echo",
@@ -49,24 +51,24 @@ use timeline::Timeline;
 )]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    subcommand: Subcommand,
 
     #[command(flatten)]
     verbosity: Verbosity,
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 it ran and failed; 2 wrong usage, or it could not start.
+Exit codes: 0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
 Results go to standard output, logs to standard error.";
 
 #[derive(Debug, Args)]
 struct Verbosity {
-    /// Log each connect and disconnect too; twice: what the libraries underneath say. Without it,
-    /// RUST_LOG (off, error, warn, info, debug, trace) sets the level
+    /// Log each connect and disconnect; given twice, also log what the libraries do. Without -v and -q,
+    /// RUST_LOG sets the level (off, error, warn, info, debug, trace)
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Logging")]
     verbose: u8,
 
-    /// Log errors and warnings only
+    /// Log only warnings and errors
     #[arg(
         short,
         long,
@@ -77,93 +79,63 @@ struct Verbosity {
     quiet: bool,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Echo what peers send
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    /// Run an echo server
     #[command(after_help = serve::EXAMPLES)]
-    Serve(Serve),
-    /// Send messages, or standard input, and check what comes back
+    Serve(ServeArguments),
+    /// Send messages or standard input to an echo server, and verify the echo
     #[command(after_help = client::EXAMPLES)]
-    Client(Client),
+    Client(ClientArguments),
     #[cfg(feature = "measure")]
-    /// Put load on an echo server, check every byte, and tell what it costs
+    /// Put load on an echo server, verify every byte, and report latency and costs
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<Bench>),
     #[cfg(feature = "measure")]
-    /// Measure servers against each other
+    /// Measure echo servers against each other
     #[command(after_help = compare::EXAMPLES)]
     Compare(Box<Compare>),
     #[cfg(feature = "trace")]
-    /// Draw a trace that `serve` has written
+    /// Draw a trace that serve --trace has written
     #[command(after_help = timeline::EXAMPLES)]
     Timeline(Timeline),
     #[cfg(feature = "learn")]
-    /// Run a wrong server, see how it fails, and the right one beside it
+    /// Run a server with a deliberate mistake beside a correct one, and see how it fails
     #[command(after_help = lab::EXAMPLES)]
     Lab(LabArguments),
 }
 
-impl Cli {
-    /// The level asked for by `-v` and `-q`; none if it is left to `RUST_LOG`.
-    fn log_level(&self) -> Option<LevelFilter> {
-        match self.verbosity {
-            Verbosity { quiet: true, .. } => Some(LevelFilter::Warn),
-            Verbosity { verbose: 0, .. } => None,
-            Verbosity { verbose: 1, .. } => Some(LevelFilter::Debug),
-            Verbosity { .. } => Some(LevelFilter::Trace),
+impl Verbosity {
+    /// The level that `-v` and `-q` ask for. `None` leaves it to `RUST_LOG`.
+    fn level(&self) -> Option<LevelFilter> {
+        match self {
+            Self { quiet: true, .. } => Some(LevelFilter::Warn),
+            Self { verbose: 0, .. } => None,
+            Self { verbose: 1, .. } => Some(LevelFilter::Debug),
+            Self { .. } => Some(LevelFilter::Trace),
         }
     }
 }
 
-/// It ran and failed.
-const FAILED: u8 = 1;
-/// It could not start. The same as clap's code for wrong usage.
-const NOT_STARTED: u8 = 2;
-
-/// Runs the command that the arguments name. Prints the usage and exits (0 for `--help`, 2 for a mistake) if there is
-/// nothing to do.
+/// Runs the command that the arguments name. Exits on `--help` and `--version` (code 0) and on wrong usage (code 2).
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(cli.log_level());
+    logger::start(cli.verbosity.level());
     mio_echo::server::raise_descriptor_limit();
-    match cli.command {
-        Command::Serve(arguments) => serve::serve(arguments.into()),
-        Command::Client(arguments) => client::client(arguments.into()),
+    match cli.subcommand {
+        Subcommand::Serve(arguments) => serve::run(&arguments),
+        Subcommand::Client(arguments) => client::run(arguments),
         #[cfg(feature = "measure")]
-        Command::Bench(arguments) => match (*arguments).try_into() {
+        Subcommand::Bench(arguments) => match (*arguments).try_into() {
             Ok(request) => bench::bench(&request),
-            Err(mistake) => complain(NOT_STARTED, &mistake),
+            Err(error) => fail(NOT_STARTED, &error),
         },
         #[cfg(feature = "measure")]
-        Command::Compare(arguments) => compare::compare(&(*arguments).into()),
+        Subcommand::Compare(arguments) => compare::compare(&(*arguments).into()),
         #[cfg(feature = "trace")]
-        Command::Timeline(arguments) => timeline::timeline(&arguments.into()),
+        Subcommand::Timeline(arguments) => timeline::timeline(&arguments.into()),
         #[cfg(feature = "learn")]
-        Command::Lab(arguments) => lab::lab(&arguments),
-    }
-}
-
-/// A result for whoever reads standard output. If nobody does, the work goes on all the same.
-fn announce(line: &str) {
-    let mut stdout = io::stdout().lock();
-    let _nobody = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-}
-
-/// One line for whoever started the program.
-fn complain(code: u8, line: &str) -> ExitCode {
-    let _nobody = writeln!(io::stderr(), "mio-echo: {line}");
-    ExitCode::from(code)
-}
-
-/// Colours are for terminals, and for those who do not refuse them (the convention `NO_COLOR`).
-#[cfg(feature = "trace")]
-fn colour_on(stream: &impl io::IsTerminal) -> mio_echo::trace::Colour {
-    use mio_echo::trace::Colour;
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if stream.is_terminal() && !refused {
-        Colour::Ansi
-    } else {
-        Colour::Plain
+        Subcommand::Lab(arguments) => lab::lab(&arguments),
     }
 }
 

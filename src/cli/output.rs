@@ -1,15 +1,57 @@
-//! Files that were asked for, where `-` is standard output.
+//! What a command prints and returns: results on standard output, errors on standard error, files, exit codes.
 
+#[cfg(any(feature = "measure", feature = "trace"))]
+use mio_echo::text::os_error;
+#[cfg(feature = "trace")]
+use mio_echo::trace::Colour;
+#[cfg(any(feature = "measure", feature = "trace"))]
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+#[cfg(any(feature = "measure", feature = "trace"))]
+use std::io::BufWriter;
+use std::io::{self, IsTerminal, Write};
+#[cfg(any(feature = "measure", feature = "trace"))]
 use std::path::Path;
+use std::process::ExitCode;
 
-/// Has `write` write to the file, or to standard output for `-`. A reader of standard output that has gone
-/// is no error.
+/// The exit code of a command that ran and failed.
+pub(super) const FAILED: u8 = 1;
+/// The exit code of a command that could not start. clap uses it for wrong usage.
+pub(super) const NOT_STARTED: u8 = 2;
+
+/// Prints one line of results and flushes it. A standard output that cannot be written does not end the command.
+pub(super) fn print_line(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _unwritten = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// Prints one line on standard error, after the name of the program.
+pub(super) fn print_error(error: &str) {
+    let _unwritten = writeln!(io::stderr(), "mio-echo: {error}");
+}
+
+/// Prints `error` and returns the exit code `code`.
+pub(super) fn fail(code: u8, error: &str) -> ExitCode {
+    print_error(error);
+    ExitCode::from(code)
+}
+
+/// The error line for a file that cannot be written.
+#[cfg(any(feature = "measure", feature = "trace"))]
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write {}: {}",
+        path.display(),
+        os_error::in_words(error)
+    )
+}
+
+/// Writes a file through `write`, or standard output if `path` is `-`. A standard output whose reader has closed it is
+/// not an error.
 ///
 /// # Errors
 ///
 /// One line that names the file.
+#[cfg(any(feature = "measure", feature = "trace"))]
 pub(super) fn write_to(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -26,8 +68,21 @@ pub(super) fn write_to(
             file.flush()
         })
     };
-    result.map_err(|error| {
-        let words = mio_echo::text::os_error::in_words(&error);
-        format!("cannot write {}: {words}", path.display())
-    })
+    result.map_err(|error| cannot_write(path, &error))
+}
+
+/// Whether to colour what is written to `stream`: on a terminal, unless `NO_COLOR` is set (no-color.org).
+pub(super) fn may_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused
+}
+
+/// [`may_colour`], in the terms of the trace.
+#[cfg(feature = "trace")]
+pub(super) fn colour_on(stream: &impl IsTerminal) -> Colour {
+    if may_colour(stream) {
+        Colour::Ansi
+    } else {
+        Colour::Plain
+    }
 }

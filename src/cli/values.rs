@@ -1,28 +1,28 @@
-//! Values as people write them: sizes, durations, counts.
+//! The values that several commands read: sizes, durations, counts, rates.
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
 use mio_echo::server::Mode;
 use std::time::Duration;
 
-/// A size, written as people write it.
+/// A size in bytes, printed with its unit: `64KiB`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes(pub(super) usize);
 
 impl std::fmt::Display for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // bytesize puts a space between number and unit; it reads both ways, people write neither.
+        // bytesize writes "64.0 KiB", and reads "64KiB" as well.
         let size = ByteSize(self.0 as u64).to_string();
         f.write_str(&size.replace(".0 ", "").replace(' ', ""))
     }
 }
 
-/// The mode of a server.
+/// [`Mode`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ModeName {
-    /// One thread for all connections: readiness instead of blocking
+    /// One thread serves all connections, driven by readiness
     EventLoop,
-    /// A thread for each connection, for contrast
+    /// One blocking thread per connection, for contrast
     Threads,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
     if duration.is_zero() {
-        return Err("must be longer than nothing".to_owned());
+        return Err("must be longer than zero".to_owned());
     }
     Ok(duration)
 }
@@ -66,8 +66,8 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Messages or connections per second: more than any machine can do.
 #[cfg(feature = "measure")]
-/// More than any machine can do, and few enough to be counted.
 const LARGEST_RATE: f64 = 1e8;
 
 #[cfg(feature = "measure")]

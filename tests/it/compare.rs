@@ -478,7 +478,7 @@ fn wrong_arguments_are_named_with_the_reason() {
         ("--size=1GiB", "64MiB"),
         ("--rounds=0", "0 is not in 1..=1000"),
         ("--pattern=ping", "fairness"),
-        ("--duration=0s", "longer than nothing"),
+        ("--duration=0s", "longer than zero"),
     ] {
         let finished = run(&[argument]);
         assert_eq!(finished.code, Some(2), "{argument}");

@@ -5,8 +5,7 @@ mod arguments;
 pub(crate) use arguments::{Bench, EXAMPLES};
 
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_to;
-use crate::cli::{FAILED, NOT_STARTED, announce, complain};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line, write_to};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::bench::{self, Cores, OwnServer, Report, Threshold, Watched};
 use mio_echo::measure::load::{
@@ -86,10 +85,10 @@ struct Measured {
 pub(crate) fn bench(request: &BenchRequest) -> ExitCode {
     let measured = match measure(request) {
         Ok(measured) => measured,
-        Err(why) => return complain(NOT_STARTED, &why),
+        Err(why) => return fail(NOT_STARTED, &why),
     };
     if let Err(why) = tell(&measured, &request.output) {
-        return complain(FAILED, &why);
+        return fail(FAILED, &why);
     }
     judge(&measured.report, &request.thresholds)
 }
@@ -248,7 +247,7 @@ fn tell(measured: &Measured, output: &BenchOutput) -> Result<(), String> {
         .flatten()
         .any(|path| path == Path::new("-"));
     if !is_taken {
-        announce(report.to_string().trim_end());
+        print_line(report.to_string().trim_end());
     }
     if let Some(path) = &output.json {
         write_to(path, |file| {
@@ -274,7 +273,7 @@ fn judge(report: &Report, thresholds: &[Threshold]) -> ExitCode {
         .filter_map(|it| it.complaint(report))
         .collect();
     for complaint in &complaints {
-        complain(FAILED, complaint);
+        print_error(complaint);
     }
     if !report.is_flawless() || !complaints.is_empty() {
         return ExitCode::from(FAILED);

@@ -5,8 +5,7 @@ mod arguments;
 pub(crate) use arguments::{Compare, EXAMPLES};
 
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_to;
-use crate::cli::{FAILED, NOT_STARTED, complain};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, write_to};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::compare;
 use mio_echo::measure::compare::model::Comparison;
@@ -60,21 +59,21 @@ pub(crate) enum Format {
 
 pub(crate) fn compare(request: &CompareRequest) -> ExitCode {
     if let Err(why) = ready_to_write(&request.reports) {
-        return complain(NOT_STARTED, &why);
+        return fail(NOT_STARTED, &why);
     }
     let comparison = match &request.task {
         Task::Report(file) => match kept_in(file) {
             Ok(comparison) => comparison,
-            Err(why) => return complain(NOT_STARTED, &why),
+            Err(why) => return fail(NOT_STARTED, &why),
         },
         Task::Measure { plan, peers } => match measured(plan, peers.as_deref()) {
             Ok(Some(comparison)) => comparison,
             Ok(None) => return ExitCode::from(STOPPED),
-            Err(why) => return complain(NOT_STARTED, &why),
+            Err(why) => return fail(NOT_STARTED, &why),
         },
     };
     if let Err(why) = write_reports(&comparison, &request.reports) {
-        return complain(FAILED, &why);
+        return fail(FAILED, &why);
     }
     if summary::somebody_failed(&comparison) {
         return ExitCode::from(FAILED);

@@ -1,66 +1,175 @@
-//! `mio-echo serve`: bind, announce, serve until told to stop.
+//! `mio-echo serve`: bind, print the addresses, serve until a stop is requested.
 
-mod arguments;
 #[cfg(feature = "trace")]
 mod trace;
 
-pub(crate) use arguments::{EXAMPLES, Serve};
-
-use crate::cli::logging::{LogObserver, PROGRAM};
-use crate::cli::{FAILED, NOT_STARTED, announce, complain};
-use mio_echo::server::{Config, Observer, Server, Stats};
+use super::log_observer::LogObserver;
+use super::logger::TARGET;
+use super::output::{FAILED, NOT_STARTED, fail, print_line};
+use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
+use clap::{ArgAction, Args};
+use mio_echo::server::{Config, DEFAULT_ENDPOINT, Observer, Server, StartError, Stats, limits};
+use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// What `serve` is asked for.
-#[derive(Debug)]
-pub(crate) struct ServeRequest {
-    pub(crate) config: Config,
+pub(super) const EXAMPLES: &str = "\
+Signals:
+  SIGINT, SIGTERM  stop accepting, echo all that was received, close every connection, exit with 0
+  a second one     exit at once, with code 130 or 143
+  SIGUSR1          print the statistics so far on standard error
+
+Examples:
+  mio-echo serve
+  mio-echo serve --listen '[::]:7' --idle-timeout 5m -v
+  mio-echo serve --mode threads --listen 127.0.0.1:0
+  mio-echo serve --trace=echo.html";
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Serve all connections on one thread, or each on its own
+    #[arg(short, long, value_enum, default_value_t = ModeName::EventLoop)]
+    mode: ModeName,
+
+    /// Listen on this address, HOST:PORT or [IPV6]:PORT; may be given several times. Each address of a
+    /// name is bound; port 0 lets the system choose
+    #[arg(short, long, value_name = "ADDR", default_value = DEFAULT_ENDPOINT, help_heading = "Listening")]
+    listen: Vec<Endpoint>,
+
+    /// Refuse IPv4 peers on an IPv6 address such as [::]
+    #[arg(long, help_heading = "Listening")]
+    v6only: bool,
+
+    /// Let this many peers wait to be accepted; the kernel may allow fewer
+    #[arg(long, value_name = "N", default_value_t = limits::BACKLOG, help_heading = "Listening")]
+    backlog: u16,
+
+    /// Let several processes listen on the same port (SO_REUSEPORT)
+    #[arg(long, help_heading = "Listening")]
+    reuse_port: bool,
+
+    /// Open at most this many connections; further peers wait in the backlog [default: what the limit on
+    /// open files allows]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Limits")]
+    max_connections: Option<usize>,
+
+    /// Read at most this much at once. A connection never has more than this pending
+    #[arg(long, value_name = "SIZE", value_parser = read_buffer, default_value_t = Bytes(limits::READ_BUFFER), help_heading = "Limits")]
+    read_buffer: Bytes,
+
+    /// Close a connection after this long without traffic [default: never]
+    #[arg(long, value_name = "TIME", value_parser = idle_timeout, help_heading = "Limits")]
+    idle_timeout: Option<Duration>,
+
+    /// On a stop, give the peers this long to finish
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Limits")]
+    drain_timeout: Duration,
+
+    /// Let the kernel probe a peer after this long without traffic (SO_KEEPALIVE) [default: never]
+    #[arg(long, value_name = "TIME", value_parser = keepalive, help_heading = "Socket options")]
+    keepalive: Option<Duration>,
+
+    /// Send small writes at once (TCP_NODELAY); --nodelay=false lets the kernel coalesce them
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        help_heading = "Socket options"
+    )]
+    nodelay: bool,
+
     #[cfg(feature = "trace")]
-    pub(crate) trace: Option<trace::TraceRequest>,
+    #[command(flatten)]
+    trace: trace::TraceArguments,
 }
 
-pub(crate) fn serve(request: ServeRequest) -> ExitCode {
-    let server = Server::bind(request.config.clone()).and_then(|mut server| {
-        server.handle_signals()?;
-        Ok(server)
-    });
-    let server = match server {
+impl ServeArguments {
+    fn config(&self) -> Config {
+        Config {
+            mode: self.mode.into(),
+            listen: self.listen.clone(),
+            v6_only: self.v6only,
+            backlog: self.backlog,
+            reuse_port: self.reuse_port,
+            read_buffer: self.read_buffer.0,
+            max_connections: self.max_connections,
+            idle_timeout: self.idle_timeout,
+            keepalive: self.keepalive,
+            nodelay: self.nodelay,
+            drain_timeout: self.drain_timeout,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
+    let config = arguments.config();
+    let mode = config.mode;
+    let server = match bind(config) {
         Ok(server) => server,
-        Err(error) => return complain(NOT_STARTED, &error.to_string()),
+        Err(error) => return fail(NOT_STARTED, &error.to_string()),
     };
     #[cfg(feature = "trace")]
-    let tracer = match request
-        .trace
-        .map(|trace| trace::start(trace, &request.config))
-    {
-        Some(Err(complaint)) => return complain(NOT_STARTED, &complaint),
-        Some(Ok(tracer)) => Some(tracer),
-        None => None,
+    let tracer = match arguments.trace.start(mode) {
+        Ok(tracer) => tracer,
+        Err(error) => return fail(NOT_STARTED, &error),
     };
     for address in server.local_addrs() {
-        announce(&format!("listening on {address}"));
+        print_line(&format!("listening on {address}"));
     }
-    let (limit, mode) = (server.max_connections(), request.config.mode);
-    log::info!(target: PROGRAM, "serving up to {limit} connections, mode {mode}");
+    let limit = server.max_connections();
+    log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
-        let code = run(server, tracer.clone());
+        let code = serve(server, tracer.clone());
         tracer.finish();
         return code;
     }
-    run(server, ())
+    serve(server, ())
 }
 
-fn run(server: Server, trace: impl Observer) -> ExitCode {
+fn bind(config: Config) -> Result<Server, StartError> {
+    let mut server = Server::bind(config)?;
+    server.handle_signals()?;
+    Ok(server)
+}
+
+fn serve(server: Server, trace: impl Observer) -> ExitCode {
     match server.run(((Stats::default(), LogObserver::default()), trace)) {
         Ok(((stats, _), _)) => {
-            log::info!(target: PROGRAM, "stopped: {stats}");
+            log::info!(target: TARGET, "stopped: {stats}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let words = os_error::in_words(&error);
-            complain(FAILED, &format!("the server broke: {words}"))
+            let error = os_error::in_words(&error);
+            fail(FAILED, &format!("the server failed: {error}"))
         }
     }
+}
+
+fn idle_timeout(text: &str) -> Result<Duration, String> {
+    let shortest = limits::SHORTEST_IDLE_TIMEOUT;
+    let timeout = duration(text)?;
+    if timeout < shortest {
+        let shortest = humantime::format_duration(shortest);
+        return Err(format!("must be at least {shortest}"));
+    }
+    Ok(timeout)
+}
+
+/// The kernel takes whole seconds, up to 32,767 of them (tcp(7), `TCP_KEEPIDLE`).
+fn keepalive(text: &str) -> Result<Duration, String> {
+    let idle = duration(text)?;
+    if !(1..=32_767).contains(&idle.as_secs()) || idle.subsec_nanos() != 0 {
+        return Err("must be whole seconds, from 1s to 32767s".to_owned());
+    }
+    Ok(idle)
+}
+
+fn read_buffer(text: &str) -> Result<Bytes, String> {
+    size_up_to(limits::LARGEST_READ_BUFFER, text)
 }

@@ -1,112 +1,92 @@
-//! `mio-echo serve --trace`: the destination of the trace.
+//! `mio-echo serve --trace`: where the trace goes, and in which form.
 
-#![allow(
-    clippy::doc_markdown,
-    reason = "the comments on arguments are the help text, where a backtick would be printed"
-)]
-
-use crate::cli::colour_on;
+use crate::cli::output::{cannot_write, colour_on};
 use crate::cli::values::at_least_one;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use mio_echo::server::Config;
-use mio_echo::text::os_error;
+use mio_echo::server::Mode;
 use mio_echo::trace::{Header, Target, Tracer};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Args)]
 pub(super) struct TraceArguments {
-    /// Trace everything that the server does: without FILE as text on standard error; to FILE.jsonl as JSON
-    /// Lines, which `mio-echo timeline` draws; to FILE.html as a timeline, written when the server ends
+    /// Record everything that the server does: as text on standard error, as JSON Lines into FILE.jsonl
+    /// (which mio-echo timeline draws), or as a timeline into FILE.html when the server ends
     #[arg(
         long,
         value_name = "FILE",
-        value_parser = OsStringValueParser::new().try_map(trace_to),
+        value_parser = OsStringValueParser::new().try_map(destination),
         default_missing_value = "-",
         num_args = 0..=1,
         require_equals = true,
         help_heading = "Trace"
     )]
-    trace: Option<TraceTo>,
+    trace: Option<Destination>,
 
-    /// End the trace after this many records [default: 1000000 for FILE.jsonl, 200000 for FILE.html, no
-    /// limit for text]
+    /// End the trace after this many records [default: 1000000 into FILE.jsonl, 200000 into FILE.html, no
+    /// limit as text]
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "trace", help_heading = "Trace")]
     trace_limit: Option<usize>,
 }
 
-impl From<TraceArguments> for Option<TraceRequest> {
-    fn from(arguments: TraceArguments) -> Self {
-        let limit = arguments.trace_limit.map(|records| records as u64);
-        arguments.trace.map(|to| TraceRequest { to, limit })
-    }
+/// Where a trace goes, which decides its form.
+#[derive(Debug, Clone)]
+enum Destination {
+    /// Text.
+    StandardError,
+    JsonLines(PathBuf),
+    /// A timeline.
+    Page(PathBuf),
 }
 
-/// Derives the form of a trace from the name of its file.
-fn trace_to(file: OsString) -> Result<TraceTo, String> {
+/// The extension of the file decides the form.
+fn destination(file: OsString) -> Result<Destination, String> {
     if file == "-" {
-        return Ok(TraceTo::StandardError);
+        return Ok(Destination::StandardError);
     }
     let extension = Path::new(&file).extension().and_then(|name| name.to_str());
     match extension {
-        Some("jsonl") => Ok(TraceTo::JsonLines(PathBuf::from(file))),
-        Some("html") => Ok(TraceTo::Page(PathBuf::from(file))),
+        Some("jsonl") => Ok(Destination::JsonLines(PathBuf::from(file))),
+        Some("html") => Ok(Destination::Page(PathBuf::from(file))),
         _ => Err("the file must end in .jsonl (JSON Lines) or .html (a timeline)".to_owned()),
     }
 }
 
-/// A requested trace.
-#[derive(Debug)]
-pub(crate) struct TraceRequest {
-    pub(crate) to: TraceTo,
-    /// The number of records after which it ends; `None` means the default of its form.
-    pub(crate) limit: Option<u64>,
-}
-
-/// The destination of a trace, and so its form.
-#[derive(Debug, Clone)]
-pub(crate) enum TraceTo {
-    /// Text on standard error.
-    StandardError,
-    JsonLines(PathBuf),
-    /// A timeline page.
-    Page(PathBuf),
-}
-
-/// The default number of records in a file of JSON Lines: about 70 MB.
+/// The default limit for JSON Lines: about 70 MB.
 const JSON_LINES_LIMIT: u64 = 1_000_000;
 
-/// The default number of records in a page, which a browser draws without delay. They are held in memory until
-/// the server ends: about 20 MB.
+/// The default limit for a page: what a browser draws without delay. Until the server ends, the records take about
+/// 20 MB of memory.
 const PAGE_LIMIT: u64 = 200_000;
 
-/// Opens the trace. Creates the file at once, so that an error appears at the start and not at the end.
-pub(super) fn start(request: TraceRequest, config: &Config) -> Result<Tracer, String> {
-    let create = |path: &Path| File::create(path).map_err(|error| cannot_write(path, &error));
-    let (target, path, default_limit) = match request.to {
-        TraceTo::StandardError => (
-            Target::Text(colour_on(&io::stderr())),
-            PathBuf::from("-"),
-            None,
-        ),
-        TraceTo::JsonLines(path) => {
-            let target = Target::JsonLines(create(&path)?);
-            (target, path, Some(JSON_LINES_LIMIT))
-        }
-        TraceTo::Page(path) => (Target::Page(create(&path)?), path, Some(PAGE_LIMIT)),
-    };
-    let header = Header::new(config.mode);
-    Tracer::new(target, header, request.limit.or(default_limit))
-        .map_err(|error| cannot_write(&path, &error))
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot write {}: {}",
-        path.display(),
-        os_error::in_words(error)
-    )
+impl TraceArguments {
+    /// Starts the trace if one is asked for. The file is created at once, so that a path that cannot be written stops the
+    /// command before it serves.
+    pub(super) fn start(&self, mode: Mode) -> Result<Option<Tracer>, String> {
+        let Some(destination) = &self.trace else {
+            return Ok(None);
+        };
+        let create = |path: &Path| File::create(path).map_err(|error| cannot_write(path, &error));
+        let (target, path, default_limit) = match destination {
+            Destination::StandardError => {
+                let target = Target::Text(colour_on(&io::stderr()));
+                (target, Path::new("-"), None)
+            }
+            Destination::JsonLines(path) => {
+                let target = Target::JsonLines(create(path)?);
+                (target, path.as_path(), Some(JSON_LINES_LIMIT))
+            }
+            Destination::Page(path) => {
+                let target = Target::Page(create(path)?);
+                (target, path.as_path(), Some(PAGE_LIMIT))
+            }
+        };
+        let limit = self.trace_limit.map(|records| records as u64);
+        Tracer::new(target, Header::new(mode), limit.or(default_limit))
+            .map(Some)
+            .map_err(|error| cannot_write(path, &error))
+    }
 }

@@ -4,8 +4,7 @@ mod arguments;
 
 pub(crate) use arguments::{EXAMPLES, Timeline};
 
-use crate::cli::output::write_to;
-use crate::cli::{FAILED, NOT_STARTED, complain};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, write_to};
 use mio_echo::text::os_error;
 use mio_echo::trace::{Trace, perfetto, timeline};
 use std::fs::File;
@@ -33,11 +32,11 @@ pub(crate) enum TimelineForm {
 pub(crate) fn timeline(request: &TimelineRequest) -> ExitCode {
     let trace = match read(&request.trace) {
         Ok(trace) => trace,
-        Err(complaint) => return complain(NOT_STARTED, &complaint),
+        Err(complaint) => return fail(NOT_STARTED, &complaint),
     };
     match write_to(&request.output, |output| draw(request, &trace, output)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(complaint) => complain(FAILED, &complaint),
+        Err(complaint) => fail(FAILED, &complaint),
     }
 }
 

@@ -1,0 +1,68 @@
+//! `mio-echo client`: send, receive, verify.
+
+use super::logger::TARGET;
+use super::output::{FAILED, NOT_STARTED, fail};
+use super::values::positive_duration;
+use clap::Args;
+use mio_echo::client::{self, Request};
+use mio_echo::server::DEFAULT_ENDPOINT;
+use mio_echo::text::endpoint::Endpoint;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(super) const EXAMPLES: &str = "\
+Exit codes:
+  0 every byte came back; 1 the echo differed, ended early or took too long;
+  2 wrong usage, or no connection.
+
+Examples:
+  mio-echo client
+  mio-echo client localhost:50007 'Hello, world' '汉语/漢語 Hànyǔ'
+  mio-echo client '[::1]:7' < /bin/ls | cmp - /bin/ls";
+
+#[derive(Debug, Args)]
+pub(super) struct ClientArguments {
+    /// The server, as HOST:PORT or [IPV6]:PORT. Each address of a name is tried
+    #[arg(default_value = DEFAULT_ENDPOINT)]
+    addr: Endpoint,
+
+    /// The messages to send, one after another. Without any, standard input is sent
+    messages: Vec<OsString>,
+
+    /// Give up on an address that has not accepted the connection after this long
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s")]
+    connect_timeout: Duration,
+
+    /// Fail after this long without a byte from the server while more are due
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "10s")]
+    timeout: Duration,
+}
+
+impl From<ClientArguments> for Request {
+    fn from(arguments: ClientArguments) -> Self {
+        let messages = arguments.messages.into_iter().map(OsString::into_vec);
+        Self {
+            endpoint: arguments.addr,
+            messages: messages.collect(),
+            connect_timeout: arguments.connect_timeout,
+            reply_timeout: arguments.timeout,
+        }
+    }
+}
+
+pub(super) fn run(arguments: ClientArguments) -> ExitCode {
+    match client::run(arguments.into(), io::stdin(), &mut io::stdout().lock()) {
+        Ok(bytes) => {
+            log::debug!(target: TARGET, "verified bytes: {bytes}");
+            ExitCode::SUCCESS
+        }
+        // The reader of the output has closed it and needs no message. Yet the echo was not verified to its end, so that
+        // this is not a success.
+        Err(error) if error.is_closed_pipe() => ExitCode::from(FAILED),
+        Err(error) if error.is_about_connecting() => fail(NOT_STARTED, &error.to_string()),
+        Err(error) => fail(FAILED, &error.to_string()),
+    }
+}
