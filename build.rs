@@ -1,11 +1,11 @@
-//! Tells the program which commit it was built from, for the reports of measurements; nothing where there is
-//! no git, or no repository.
+//! Sets `MIO_ECHO_COMMIT` to the commit that the program is built from, for the reports of measurements. Without git, or
+//! outside a repository, the variable stays unset.
 
 use std::process::Command;
 
 fn main() {
-    // With nothing named to watch, cargo runs this again whenever a file of the package has changed: so a tree
-    // with changes that were never committed is called dirty.
+    // This script prints no rerun-if-changed, so cargo runs it whenever a file of the package has changed. A tree with
+    // uncommitted changes is therefore always reported as dirty.
     let describe = ["describe", "--always", "--dirty", "--exclude=*"];
     let output = Command::new("git").args(describe).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {

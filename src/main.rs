@@ -1,4 +1,4 @@
-//! `mio-echo`: the command line of the library.
+//! The `mio-echo` program: a command line for the library.
 
 mod cli;
 

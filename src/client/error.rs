@@ -1,14 +1,15 @@
 //! The ways in which the client can fail.
 
 use crate::text::endpoint::Endpoint;
-use crate::text::os_error;
+use crate::text::os_error::in_words;
+use humantime::format_duration;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Why the client did not get back what it sent. Prints as one line that names the address, offset or file descriptor
-/// in question. Offsets are zero-based, from the first byte sent on the connection.
+/// Why the client did not get back what it sent. Prints as one line, with the address or the offset concerned. An offset
+/// of 0 is the first byte sent on the connection.
 #[derive(Debug)]
 pub enum ClientError {
     /// The name of the server has no address.
@@ -46,7 +47,7 @@ pub enum ClientError {
         /// Bytes that had yet to come back. Zero if only the FIN was due.
         missing: u64,
     },
-    /// Sending failed.
+    /// Sending failed, or the thread for it could not be started.
     Send(io::Error),
     /// Receiving failed, usually with a connection reset.
     Receive(io::Error),
@@ -77,63 +78,43 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve { endpoint, error } => {
-                write!(
-                    f,
-                    "cannot resolve {endpoint}: {}",
-                    os_error::in_words(error)
-                )
+                write!(f, "cannot resolve {endpoint}: {}", in_words(error))
             }
-            Self::Connect(failures) => {
-                let failures = failures
-                    .iter()
-                    .map(|(address, error)| format!("{address} ({})", os_error::in_words(error)));
-                let failures: Vec<String> = failures.collect();
-                write!(f, "cannot connect to {}", failures.join(", "))
-            }
+            Self::Connect(failures) => write!(f, "cannot connect to {}", list(failures)),
             Self::Differs {
                 offset,
                 expected,
                 got,
-            } => {
-                write!(
-                    f,
-                    "the echo differs at offset {offset}: expected {expected:#04x}, got {got:#04x}"
-                )
-            }
+            } => write!(
+                f,
+                "the echo differs at offset {offset}: expected {expected:#04x}, got {got:#04x}"
+            ),
             Self::Superfluous { offset } => {
                 write!(f, "the echo has superfluous bytes, from offset {offset} on")
             }
             Self::ClosedEarly { missing: 0 } => {
                 f.write_str("the peer closed the connection before the input had ended")
             }
-            Self::ClosedEarly { missing } => {
-                write!(
-                    f,
-                    "the peer closed the connection early: {} did not come back",
-                    bytes(*missing)
-                )
-            }
-            Self::NoReply { after, missing: 0 } => {
-                write!(
-                    f,
-                    "the peer sent everything back, but did not close within {}",
-                    time(*after)
-                )
-            }
-            Self::NoReply { after, missing } => {
-                write!(
-                    f,
-                    "no reply within {}: {} did not come back",
-                    time(*after),
-                    bytes(*missing)
-                )
-            }
-            Self::Send(error) => write!(f, "cannot send: {}", os_error::in_words(error)),
-            Self::Receive(error) => write!(f, "cannot receive: {}", os_error::in_words(error)),
-            Self::Input(error) => write!(f, "cannot read the input: {}", os_error::in_words(error)),
-            Self::Output(error) => {
-                write!(f, "cannot write the output: {}", os_error::in_words(error))
-            }
+            Self::ClosedEarly { missing } => write!(
+                f,
+                "the peer closed the connection early: {} did not come back",
+                bytes(*missing)
+            ),
+            Self::NoReply { after, missing: 0 } => write!(
+                f,
+                "the peer sent everything back, but did not close within {}",
+                format_duration(*after)
+            ),
+            Self::NoReply { after, missing } => write!(
+                f,
+                "no reply within {}: {} did not come back",
+                format_duration(*after),
+                bytes(*missing)
+            ),
+            Self::Send(error) => write!(f, "cannot send: {}", in_words(error)),
+            Self::Receive(error) => write!(f, "cannot receive: {}", in_words(error)),
+            Self::Input(error) => write!(f, "cannot read the input: {}", in_words(error)),
+            Self::Output(error) => write!(f, "cannot write the output: {}", in_words(error)),
         }
     }
 }
@@ -155,13 +136,16 @@ impl std::error::Error for ClientError {
     }
 }
 
+fn list(failures: &[(SocketAddr, io::Error)]) -> String {
+    let failures = failures
+        .iter()
+        .map(|(address, error)| format!("{address} ({})", in_words(error)));
+    failures.collect::<Vec<_>>().join(", ")
+}
+
 fn bytes(count: u64) -> String {
     match count {
         1 => "1 byte".to_owned(),
         _ => format!("{count} bytes"),
     }
-}
-
-fn time(duration: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(duration)
 }

@@ -1,18 +1,18 @@
-//! `HOST:PORT`, as people write it, and the addresses behind it.
+//! `HOST:PORT`, and the addresses that it stands for.
 
 use std::fmt;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-/// A host (a name or a literal address) and a port, not yet looked up.
+/// A host (a name or a literal address) and a port, not yet resolved.
 ///
 /// ```
 /// use mio_echo::text::endpoint::Endpoint;
 ///
 /// let endpoint: Endpoint = "[::1]:50007".parse().unwrap();
 /// assert_eq!(endpoint.to_string(), "[::1]:50007");
-/// assert!("::1:50007".parse::<Endpoint>().is_err(), "brackets tell the port from the address");
+/// assert!("::1:50007".parse::<Endpoint>().is_err(), "an IPv6 address needs brackets");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -21,11 +21,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Every address that the host resolves to, once each, in the resolver's order (getaddrinfo(3)).
+    /// Resolves the host. Returns each address once, in the resolver's order (getaddrinfo(3)).
     ///
     /// # Errors
     ///
-    /// The name is unknown, or the resolver did not answer.
+    /// The name is unknown or has no address, or the resolver failed.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let mut addresses = Vec::new();
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
@@ -52,7 +52,7 @@ impl FromStr for Endpoint {
             .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
         let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
             Some(literal) => {
-                // A link-local address carries its interface behind a % (RFC 4007, section 11).
+                // A link-local address names its interface after a % (RFC 4007, section 11).
                 let address = literal.split('%').next().unwrap_or(literal);
                 let _: Ipv6Addr = address
                     .parse()
@@ -89,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_read_and_written_alike() {
+    fn an_endpoint_prints_as_it_was_written() {
         for text in ["localhost:50007", "127.0.0.1:0", "[::]:7", "[fe80::1%lo]:7"] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_endpoint_is_refused_with_the_reason() {
+    fn an_invalid_endpoint_is_rejected_with_a_reason() {
         for (text, reason) in [
             ("", "HOST:PORT"),
             ("localhost", "HOST:PORT"),

@@ -1,8 +1,8 @@
-//! Numbers as people read them: three digits and a unit.
+//! Numbers with three significant digits and a unit.
 
 use std::time::Duration;
 
-/// A unit: how much of the plain value it is, and its name.
+/// A unit: its size in the base unit, and its name.
 type Unit = (f64, &'static str);
 
 /// Seconds.
@@ -14,16 +14,16 @@ pub(crate) const BYTES: &[Unit] = &[
     (1_048_576.0, " MiB"),
     (1_073_741_824.0, " GiB"),
 ];
-/// Bytes in a second.
+/// Bytes per second.
 pub(crate) const BANDWIDTH: &[Unit] = &[
     (1.0, " B/s"),
     (1024.0, " KiB/s"),
     (1_048_576.0, " MiB/s"),
     (1_073_741_824.0, " GiB/s"),
 ];
-/// Things in a second.
+/// Events per second.
 pub(crate) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
-/// Things.
+/// A plain number.
 pub(crate) const COUNT: &[Unit] = &[(1.0, "")];
 
 /// `8.11 µs`.
@@ -32,7 +32,7 @@ pub(crate) fn value(value: f64, units: &[Unit]) -> String {
     format!("{}{name}", digits(value / size))
 }
 
-/// `7.90–8.32 µs`: both ends in the unit of the upper one; ends that read alike are one.
+/// `7.90–8.32 µs`: both ends in the unit of the upper end. Ends that print alike are printed once.
 pub(crate) fn range(low: f64, high: f64, units: &[Unit]) -> String {
     let (size, name) = unit_for(high, units);
     let (low, high) = (digits(low / size), digits(high / size));
@@ -43,7 +43,7 @@ pub(crate) fn range(low: f64, high: f64, units: &[Unit]) -> String {
     }
 }
 
-/// `1.19`: three digits, of a count or a share.
+/// `1.19`: three significant digits, for a number without a unit.
 pub(crate) fn digits(value: f64) -> String {
     let magnitude = value.abs();
     match magnitude {
@@ -56,7 +56,7 @@ pub(crate) fn digits(value: f64) -> String {
     }
 }
 
-/// `0.98`, of a ratio.
+/// `0.98`: two decimals, for a ratio.
 pub(crate) fn ratio(value: f64) -> String {
     if (0.1..9.995).contains(&value) {
         format!("{value:.2}")
@@ -65,7 +65,7 @@ pub(crate) fn ratio(value: f64) -> String {
     }
 }
 
-/// `10,000`.
+/// `10,000`: every digit, for an exact count.
 pub(crate) fn count(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -78,7 +78,7 @@ pub(crate) fn count(count: usize) -> String {
     text
 }
 
-/// `64 B`, `4 KiB`: the size of a message, without needless decimals.
+/// `64 B`, `4 KiB`: every digit, in the largest unit that needs no decimals.
 pub(crate) fn size(bytes: usize) -> String {
     let whole = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = whole
@@ -90,13 +90,13 @@ pub(crate) fn size(bytes: usize) -> String {
     }
 }
 
-/// `2.5 ms`: a round value.
+/// `2.5 ms`: up to three decimals, for a round value such as a tick of an axis.
 pub(crate) fn tick(value: f64, units: &[Unit]) -> String {
     let (size, name) = unit_for(value, units);
     format!("{}{name}", (value / size * 1e3).round() / 1e3)
 }
 
-/// The largest unit that leaves at least one before the decimal point, else the smallest.
+/// The largest unit in which `value` is at least 1, or else the smallest unit.
 pub(crate) fn unit_for(value: f64, units: &[Unit]) -> Unit {
     let fits = units
         .iter()
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_have_three_digits_and_the_unit_that_suits_them() {
+    fn values_have_three_digits_and_a_fitting_unit() {
         for (got, expected) in [
             (value(8.114e-6, TIME), "8.11 µs"),
             (value(0.999_9e-3, TIME), "1.00 ms"),
