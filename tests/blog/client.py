@@ -1,4 +1,4 @@
-"""The client of the pair: sends two messages and prints what comes back.
+"""The client: sends two messages and prints the replies.
 
 usage: client.py HOST PORT
 """

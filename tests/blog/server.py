@@ -1,9 +1,9 @@
-"""The server of the pair: a thread per client, on whatever address comes first.
+"""The server: a thread per client, on the first address of the host that can be bound.
 
 usage: server.py HOST PORT
 
-Prints the port it got. Two faults are part of what it is, and are kept: it takes whatever one recv
-returns for whole text, and it takes send at its word, however much of it was sent.
+Prints its port. The original has two faults, which are kept here: it decodes what one recv returns as if it were
+complete text, and it ignores that send may send only a part.
 """
 
 import socket

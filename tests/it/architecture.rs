@@ -67,13 +67,13 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "trace/recorder.rs",
             "cli/",
             "measure/compare/",
-            "cli/logging.rs",
+            "cli/logger.rs",
             "server/bind.rs",
             "server/slot.rs",
             "server/mod.rs",
         ],
     ),
-    ("simple_logger", &["cli/logging.rs"]),
+    ("simple_logger", &["cli/logger.rs"]),
     (
         "socket2",
         &[

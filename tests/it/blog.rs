@@ -1,5 +1,5 @@
-//! The pair from which it all began: a Python server and its client. Each end of ours takes the place of
-//! its counterpart.
+//! The Python server and client that this project started from. Our client talks to that server, and our server to that
+//! client.
 
 use crate::common::child::Running;
 use crate::common::tools::{skip, tool_or_skip};
@@ -10,16 +10,16 @@ const MESSAGES: [&str; 2] = ["Hello, world", "汉语/漢語 Hànyǔ"];
 const ECHO: &str = "Hello, world\n汉语/漢語 Hànyǔ\n";
 
 #[test]
-fn its_client_is_served_by_the_event_loop() {
-    its_client_is_served_in_mode("event-loop");
+fn the_python_client_is_served_by_the_event_loop() {
+    the_python_client_is_served_in_mode("event-loop");
 }
 
 #[test]
-fn its_client_is_served_by_the_threads() {
-    its_client_is_served_in_mode("threads");
+fn the_python_client_is_served_by_the_threads() {
+    the_python_client_is_served_in_mode("threads");
 }
 
-fn its_client_is_served_in_mode(mode: &str) {
+fn the_python_client_is_served_in_mode(mode: &str) {
     if !tool_or_skip("python3") {
         return;
     }
@@ -38,7 +38,7 @@ fn its_client_is_served_in_mode(mode: &str) {
 }
 
 #[test]
-fn its_server_serves_our_client() {
+fn the_python_server_serves_our_client() {
     if !tool_or_skip("python3") {
         return;
     }
@@ -54,7 +54,7 @@ fn its_server_serves_our_client() {
     }
 }
 
-/// Loopback in both families, as far as the machine has them.
+/// The loopback addresses that this machine has, in both families.
 fn hosts() -> Vec<&'static str> {
     let exists = |host: &&str| {
         let bound = TcpListener::bind((*host, 0));
@@ -73,7 +73,7 @@ fn in_brackets(host: &str) -> String {
 
 fn python(script: &str, host: &str, port: &str) -> Command {
     let mut command = Command::new("python3");
-    // Its output is text; which encoding must not depend on the locale.
+    // The encoding of the output must not depend on the locale.
     command.env("PYTHONUTF8", "1");
     command.arg(format!(
         "{}/tests/blog/{script}",

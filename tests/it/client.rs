@@ -1,5 +1,4 @@
-//! Promises of `mio-echo client`, kept against servers of std's making: honest ones, and ones that are
-//! wrong in one way each.
+//! `mio-echo client` against small servers on std: correct ones, and ones with one fault each.
 
 use crate::common::child::{Finished, Running};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -12,11 +11,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-// What comes back.
+// A correct server.
 
 #[test]
 fn each_message_comes_back_on_a_line_of_its_own() {
-    let server = start(honest);
+    let server = start(echo_all);
     let client = send(server, &["Hello, world", "", "汉语/漢語 Hànyǔ"]);
     assert_eq!(
         client.stdout,
@@ -28,22 +27,22 @@ fn each_message_comes_back_on_a_line_of_its_own() {
 #[test]
 fn messages_are_bytes_not_text() {
     let message = b"\xff\xfe broken \xe6\xb1 utf-8 \x80";
-    let client = send(start(honest), &[OsString::from_vec(message.to_vec())]);
+    let client = send(start(echo_all), &[OsString::from_vec(message.to_vec())]);
     assert_eq!(client.stdout, [message, b"\n".as_slice()].concat());
     assert_done(&client);
 }
 
 #[test]
-fn a_message_as_long_as_an_argument_can_be_comes_back() {
-    // execve(2): one argument is 128 KiB at most, with the zero behind it.
+fn the_longest_argument_comes_back_as_a_message() {
+    // execve(2): an argument has at most 128 KiB, including its terminating zero.
     let message = "m".repeat(128 * 1024 - 1);
-    let client = send(start(honest), &[&message, "and on"]);
-    assert_eq!(client.stdout, format!("{message}\nand on\n").as_bytes());
+    let client = send(start(echo_all), &[&message, "next"]);
+    assert_eq!(client.stdout, format!("{message}\nnext\n").as_bytes());
     assert_done(&client);
 }
 
 #[test]
-fn the_next_message_is_sent_only_after_the_echo_of_the_one_before() {
+fn the_next_message_is_sent_only_after_the_echo_of_the_previous_one() {
     let server = start(|mut peer| {
         assert_eq!(read(&mut peer, 1)?, b"a");
         peer.set_read_timeout(Some(Duration::from_millis(200)))?;
@@ -52,24 +51,24 @@ fn the_next_message_is_sent_only_after_the_echo_of_the_one_before() {
         let echo = if kept_back { b"a" } else { b"!" };
         peer.set_read_timeout(None)?;
         peer.write_all(echo)?;
-        honest(peer)
+        echo_all(peer)
     });
     assert_done(&send(server, &["a", "b"]));
 }
 
 #[test]
-fn standard_input_comes_back_byte_for_byte_whatever_its_length() {
+fn standard_input_of_any_length_comes_back_byte_for_byte() {
     for length in [0, 1, 32 * 1024 * 1024] {
         let input = pattern(length);
-        let client = pipe(start(honest), input.clone());
-        // No `assert_eq!`: nobody wants to read the difference of 32 MiB.
+        let client = pipe(start(echo_all), input.clone());
+        // `assert_eq!` would print both sides, 32 MiB each.
         assert!(client.stdout == input, "{length} bytes: {}", client.stderr);
         assert_done(&client);
     }
 }
 
 #[test]
-fn the_end_of_the_input_is_passed_on_and_the_echo_still_awaited() {
+fn the_end_of_the_input_is_passed_on_and_the_echo_still_arrives() {
     let server = start(|mut peer| {
         let mut all = Vec::new();
         peer.read_to_end(&mut all)?;
@@ -82,9 +81,9 @@ fn the_end_of_the_input_is_passed_on_and_the_echo_still_awaited() {
 }
 
 #[test]
-fn what_is_typed_comes_back_at_once_and_a_pause_is_no_timeout() {
+fn typed_input_comes_back_at_once_and_a_pause_is_not_a_timeout() {
     let timeout = Duration::from_millis(500);
-    let mut client = Running::start(client(start(honest)).args(["--timeout", "500ms"]));
+    let mut client = Running::start(client(start(echo_all)).args(["--timeout", "500ms"]));
     client.write(b"one\n");
     client.wait_for_output(b"one\n");
     client.assert_quiet_for(2 * timeout);
@@ -94,20 +93,20 @@ fn what_is_typed_comes_back_at_once_and_a_pause_is_no_timeout() {
 }
 
 #[test]
-fn a_slow_server_is_no_silent_one() {
+fn a_slow_server_does_not_time_out() {
     let server = start(|mut peer| {
         for byte in read(&mut peer, 8)? {
             thread::sleep(Duration::from_millis(200));
             peer.write_all(&[byte])?;
         }
-        honest(peer)
+        echo_all(peer)
     });
     let client = Running::start(client(server).args(["--timeout", "1s", "eight!!!"]));
     assert_done(&client.finish(Vec::new()));
 }
 
 #[test]
-fn a_server_may_close_as_soon_as_everything_is_back() {
+fn a_server_may_close_as_soon_as_everything_has_come_back() {
     let server = start(|mut peer| {
         let message = read(&mut peer, 5)?;
         peer.write_all(&message)
@@ -115,24 +114,24 @@ fn a_server_may_close_as_soon_as_everything_is_back() {
     assert_done(&send(server, &["hello"]));
 }
 
-// What is wrong with it.
+// A wrong echo.
 
 #[test]
-fn a_changed_byte_is_told_with_its_offset() {
+fn a_changed_byte_is_reported_with_its_offset() {
     let at = 123_456;
     let input = pattern(200_000);
     let expected = input[at];
     let client = pipe(tampering(move |echo| echo[at] ^= 0x80), input.clone());
-    let words = format!(
+    let reason = format!(
         "the echo differs at offset {at}: expected {expected:#04x}, got {:#04x}",
         expected ^ 0x80
     );
-    assert_failed(&client, &words);
+    assert_failed(&client, &reason);
     assert!(client.stdout == input[..at], "nothing wrong is printed");
 }
 
 #[test]
-fn a_dropped_byte_is_told_with_its_offset() {
+fn a_dropped_byte_is_reported_with_its_offset() {
     let at = 123_456;
     let server = tampering(move |echo| {
         echo.remove(at);
@@ -142,7 +141,7 @@ fn a_dropped_byte_is_told_with_its_offset() {
 }
 
 #[test]
-fn a_doubled_byte_is_told_with_its_offset() {
+fn a_doubled_byte_is_reported_with_its_offset() {
     let at = 123_456;
     let server = tampering(move |echo| echo.insert(at, echo[at]));
     let client = pipe(server, pattern(200_000));
@@ -164,7 +163,7 @@ fn the_offset_in_a_message_counts_from_the_first_message() {
 }
 
 #[test]
-fn a_missing_end_is_an_early_close() {
+fn a_missing_last_byte_is_an_early_close() {
     let server = tampering(|echo| {
         echo.pop();
     });
@@ -173,7 +172,7 @@ fn a_missing_end_is_an_early_close() {
 }
 
 #[test]
-fn a_close_amid_the_messages_tells_how_much_is_missing() {
+fn a_close_between_messages_reports_how_much_is_missing() {
     let server = start(|mut peer| {
         let first = read(&mut peer, 5)?;
         peer.write_all(&first[..3])
@@ -183,7 +182,7 @@ fn a_close_amid_the_messages_tells_how_much_is_missing() {
 }
 
 #[test]
-fn a_close_is_noticed_while_nothing_is_typed() {
+fn a_close_is_detected_while_nothing_is_typed() {
     let server = start(|mut peer| {
         let line = read(&mut peer, 2)?;
         peer.write_all(&line)
@@ -195,7 +194,7 @@ fn a_close_is_noticed_while_nothing_is_typed() {
 }
 
 #[test]
-fn superfluous_bytes_after_the_end_are_told() {
+fn superfluous_bytes_after_the_end_are_reported() {
     let server = tampering(|echo| echo.push(b'!'));
     let client = pipe(server, pattern(200_000));
     assert_failed(&client, "superfluous bytes, from offset 200000 on");
@@ -206,11 +205,11 @@ fn superfluous_bytes_after_the_end_are_told() {
 }
 
 #[test]
-fn superfluous_bytes_after_the_last_message_are_awaited() {
+fn superfluous_bytes_after_the_last_message_are_reported() {
     let server = start(|mut peer| {
         let message = read(&mut peer, 5)?;
         peer.write_all(&message)?;
-        // Our FIN: nothing is sent any more, so everything has come back and is printed.
+        // After the client's FIN, everything has come back and is printed.
         wait_for_fin(&mut peer)?;
         peer.write_all(b"!")
     });
@@ -220,12 +219,12 @@ fn superfluous_bytes_after_the_last_message_are_awaited() {
 }
 
 #[test]
-fn a_reset_after_the_last_byte_is_no_clean_end() {
+fn a_reset_after_the_last_byte_is_a_failure() {
     let server = start(|mut peer| {
         let message = read(&mut peer, 5)?;
         peer.write_all(&message)?;
         wait_for_fin(&mut peer)?;
-        // Closing without lingering sends RST (socket(7), SO_LINGER).
+        // A close with a linger time of zero sends RST (socket(7), SO_LINGER).
         SockRef::from(&peer).set_linger(Some(Duration::ZERO))
     });
     let client = send(server, &["hello"]);
@@ -233,10 +232,10 @@ fn a_reset_after_the_last_byte_is_no_clean_end() {
     assert_eq!(client.stdout, b"hello\n");
 }
 
-// What does not come in time.
+// Timeouts.
 
 #[test]
-fn a_server_that_never_answers_runs_out_of_time() {
+fn a_server_that_never_writes_times_out() {
     let server = start(|mut peer| io::copy(&mut peer, &mut io::sink()).and(wait_for_close(peer)));
     let mut client = client(server);
     let client = Running::start(client.args(["--timeout", "300ms", "hello", "world"]));
@@ -245,7 +244,7 @@ fn a_server_that_never_answers_runs_out_of_time() {
 }
 
 #[test]
-fn a_server_that_never_reads_runs_out_of_time() {
+fn a_server_that_never_reads_times_out() {
     let mut client = client(start(hold));
     let client = Running::start(client.args(["--timeout", "300ms"]));
     let client = client.finish(pattern(16 * 1024 * 1024));
@@ -253,7 +252,7 @@ fn a_server_that_never_reads_runs_out_of_time() {
 }
 
 #[test]
-fn a_server_that_never_closes_runs_out_of_time() {
+fn a_server_that_never_closes_times_out() {
     let server = start(|mut peer| {
         let message = read(&mut peer, 5)?;
         peer.write_all(&message)?;
@@ -261,28 +260,28 @@ fn a_server_that_never_closes_runs_out_of_time() {
     });
     let client = Running::start(client(server).args(["--timeout", "300ms", "hello"]));
     let client = client.finish(Vec::new());
-    assert_failed(&client, "has not closed within 300ms");
+    assert_failed(&client, "did not close within 300ms");
     assert_eq!(client.stdout, b"hello\n");
 }
 
-// What does not even begin.
+// No connection.
 
 #[test]
 fn an_unreachable_port_exits_with_2_and_names_each_address() {
     for host in ["127.0.0.1", "localhost"] {
-        let (_taken, port) = silent_port().unwrap();
+        let (_bound, port) = refusing_port().unwrap();
         let client = run(Command::new(MIO_ECHO).args(["client", &format!("{host}:{port}"), "a"]));
         assert_eq!(client.code, Some(2), "{client:?}");
         for address in (host, port).to_socket_addrs().unwrap() {
-            let words = format!("{address} (connection refused)");
-            assert!(client.stderr.contains(&words), "{words}: {client:?}");
+            let reason = format!("{address} (connection refused)");
+            assert!(client.stderr.contains(&reason), "{reason}: {client:?}");
         }
         assert_eq!(client.stderr.lines().count(), 1, "{client:?}");
     }
 }
 
 #[test]
-fn an_address_that_is_none_exits_with_2() {
+fn an_invalid_address_exits_with_2() {
     for address in ["localhost", "::1:7", "localhost:echo"] {
         let client = run(Command::new(MIO_ECHO).args(["client", address, "a"]));
         assert_eq!(client.code, Some(2), "{client:?}");
@@ -290,46 +289,46 @@ fn an_address_that_is_none_exits_with_2() {
 }
 
 #[test]
-fn a_name_that_is_none_exits_with_2() {
-    // Two dots: no resolver has to ask anybody.
+fn an_invalid_name_exits_with_2() {
+    // Two dots in a row are invalid, so the resolver sends no query.
     let client = run(Command::new(MIO_ECHO).args(["client", "no..name:7", "a"]));
     assert_eq!(client.code, Some(2), "{client:?}");
-    let words = "cannot resolve no..name:7: ";
-    assert!(client.stderr.contains(words), "{client:?}");
+    let reason = "cannot resolve no..name:7: ";
+    assert!(client.stderr.contains(reason), "{client:?}");
 }
 
 #[test]
-fn the_address_that_answered_is_logged_on_request() {
-    let server = start(honest);
+fn verbose_logs_the_address_that_accepted() {
+    let server = start(echo_all);
     let client = run(client(server).args(["-v", "hello"]));
-    let words = format!("connected to {server}");
-    assert!(client.stderr.contains(&words), "{client:?}");
-    assert_eq!(client.stdout, b"hello\n", "logs are no results");
+    let reason = format!("connected to {server}");
+    assert!(client.stderr.contains(&reason), "{client:?}");
+    assert_eq!(client.stdout, b"hello\n", "the log is on standard error");
 }
 
-// What is wrong on this side.
+// A fault on the client's side.
 
 #[test]
-fn an_output_that_nobody_reads_ends_quietly() {
+fn a_closed_output_ends_quietly() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    let client = Running::spawn(client(start(honest)).arg("hello").stdout(writer)).end();
+    let client = Running::spawn(client(start(echo_all)).arg("hello").stdout(writer)).end();
     assert_eq!(client.stderr, "");
     assert_eq!(client.code, Some(1));
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_output_that_is_full_is_told() {
+fn a_full_output_is_reported() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let client = Running::spawn(client(start(honest)).arg("hello").stdout(full)).end();
+    let client = Running::spawn(client(start(echo_all)).arg("hello").stdout(full)).end();
     assert_failed(&client, "cannot write the output: no space left on device");
 }
 
 #[test]
-fn an_input_that_cannot_be_read_is_told() {
+fn an_unreadable_input_is_reported() {
     let directory = File::open("/").unwrap();
-    let client = Running::spawn(client(start(honest)).stdin(directory)).end();
+    let client = Running::spawn(client(start(echo_all)).stdin(directory)).end();
     assert_failed(&client, "cannot read the input: ");
 }
 
@@ -360,21 +359,21 @@ fn assert_done(client: &Finished) {
     assert_eq!(client.code, Some(0));
 }
 
-/// It ran, and failed for this reason, in one line.
+/// Asserts that the client failed with code 1 and one line that contains `reason`.
 fn assert_failed(client: &Finished, reason: &str) {
     assert!(client.stderr.contains(reason), "{}", client.stderr);
     assert_eq!(client.stderr.lines().count(), 1, "{}", client.stderr);
     assert_eq!(client.code, Some(1));
 }
 
-/// Bytes of which no two neighbours are alike, so that a lost or doubled one shows where it is.
+/// Bytes in which neighbours always differ, so that a lost or doubled byte differs at its own offset.
 fn pattern(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
 // The servers.
 
-/// Starts a server for one peer.
+/// Starts a server for one connection.
 fn start(serve: impl FnOnce(TcpStream) -> io::Result<()> + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -385,14 +384,14 @@ fn start(serve: impl FnOnce(TcpStream) -> io::Result<()> + Send + 'static) -> So
     address
 }
 
-fn honest(peer: TcpStream) -> io::Result<()> {
+fn echo_all(peer: TcpStream) -> io::Result<()> {
     let echoed = io::copy(&mut &peer, &mut &peer);
-    // With nothing unread, a close is a FIN.
+    // Nothing is unread, so closing the socket sends FIN.
     drop(peer);
     echoed.map(drop)
 }
 
-/// Takes everything, changes it, and gives it back.
+/// A server that reads everything, changes it, and writes it back.
 fn tampering(tamper: impl FnOnce(&mut Vec<u8>) + Send + 'static) -> SocketAddr {
     start(move |mut peer| {
         let mut echo = Vec::new();
@@ -411,24 +410,24 @@ fn read(peer: &mut TcpStream, count: usize) -> io::Result<Vec<u8>> {
 fn wait_for_fin(peer: &mut TcpStream) -> io::Result<()> {
     match peer.read(&mut [0])? {
         0 => Ok(()),
-        _ => Err(io::Error::other("a byte, but the end was expected")),
+        _ => Err(io::Error::other("got a byte, expected the end")),
     }
 }
 
-/// Keeps the connection open until the peer is gone.
+/// Keeps the connection open until the peer closes it.
 fn wait_for_close(mut peer: TcpStream) -> io::Result<()> {
     io::copy(&mut peer, &mut io::sink()).map(drop)
 }
 
-/// Keeps the connection open, and does nothing with it.
+/// Keeps the connection open and neither reads nor writes.
 fn hold(_peer: TcpStream) -> io::Result<()> {
     loop {
         thread::park();
     }
 }
 
-/// A port that is taken, so that nobody else gets it, but not listened on.
-fn silent_port() -> io::Result<(Socket, u16)> {
+/// A port that is bound, so that no other process gets it, but does not listen.
+fn refusing_port() -> io::Result<(Socket, u16)> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     let address = socket.local_addr()?.as_socket();

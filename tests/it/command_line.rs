@@ -1,4 +1,4 @@
-//! What the program answers to its arguments: one clear line and an exit code.
+//! The arguments of the program: errors in one clear line, exit codes, log levels.
 
 use crate::common::process::{Exit, program};
 use crate::common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
@@ -9,8 +9,8 @@ fn run(arguments: &[&str]) -> Exit {
 }
 
 #[test]
-fn a_mistake_is_named_in_the_first_line_and_exits_with_2() {
-    for (mistake, named) in [
+fn a_wrong_argument_is_named_in_the_first_line_and_exits_with_2() {
+    for (arguments, named) in [
         (["--listen", "nowhere"], ["nowhere", "HOST:PORT"]),
         (["--listen", "1.2.3.4"], ["1.2.3.4", "HOST:PORT"]),
         (["--listen", "::1:7"], ["::1:7", "brackets"]),
@@ -24,29 +24,29 @@ fn a_mistake_is_named_in_the_first_line_and_exits_with_2() {
         (["--mode", "fibers"], ["fibers", "--mode"]),
         (["--colour", "blue"], ["--colour", "unexpected"]),
     ] {
-        let exit = run(&["serve", mistake[0], mistake[1]]);
+        let exit = run(&["serve", arguments[0], arguments[1]]);
         let line = exit.stderr.lines().next().unwrap_or_default();
-        for words in named {
+        for part in named {
             assert!(
-                line.contains(words),
-                "{mistake:?}: expected {words:?} in {line:?}"
+                line.contains(part),
+                "{arguments:?}: expected {part:?} in {line:?}"
             );
         }
-        assert_eq!(exit.code, Some(2), "{mistake:?}");
-        assert!(exit.stdout.is_empty(), "{mistake:?}: {:?}", exit.stdout);
+        assert_eq!(exit.code, Some(2), "{arguments:?}");
+        assert!(exit.stdout.is_empty(), "{arguments:?}: {:?}", exit.stdout);
     }
 }
 
 #[test]
-fn no_command_is_a_mistake_that_shows_the_usage() {
+fn a_missing_command_shows_the_usage_and_exits_with_2() {
     let exit = run(&[]);
     assert_eq!(exit.code, Some(2));
     assert!(exit.stderr.contains("Usage: mio-echo"), "{}", exit.stderr);
 }
 
 #[test]
-fn help_and_version_are_results() {
-    for (arguments, words) in [
+fn help_and_version_go_to_standard_output() {
+    for (arguments, text) in [
         (["--help", "--help"].as_slice(), "Usage: mio-echo"),
         (&["serve", "--help"], "--listen <ADDR>"),
         (
@@ -58,15 +58,15 @@ fn help_and_version_are_results() {
         let stdout = exit.stdout.join("\n");
         assert_eq!(exit.code, Some(0), "{arguments:?}: {}", exit.stderr);
         assert!(
-            stdout.contains(words),
-            "{arguments:?}: expected {words:?}: {stdout}"
+            stdout.contains(text),
+            "{arguments:?}: expected {text:?}: {stdout}"
         );
         assert_eq!(exit.stderr, "", "{arguments:?}");
     }
 }
 
 #[test]
-fn an_address_in_use_is_named_and_nothing_is_announced() {
+fn an_address_in_use_is_named_and_no_ready_line_is_printed() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let exit = run(&["serve", "--listen", &address]);
@@ -77,38 +77,38 @@ fn an_address_in_use_is_named_and_nothing_is_announced() {
 }
 
 #[test]
-fn a_name_that_nobody_knows_is_named() {
-    // Reserved never to exist (RFC 6761, section 6.4).
-    let exit = run(&["serve", "--listen", "nobody.invalid:0"]);
-    let expected = "mio-echo: cannot resolve nobody.invalid:0: ";
+fn an_unknown_host_is_named() {
+    // The domain `invalid` never resolves (RFC 6761, section 6.4).
+    let exit = run(&["serve", "--listen", "unknown.invalid:0"]);
+    let expected = "mio-echo: cannot resolve unknown.invalid:0: ";
     assert!(exit.stderr.starts_with(expected), "{}", exit.stderr);
     assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
     assert_eq!(exit.code, Some(2));
 }
 
 #[test]
-fn every_address_gets_its_ready_line_and_is_served() {
+fn each_address_has_a_ready_line_and_is_served() {
     let (server, first) = Child::serve(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
     let (second, third) = (server.address(), server.address());
     assert_eq!(
         third.ip().to_string(),
         "127.0.0.2",
-        "in the order asked for"
+        "in the order of the arguments"
     );
     for address in [first, second, third] {
-        echo_roundtrip(&connect(address), b"at each of them");
+        echo_roundtrip(&connect(address), b"to each address");
     }
     server.signal("TERM");
     let exit = server.wait();
     assert!(
         exit.stdout.is_empty(),
-        "expected no more: {:?}",
+        "expected no further line: {:?}",
         exit.stdout
     );
 }
 
 #[test]
-fn if_one_address_fails_nothing_is_served() {
+fn if_one_address_fails_none_is_served() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let exit = run(&["serve", "--listen", "127.0.0.1:0", "--listen", &address]);
@@ -127,7 +127,7 @@ fn a_name_with_two_addresses_gets_one_port_for_both() {
         .iter()
         .all(|v4| addresses.iter().any(|address| address.is_ipv4() == *v4));
     if !has_both {
-        // Nothing that could be installed would change it, so this skip is never forbidden.
+        // No package that could be installed would change this, so the skip is always allowed.
         skip("localhost has no address in one of the families here");
         return;
     }
@@ -150,19 +150,19 @@ fn two_processes_share_a_port_only_if_both_ask_for_it() {
     let second = Child::spawn(program(&listen).arg("--reuse-port"));
     assert_eq!(second.address(), address);
     for _ in 0..20 {
-        echo_roundtrip(&connect(address), b"whoever answers");
+        echo_roundtrip(&connect(address), b"to either process");
     }
 }
 
 #[test]
-fn quiet_leaves_only_warnings_and_verbose_tells_of_each_connection() {
+fn quiet_logs_only_warnings_and_verbose_logs_each_connection() {
     for (flag, connects, summaries) in [("--quiet", 0, 0), ("--verbose", 1, 1)] {
         let (server, address) = Child::serve(&[flag]);
         echo_roundtrip(&connect(address), b"!");
         server.signal("TERM");
         let exit = server.wait();
-        let count = |words| exit.stderr.matches(words).count();
-        let told = (count(" connected"), count("stopped: "));
-        assert_eq!(told, (connects, summaries), "{flag}: {}", exit.stderr);
+        let count = |text| exit.stderr.matches(text).count();
+        let logged = (count(" connected"), count("stopped: "));
+        assert_eq!(logged, (connects, summaries), "{flag}: {}", exit.stderr);
     }
 }
