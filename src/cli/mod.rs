@@ -1,7 +1,7 @@
 //! The command line: the arguments of each command, and the command that runs with them.
 //!
 //! Only this folder names clap. Each command has a file or a folder of its own; `values` parses what several commands
-//! read, `output` writes what they print, `logger` and `log_observer` write the log.
+//! read, `output` and `files` write their results, `logger` and `log_observer` write the log.
 
 #![allow(
     clippy::doc_markdown,
@@ -13,6 +13,8 @@ mod bench;
 mod client;
 #[cfg(feature = "measure")]
 mod compare;
+#[cfg(any(feature = "measure", feature = "trace"))]
+mod files;
 #[cfg(feature = "measure")]
 mod interrupt;
 #[cfg(feature = "learn")]

@@ -1,16 +1,8 @@
-//! What a command prints and returns: results on standard output, errors on standard error, files, exit codes.
+//! What a command prints and returns: results on standard output, errors on standard error, exit codes.
 
-#[cfg(any(feature = "measure", feature = "trace"))]
-use mio_echo::text::os_error;
 #[cfg(feature = "trace")]
 use mio_echo::trace::Colour;
-#[cfg(any(feature = "measure", feature = "trace"))]
-use std::fs::File;
-#[cfg(any(feature = "measure", feature = "trace"))]
-use std::io::BufWriter;
 use std::io::{self, IsTerminal, Write};
-#[cfg(any(feature = "measure", feature = "trace"))]
-use std::path::Path;
 use std::process::ExitCode;
 
 /// The exit code of a command that ran and failed.
@@ -33,42 +25,6 @@ pub(super) fn print_error(error: &str) {
 pub(super) fn fail(code: u8, error: &str) -> ExitCode {
     print_error(error);
     ExitCode::from(code)
-}
-
-/// The error line for a file that cannot be written.
-#[cfg(any(feature = "measure", feature = "trace"))]
-pub(super) fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot write {}: {}",
-        path.display(),
-        os_error::in_words(error)
-    )
-}
-
-/// Writes a file through `write`, or standard output if `path` is `-`. A standard output whose reader has closed it is
-/// not an error.
-///
-/// # Errors
-///
-/// One line that names the file.
-#[cfg(any(feature = "measure", feature = "trace"))]
-pub(super) fn write_to(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), String> {
-    let result = if path == Path::new("-") {
-        let written = write(&mut io::stdout().lock());
-        written.or_else(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(error),
-        })
-    } else {
-        File::create(path).map(BufWriter::new).and_then(|mut file| {
-            write(&mut file)?;
-            file.flush()
-        })
-    };
-    result.map_err(|error| cannot_write(path, &error))
 }
 
 /// Whether to colour what is written to `stream`: on a terminal, unless `NO_COLOR` is set (no-color.org).

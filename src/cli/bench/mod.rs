@@ -4,8 +4,9 @@ mod arguments;
 
 pub(crate) use arguments::{Bench, EXAMPLES};
 
+use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line, write_to};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::bench::{self, Cores, OwnServer, Report, Threshold, Watched};
 use mio_echo::measure::load::{

@@ -4,8 +4,9 @@ mod arguments;
 
 pub(crate) use arguments::{Compare, EXAMPLES};
 
+use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{FAILED, NOT_STARTED, fail, write_to};
+use crate::cli::output::{FAILED, NOT_STARTED, fail};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::compare;
 use mio_echo::measure::compare::model::Comparison;

@@ -1,6 +1,7 @@
 //! `mio-echo serve --trace`: where the trace goes, and in which form.
 
-use crate::cli::output::{cannot_write, colour_on};
+use crate::cli::files::cannot_write;
+use crate::cli::output::colour_on;
 use crate::cli::values::at_least_one;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};

@@ -4,7 +4,8 @@ mod arguments;
 
 pub(crate) use arguments::{EXAMPLES, Timeline};
 
-use crate::cli::output::{FAILED, NOT_STARTED, fail, write_to};
+use crate::cli::files::write_to;
+use crate::cli::output::{FAILED, NOT_STARTED, fail};
 use mio_echo::text::os_error;
 use mio_echo::trace::{Trace, perfetto, timeline};
 use std::fs::File;
