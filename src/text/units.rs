@@ -1,5 +1,10 @@
 //! Numbers with three significant digits and a unit.
 
+#![cfg_attr(
+    not(feature = "measure"),
+    allow(dead_code, reason = "the trace needs only some of these formats")
+)]
+
 use std::time::Duration;
 
 /// A unit: its size in the base unit, and its name.
