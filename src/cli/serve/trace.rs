@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct TraceArguments {
-    /// Record everything that the server does: as text on standard error, as JSON Lines into FILE.jsonl
-    /// (which mio-echo timeline draws), or as a timeline into FILE.html when the server ends
+    /// Trace everything that the server does: without FILE as text on standard error; to FILE.jsonl as JSON
+    /// Lines, which mio-echo timeline draws; to FILE.html as a timeline, written when the server ends
     #[arg(
         long,
         value_name = "FILE",
@@ -27,8 +27,8 @@ pub(super) struct TraceArguments {
     )]
     trace: Option<Destination>,
 
-    /// End the trace after this many records [default: 1000000 into FILE.jsonl, 200000 into FILE.html, no
-    /// limit as text]
+    /// End the trace after this many records [default: 1000000 for FILE.jsonl, 200000 for FILE.html, no
+    /// limit for text]
     #[arg(long, value_name = "N", value_parser = at_least_one, requires = "trace", help_heading = "Trace")]
     trace_limit: Option<usize>,
 }
