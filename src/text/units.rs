@@ -110,7 +110,7 @@ pub(crate) fn unit_for(value: f64, units: &[Unit]) -> Unit {
     fits.or(units.first()).copied().unwrap_or((1.0, ""))
 }
 
-/// Whole nanoseconds, for machine-readable formats. Durations beyond 584 years saturate.
+/// `duration` in whole nanoseconds; `u64::MAX` beyond 584 years.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

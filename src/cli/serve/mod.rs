@@ -16,9 +16,10 @@ use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
 Signals:
-  SIGINT, SIGTERM  stop accepting, echo all that was received, close every connection, exit with 0
-  a second one     exit at once, with code 130 or 143
-  SIGUSR1          print the statistics so far on standard error
+  SIGINT, SIGTERM, SIGHUP   stop accepting, echo all that was received, close every connection,
+                            exit with 0
+  another, a second later   exit at once, with code 130, 143 or 129
+  SIGUSR1                   print the statistics so far on standard error
 
 Examples:
   mio-echo serve
@@ -49,8 +50,8 @@ pub(super) struct ServeArguments {
     #[arg(long, help_heading = "Listening")]
     reuse_port: bool,
 
-    /// Open at most this many connections; further peers wait in the backlog [default: what the limit on
-    /// open files allows]
+    /// Open at most this many connections; further peers wait in the backlog [default: as many as the
+    /// system allows]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Limits")]
     max_connections: Option<usize>,
 
