@@ -4,14 +4,58 @@ use super::logger::TARGET;
 use log::{debug, info, warn};
 use mio_echo::server::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
 use mio_echo::text::os_error;
+use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 /// Logs connections at `debug`, trouble with accepting them at `warn`, and a stop at `info`.
+///
+/// Peers decide how often there is trouble, so each kind of warning is logged once a second at most, with the number of
+/// those that were left out.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LogObserver {
-    /// Whether a refusal was logged since the last connection closed. Of a series of refusals, only the first is logged.
-    refusal_logged: bool,
+    refusals: RateLimit,
+    full: RateLimit,
+    exhausted: RateLimit,
+}
+
+/// How often one kind of warning is logged at most.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Lets one warning pass per [`INTERVAL`].
+#[derive(Debug, Clone, Default)]
+struct RateLimit {
+    last: Option<Instant>,
+    left_out: u64,
+}
+
+/// How many warnings of the same kind were left out before this one; prints nothing for none.
+struct LeftOut(u64);
+
+impl RateLimit {
+    /// Whether a warning may be logged at `now`. If not, it is counted.
+    fn pass(&mut self, now: Instant) -> Option<LeftOut> {
+        if self
+            .last
+            .is_some_and(|last| now.duration_since(last) < INTERVAL)
+        {
+            self.left_out += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(LeftOut(mem::take(&mut self.left_out)))
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            count => write!(f, " ({count} more before this were not logged)"),
+        }
+    }
 }
 
 impl Observer for LogObserver {
@@ -22,7 +66,6 @@ impl Observer for LogObserver {
     }
 
     fn closed(&mut self, summary: &ConnectionSummary) {
-        self.refusal_logged = false;
         let ConnectionSummary {
             id,
             peer,
@@ -34,10 +77,9 @@ impl Observer for LogObserver {
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        if !self.refusal_logged {
-            self.refusal_logged = true;
+        if let Some(left_out) = self.refusals.pass(Instant::now()) {
             let error = os_error::in_words(error);
-            warn!(target: TARGET, "{peer} refused: {error}; further refusals are not logged");
+            warn!(target: TARGET, "{peer} refused: {error}{left_out}");
         }
     }
 
@@ -48,16 +90,40 @@ impl Observer for LogObserver {
     fn accept_paused(&mut self, pause: &AcceptPause) {
         match pause {
             AcceptPause::Full(limit) => {
-                warn!(target: TARGET, "{limit} connections are open, the limit; new peers wait until one closes");
+                if let Some(left_out) = self.full.pass(Instant::now()) {
+                    warn!(target: TARGET, "{limit} connections are open, the limit; new peers wait until one closes{left_out}");
+                }
             }
             AcceptPause::Exhausted(error) => {
-                let error = os_error::in_words(error);
-                warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again");
+                if let Some(left_out) = self.exhausted.pass(Instant::now()) {
+                    let error = os_error::in_words(error);
+                    warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again{left_out}");
+                }
             }
         }
     }
 
     fn stopping(&mut self, open: usize) {
         info!(target: TARGET, "stopping: {open} connections to finish");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_passes_once_a_second_and_says_how_many_did_not() {
+        let mut limit = RateLimit::default();
+        let start = Instant::now();
+        let mut pass = |millis| {
+            let at = start + Duration::from_millis(millis);
+            limit.pass(at).map(|left_out| left_out.to_string())
+        };
+        assert_eq!(pass(0).as_deref(), Some(""));
+        assert_eq!((pass(1), pass(999)), (None, None));
+        let said = " (2 more before this were not logged)";
+        assert_eq!(pass(1000).as_deref(), Some(said));
+        assert_eq!(pass(2000).as_deref(), Some(""));
     }
 }

@@ -1,13 +1,16 @@
-//! The logger: one line per record, on standard error.
+//! The logger: one line per record, on standard error, without ever blocking.
 //!
 //! `simple_logger` decides what is logged: it reads `RUST_LOG` and compares levels. It does not write, because it prints
 //! with `eprintln!`, which panics when standard error cannot be written. `mio-echo serve 2>&1 | head` has to go on
-//! serving after `head` has exited.
+//! serving after `head` has exited, and with a pager that does not read. So a line is queued, and a thread of its own
+//! writes it; a line that finds the queue full is lost, and the log says how many were.
 
-use super::output::may_colour;
+use super::output::{STDERR, flush_stderr, may_colour};
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use mio_echo::server::Stats;
 use simple_logger::SimpleLogger;
-use std::io::{self, Write};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// The target of the program's own records, in place of the path of a module.
@@ -24,14 +27,22 @@ pub(super) fn start(level: Option<LevelFilter>) {
     let logger = Logger {
         filter,
         colour: may_colour(&io::stderr()),
+        lost: AtomicU64::new(0),
     };
     // Fails only if there is a logger already; this function is called once.
     let _set = log::set_boxed_logger(Box::new(logger));
 }
 
+/// Prints statistics on standard error, whatever the log level: they were requested.
+pub(super) fn print_statistics(stats: &Stats) {
+    let _lost = STDERR.push(format!("statistics: {stats}\n").into_bytes());
+}
+
 struct Logger {
     filter: SimpleLogger,
     colour: bool,
+    /// Lines lost since the log last said so.
+    lost: AtomicU64,
 }
 
 impl Log for Logger {
@@ -41,11 +52,44 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            write(&line(record, SystemTime::now(), self.colour));
+            self.report_lost_lines();
+            self.push(record);
         }
     }
 
-    fn flush(&self) {}
+    /// Waits for the queue to be written, but not for a reader that does not read.
+    fn flush(&self) {
+        self.report_lost_lines();
+        flush_stderr();
+    }
+}
+
+impl Logger {
+    fn push(&self, record: &Record<'_>) {
+        let line = line(record, SystemTime::now(), self.colour);
+        if STDERR.push(line.into_bytes()).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn report_lost_lines(&self) {
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        if lost == 0 {
+            return;
+        }
+        let mut record = Record::builder();
+        let record = record.level(Level::Warn).target(TARGET);
+        let line = line(
+            &record
+                .args(format_args!("{lost} lines of the log were lost"))
+                .build(),
+            SystemTime::now(),
+            self.colour,
+        );
+        if STDERR.push(line.into_bytes()).is_err() {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+    }
 }
 
 /// `2026-11-22T16:26:41.282Z INFO  [mio_echo] message`, with a newline.
@@ -67,12 +111,6 @@ fn sgr(level: Level) -> Option<u8> {
         Level::Debug => Some(35),
         Level::Trace => None,
     }
-}
-
-/// Writes a line with one write(2), unless the kernel takes only part of it. A line that cannot be written is lost; the
-/// next one is tried again. If the reader of a pipe does not read, this call blocks.
-fn write(line: &str) {
-    let _lost = io::stderr().write_all(line.as_bytes());
 }
 
 #[cfg(test)]

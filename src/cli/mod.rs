@@ -124,7 +124,13 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     logger::start(cli.verbosity.level());
     mio_echo::server::raise_descriptor_limit();
-    match cli.subcommand {
+    let code = run_subcommand(cli.subcommand);
+    log::logger().flush();
+    code
+}
+
+fn run_subcommand(subcommand: Subcommand) -> ExitCode {
+    match subcommand {
         Subcommand::Serve(arguments) => serve::run(&arguments),
         Subcommand::Client(arguments) => client::run(arguments),
         #[cfg(feature = "measure")]

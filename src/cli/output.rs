@@ -1,9 +1,12 @@
 //! What a command prints and returns: results on standard output, errors on standard error, exit codes.
 
+use mio_echo::text::background_writer::BackgroundWriter;
 #[cfg(feature = "trace")]
 use mio_echo::trace::Colour;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 /// The exit code of a command that ran and failed.
 pub(super) const FAILED: u8 = 1;
@@ -16,9 +19,39 @@ pub(super) fn print_line(line: &str) {
     let _unwritten = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Prints one line on standard error, after the name of the program.
+/// Bytes of lines that may wait to be written.
+const QUEUE: usize = 256 * 1024;
+
+/// How long the end of the program waits for a reader that does not read.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Standard error, for everything that the program prints there. The logger is global, and so is what it writes to.
+pub(super) static STDERR: LazyLock<BackgroundWriter> =
+    LazyLock::new(|| BackgroundWriter::new(Stderr, QUEUE));
+
+/// Standard error as an output that cannot fail: a line that cannot be written is lost, the next one is tried again.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _lost = io::stderr().write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits until what was queued for standard error is written, but not for a reader that does not read.
+pub(super) fn flush_stderr() {
+    let _stuck = STDERR.flush(FLUSH_TIMEOUT);
+}
+
+/// Prints one line on standard error, after the name of the program and behind what was logged before.
 pub(super) fn print_error(error: &str) {
-    let _unwritten = writeln!(io::stderr(), "mio-echo: {error}");
+    let _lost = STDERR.push(format!("mio-echo: {error}\n").into_bytes());
+    flush_stderr();
 }
 
 /// Prints `error` and returns the exit code `code`.

@@ -5,7 +5,7 @@ use crate::connection::{ConnectionEvent, Reason};
 use crate::text::os_error;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub struct Stats {
     pub longest_queue: usize,
     /// Error texts and how often each occurred. Each error concerned one peer.
     pub errors: BTreeMap<String, u64>,
+    /// What is called when a report is requested ([`Observer::report`]). It must not block.
+    report_to: fn(&Self),
 }
 
 impl Default for Stats {
@@ -38,11 +40,20 @@ impl Default for Stats {
             bytes_out: 0,
             longest_queue: 0,
             errors: BTreeMap::new(),
+            report_to: |_| {},
         }
     }
 }
 
 impl Stats {
+    /// Counters that pass themselves to `report_to` when a report is requested. It must not block.
+    pub fn reporting_to(report_to: fn(&Self)) -> Self {
+        Self {
+            report_to,
+            ..Self::default()
+        }
+    }
+
     fn count_error(&mut self, text: String) {
         *self.errors.entry(text).or_default() += 1;
     }
@@ -54,6 +65,7 @@ impl Observer for Stats {
     fn fork(&self) -> Self {
         Self {
             since: self.since,
+            report_to: self.report_to,
             ..Self::default()
         }
     }
@@ -108,10 +120,8 @@ impl Observer for Stats {
         }
     }
 
-    /// One line on standard error, whatever the log level: it was requested.
     fn report(&self) {
-        // Without a standard error there is no place to report to.
-        let _unwritten = writeln!(io::stderr(), "statistics: {self}");
+        (self.report_to)(self);
     }
 }
 

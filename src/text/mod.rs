@@ -1,5 +1,7 @@
-//! Text that every command reads or writes: endpoints, figures with units, error descriptions.
+//! Text that every command reads or writes: endpoints, figures with units, error descriptions, and output that does not
+//! block.
 
+pub mod background_writer;
 pub mod endpoint;
 pub mod os_error;
 #[cfg(any(feature = "trace", feature = "measure"))]

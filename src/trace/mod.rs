@@ -15,7 +15,7 @@
 //!
 //! let tracer = Tracer::new(Target::Memory, Header::new(Mode::EventLoop), None)?;
 //! // … server.run(tracer.clone()) …
-//! let trace = tracer.finish().expect("the target is memory");
+//! let trace = tracer.finish()?.expect("the target is memory");
 //! assert_eq!(trace.records.last().map(|last| &last.event), Some(&Event::Ended));
 //! # Ok::<(), std::io::Error>(())
 //! ```

@@ -41,8 +41,10 @@ impl Tracer {
     /// Completes the trace when the server has ended, and returns it if it is in memory. The other clones
     /// record nothing from here on.
     ///
-    /// A page that cannot be written is lost, with a warning in the log, like any other trace.
-    pub fn finish(&self) -> Option<Trace> {
+    /// # Errors
+    ///
+    /// The trace could not be written to its end, which a warning in the log has reported when it happened.
+    pub fn finish(&self) -> io::Result<Option<Trace>> {
         self.recorder().finish()
     }
 

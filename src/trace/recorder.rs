@@ -9,7 +9,7 @@ use crate::server::{BlockingCall, LoopPhase};
 use crate::text::os_error;
 use crate::text::units::nanoseconds;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 /// Writes records in the order in which they happen.
@@ -18,6 +18,8 @@ pub(super) struct Recorder {
     began: Instant,
     /// `None` once the trace cannot be written any more: the disk is full, or the pipe has no reader.
     sink: Option<Sink>,
+    /// Why the trace is incomplete, if it is.
+    failure: Option<io::Error>,
     /// The number of records that may still be written; `None` means no limit.
     left: Option<u64>,
     written: u64,
@@ -32,6 +34,7 @@ impl Recorder {
         Ok(Self {
             began: Instant::now(),
             sink: Some(Sink::open(target, header)?),
+            failure: None,
             left: limit,
             written: 0,
             entered: None,
@@ -112,12 +115,17 @@ impl Recorder {
     }
 
     /// The server has ended. Returns the trace if the target was memory.
-    pub(super) fn finish(&mut self) -> Option<Trace> {
+    ///
+    /// # Errors
+    ///
+    /// The trace could not be written to its end, although it had a reader.
+    pub(super) fn finish(&mut self) -> io::Result<Option<Trace>> {
         self.entered = None;
         self.record(Lane::Loop, Event::Ended);
         let finished = self.sink.as_mut().map_or(Ok(()), Sink::finish);
         self.check(finished);
-        self.sink.take().and_then(Sink::into_trace)
+        let trace = self.sink.take().and_then(Sink::into_trace);
+        self.failure.take().map_or(Ok(trace), Err)
     }
 
     fn known(&mut self, number: u64) -> &mut Snapshot {
@@ -149,8 +157,17 @@ impl Recorder {
     fn check(&mut self, done: io::Result<()>) {
         if let Err(error) = done {
             self.sink = None;
-            let error = os_error::in_words(&error);
-            log::warn!(target: "mio_echo", "the trace ends here: {error}");
+            let reason = match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                    "its reader does not keep up".to_owned()
+                }
+                _ => os_error::in_words(&error),
+            };
+            log::warn!(target: "mio_echo", "the trace ends here: {reason}");
+            // A reader that has left wanted no more; anything else makes the trace incomplete.
+            if error.kind() != ErrorKind::BrokenPipe {
+                self.failure = Some(io::Error::new(error.kind(), reason));
+            }
         }
     }
 
@@ -169,7 +186,7 @@ mod tests {
         let header = Header::new(Mode::Threads);
         let mut recorder = Recorder::new(Target::Memory, header, None).unwrap();
         calls(&mut recorder);
-        let records = recorder.finish().unwrap().records;
+        let records = recorder.finish().unwrap().unwrap().records;
         let mut events: Vec<_> = records.iter().map(|one| one.event.to_string()).collect();
         assert_eq!(events.pop().as_deref(), Some("server ended"));
         events

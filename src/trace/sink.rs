@@ -5,15 +5,18 @@ use super::json_lines::{self, Trace};
 use super::record::Record;
 use super::text::{Colour, Text};
 use super::timeline;
+use crate::text::background_writer::BackgroundWriter;
 use std::fs::File;
-use std::io::{self, BufWriter, Stderr, Write};
+use std::io::{self, BufWriter, Write};
+use std::mem;
+use std::time::Duration;
 
 /// The destination of a trace, and so its form.
 #[derive(Debug)]
 pub enum Target {
-    /// Text for people, on standard error, line by line as the server runs.
+    /// Text for people, on standard error, as the server runs.
     Text(Colour),
-    /// JSON Lines, line by line as the server runs.
+    /// JSON Lines, as the server runs.
     JsonLines(File),
     /// A timeline page, written when the server has ended. Until then the records are in memory.
     Page(File),
@@ -24,8 +27,8 @@ pub enum Target {
 /// An open [`Target`].
 #[derive(Debug)]
 pub(super) enum Sink {
-    Text(Text, BufWriter<Stderr>),
-    JsonLines(BufWriter<File>),
+    Text(Text, Stream),
+    JsonLines(Stream),
     Page(Trace, File),
     Memory(Trace),
 }
@@ -37,12 +40,12 @@ impl Sink {
             records: Vec::new(),
         };
         Ok(match target {
-            Target::Text(colour) => Self::Text(Text::new(colour), BufWriter::new(io::stderr())),
+            Target::Text(colour) => Self::Text(Text::new(colour), Stream::new(io::stderr())),
             Target::JsonLines(file) => {
-                let mut output = BufWriter::new(file);
-                json_lines::write_header(&header, &mut output)?;
-                output.flush()?;
-                Self::JsonLines(output)
+                let mut stream = Stream::new(file);
+                json_lines::write_header(&header, &mut stream.buffer)?;
+                stream.flush()?;
+                Self::JsonLines(stream)
             }
             Target::Page(file) => Self::Page(empty(header), file),
             Target::Memory => Self::Memory(empty(header)),
@@ -51,11 +54,16 @@ impl Sink {
 
     pub(super) fn write(&mut self, record: Record) -> io::Result<()> {
         match self {
-            Self::Text(text, output) => match text.line(&record) {
-                Some(line) => writeln!(output, "{line}"),
+            Self::Text(text, stream) => match text.line(&record) {
+                Some(line) => {
+                    writeln!(stream.buffer, "{line}").and_then(|()| stream.flush_if_long())
+                }
                 None => Ok(()),
             },
-            Self::JsonLines(output) => json_lines::write_record(&record, output),
+            Self::JsonLines(stream) => {
+                json_lines::write_record(&record, &mut stream.buffer)?;
+                stream.flush_if_long()
+            }
             Self::Page(trace, _) | Self::Memory(trace) => {
                 trace.records.push(record);
                 Ok(())
@@ -63,11 +71,10 @@ impl Sink {
         }
     }
 
-    /// Hands everything written so far to the operating system, where it outlives this process.
+    /// Hands everything written so far to the thread that writes it.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Text(_, output) => output.flush(),
-            Self::JsonLines(output) => output.flush(),
+            Self::Text(_, stream) | Self::JsonLines(stream) => stream.flush(),
             Self::Page(..) | Self::Memory(_) => Ok(()),
         }
     }
@@ -80,7 +87,8 @@ impl Sink {
                 timeline::write(trace, &mut output)?;
                 output.flush()
             }
-            Self::Text(..) | Self::JsonLines(_) | Self::Memory(_) => self.flush(),
+            Self::Text(_, stream) | Self::JsonLines(stream) => stream.finish(),
+            Self::Memory(_) => Ok(()),
         }
     }
 
@@ -90,5 +98,50 @@ impl Sink {
             Self::Page(trace, _) | Self::Memory(trace) => Some(trace),
             Self::Text(..) | Self::JsonLines(_) => None,
         }
+    }
+}
+
+/// Lines on their way to a file or to standard error. The server never waits for them: if the reader of a pipe does not
+/// keep up, the trace ends.
+#[derive(Debug)]
+pub(super) struct Stream {
+    buffer: Vec<u8>,
+    output: BackgroundWriter,
+}
+
+/// Bytes that may wait to be written.
+const QUEUE: usize = 16 * 1024 * 1024;
+
+/// Bytes that are handed over together while the server is busy.
+const LONG: usize = 64 * 1024;
+
+/// How long the end of the server waits for a reader that does not read.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Stream {
+    fn new(output: impl Write + Send + 'static) -> Self {
+        Self {
+            buffer: Vec::new(),
+            output: BackgroundWriter::new(output, QUEUE),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.output.push(mem::take(&mut self.buffer))
+    }
+
+    fn flush_if_long(&mut self) -> io::Result<()> {
+        if self.buffer.len() < LONG {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.output.flush(FINISH_TIMEOUT)
     }
 }

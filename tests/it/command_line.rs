@@ -3,6 +3,7 @@
 use crate::common::process::{Exit, program};
 use crate::common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::process::Stdio;
 
 fn run(arguments: &[&str]) -> Exit {
     Child::spawn(&mut program(arguments)).wait()
@@ -164,5 +165,35 @@ fn quiet_logs_only_warnings_and_verbose_logs_each_connection() {
         let count = |text| exit.stderr.matches(text).count();
         let logged = (count(" connected"), count("stopped: "));
         assert_eq!(logged, (connects, summaries), "{flag}: {}", exit.stderr);
+    }
+}
+
+#[test]
+fn listening_beyond_loopback_without_an_idle_timeout_is_worth_a_warning() {
+    let warning = "without --idle-timeout a peer from elsewhere can hold a connection";
+    for (arguments, expected) in [
+        (&["--listen", "0.0.0.0:0"][..], 1),
+        (&["--listen", "0.0.0.0:0", "--idle-timeout", "1m"], 0),
+        (&[], 0),
+    ] {
+        let mut command = program(&["serve"]);
+        if arguments.is_empty() {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let server = Child::watch(command.spawn().unwrap());
+        server.address();
+        server.wait_until_said("serving up to");
+        server.signal("TERM");
+        let exit = server.wait();
+        assert_eq!(exit.code, Some(0));
+        assert_eq!(
+            exit.stderr.matches(warning).count(),
+            expected,
+            "{arguments:?}"
+        );
     }
 }

@@ -28,6 +28,7 @@ mod signals;
 mod stopping;
 
 // The client.
+mod blocking;
 mod blog;
 mod client;
 

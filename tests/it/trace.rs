@@ -36,7 +36,7 @@ fn trace_with(mut config: Config, peers: impl FnOnce(SocketAddr)) -> Trace {
     peers(address);
     stopper.stop().unwrap();
     running.join().unwrap().unwrap();
-    tracer.finish().expect("it is kept in memory")
+    tracer.finish().unwrap().expect("it is kept in memory")
 }
 
 /// The events of one connection, in their order.

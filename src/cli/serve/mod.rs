@@ -4,7 +4,7 @@
 mod trace;
 
 use super::log_observer::LogObserver;
-use super::logger::TARGET;
+use super::logger::{TARGET, print_statistics};
 use super::output::{FAILED, NOT_STARTED, fail, print_line};
 use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
 use clap::{ArgAction, Args};
@@ -124,11 +124,20 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     }
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
+    let beyond_loopback = server
+        .local_addrs()
+        .iter()
+        .any(|address| !address.ip().is_loopback());
+    if beyond_loopback && arguments.idle_timeout.is_none() {
+        log::warn!(target: TARGET, "without --idle-timeout a peer from elsewhere can hold a connection without limit");
+    }
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
         let code = serve(server, tracer.clone());
-        tracer.finish();
-        return code;
+        return match tracer.finish() {
+            Ok(_) => code,
+            Err(error) => fail(FAILED, &format!("the trace is incomplete: {error}")),
+        };
     }
     serve(server, ())
 }
@@ -140,7 +149,8 @@ fn bind(config: Config) -> Result<Server, StartError> {
 }
 
 fn serve(server: Server, trace: impl Observer) -> ExitCode {
-    match server.run(((Stats::default(), LogObserver::default()), trace)) {
+    let statistics = Stats::reporting_to(print_statistics);
+    match server.run(((statistics, LogObserver::default()), trace)) {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");
             ExitCode::SUCCESS

@@ -81,7 +81,7 @@ pub(crate) fn trace_pings(mode: Mode, connections: usize) -> io::Result<Trace> {
         .map_err(|_| io::Error::other("the server panicked"))??;
     pinged?;
     let lost = || io::Error::other("the trace is incomplete");
-    tracer.finish().ok_or_else(lost)
+    tracer.finish()?.ok_or_else(lost)
 }
 
 fn ping_twice(address: SocketAddr, connections: usize) -> io::Result<()> {

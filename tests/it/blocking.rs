@@ -1,0 +1,97 @@
+//! Nothing that is read too slowly, or not at all, stops the server: not its log, not its statistics, not its trace.
+
+use crate::common::process::program;
+use crate::common::{Child, both_modes, connect, echo_roundtrip, eventually, name_of};
+use mio_echo::server::Mode;
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::process::{ChildStderr, Stdio};
+
+/// A server whose standard error is a pipe that is held open and never read.
+fn serve_unread(mode: Mode, arguments: &[&str]) -> (Child, SocketAddr, Option<ChildStderr>) {
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--mode", name_of(mode)]);
+    command.args(arguments).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let unread = process.stderr.take();
+    let server = Child::watch(process);
+    let address = server.address();
+    (server, address, unread)
+}
+
+#[test]
+fn a_log_that_is_not_read_does_not_stop_the_server() {
+    both_modes(|mode| {
+        let (server, address, unread) = serve_unread(mode, &["-v"]);
+        // Two lines each, far more than a pipe and the queue hold together.
+        for _ in 0..3000 {
+            echo_roundtrip(&connect(address), b"logged");
+        }
+        server.signal("USR1");
+        echo_roundtrip(&connect(address), b"statistics do not block either");
+        server.signal("TERM");
+        assert_eq!(server.wait().code, Some(0));
+        drop(unread);
+    });
+}
+
+#[test]
+fn a_text_trace_that_is_not_read_does_not_stop_the_server_and_is_reported_as_incomplete() {
+    both_modes(|mode| {
+        let (server, address, unread) = serve_unread(mode, &["--trace"]);
+        let peer = connect(address);
+        for _ in 0..2000 {
+            echo_roundtrip(&peer, b"traced");
+        }
+        drop(peer);
+        server.signal("TERM");
+        assert_eq!(server.wait().code, Some(1), "the trace is not complete");
+        drop(unread);
+    });
+}
+
+#[test]
+fn a_trace_that_does_not_fit_on_the_disk_is_a_failure_at_the_end() {
+    if OpenOptions::new().write(true).open("/dev/full").is_err() {
+        crate::common::skip("there is no /dev/full");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let full = directory.path().join("full.jsonl");
+    std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+    let trace = format!("--trace={}", full.display());
+    let (server, address) = Child::serve(&[&trace]);
+    echo_roundtrip(&connect(address), b"served all the same");
+    server.wait_until_said("the trace ends here: no space left on device");
+    server.signal("TERM");
+    let exit = server.wait();
+    assert_eq!(exit.code, Some(1));
+    let last = exit.stderr.lines().last().unwrap_or_default();
+    assert_eq!(
+        last,
+        "mio-echo: the trace is incomplete: no space left on device"
+    );
+}
+
+#[test]
+fn peers_cannot_flood_the_log() {
+    both_modes(|mode| {
+        let arguments = ["--mode", name_of(mode), "--max-connections", "1"];
+        let (server, address) = Child::serve(&arguments);
+        let holding = connect(address);
+        echo_roundtrip(&holding, b"the one connection that may be open");
+        drop(holding);
+        // Each of these waits for the one before it, so each is an episode at the limit.
+        for _ in 0..200 {
+            let (first, second) = (connect(address), connect(address));
+            echo_roundtrip(&first, b"first");
+            drop(first);
+            echo_roundtrip(&second, b"second");
+        }
+        eventually("the limit is logged", || {
+            server.times_said("connections are open") > 0
+        });
+        let warnings = server.times_said("connections are open");
+        assert!(warnings < 20, "{warnings} warnings: {}", server.said());
+    });
+}
