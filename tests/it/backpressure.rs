@@ -1,8 +1,9 @@
-//! One peer's pace is not another's: who does not read is not read from, and who never pauses leaves
-//! others their turns.
+//! One peer's pace does not affect another's: the server stops reading from a peer that does not read, and a peer that
+//! never pauses leaves the others their turns.
 
-use crate::common::{
-    Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern,
+use crate::harness::{
+    TestServer, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked,
+    more_than_buffers_hold, pattern, read, read_to_eof,
 };
 use mio_echo::server::Mode;
 use std::io::{Read, Write};
@@ -11,21 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 #[test]
-fn a_slow_reader_is_owed_one_read_buffer_at_most_and_loses_nothing() {
+fn a_slow_reader_has_at_most_one_read_buffer_pending_and_loses_nothing() {
     const READ_BUFFER: usize = 16 << 10;
-    let bytes = pattern(64 << 20);
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.read_buffer = READ_BUFFER);
+        let server = TestServer::start(mode, |config| config.read_buffer = READ_BUFFER);
         let (slow, quick) = (connect(server.address), connect(server.address));
-        let sent = fill_until_blocked(&slow, &bytes);
+        let sent = fill_until_blocked(&slow, bytes);
         ping_pong(&quick, 100);
 
         slow.set_nonblocking(false).unwrap();
-        let mut echoed = vec![0; sent];
-        (&slow)
-            .read_exact(&mut echoed)
-            .expect("the slow reader should get everything");
-        assert_same(&echoed, &bytes[..sent]);
+        assert_same(&read(&slow, sent), &bytes[..sent]);
         echo_roundtrip(&slow, b"and it goes on");
         drop((slow, quick));
 
@@ -33,31 +30,31 @@ fn a_slow_reader_is_owed_one_read_buffer_at_most_and_loses_nothing() {
         let longest = stats.longest_queue;
         assert!(
             longest <= READ_BUFFER,
-            "expected {READ_BUFFER} bytes owed at most: {stats}"
+            "expected at most {READ_BUFFER} pending bytes: {stats}"
         );
-        // A thread shows what it owes only when a blocked write has given up; the loop always knows.
+        // A thread counts pending bytes only when a blocked write has timed out; the loop always counts them.
         assert!(longest > 0 || mode == Mode::Threads, "{stats}");
     });
 }
 
 #[test]
 fn a_slow_reader_that_has_finished_sending_gets_everything_and_then_our_fin() {
-    let bytes = pattern(64 << 20);
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let slow = connect(server.address);
-        let sent = fill_until_blocked(&slow, &bytes);
+        let sent = fill_until_blocked(&slow, bytes);
         slow.shutdown(Shutdown::Write).unwrap();
         slow.set_nonblocking(false).unwrap();
-        assert_same(&crate::common::read_to_eof(&slow), &bytes[..sent]);
+        assert_same(&read_to_eof(&slow), &bytes[..sent]);
     });
 }
 
 #[test]
 fn a_flooding_peer_leaves_others_their_turns() {
     both_modes(|mode| {
-        // So small a buffer makes the server slower than the flood: it never finds the socket empty.
-        let server = Running::start(mode, |config| config.read_buffer = 512);
+        // A buffer this small makes the server slower than the flood: it never finds the socket empty.
+        let server = TestServer::start(mode, |config| config.read_buffer = 512);
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| flood(server.address, &done));
@@ -66,7 +63,7 @@ fn a_flooding_peer_leaves_others_their_turns() {
                 .collect();
             let failed = peers.into_iter().map(|peer| peer.join().is_err());
             let failed = failed.filter(|failed| *failed).count();
-            // Also after a failure: it is the flood that the scope waits for.
+            // Also after a failure, because the scope waits for the flood to end.
             done.store(true, Ordering::Release);
             assert_eq!(failed, 0, "expected every ping-pong to end");
         });
@@ -87,7 +84,7 @@ fn ping_pong(stream: &TcpStream, rounds: usize) {
     }
 }
 
-/// Sends and reads as fast as the server allows, until the others have been served.
+/// Sends and reads as fast as the server allows, until `done`.
 fn flood(address: SocketAddr, done: &AtomicBool) {
     let stream = connect(address);
     let chunk = pattern(64 << 10);

@@ -1,9 +1,7 @@
 //! `mio-echo bench`: what it finds out, how it tells it, and when it fails.
 
 #[cfg(target_os = "linux")]
-use crate::common::eventually;
-use crate::common::process::{Exit, program};
-use crate::common::{Child, both_modes, name_of};
+use crate::harness::{Child, Exit, Signal, both_modes, eventually, name_of, program};
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::fs;
@@ -22,8 +20,8 @@ fn bench_briefly(arguments: &[&str]) -> Exit {
 }
 
 fn json(exit: &Exit) -> Value {
-    let text = exit.stdout.join("\n");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", exit.stderr))
+    let text = exit.text();
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", exit.stderr))
 }
 
 #[test]
@@ -90,7 +88,7 @@ fn a_server_that_runs_already_is_measured_at_its_address() {
 fn the_summary_is_for_people_and_stands_on_standard_output() {
     let exit = bench_briefly(&["--rate", "2000"]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    let text = exit.stdout.join("\n");
+    let text = exit.text();
     for words in [
         "4 connections, 2.00k messages due a second",
         "every byte verified",
@@ -117,7 +115,7 @@ fn every_pattern_has_its_figures() {
     ] {
         let exit = bench_briefly(&["--pattern", pattern]);
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-        let text = exit.stdout.join("\n");
+        let text = exit.text();
         assert!(text.contains(words), "{pattern}: {text}");
     }
     let idle = [
@@ -132,7 +130,7 @@ fn every_pattern_has_its_figures() {
     ];
     let exit = bench(&idle);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert!(exit.stdout.join("\n").contains("30 idle connections"));
+    assert!(exit.text().contains("30 idle connections"));
 }
 
 #[test]
@@ -146,7 +144,7 @@ fn a_crossed_threshold_is_named_and_fails() {
     );
     assert!(!exit.stderr.contains("errors>0"), "{}", exit.stderr);
     assert!(
-        exit.stdout.join("\n").contains("messages/s"),
+        exit.text().contains("messages/s"),
         "the figures are told all the same"
     );
 }
@@ -247,7 +245,7 @@ fn an_interrupt_ends_early_and_what_was_measured_is_told() {
     let bench = Child::spawn(&mut program(&arguments));
     // A server that uses the processor is being asked.
     eventually("the load runs", || server.cpu_ticks() > 5);
-    bench.signal("INT");
+    bench.signal(Signal::INT);
     let exit = bench.wait();
     let report = json(&exit);
     assert_eq!(report["ended_early"], true);

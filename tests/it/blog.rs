@@ -1,8 +1,7 @@
 //! The Python server and client that this project started from. Our client talks to that server, and our server to that
 //! client.
 
-use crate::common::child::Running;
-use crate::common::tools::{skip, tool_or_skip};
+use crate::harness::{Child, command, program, run, skip, tool_or_skip};
 use std::net::TcpListener;
 use std::process::Command;
 
@@ -25,13 +24,13 @@ fn the_python_client_is_served_in_mode(mode: &str) {
     }
     for host in hosts() {
         let listen = format!("{}:0", in_brackets(host));
-        let mut server = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
-        server.args(["serve", "--mode", mode, "--listen", &listen]);
-        let mut server = Running::start(&mut server);
-        let ready = server.first_line();
+        let server = Child::spawn(&mut program(&[
+            "serve", "--mode", mode, "--listen", &listen,
+        ]));
+        let ready = server.next_line();
         let (_, port) = ready.rsplit_once(':').unwrap();
 
-        let client = Running::start(&mut python("client.py", host, port)).finish(Vec::new());
+        let client = run(&mut python("client.py", host, port));
         assert_eq!(String::from_utf8_lossy(&client.stdout), ECHO, "{client:?}");
         assert_eq!(client.code, Some(0), "{client:?}");
     }
@@ -43,12 +42,10 @@ fn the_python_server_serves_our_client() {
         return;
     }
     for host in hosts() {
-        let mut server = Running::start(&mut python("server.py", host, "0"));
-        let address = format!("{}:{}", in_brackets(host), server.first_line());
+        let server = Child::spawn(&mut python("server.py", host, "0"));
+        let address = format!("{}:{}", in_brackets(host), server.next_line());
 
-        let mut client = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
-        client.arg("client").arg(address).args(MESSAGES);
-        let client = Running::start(&mut client).finish(Vec::new());
+        let client = run(program(&["client", &address]).args(MESSAGES));
         assert_eq!(String::from_utf8_lossy(&client.stdout), ECHO, "{client:?}");
         assert_eq!(client.code, Some(0), "{client:?}");
     }
@@ -72,7 +69,7 @@ fn in_brackets(host: &str) -> String {
 }
 
 fn python(script: &str, host: &str, port: &str) -> Command {
-    let mut command = Command::new("python3");
+    let mut command = command("python3");
     // The encoding of the output must not depend on the locale.
     command.env("PYTHONUTF8", "1");
     command.arg(format!(

@@ -1,6 +1,6 @@
 //! `mio-echo client` against small servers on std: correct ones, and ones with one fault each.
 
-use crate::common::child::{Finished, Running};
+use crate::harness::{Child, Exit, program, run};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -83,7 +83,7 @@ fn the_end_of_the_input_is_passed_on_and_the_echo_still_arrives() {
 #[test]
 fn typed_input_comes_back_at_once_and_a_pause_is_not_a_timeout() {
     let timeout = Duration::from_millis(500);
-    let mut client = Running::start(client(start(echo_all)).args(["--timeout", "500ms"]));
+    let mut client = Child::spawn_with_input(client(start(echo_all)).args(["--timeout", "500ms"]));
     client.write(b"one\n");
     client.wait_for_output(b"one\n");
     client.assert_quiet_for(2 * timeout);
@@ -101,8 +101,7 @@ fn a_slow_server_does_not_time_out() {
         }
         echo_all(peer)
     });
-    let client = Running::start(client(server).args(["--timeout", "1s", "eight!!!"]));
-    assert_done(&client.finish(Vec::new()));
+    assert_done(&run(client(server).args(["--timeout", "1s", "eight!!!"])));
 }
 
 #[test]
@@ -187,10 +186,10 @@ fn a_close_is_detected_while_nothing_is_typed() {
         let line = read(&mut peer, 2)?;
         peer.write_all(&line)
     });
-    let mut client = Running::start(&mut client(server));
+    let mut client = Child::spawn_with_input(&mut client(server));
     client.write(b"a\n");
     client.wait_for_output(b"a\n");
-    assert_failed(&client.end(), "before the input had ended");
+    assert_failed(&client.wait(), "before the input had ended");
 }
 
 #[test]
@@ -238,15 +237,14 @@ fn a_reset_after_the_last_byte_is_a_failure() {
 fn a_server_that_never_writes_times_out() {
     let server = start(|mut peer| io::copy(&mut peer, &mut io::sink()).and(wait_for_close(peer)));
     let mut client = client(server);
-    let client = Running::start(client.args(["--timeout", "300ms", "hello", "world"]));
-    let client = client.finish(Vec::new());
+    let client = run(client.args(["--timeout", "300ms", "hello", "world"]));
     assert_failed(&client, "no reply within 300ms: 10 bytes did not come back");
 }
 
 #[test]
 fn a_server_that_never_reads_times_out() {
     let mut client = client(start(hold));
-    let client = Running::start(client.args(["--timeout", "300ms"]));
+    let client = Child::spawn_with_input(client.args(["--timeout", "300ms"]));
     let client = client.finish(pattern(16 * 1024 * 1024));
     assert_failed(&client, "no reply within 300ms:");
 }
@@ -258,8 +256,7 @@ fn a_server_that_never_closes_times_out() {
         peer.write_all(&message)?;
         hold(peer)
     });
-    let client = Running::start(client(server).args(["--timeout", "300ms", "hello"]));
-    let client = client.finish(Vec::new());
+    let client = run(client(server).args(["--timeout", "300ms", "hello"]));
     assert_failed(&client, "did not close within 300ms");
     assert_eq!(client.stdout, b"hello\n");
 }
@@ -270,7 +267,7 @@ fn a_server_that_never_closes_times_out() {
 fn an_unreachable_port_exits_with_2_and_names_each_address() {
     for host in ["127.0.0.1", "localhost"] {
         let (_bound, port) = refusing_port().unwrap();
-        let client = run(Command::new(MIO_ECHO).args(["client", &format!("{host}:{port}"), "a"]));
+        let client = run(&mut program(&["client", &format!("{host}:{port}"), "a"]));
         assert_eq!(client.code, Some(2), "{client:?}");
         for address in (host, port).to_socket_addrs().unwrap() {
             let reason = format!("{address} (connection refused)");
@@ -283,7 +280,7 @@ fn an_unreachable_port_exits_with_2_and_names_each_address() {
 #[test]
 fn an_invalid_address_exits_with_2() {
     for address in ["localhost", "::1:7", "localhost:echo"] {
-        let client = run(Command::new(MIO_ECHO).args(["client", address, "a"]));
+        let client = run(&mut program(&["client", address, "a"]));
         assert_eq!(client.code, Some(2), "{client:?}");
     }
 }
@@ -291,7 +288,7 @@ fn an_invalid_address_exits_with_2() {
 #[test]
 fn an_invalid_name_exits_with_2() {
     // Two dots in a row are invalid, so the resolver sends no query.
-    let client = run(Command::new(MIO_ECHO).args(["client", "no..name:7", "a"]));
+    let client = run(&mut program(&["client", "no..name:7", "a"]));
     assert_eq!(client.code, Some(2), "{client:?}");
     let reason = "cannot resolve no..name:7: ";
     assert!(client.stderr.contains(reason), "{client:?}");
@@ -312,7 +309,7 @@ fn verbose_logs_the_address_that_accepted() {
 fn a_closed_output_ends_quietly() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    let client = Running::spawn(client(start(echo_all)).arg("hello").stdout(writer)).end();
+    let client = run(client(start(echo_all)).arg("hello").stdout(writer));
     assert_eq!(client.stderr, "");
     assert_eq!(client.code, Some(1));
 }
@@ -321,46 +318,38 @@ fn a_closed_output_ends_quietly() {
 #[cfg(target_os = "linux")]
 fn a_full_output_is_reported() {
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let client = Running::spawn(client(start(echo_all)).arg("hello").stdout(full)).end();
+    let client = run(client(start(echo_all)).arg("hello").stdout(full));
     assert_failed(&client, "cannot write the output: no space left on device");
 }
 
 #[test]
 fn an_unreadable_input_is_reported() {
     let directory = File::open("/").unwrap();
-    let client = Running::spawn(client(start(echo_all)).stdin(directory)).end();
+    let client = run(client(start(echo_all)).stdin(directory));
     assert_failed(&client, "cannot read the input: ");
 }
 
 // The client.
 
-const MIO_ECHO: &str = env!("CARGO_BIN_EXE_mio-echo");
-
 fn client(server: SocketAddr) -> Command {
-    let mut command = Command::new(MIO_ECHO);
-    command.arg("client").arg(server.to_string());
-    command
+    program(&["client", &server.to_string()])
 }
 
-fn send(server: SocketAddr, messages: &[impl AsRef<OsStr>]) -> Finished {
+fn send(server: SocketAddr, messages: &[impl AsRef<OsStr>]) -> Exit {
     run(client(server).args(messages))
 }
 
-fn pipe(server: SocketAddr, input: Vec<u8>) -> Finished {
-    Running::start(&mut client(server)).finish(input)
+fn pipe(server: SocketAddr, input: Vec<u8>) -> Exit {
+    Child::spawn_with_input(&mut client(server)).finish(input)
 }
 
-fn run(command: &mut Command) -> Finished {
-    Running::start(command).finish(Vec::new())
-}
-
-fn assert_done(client: &Finished) {
+fn assert_done(client: &Exit) {
     assert_eq!(client.stderr, "");
     assert_eq!(client.code, Some(0));
 }
 
 /// Asserts that the client failed with code 1 and one line that contains `reason`.
-fn assert_failed(client: &Finished, reason: &str) {
+fn assert_failed(client: &Exit, reason: &str) {
     assert!(client.stderr.contains(reason), "{}", client.stderr);
     assert_eq!(client.stderr.lines().count(), 1, "{}", client.stderr);
     assert_eq!(client.code, Some(1));

@@ -1,7 +1,6 @@
 //! The arguments of the program: errors in one clear line, exit codes, log levels.
 
-use crate::common::process::{Exit, program};
-use crate::common::{Child, connect, echo_roundtrip, ipv6_or_skip, skip};
+use crate::harness::{Child, Exit, Signal, connect, echo_roundtrip, ipv6_or_skip, program, skip};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::Stdio;
 
@@ -56,7 +55,7 @@ fn help_and_version_go_to_standard_output() {
         ),
     ] {
         let exit = run(arguments);
-        let stdout = exit.stdout.join("\n");
+        let stdout = exit.text();
         assert_eq!(exit.code, Some(0), "{arguments:?}: {}", exit.stderr);
         assert!(
             stdout.contains(text),
@@ -99,7 +98,7 @@ fn each_address_has_a_ready_line_and_is_served() {
     for address in [first, second, third] {
         echo_roundtrip(&connect(address), b"to each address");
     }
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     let exit = server.wait();
     assert!(
         exit.stdout.is_empty(),
@@ -160,7 +159,7 @@ fn quiet_logs_only_warnings_and_verbose_logs_each_connection() {
     for (flag, connects, summaries) in [("--quiet", 0, 0), ("--verbose", 1, 1)] {
         let (server, address) = Child::serve(&[flag]);
         echo_roundtrip(&connect(address), b"!");
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         let exit = server.wait();
         let count = |text| exit.stderr.matches(text).count();
         let logged = (count(" connected"), count("stopped: "));

@@ -1,15 +1,13 @@
 //! Promises of `mio-echo compare`: everybody asked is a row, what went wrong is said, and every report tells
 //! the same.
 
-#[allow(dead_code, reason = "these tests use a part of it")]
-use crate::common::child::{Finished, Running};
-use crate::common::tools::tool_or_skip;
+use crate::harness::browser::document_of;
+use crate::harness::{self, Child, Exit, PROGRAM, Signal, command, program, tool_or_skip};
 use mio_echo::measure::compare::model::{Comparison, Finding};
 use mio_echo::measure::compare::report;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
@@ -25,23 +23,18 @@ const SHORT: [&str; 4] = [
 ];
 
 fn compare(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mio-echo"));
-    command
-        .arg("compare")
-        .args(arguments)
-        .env_remove("RUST_LOG");
-    command
+    program(&[&["compare"], arguments].concat())
 }
 
-fn run(arguments: &[&str]) -> Finished {
-    Running::start(&mut compare(arguments)).finish(Vec::new())
+fn run(arguments: &[&str]) -> Exit {
+    harness::run(&mut compare(arguments))
 }
 
-fn run_short(arguments: &[&str]) -> Finished {
+fn run_short(arguments: &[&str]) -> Exit {
     run(&[&SHORT, arguments].concat())
 }
 
-fn text(finished: &Finished) -> &str {
+fn text(finished: &Exit) -> &str {
     std::str::from_utf8(&finished.stdout).unwrap()
 }
 
@@ -117,7 +110,7 @@ fn every_round_has_everybody_in_an_order_that_its_seed_repeats() {
 
 #[test]
 fn a_command_gets_its_port_and_is_ended_behind_it() {
-    let program = env!("CARGO_BIN_EXE_mio-echo");
+    let program = PROGRAM;
     let contender = format!("own={program} serve --quiet --listen 127.0.0.1:{{port}}");
     let finished = run_short(&["--rounds=1", "--json=-", &contender]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -129,7 +122,7 @@ fn a_command_gets_its_port_and_is_ended_behind_it() {
 #[test]
 fn peers_of_a_manifest_are_compared_and_what_cannot_be_built_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let own = env!("CARGO_BIN_EXE_mio-echo");
+    let own = PROGRAM;
     let manifest = format!(
         r#"{{"about": [], "peers": [
             {{"name": "here", "about": "", "source": "peers.json", "needs": ["sh"],
@@ -326,9 +319,9 @@ fn a_report_on_standard_output_is_alone_there() {
 #[test]
 fn a_reader_who_has_seen_enough_is_no_failure() {
     let shell = "\"$0\" compare --from=- --csv=- | head -n 1";
-    let mut command = Command::new("sh");
-    command.args(["-c", shell, env!("CARGO_BIN_EXE_mio-echo")]);
-    let finished = Running::start(&mut command).finish(kept().as_bytes().to_vec());
+    let mut command = command("sh");
+    command.args(["-c", shell, PROGRAM]);
+    let finished = Child::spawn_with_input(&mut command).finish(kept().as_bytes().to_vec());
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
 }
 
@@ -377,33 +370,13 @@ fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
     let frame = format!(
         "<body><iframe width={width} height=900 style='border:0' srcdoc=\"{page}\"></iframe>"
     );
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("page.html");
-    fs::write(&file, frame).unwrap();
-    let finished = browse(&file, folder.path());
-    let (_, seen) = finished
+    let options = ["--hide-scrollbars", "--window-size=1400,900"];
+    let document = document_of(&frame, "", &options);
+    let (_, seen) = document
         .split_once("seen ")
-        .unwrap_or_else(|| panic!("{finished}"));
+        .unwrap_or_else(|| panic!("{document}"));
     let (seen, _) = seen.split_once(" end").unwrap();
     seen.split(' ').map(str::to_owned).collect()
-}
-
-/// What the browser makes of `file`.
-fn browse(file: &Path, profile: &Path) -> String {
-    let mut command = Command::new("chromium");
-    command.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        "--dump-dom",
-    ]);
-    command.arg("--window-size=1400,900");
-    command.arg(format!("--user-data-dir={}", profile.display()));
-    command.arg(format!("file://{}", file.display()));
-    let finished = Running::start(&mut command).finish(Vec::new());
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    text(&finished).to_owned()
 }
 
 // Stopping, and wrong usage.
@@ -414,16 +387,16 @@ fn a_signal_ends_early_and_what_was_measured_is_reported() {
     let address = serve_and_tell(|_offset, byte| byte, Some(connected));
     let contender = format!("there={address}");
     let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
-    let running = Running::start(&mut compare(&short));
+    let running = Child::spawn(&mut compare(&short));
     // One connection for each measurement: with the third, two of them are done.
     for _ in 0..3 {
         connections
             .recv_timeout(Duration::from_mins(1))
             .expect("a measurement");
     }
-    running.signal("INT");
+    running.signal(Signal::INT);
     let _until_now = connections.try_iter().count();
-    let finished = running.finish(Vec::new());
+    let finished = running.wait();
     let afterwards = connections.try_iter().count();
     assert!(
         afterwards <= 3,

@@ -1,14 +1,13 @@
-//! What a message costs: its two system calls, and nothing else that grows with it. What silence costs:
+//! What a message costs: two system calls, and nothing else that grows with the number of messages. What silence costs:
 //! nothing.
 //!
-//! Counted from outside, by strace(1) and by the kernel, so that nothing is believed that it has not seen.
+//! The calls are counted from outside, by strace(1) and by the kernel, not by the server itself.
 
 #![cfg(target_os = "linux")]
 
-use crate::common::process::PROGRAM;
-use crate::common::{
-    Child, both_modes, connect, echo_roundtrip, eventually, name_of, read_to_eof, skip,
-    tool_or_skip,
+use crate::harness::{
+    Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually, name_of,
+    read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::server::Mode;
 use std::fs;
@@ -20,7 +19,7 @@ use std::time::Duration;
 
 const MESSAGES: usize = 200;
 
-/// What a server may do with a socket, how it may wait, and how it may ask for memory.
+/// What a server does with a socket, how it waits, and how it allocates memory.
 const CALLS: &str = "trace=network,epoll_ctl,epoll_wait,epoll_pwait,poll,ppoll,read,write,readv,writev,close,\
                      fcntl,ioctl,dup,mmap,munmap,brk";
 
@@ -31,7 +30,7 @@ fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
     }
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
-    let calls = calls_for_a_conversation(Mode::EventLoop, &trace);
+    let calls = calls_of_one_connection(Mode::EventLoop, &trace);
 
     calls.expect(
         "recvfrom(",
@@ -42,12 +41,12 @@ fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
     calls.expect(
         "accept4(",
         2,
-        "one for the peer, one to find that nobody else waits",
+        "one for the peer, one to find the backlog empty",
     );
     calls.expect("epoll_ctl(", 1, "registered once, for everything");
     calls.expect("close(", 1, "which sends our FIN: no shutdown");
-    // Beside the messages: for the peer, for the room in its new socket, for the FIN; and the one that the
-    // server has fallen asleep in when the trace is read.
+    // Besides the messages: for the peer, for the new socket that is writable, for the FIN; and the one in which the
+    // server sleeps when the trace is read.
     let most = MESSAGES + 4;
     let waits = calls.count("epoll_wait(");
     assert!(waits <= most, "expected {most} waits at most, got {waits}");
@@ -56,28 +55,34 @@ fn a_ping_pong_costs_two_calls_and_a_connection_five_more() {
 }
 
 #[test]
-fn a_thread_that_is_kept_busy_pays_two_calls_a_message_too() {
+fn a_busy_thread_needs_two_calls_a_message_too() {
     if !tool_or_skip("strace") || !may_trace() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
-    let calls = calls_for_a_conversation(Mode::Threads, &trace);
+    let calls = calls_of_one_connection(Mode::Threads, &trace);
 
-    // A busy machine may keep the peer from speaking for longer than the thread is patient.
-    let pauses = calls.count("poll(") + calls.count("ppoll(");
+    // On a busy machine the peer may be late by more than the timeout of the blocking call; then the thread parks.
+    let parked = calls.count("poll(") + calls.count("ppoll(");
     let most = MESSAGES / 10;
-    assert!(pauses <= most, "expected {most} pauses at most: {calls:#?}");
+    assert!(
+        parked <= most,
+        "expected it to park {most} times at most: {calls:#?}"
+    );
     calls.expect(
         "recvfrom(",
-        MESSAGES + 1 + pauses,
-        "one a message, one for the FIN, and one more for each pause",
+        MESSAGES + 1 + parked,
+        "one a message, one for the FIN, and one that times out before each time it parks",
     );
     calls.expect("sendto(", MESSAGES, "one a message");
 }
 
 #[test]
 fn a_silent_peer_costs_nothing() {
+    /// Longer than a thread blocks before it parks.
+    const TO_PARK: Duration = Duration::from_millis(200);
+    /// Many times as long as any timer of a server without an idle timeout.
     const A_WHILE: Duration = Duration::from_millis(2500);
     both_modes(|mode| {
         let (server, address) = Child::serve(&["--mode", name_of(mode)]);
@@ -85,23 +90,28 @@ fn a_silent_peer_costs_nothing() {
         for peer in &peers {
             echo_roundtrip(peer, b"and then silence");
         }
-        // At first a thread may be about to fall asleep, and on a busy machine that may take its time.
-        let mut before = sleeps(&server);
-        eventually("nobody wakes for a while", || {
-            thread::sleep(A_WHILE);
-            let after = sleeps(&server);
-            let nobody_woke = after == before;
-            before = after;
-            nobody_woke
+        // At first a thread may still be on its way to sleep, and on a busy machine that may take its time.
+        eventually("all threads have parked", || {
+            are_asleep_for(TO_PARK, &server)
+        });
+        eventually("no thread wakes for a while", || {
+            are_asleep_for(A_WHILE, &server)
         });
         for peer in &peers {
-            echo_roundtrip(peer, b"and all are still awake to that");
+            echo_roundtrip(peer, b"and each still gets its echo");
         }
     });
 }
 
+/// Whether no thread of the server wakes for this long.
+fn are_asleep_for(time: Duration, server: &Child) -> bool {
+    let before = times_slept(server);
+    thread::sleep(time);
+    times_slept(server) == before
+}
+
 /// How often each thread of the server has gone to sleep (proc(5), `/proc/PID/task/TID/status`).
-fn sleeps(server: &Child) -> Vec<String> {
+fn times_slept(server: &Child) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
     let counts = threads.map(|thread| {
         let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
@@ -121,7 +131,7 @@ fn may_trace() -> bool {
     traced.is_ok_and(|status| status.success()) || skip("processes may not be traced here")
 }
 
-/// One connection: so many messages, each of which comes back before the next, then both FINs.
+/// One connection: this many messages, each of which comes back before the next, then both FINs.
 fn ping_pong(address: SocketAddr, messages: usize) {
     let stream = connect(address);
     for _ in 0..messages {
@@ -131,23 +141,23 @@ fn ping_pong(address: SocketAddr, messages: usize) {
     read_to_eof(&stream);
 }
 
-/// What a server does for a conversation of so many messages, traced.
-fn calls_for_a_conversation(mode: Mode, trace: &Path) -> Calls {
+/// The system calls of a server for one connection of [`MESSAGES`].
+fn calls_of_one_connection(mode: Mode, trace: &Path) -> Calls {
     let (server, address) = serve_under_strace(mode, trace);
-    // The first connection pays for what is allocated once.
+    // What is allocated once is allocated for the first connection.
     ping_pong(address, 1);
     wait_for_closings(trace, 1);
     ping_pong(address, MESSAGES);
     wait_for_closings(trace, 2);
     let calls = Calls::of_the_second_connection(trace);
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
     calls
 }
 
-/// The server, traced. With `-D` the child is the server, and strace(1) hangs on to it.
+/// The server, traced. With `-D` the child is the server, and strace(1) is a process beside it.
 fn serve_under_strace(mode: Mode, trace: &Path) -> (Child, SocketAddr) {
-    let mut command = Command::new("strace");
+    let mut command = command("strace");
     command
         .args(["-D", "-f", "-e", CALLS, "-e", "signal=none", "-o"])
         .arg(trace)
@@ -159,8 +169,8 @@ fn serve_under_strace(mode: Mode, trace: &Path) -> (Child, SocketAddr) {
     (server, address)
 }
 
-/// Waits until the server has closed so many connections: a peer may see the FIN before strace(1) has
-/// written it down.
+/// Waits until the server has closed this many connections: a peer may see the FIN before strace(1) has written the
+/// call.
 fn wait_for_closings(trace: &Path, connections: usize) {
     eventually(&format!("{connections} closed connections"), || {
         let calls = calls_since_ready(trace);
@@ -169,7 +179,7 @@ fn wait_for_closings(trace: &Path, connections: usize) {
     });
 }
 
-/// The calls behind the one that announced the address, without the number of the process.
+/// The calls after the one that announced the address, without the process identifier.
 fn calls_since_ready(trace: &Path) -> Vec<String> {
     let text = fs::read_to_string(trace).unwrap();
     let is_ready_line = |line: &&str| line.contains("write(1, ") && line.contains("listening on");
@@ -178,12 +188,12 @@ fn calls_since_ready(trace: &Path) -> Vec<String> {
         .skip(1)
         .filter_map(|line| line.split_once(' '))
         .map(|(_process, call)| call.trim_start().to_owned())
-        // In debug builds std looks whether a descriptor is open before it closes it.
+        // In debug builds std checks that a descriptor is open before it closes it.
         .filter(|call| !(cfg!(debug_assertions) && call.contains("F_GETFD")))
         .collect()
 }
 
-/// System calls in their order, each as strace(1) writes it.
+/// System calls in their order, each as strace(1) prints it.
 #[derive(Debug)]
 struct Calls(Vec<String>);
 

@@ -1,16 +1,17 @@
-//! What comes in goes out, in order, exactly: whatever its size, its pace, and the company.
+//! Every byte comes back, in order and exactly, whatever the size of the messages, their pace, and the number of peers.
 
-use crate::common::peer::pattern_of;
-use crate::common::{
-    Running, assert_same, both_modes, connect, echo_roundtrip, ipv6_or_skip, pattern, read_to_eof,
+use crate::harness::peer::pattern_of;
+use crate::harness::{
+    TestServer, assert_same, both_modes, connect, echo_roundtrip, ipv6_or_skip, pattern,
+    read_to_eof,
 };
 use mio_echo::server::{Mode, limits};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::thread;
 
-/// A whole conversation: send `bytes`, then our FIN; everything comes back, then the server's FIN.
-fn converse(address: SocketAddr, bytes: &[u8]) {
+/// A whole connection: sends `bytes`, then our FIN; everything comes back, then the server's FIN.
+fn exchange(address: SocketAddr, bytes: &[u8]) {
     let mut stream = connect(address);
     let reader = stream.try_clone().unwrap();
     let echoed = thread::scope(|scope| {
@@ -28,20 +29,20 @@ fn converse(address: SocketAddr, bytes: &[u8]) {
 fn every_size_around_the_read_buffer_comes_back_exactly() {
     both_modes(|mode| {
         for read_buffer in [4096, limits::READ_BUFFER] {
-            let server = Running::start(mode, |config| config.read_buffer = read_buffer);
+            let server = TestServer::start(mode, |config| config.read_buffer = read_buffer);
             for size in [0, 1, read_buffer - 1, read_buffer, read_buffer + 1] {
-                converse(server.address, &pattern(size));
+                exchange(server.address, &pattern(size));
             }
         }
     });
 }
 
 #[test]
-fn what_is_larger_than_every_buffer_comes_back_exactly() {
+fn a_stream_larger_than_every_buffer_comes_back_exactly() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let bytes = pattern(16 << 20);
-        converse(server.address, &bytes);
+        exchange(server.address, &bytes);
         let stats = server.stop();
         let length = bytes.len() as u64;
         assert_eq!((stats.bytes_in, stats.bytes_out), (length, length));
@@ -51,15 +52,15 @@ fn what_is_larger_than_every_buffer_comes_back_exactly() {
 #[test]
 fn a_read_buffer_of_one_byte_still_echoes_exactly() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.read_buffer = 1);
-        converse(server.address, &pattern(5000));
+        let server = TestServer::start(mode, |config| config.read_buffer = 1);
+        exchange(server.address, &pattern(5000));
     });
 }
 
 #[test]
 fn a_byte_comes_back_before_the_next_one_is_sent() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let mut stream = connect(server.address);
         for byte in pattern(300) {
             stream.write_all(&[byte]).unwrap();
@@ -73,7 +74,7 @@ fn a_byte_comes_back_before_the_next_one_is_sent() {
 #[test]
 fn a_character_split_across_two_writes_comes_back_whole() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let mut stream = connect(server.address);
         for part in "汉".as_bytes().chunks(2) {
             stream.write_all(part).unwrap();
@@ -87,7 +88,7 @@ fn a_character_split_across_two_writes_comes_back_whole() {
 #[test]
 fn messages_sent_without_waiting_come_back_in_order() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let mut stream = connect(server.address);
         let messages: Vec<String> = (0..1000).map(|n| format!("message {n}\n")).collect();
         for message in &messages {
@@ -99,13 +100,13 @@ fn messages_sent_without_waiting_come_back_in_order() {
 }
 
 #[test]
-fn two_hundred_peers_get_each_their_own_bytes() {
+fn each_of_two_hundred_peers_gets_its_own_bytes() {
     const PEERS: u64 = 200;
     const ROUNDS: usize = 5;
     const SIZE: usize = 300;
     both_modes(|mode| {
-        // Smaller than what all of them send at once: a turn of the loop cannot hear everybody.
-        let server = Running::start(mode, |config| config.read_buffer = 4096);
+        // Smaller than what all of them send at once: one read pass does not reach every connection.
+        let server = TestServer::start(mode, |config| config.read_buffer = 4096);
         let mut peers: Vec<(TcpStream, Vec<u8>)> = (0..PEERS)
             .map(|peer| (connect(server.address), pattern_of(peer, SIZE * ROUNDS)))
             .collect();
@@ -128,18 +129,18 @@ fn two_hundred_peers_get_each_their_own_bytes() {
 }
 
 /// A server on an IPv6 address.
-fn start_on(mode: Mode, address: &str, v6_only: bool) -> Running {
-    Running::start(mode, |config| {
+fn start_on(mode: Mode, address: &str, v6_only: bool) -> TestServer {
+    TestServer::start(mode, |config| {
         config.listen = vec![address.parse().unwrap()];
         config.v6_only = v6_only;
     })
 }
 
-fn by_ipv4(server: &Running) -> SocketAddr {
+fn by_ipv4(server: &TestServer) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, server.address.port()).into()
 }
 
-fn by_ipv6(server: &Running) -> SocketAddr {
+fn by_ipv6(server: &TestServer) -> SocketAddr {
     (std::net::Ipv6Addr::LOCALHOST, server.address.port()).into()
 }
 

@@ -1,7 +1,9 @@
 //! Edges of the idle timeout and of threads: a connection that waits for the server is not idle, a slow reader makes
 //! progress, and a thread that panics leaves nothing behind.
 
-use crate::common::{Running, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern};
+use crate::harness::{
+    TestServer, both_modes, connect, echo_roundtrip, fill_until_blocked, more_than_buffers_hold,
+};
 use mio_echo::connection::ConnectionEvent;
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
 use std::io::{Read, Write};
@@ -11,11 +13,11 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
     let idle_timeout = Duration::from_millis(800);
-    let bytes = pattern(64 << 20);
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.idle_timeout = Some(idle_timeout));
+        let server = TestServer::start(mode, |config| config.idle_timeout = Some(idle_timeout));
         let mut slow = connect(server.address);
-        fill_until_blocked(&slow, &bytes);
+        fill_until_blocked(&slow, bytes);
         let start = Instant::now();
         let mut part = vec![0; 64 << 10];
         // Slower than any report of room to write: the send buffer holds megabytes.

@@ -1,10 +1,10 @@
-//! How a connection ends, and that it ends alone: half-close, reset, peers that vanish; and urgent data,
-//! which must not end it at all.
+//! How a connection ends, and that it ends alone: half-close, reset, peers that vanish; and urgent data, which must not
+//! end it at all.
 
-use crate::common::peer::reset;
-use crate::common::{
-    Running, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked, pattern, read,
-    read_to_eof,
+use crate::harness::peer::reset;
+use crate::harness::{
+    TestServer, assert_same, both_modes, connect, echo_roundtrip, fill_until_blocked,
+    more_than_buffers_hold, read, read_to_eof,
 };
 use std::io::Write;
 use std::net::Shutdown;
@@ -12,26 +12,26 @@ use std::thread;
 
 #[test]
 fn a_half_closed_peer_still_gets_its_last_64_mebibytes() {
-    let bytes = pattern(64 << 20);
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let mut stream = connect(server.address);
         let reader = stream.try_clone().unwrap();
         let echoed = thread::scope(|scope| {
             scope.spawn(|| {
-                stream.write_all(&bytes).unwrap();
+                stream.write_all(bytes).unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
             });
             read_to_eof(&reader)
         });
-        assert_same(&echoed, &bytes);
+        assert_same(&echoed, bytes);
     });
 }
 
 #[test]
-fn a_peer_that_says_nothing_but_its_fin_gets_ours() {
+fn a_peer_that_sends_nothing_but_its_fin_gets_ours() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let stream = connect(server.address);
         stream.shutdown(Shutdown::Write).unwrap();
         assert_same(&read_to_eof(&stream), b"");
@@ -42,10 +42,10 @@ fn a_peer_that_says_nothing_but_its_fin_gets_ours() {
 }
 
 #[test]
-fn bytes_and_fin_that_arrive_together_are_both_answered() {
+fn bytes_and_fin_that_arrive_together_are_echoed_and_answered() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
-        // Many times, because the FIN may share the event of the bytes before it, or have its own.
+        let server = TestServer::start(mode, |_| {});
+        // Many times, because the FIN may share an event with the bytes before it, or have its own.
         for _ in 0..200 {
             let mut stream = connect(server.address);
             stream.write_all(b"last words").unwrap();
@@ -58,7 +58,7 @@ fn bytes_and_fin_that_arrive_together_are_both_answered() {
 #[test]
 fn a_reset_ends_that_connection_alone_and_is_counted() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let (other, resetting) = (connect(server.address), connect(server.address));
         echo_roundtrip(&other, b"before");
         echo_roundtrip(&resetting, b"before");
@@ -74,21 +74,27 @@ fn a_reset_ends_that_connection_alone_and_is_counted() {
 }
 
 #[test]
-fn a_peer_that_vanishes_while_it_is_owed_bytes_disturbs_nobody() {
-    let bytes = pattern(64 << 20);
+fn a_peer_that_vanishes_with_bytes_pending_disturbs_no_other() {
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let (other, vanishing) = (connect(server.address), connect(server.address));
-        fill_until_blocked(&vanishing, &bytes);
-        echo_roundtrip(&other, b"while bytes are owed to another");
+        fill_until_blocked(&vanishing, bytes);
+        echo_roundtrip(&other, b"while bytes are pending for another");
         reset(vanishing);
         echo_roundtrip(&other, b"after it has vanished");
         drop(other);
         let stats = server.stop();
         assert_eq!(stats.closed, 2);
         let failures: u64 = stats.errors.values().sum();
-        assert_eq!(failures, 1, "expected one error, of one peer: {stats}");
-        assert!(stats.bytes_out < stats.bytes_in, "bytes were owed: {stats}");
+        assert_eq!(
+            failures, 1,
+            "expected one error, on one connection: {stats}"
+        );
+        assert!(
+            stats.bytes_out < stats.bytes_in,
+            "bytes were pending: {stats}"
+        );
     });
 }
 
@@ -96,9 +102,9 @@ fn a_peer_that_vanishes_while_it_is_owed_bytes_disturbs_nobody() {
 #[test]
 fn an_urgent_byte_is_echoed_in_its_place() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let mut stream = connect(server.address);
-        // More than once: what the server learns from the first urgent mark must hold for the next.
+        // More than once: what holds for the first urgent mark must hold for the next.
         for _ in 0..3 {
             stream.write_all(b"before").unwrap();
             send_urgent(&stream);
@@ -112,7 +118,7 @@ fn an_urgent_byte_is_echoed_in_its_place() {
 #[test]
 fn bytes_around_many_urgent_marks_all_come_back() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         for _ in 0..50 {
             let mut stream = connect(server.address);
             for _ in 0..10 {
@@ -120,7 +126,7 @@ fn bytes_around_many_urgent_marks_all_come_back() {
                 send_urgent(&stream);
                 stream.write_all(b"behind").unwrap();
             }
-            // No FIN yet: it would wake a connection that has stalled behind a mark.
+            // No FIN yet: it would wake a connection that has stalled at a mark.
             assert_same(&read(&stream, 130), b"before!behind".repeat(10).as_slice());
         }
     });

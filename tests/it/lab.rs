@@ -1,14 +1,13 @@
 //! The lab: each wrong server fails as predicted, every time, and the right one does not fail.
 
-use crate::common::process::{Exit, PROGRAM, program};
-use crate::common::{Child, skip, tool_or_skip};
+use crate::harness::browser::document_of;
+use crate::harness::{self, Exit, PROGRAM, command, program, skip, tool_or_skip};
 use mio_echo::learn::lab::{
     self, EXPERIMENTS, Environment, Experiment, ExperimentRun, Variant, VariantRun, report,
 };
 use mio_echo::trace::Colour;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Lowers a limit of its whole process, so it runs in a process of its own.
 const ALONE: &str = "emfile";
@@ -16,7 +15,7 @@ const ALONE: &str = "emfile";
 const PROCESSES: &str = "threads-vs-loop";
 
 fn run(arguments: &[&str]) -> Exit {
-    Child::spawn(&mut program(arguments)).wait()
+    harness::run(&mut program(arguments))
 }
 
 fn environment() -> Environment {
@@ -56,7 +55,7 @@ fn each_wrong_server_fails_as_predicted_and_the_right_one_does_not() {
 #[test]
 fn without_descriptors_the_wrong_servers_spin_or_stop_accepting_and_the_right_one_recovers() {
     let exit = run(&["lab", ALONE]);
-    let text = exit.stdout.join("\n");
+    let text = exit.text();
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
     assert_well_formed(ALONE, &text);
 }
@@ -125,8 +124,10 @@ fn the_source_files_that_experiments_name_exist() {
 fn the_list_has_one_line_for_each_experiment() {
     let exit = run(&["lab"]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert_eq!(exit.stdout.len(), 1 + EXPERIMENTS.len());
-    for (line, experiment) in exit.stdout[1..].iter().zip(EXPERIMENTS) {
+    let mut lines = exit.text().lines();
+    assert_eq!(lines.clone().count(), 1 + EXPERIMENTS.len());
+    let _heading = lines.next();
+    for (line, experiment) in lines.zip(EXPERIMENTS) {
         assert!(line.starts_with(experiment.name), "{line}");
         assert!(line.contains(experiment.mistake), "{line}");
         assert!(line.chars().count() <= 80, "{line}");
@@ -151,7 +152,7 @@ fn an_unknown_experiment_is_an_error_that_suggests_the_nearest() {
 #[test]
 fn a_report_that_does_not_go_to_a_terminal_has_no_escape_sequences() {
     let exit = run(&["lab", "read-once"]);
-    let text = exit.stdout.join("\n");
+    let text = exit.text();
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
     assert_well_formed("read-once", &text);
     assert!(!text.contains('\x1b'), "{text}");
@@ -170,18 +171,8 @@ fn the_page_has_the_observations_and_a_working_timeline_of_each_server() {
 
     // A script at the end of the page waits for both timelines and appends their text to the page.
     let page = fs::read_to_string(&path).unwrap();
-    fs::write(&path, page.replace("</body>", READER)).unwrap();
-    let output = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
-        .arg("--virtual-time-budget=10000")
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
-        .arg(format!("file://{}", path.display()))
-        .output()
-        .unwrap();
-    let document = String::from_utf8_lossy(&output.stdout);
+    let page = page.replace("</body>", READER);
+    let document = document_of(&page, "", &["--virtual-time-budget=10000"]);
     let (_, report) = document.rsplit_once("REPORT").expect("the script has run");
     let (wrong, right) = report.split_once("BESIDE").expect("two timelines");
     for timeline in [wrong, right] {
@@ -224,13 +215,13 @@ fn a_page_that_cannot_be_created_is_an_error_and_nothing_runs() {
 
 #[test]
 fn an_experiment_that_cannot_be_run_fails_with_a_one_line_error() {
-    let mut shell = Command::new("sh");
+    let mut shell = command("sh");
     shell.args([
         "-c",
         "ulimit -n 500 && exec \"$0\" lab threads-vs-loop",
         PROGRAM,
     ]);
-    let exit = Child::spawn(&mut shell).wait();
+    let exit = harness::run(&mut shell);
     assert_eq!(exit.code, Some(1), "{}", exit.stderr);
     assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
     assert!(

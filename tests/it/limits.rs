@@ -1,8 +1,8 @@
-//! Limits that somebody chose: how many connections, and for how long a silent one.
+//! The configured limits: the number of connections, and how long a silent one may stay.
 
-use crate::common::{
-    Running, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, read,
-    read_to_eof,
+use crate::harness::{
+    TestServer, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked,
+    more_than_buffers_hold, pattern, read, read_to_eof,
 };
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -10,18 +10,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
+fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_another_leaves() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.max_connections = Some(2));
+        let server = TestServer::start(mode, |config| config.max_connections = Some(2));
         let (first, second) = (connect(server.address), connect(server.address));
         echo_roundtrip(&first, b"first");
         echo_roundtrip(&second, b"second");
 
-        // The backlog takes it; nobody has accepted it yet.
+        // It waits in the backlog; the server has not accepted it yet.
         let third = connect(server.address);
         (&third).write_all(b"third").unwrap();
         assert_silent_for(&third, Duration::from_millis(200));
-        echo_roundtrip(&first, b"those who are in are served meanwhile");
+        echo_roundtrip(&first, b"open connections are served meanwhile");
 
         drop(first);
         let left = Instant::now();
@@ -41,7 +41,7 @@ fn at_the_limit_a_peer_waits_and_is_served_as_soon_as_one_leaves() {
 #[test]
 fn a_limit_of_one_serves_many_peers_one_after_the_other() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.max_connections = Some(1));
+        let server = TestServer::start(mode, |config| config.max_connections = Some(1));
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| echo_roundtrip(&connect(server.address), &pattern(1000)));
@@ -56,7 +56,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_millis(300);
 #[test]
 fn an_idle_connection_is_closed_and_not_before_its_time() {
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
+        let server = TestServer::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
         let stream = connect(server.address);
         let last_byte = Instant::now();
         echo_roundtrip(&stream, b"the last for a while");
@@ -72,11 +72,11 @@ fn an_idle_connection_is_closed_and_not_before_its_time() {
 }
 
 #[test]
-fn a_connection_that_moves_a_byte_now_and_then_is_not_idle() {
-    // Longer than above: a pause between two bytes may be stretched by a busy machine.
+fn a_connection_with_a_byte_now_and_then_is_not_idle() {
+    // Longer than above: a busy machine may stretch the pause between two bytes.
     let idle_timeout = Duration::from_millis(1500);
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.idle_timeout = Some(idle_timeout));
+        let server = TestServer::start(mode, |config| config.idle_timeout = Some(idle_timeout));
         let stream = connect(server.address);
         let start = Instant::now();
         while start.elapsed() < 2 * idle_timeout {
@@ -90,14 +90,14 @@ fn a_connection_that_moves_a_byte_now_and_then_is_not_idle() {
 }
 
 #[test]
-fn a_reader_that_has_stalled_is_idle_too() {
-    let bytes = pattern(64 << 20);
+fn a_peer_that_has_stopped_reading_is_idle_too() {
+    let bytes = more_than_buffers_hold();
     both_modes(|mode| {
-        let server = Running::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
+        let server = TestServer::start(mode, |config| config.idle_timeout = Some(IDLE_TIMEOUT));
         let stalled = connect(server.address);
-        fill_until_blocked(&stalled, &bytes);
+        fill_until_blocked(&stalled, bytes);
         eventually(
-            "the server cuts a peer that takes no byte",
+            "the server ends a connection whose peer takes no byte",
             || match (&stalled).write(b"more") {
                 Ok(_) => false,
                 Err(error) => error.kind() != ErrorKind::WouldBlock,
@@ -112,9 +112,9 @@ fn a_reader_that_has_stalled_is_idle_too() {
 #[test]
 fn without_an_idle_timeout_silence_closes_nothing() {
     both_modes(|mode| {
-        let server = Running::start(mode, |_| {});
+        let server = TestServer::start(mode, |_| {});
         let stream = connect(server.address);
-        // Longer than a blocked thread is deaf, so that it has parked.
+        // Longer than a thread blocks in a call, so that it has parked.
         assert_silent_for(&stream, Duration::from_millis(1300));
         echo_roundtrip(&stream, b"still here");
     });
@@ -124,10 +124,10 @@ fn without_an_idle_timeout_silence_closes_nothing() {
 fn assert_silent_for(stream: &TcpStream, time: Duration) {
     let usual = stream.read_timeout().unwrap();
     stream.set_read_timeout(Some(time)).unwrap();
-    let heard = stream.peek(&mut [0]).map_err(|error| error.kind());
+    let peeked = stream.peek(&mut [0]).map_err(|error| error.kind());
     assert!(
-        matches!(heard, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
-        "expected silence for {time:?}, heard {heard:?}"
+        matches!(peeked, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)),
+        "expected silence for {time:?}, got {peeked:?}"
     );
     stream.set_read_timeout(usual).unwrap();
 }

@@ -9,7 +9,7 @@
     reason = "in tests a panic is the report"
 )]
 
-mod common;
+mod harness;
 
 // How the source is arranged.
 mod architecture;

@@ -1,9 +1,8 @@
 //! The servers that we measure ourselves against: whoever is slow, they are all right.
 
-use crate::common::process::{PROGRAM, address_in};
-use crate::common::{
-    assert_same, connect, echo_roundtrip, eventually, fill_until_blocked, pattern, peer,
-    read_to_eof, skip, tool_or_skip,
+use crate::harness::{
+    PROGRAM, address_in, assert_same, connect, echo_roundtrip, eventually, fill_until_blocked,
+    pattern, peer, read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::measure::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
 use mio_echo::measure::process::{Child, CommandLine};
@@ -108,7 +107,7 @@ fn serves_two_hundred_at_once(address: SocketAddr) {
         (&*stream).write_all(&pattern(1000)).unwrap();
     }
     for stream in &streams {
-        assert_same(&crate::common::read(stream, 1000), &pattern(1000));
+        assert_same(&crate::harness::read(stream, 1000), &pattern(1000));
         stream.shutdown(Shutdown::Write).unwrap();
         assert!(read_to_eof(stream).is_empty());
     }
@@ -137,9 +136,9 @@ fn owed_behind_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
     stream.shutdown(Shutdown::Write).unwrap();
     // Makes room for what is still on our side, and for no more than the kernel insists on.
     stream.set_nonblocking(false).unwrap();
-    crate::common::read(&stream, peer::unacknowledged(&stream));
+    crate::harness::read(&stream, peer::unacknowledged(&stream));
     eventually("the server's kernel has the FIN", || {
-        peer::unacknowledged(&stream) == 0 || crate::common::read(&stream, 64 << 10).is_empty()
+        peer::unacknowledged(&stream) == 0 || crate::harness::read(&stream, 64 << 10).is_empty()
     });
     stream
 }

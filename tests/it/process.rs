@@ -1,8 +1,7 @@
 //! Child processes: none outlives the test, each failure is noticed, and none is blocked by its output.
 
-use crate::common::process::{PROGRAM, address_in};
-use crate::common::{DEADLINE, connect, echo_roundtrip, eventually};
 #[cfg(target_os = "linux")]
+use crate::harness::{DEADLINE, PROGRAM, address_in, connect, echo_roundtrip, eventually};
 use mio_echo::measure::process::Usage;
 use mio_echo::measure::process::{Child, ChildFailure, CommandLine, ExitReason};
 use rustix::process::{Pid, test_kill_process};

@@ -1,14 +1,14 @@
-//! The program as its shell sees it: signals, exit codes, and pipes whose reader has gone.
+//! The program as its shell sees it: signals, exit codes, and pipes that are no longer read.
 
-use crate::common::process::{address_in, program, serve_after};
-use crate::common::{
-    Child, DEADLINE, assert_same, both_modes, connect, echo_roundtrip, eventually, name_of,
-    pattern, read_to_eof,
+use crate::harness::child::serve_after;
+use crate::harness::{
+    Child, DEADLINE, Signal, address_in, assert_same, both_modes, connect, echo_roundtrip,
+    eventually, name_of, pattern, program, read_to_eof,
 };
 use mio_echo::server::Mode;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ fn a_stop_under_load_leaves_every_peer_with_an_exact_echo() {
             eventually("every peer has had an echo", || {
                 started.load(Ordering::Acquire) == PEERS
             });
-            server.signal("TERM");
+            server.signal(Signal::TERM);
         });
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
@@ -44,8 +44,8 @@ fn a_stop_under_load_leaves_every_peer_with_an_exact_echo() {
     });
 }
 
-/// Sends a message whenever the last one has come back, until the server's FIN. The message on its way
-/// when the server has finished may be lost as a whole; nothing else may.
+/// Sends a message whenever the last one has come back, until the server's FIN. The message that is under way when the
+/// server finishes may be lost as a whole; nothing else may.
 fn ping_pong_to_eof(mut stream: TcpStream, started: &AtomicUsize) {
     let message = pattern(64);
     let start = Instant::now();
@@ -70,14 +70,14 @@ fn ping_pong_to_eof(mut stream: TcpStream, started: &AtomicUsize) {
 }
 
 #[test]
-fn one_signal_of_either_kind_stops_the_server_in_peace() {
+fn one_signal_of_either_kind_stops_the_server_gracefully() {
     both_modes(|mode| {
-        for signal in ["INT", "TERM"] {
+        for signal in [Signal::INT, Signal::TERM] {
             let (server, address) = serve(mode);
             echo_roundtrip(&connect(address), b"before");
             server.signal(signal);
             let exit = server.wait();
-            assert_eq!(exit.code, Some(0), "SIG{signal}: {}", exit.stderr);
+            assert_eq!(exit.code, Some(0), "{signal:?}: {}", exit.stderr);
         }
     });
 }
@@ -85,53 +85,52 @@ fn one_signal_of_either_kind_stops_the_server_in_peace() {
 #[test]
 fn a_second_signal_ends_the_server_at_once_but_a_repetition_does_not() {
     both_modes(|mode| {
-        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
             let (server, address) = serve(mode);
             let holding = connect(address);
             echo_roundtrip(&holding, b"hold");
             server.signal(signal);
-            server.wait_until_said("stopping: 1 connections");
-            // The same signal again within a second is taken for a repetition.
+            server.wait_for_log("stopping: 1 connections");
+            // The same signal again within a second counts as a repetition.
             server.signal(signal);
             thread::sleep(SIGNAL_REPEAT);
-            echo_ends(&holding);
+            // The server is draining: it has sent its FIN, and waits for ours.
+            assert_same(&read_to_eof(&holding), b"");
             server.signal(signal);
             let exit = server.wait();
-            assert_eq!(exit.code, Some(code), "SIG{signal}: {}", exit.stderr);
+            assert_eq!(exit.code, Some(code), "{signal:?}: {}", exit.stderr);
         }
     });
 }
 
-/// For how long a signal counts as the repetition of the first one.
+/// A little longer than a signal counts as the repetition of the first one.
 const SIGNAL_REPEAT: Duration = Duration::from_millis(1100);
 
-/// The server is draining: our end of the connection has met its FIN, and it has not closed yet.
-fn echo_ends(stream: &TcpStream) {
-    assert_same(&read_to_eof(stream), b"");
-}
-
 #[test]
-fn a_hangup_stops_the_server_unless_it_is_ignored_at_start() {
+fn a_hangup_stops_the_server_unless_it_was_ignored_at_start() {
     both_modes(|mode| {
         let (server, address) = serve(mode);
         echo_roundtrip(&connect(address), b"before");
-        server.signal("HUP");
+        server.signal(Signal::HUP);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 
         let mut command = serve_after("trap '' HUP", &["--mode", name_of(mode)]);
         let server = Child::spawn(&mut command);
         let address = server.address();
-        server.signal("HUP");
-        echo_roundtrip(&connect(address), b"a hangup that nohup ignores");
-        server.signal("TERM");
+        server.signal(Signal::HUP);
+        echo_roundtrip(
+            &connect(address),
+            b"after a hangup that is ignored, as under nohup",
+        );
+        server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
     });
 }
 
-/// Held back by SIGSTOP, the server finds the peers, their bytes and the signal all at once.
+/// Held back by SIGSTOP, the server finds the connections, their bytes and the signal all at once.
 #[test]
-fn all_who_wait_in_the_backlogs_are_echoed_before_a_stop() {
+fn all_peers_in_the_backlogs_get_their_echo_before_a_stop() {
     both_modes(|mode| {
         let (server, first) = Child::serve(&[
             "--backlog",
@@ -142,7 +141,7 @@ fn all_who_wait_in_the_backlogs_are_echoed_before_a_stop() {
             "127.0.0.1:0",
         ]);
         let second = server.address();
-        server.signal("STOP");
+        server.signal(Signal::STOP);
         let peers: Vec<TcpStream> = [first, second, first, second, first, second]
             .into_iter()
             .map(connect)
@@ -150,8 +149,8 @@ fn all_who_wait_in_the_backlogs_are_echoed_before_a_stop() {
         for mut peer in &peers {
             peer.write_all(b"before the stop").unwrap();
         }
-        server.signal("TERM");
-        server.signal("CONT");
+        server.signal(Signal::TERM);
+        server.signal(Signal::CONT);
         for peer in &peers {
             assert_same(&read_to_eof(peer), b"before the stop");
         }
@@ -163,94 +162,84 @@ fn all_who_wait_in_the_backlogs_are_echoed_before_a_stop() {
 #[test]
 fn a_request_for_statistics_is_answered_and_the_server_goes_on() {
     both_modes(|mode| {
-        // Whatever the log level: somebody has asked.
+        // At every log level, because they were requested.
         let (server, address) = Child::serve(&["--mode", name_of(mode), "--quiet"]);
         let stream = connect(address);
         echo_roundtrip(&stream, b"seven b");
-        server.signal("USR1");
-        server.wait_until_said("statistics: connections 1, open 1, bytes in 7,");
+        server.signal(Signal::USR1);
+        server.wait_for_log("statistics: connections 1, open 1, bytes in 7,");
         echo_roundtrip(&stream, b"still here");
         drop(stream);
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
     });
 }
 
 #[test]
-fn a_reader_of_standard_output_that_leaves_does_not_end_the_server() {
+fn closing_the_reader_of_standard_output_does_not_end_the_server() {
     both_modes(|mode| {
-        let (server, address) = serve_and_close(mode, Close::Stdout);
-        echo_roundtrip(&connect(address), b"nobody reads the ready line's pipe");
-        server.signal("TERM");
+        let (reader, stdout) = io::pipe().unwrap();
+        let server = Child::spawn(serve_verbosely(mode).stdout(stdout));
+        let mut ready = String::new();
+        let mut reader = BufReader::new(reader);
+        reader.read_line(&mut ready).unwrap();
+        drop(reader);
+        echo_roundtrip(
+            &connect(address_in(&ready)),
+            b"the pipe of the ready line is closed",
+        );
+        server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     });
 }
 
 #[test]
-fn a_reader_of_standard_error_that_leaves_does_not_end_the_server() {
+fn closing_the_reader_of_standard_error_does_not_end_the_server() {
     both_modes(|mode| {
-        let (server, address) = serve_and_close(mode, Close::Stderr);
+        let (reader, stderr) = io::pipe().unwrap();
+        let server = Child::spawn(serve_verbosely(mode).stderr(stderr));
+        let address = server.address();
+        drop(reader);
         for _ in 0..5 {
-            echo_roundtrip(&connect(address), b"every connect would be logged");
+            echo_roundtrip(&connect(address), b"each connection is logged");
         }
-        server.signal("USR1");
-        echo_roundtrip(&connect(address), b"statistics have no reader either");
-        server.signal("TERM");
+        server.signal(Signal::USR1);
+        echo_roundtrip(&connect(address), b"statistics are not read either");
+        server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
     });
 }
 
-#[derive(Clone, Copy)]
-enum Close {
-    Stdout,
-    Stderr,
-}
-
-/// A server that has announced its address, and one of its pipes closed since.
-fn serve_and_close(mode: Mode, close: Close) -> (Child, SocketAddr) {
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "-vv", "--mode"];
-    let mut process = program(&arguments)
-        .arg(name_of(mode))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(process.stdout.take().unwrap());
-    let mut ready = String::new();
-    stdout.read_line(&mut ready).unwrap();
-    match close {
-        Close::Stdout => drop(stdout),
-        Close::Stderr => {
-            process.stdout = Some(stdout.into_inner());
-            drop(process.stderr.take());
-        }
-    }
-    (Child::watch(process), address_in(&ready))
+/// A server that logs every connection.
+fn serve_verbosely(mode: Mode) -> Command {
+    program(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "-vv",
+        "--mode",
+        name_of(mode),
+    ])
 }
 
 #[test]
-fn a_server_whose_ready_line_nobody_will_read_serves_all_the_same() {
+fn a_server_whose_ready_line_cannot_be_written_serves_all_the_same() {
     both_modes(|mode| {
-        let (unread, output) = std::io::pipe().unwrap();
-        drop(unread);
+        let (reader, stdout) = io::pipe().unwrap();
+        drop(reader);
         let address = free_address();
-        let process = program(&["serve", "--mode", name_of(mode)])
-            .args(["--listen", &address.to_string()])
-            .stdout(output)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let server = Child::watch(process);
+        let mut command = program(&["serve", "--mode", name_of(mode), "--listen"]);
+        let server = Child::spawn(command.arg(address.to_string()).stdout(stdout));
         eventually("the server listens", || TcpStream::connect(address).is_ok());
-        echo_roundtrip(&connect(address), b"nobody knows my address");
-        server.signal("TERM");
+        echo_roundtrip(&connect(address), b"without a ready line");
+        server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     });
 }
 
-/// An address that was free a moment ago: without a ready line, the server cannot tell what it got.
+/// An address that was free a moment ago: without a ready line, the server cannot announce a port that it chose.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()

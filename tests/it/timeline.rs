@@ -3,13 +3,12 @@
 //! A script at the end of a copy of the page plays the user and leaves a report, which is read from the
 //! document that the browser prints.
 
-use crate::common::tool_or_skip;
+use crate::harness::browser::document_of;
+use crate::harness::tool_or_skip;
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode};
 use mio_echo::trace::{Event, Header, Lane, Record, Trace, timeline};
 use serde_json::Value;
-use std::fs;
-use std::process::{Command, Stdio};
 
 /// What every script can do, and how it ends.
 const USER: &str = r#"
@@ -45,28 +44,7 @@ fn open(trace: &Trace, fragment: &str, actions: &str) -> Value {
     );
     let page = page.replacen("<head>", listen, 1);
     let page = page.replacen("</body>", &user, 1);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("page.html");
-    fs::write(&path, page).unwrap();
-
-    let url = format!("file://{}{fragment}", path.display());
-    let output = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--window-size=1200,900",
-        ])
-        .args(["--dump-dom"])
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
-        .arg(url)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let document = String::from_utf8_lossy(&output.stdout);
+    let document = document_of(&page, fragment, &["--window-size=1200,900"]);
     let report = document
         .split_once("REPORT")
         .and_then(|(_, behind)| behind.split_once("END"))

@@ -1,18 +1,17 @@
 //! A trace records everything that happens, in order, and does no harm to the server.
 
-use crate::common::process::{PROGRAM, program};
-use crate::common::{
-    Child, DEADLINE, both_modes, connect, echo_roundtrip, eventually, fill_until_blocked, name_of,
-    pattern, read, read_to_eof, tool_or_skip,
+use crate::harness::{
+    Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually,
+    fill_until_blocked, more_than_buffers_hold, name_of, pattern, program, read, read_to_eof,
+    tool_or_skip,
 };
 use mio_echo::server::{Config, Mode, Server};
 use mio_echo::trace::{Event, Header, Lane, Record, Target, Trace, Tracer, snapshot};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::Command;
 use std::thread;
 
 /// The trace of a server while `peers` use it.
@@ -147,7 +146,7 @@ fn a_thread_records_each_blocking_call_before_it_makes_it() {
 fn reading_from_a_slow_reader_is_paused_and_resumed() {
     let trace = trace_of(Mode::EventLoop, 4096, |address| {
         let stream = connect(address);
-        let sent = fill_until_blocked(&stream, &pattern(64 << 20));
+        let sent = fill_until_blocked(&stream, more_than_buffers_hold());
         stream.set_nonblocking(false).unwrap();
         read(&stream, sent);
         finish(&stream);
@@ -205,13 +204,13 @@ fn the_text_trace_of_a_connection_has_a_line_per_event() {
     let (server, address) = Child::serve(&["--trace", "--quiet"]);
     let stream = connect(address);
     // Each step is awaited, so that no two fall into one iteration of the loop.
-    server.wait_until_said("  OUT");
+    server.wait_for_log("  OUT");
     echo_roundtrip(&stream, &pattern(64));
-    server.wait_until_said("wrote 64 of 64");
+    server.wait_for_log("wrote 64 of 64");
     finish(&stream);
-    server.wait_until_said("closed: finished");
+    server.wait_for_log("closed: finished");
     let name = format!("#1 {}", stream.local_addr().unwrap());
-    let said = server.said();
+    let said = server.log();
     let lines = said.lines().map(|line| without_times(line, &name));
     let expected = [
         "loop waiting",
@@ -256,23 +255,14 @@ fn a_terminal_gets_colours_unless_they_are_refused() {
 /// Serves on a terminal of its own, that of script(1), until the first line of the trace.
 fn first_traced_line_on_a_terminal(environment: &str) -> String {
     let serve = format!("{environment} exec {PROGRAM} serve -q --listen 127.0.0.1:0 --trace");
-    let mut terminal = Command::new("script")
-        .args(["--quiet", "--command", &serve, "/dev/null"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let shown = BufReader::new(terminal.stdout.take().unwrap());
-    let (found, awaited) = mpsc::channel();
-    thread::spawn(move || {
-        let mut lines = shown.lines().map_while(Result::ok);
-        let _no_receiver = found.send(lines.find(|line| line.contains("waiting")));
-    });
-    let line = awaited.recv_timeout(DEADLINE);
-    // Its terminal gone, the server gets SIGHUP.
-    terminal.kill().unwrap();
-    terminal.wait().unwrap();
-    line.expect("a line in time").expect("a line of a wait")
+    // When script(1) is killed, its terminal is gone and the server gets SIGHUP.
+    let mut script = command("script");
+    let terminal = Child::spawn(script.args(["--quiet", "--command", &serve, "/dev/null"]));
+    // The ready line comes first.
+    let mut lines = (0..10).map(|_| terminal.next_line());
+    lines
+        .find(|line| line.contains("waiting"))
+        .expect("a line of a wait")
 }
 
 /// A line of text without what differs from run to run: the time, the duration and the port of the peer.
@@ -305,7 +295,7 @@ fn after_sigterm_the_file_is_complete() {
         let (server, address) = serve_into(&path, &["--mode", name_of(mode)]);
         let stream = connect(address);
         echo_roundtrip(&stream, &pattern(64));
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         read_to_eof(&stream);
         drop(stream);
         assert_eq!(server.wait().code, Some(0));
@@ -341,7 +331,7 @@ fn after_sigkill_the_file_has_all_but_the_current_iteration() {
         eventually("the server waits again, with the write in its file", || {
             fs::read_to_string(&path).unwrap().contains("\"wrote\"")
         });
-        server.signal("KILL");
+        server.signal(Signal::KILL);
         server.wait();
         let trace = read_trace(&path);
         let events = events_of(&trace, 1);
@@ -358,7 +348,7 @@ fn at_its_limit_a_trace_ends_with_a_record_that_says_so_and_the_server_goes_on()
     for _ in 0..20 {
         echo_roundtrip(&stream, &pattern(64));
     }
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert!(read_to_eof(&stream).is_empty());
     drop(stream);
     assert_eq!(server.wait().code, Some(0));
@@ -390,7 +380,7 @@ fn a_trace_whose_reader_has_gone_costs_one_warning_and_nothing_else() {
         echo_roundtrip(&stream, &pattern(64));
         finish(&stream);
     }
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     let exit = server.wait();
     assert_eq!(exit.code, Some(0));
     let warnings = exit.stderr.matches("the trace ends here: broken pipe");
@@ -399,20 +389,15 @@ fn a_trace_whose_reader_has_gone_costs_one_warning_and_nothing_else() {
 
 #[test]
 fn a_text_trace_without_a_reader_does_not_end_the_server() {
+    let (unread, log) = io::pipe().unwrap();
+    drop(unread);
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--trace"]);
-    let mut process = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(process.stderr.take());
-    let server = Child::watch(process);
+    let server = Child::spawn(command.stderr(log));
     let address = server.address();
     for _ in 0..3 {
         echo_roundtrip(&connect(address), &pattern(64));
     }
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
 }
 
@@ -424,7 +409,7 @@ fn a_page_is_written_when_the_server_ends() {
     let stream = connect(address);
     echo_roundtrip(&stream, &pattern(64));
     finish(&stream);
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     assert_eq!(server.wait().code, Some(0));
     let page = fs::read_to_string(&path).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>"));
@@ -501,7 +486,7 @@ fn a_trace_becomes_a_page_or_a_file_for_perfetto() {
     let stream = connect(address);
     echo_roundtrip(&stream, &pattern(64));
     finish(&stream);
-    server.signal("TERM");
+    server.signal(Signal::TERM);
     server.wait();
     for (format, output) in [("html", &page), ("perfetto", &perfetto)] {
         let done = run(&["timeline", &trace, "--format", format, "-o", output]);

@@ -2,8 +2,10 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::common::process::{PROGRAM, address_in};
-use crate::common::{DEADLINE, connect, echo_roundtrip, eventually, pattern, skip, tool_or_skip};
+use crate::harness::{
+    DEADLINE, PROGRAM, address_in, connect, echo_roundtrip, eventually, more_than_buffers_hold,
+    skip, tool_or_skip,
+};
 use mio_echo::measure::process::{
     Child, CommandLine, SyscallCount, SyscallCountError, SyscallCounter, Tool, Usage, cores,
 };
@@ -39,7 +41,7 @@ fn the_time_of_ended_threads_stays_included() {
     let (server, address) = serving("threads");
     let alone = Usage::of(server.pid()).unwrap();
     let stream = connect(address);
-    echo_roundtrip(&stream, &pattern(32 << 20));
+    echo_roundtrip(&stream, &more_than_buffers_hold()[..32 << 20]);
     let with_one = Usage::of(server.pid()).unwrap();
     assert_eq!(with_one.threads, alone.threads + 1);
     drop(stream);

@@ -1,6 +1,7 @@
 //! A server on a thread of the test.
 
 use super::DEADLINE;
+use super::machine::raise_descriptor_limit;
 use mio_echo::server::{Config, Mode, Server, Stats, Stopper};
 use std::io;
 use std::net::SocketAddr;
@@ -9,25 +10,26 @@ use std::thread;
 use std::time::Duration;
 
 /// A server that listens, but does not serve yet: peers can connect and send, and wait.
-pub(crate) struct Bound {
+pub(crate) struct BoundServer {
     server: Server,
 }
 
-/// A server that serves, until [`stop`](Running::stop) or the end of the test.
-pub(crate) struct Running {
+/// A server that serves, until [`stop`](TestServer::stop) or the end of the test.
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     stopper: Stopper,
     ended: Receiver<io::Result<Stats>>,
 }
 
-impl Bound {
-    /// Binds 127.0.0.1 on a port of the system's choice, unless `adjust` says otherwise.
+impl BoundServer {
+    /// Binds 127.0.0.1 on a port of the system's choice, unless `adjust` changes that.
     pub(crate) fn new(mode: Mode, adjust: impl FnOnce(&mut Config)) -> Self {
+        raise_descriptor_limit();
         let mut config = Config {
             mode,
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             max_connections: Some(1000),
-            // Shorter than DEADLINE, so that a peer that was left behind is told from a server that hangs.
+            // Shorter than DEADLINE, so that a peer that is left behind differs from a server that hangs.
             drain_timeout: Duration::from_secs(5),
             ..Config::default()
         };
@@ -45,14 +47,14 @@ impl Bound {
         self.server.stopper()
     }
 
-    pub(crate) fn run(self) -> Running {
+    pub(crate) fn run(self) -> TestServer {
         let (address, stopper) = (self.address(), self.stopper());
         let (end, ended) = mpsc::channel();
         thread::spawn(move || {
-            // Nobody waits for the end of a server whose test has failed.
+            // A test that has failed no longer waits for the end of its server.
             let _failed = end.send(self.server.run(Stats::default()));
         });
-        Running {
+        TestServer {
             address,
             stopper,
             ended,
@@ -60,9 +62,9 @@ impl Bound {
     }
 }
 
-impl Running {
+impl TestServer {
     pub(crate) fn start(mode: Mode, adjust: impl FnOnce(&mut Config)) -> Self {
-        Bound::new(mode, adjust).run()
+        BoundServer::new(mode, adjust).run()
     }
 
     /// Requests a stop, without waiting for the end.
@@ -79,18 +81,18 @@ impl Running {
     /// As [`wait`](Self::wait), but leaves it to the caller to fail.
     pub(crate) fn ended_within(&self, time: Duration) -> Option<Stats> {
         let ended = self.ended.recv_timeout(time).ok()?;
-        Some(ended.expect("the server should not break"))
+        Some(ended.expect("the server should not fail"))
     }
 
-    /// Stops the server and returns how it ended and what it counted.
+    /// Stops the server. Returns its statistics.
     pub(crate) fn stop(self) -> Stats {
         self.request_stop();
         self.wait()
     }
 }
 
-impl Drop for Running {
-    /// A server that has already ended can be stopped once more; its poll may be gone, and nobody cares.
+impl Drop for TestServer {
+    /// A server that has already ended may be stopped once more; that its poll is gone does not matter.
     fn drop(&mut self) {
         let _gone = self.stopper.stop();
     }

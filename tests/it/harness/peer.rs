@@ -1,14 +1,17 @@
-//! The other side of the conversation: a blocking socket with a deadline, bytes that know their place.
+//! The other end of a connection: a blocking socket with a deadline, and bytes that depend on their position.
 
-use super::DEADLINE;
+use super::machine::raise_descriptor_limit;
+use super::{DEADLINE, eventually};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A connection on which no read and no write waits longer than the deadline.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    raise_descriptor_limit();
     let stream = TcpStream::connect_timeout(&address, DEADLINE)
         .unwrap_or_else(|error| panic!("expected a connection to {address}: {error}"));
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -26,19 +29,21 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 pub(crate) fn pattern_of(peer: u64, length: usize) -> Vec<u8> {
     // Fibonacci hashing: the high bits of a multiple of the golden ratio do not repeat.
     let word = |at: u64| (at + (peer << 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let words = (1..).map(|at| (word(at) ^ (word(at) >> 29)).to_le_bytes());
     let mut bytes = Vec::with_capacity(length + 8);
-    for eight in words {
-        if bytes.len() >= length {
-            break;
-        }
-        bytes.extend_from_slice(&eight);
+    for at in 1..=length.div_ceil(8) as u64 {
+        bytes.extend_from_slice(&(word(at) ^ (word(at) >> 29)).to_le_bytes());
     }
     bytes.truncate(length);
     bytes
 }
 
-/// Fails with the place of the first difference, rather than with megabytes.
+/// 64 MiB of [`pattern`], which the buffers between two sockets cannot hold. Computed once, for all tests.
+pub(crate) fn more_than_buffers_hold() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| pattern(64 << 20))
+}
+
+/// Panics with the position of the first difference, rather than with megabytes.
 pub(crate) fn assert_same(echoed: &[u8], expected: &[u8]) {
     if echoed == expected {
         return;
@@ -52,7 +57,7 @@ pub(crate) fn assert_same(echoed: &[u8], expected: &[u8]) {
     );
 }
 
-/// Sends `bytes` while it reads as many, and expects the same.
+/// Sends `bytes` while it reads their echo.
 pub(crate) fn echo_roundtrip(mut stream: &TcpStream, bytes: &[u8]) {
     let mut echoed = vec![0; bytes.len()];
     thread::scope(|scope| {
@@ -85,8 +90,8 @@ pub(crate) fn read_to_eof(mut stream: &TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Writes `bytes` without reading anything, until the kernel takes no more of them for a while: both
-/// sides' buffers are full, and the server owes what it has read. Returns how many it took.
+/// Writes `bytes` without reading anything, until the kernel takes no more of them for a while: the buffers of both
+/// sides are full, and what the server has read is pending. Returns how many bytes the kernel took.
 ///
 /// Leaves the stream non-blocking.
 pub(crate) fn fill_until_blocked(mut stream: &TcpStream, bytes: &[u8]) -> usize {
@@ -110,7 +115,7 @@ pub(crate) fn fill_until_blocked(mut stream: &TcpStream, bytes: &[u8]) -> usize 
     sent
 }
 
-/// Cuts the connection with a RST.
+/// Ends the connection with a RST.
 pub(crate) fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream)
         .set_linger(Some(Duration::ZERO))
@@ -119,14 +124,14 @@ pub(crate) fn reset(stream: TcpStream) {
 }
 
 /// Whether a byte can be read right now. Leaves the stream non-blocking.
-pub(crate) fn has_answer(stream: &TcpStream) -> bool {
+pub(crate) fn has_echo(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     matches!(stream.peek(&mut [0]), Ok(1))
 }
 
 /// Waits until the server's kernel has acknowledged all that these peers have sent.
 pub(crate) fn wait_until_received(peers: &[TcpStream]) {
-    super::eventually("the server's kernel has received everything", || {
+    eventually("the server's kernel has received everything", || {
         let queues = send_queues();
         peers.iter().all(|peer| queued(&queues, peer) == 0)
     });
@@ -137,8 +142,8 @@ pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
     queued(&send_queues(), peer)
 }
 
-/// Bytes in the send queue of each connection, by its two ports. Elsewhere than on Linux, loopback is
-/// trusted to have delivered what a write has sent.
+/// Bytes in the send queue of each connection, by its two ports. On systems other than Linux, loopback is trusted to
+/// have delivered what was written.
 type SendQueues = HashMap<(u16, u16), usize>;
 
 fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
@@ -149,7 +154,7 @@ fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
     queues.get(&ports).copied().unwrap_or(0)
 }
 
-/// From the table that proc(5) describes: the second and third column are the two addresses, the fifth is
+/// From `/proc/net/tcp` (proc(5)): the second and third column are the two addresses, the fifth is
 /// `tx_queue:rx_queue`, all hexadecimal.
 fn send_queues() -> SendQueues {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
