@@ -1,8 +1,8 @@
 //! The servers that we measure ourselves against: whoever is slow, they are all right.
 
 use crate::harness::{
-    PROGRAM, address_in, assert_same, connect, echo_roundtrip, eventually, fill_until_blocked,
-    pattern, peer, read_to_eof, skip, tool_or_skip,
+    address_in, assert_same, connect, echo_roundtrip, eventually, fill_until_blocked,
+    more_than_buffers_hold, pattern, peer, read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::measure::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
 use mio_echo::measure::process::{Child, CommandLine};
@@ -15,52 +15,26 @@ use std::time::{Duration, SystemTime};
 
 const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
-/// More bytes than all buffers between two processes hold.
-const MUCH: usize = 64 << 20;
-
 /// How long a server may take to start: Python, on a machine that is busy with other tests.
 const START: Duration = Duration::from_mins(1);
 
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
     let manifest = Manifest::read(Path::new(MANIFEST_DIR)).unwrap();
-    let much = pattern(MUCH);
     assert_eq!(manifest.recipes().len(), 7);
-    for recipe in manifest.recipes() {
-        let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
-        let made = if recipe.name() == "tokio" && !skips_are_forbidden {
-            // Its release build takes minutes, for all that tests and benches of this package need.
-            Ok(tokio_as_tests_are_built())
-        } else {
-            manifest.make(recipe)
-        };
-        match made {
-            Ok(peer) => verify(&peer, &much),
-            Err(LeftOut { name, why }) => {
-                assert!(!skips_are_forbidden, "{name} is left out: {why}");
-                skip(&format!("{name} is left out: {why}"));
-            }
+    // Side by side: most of the time is spent in waiting for buffers to fill up.
+    thread::scope(|scope| {
+        for recipe in manifest.recipes() {
+            scope.spawn(|| match manifest.make(recipe) {
+                Ok(peer) => verify(&peer, more_than_buffers_hold()),
+                Err(LeftOut { name, why }) => {
+                    let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
+                    assert!(!skips_are_forbidden, "{name} is left out: {why}");
+                    skip(&format!("{name} is left out: {why}"));
+                }
+            });
         }
-    }
-}
-
-/// The example, in the profile of the tests: there already, if all of them are run.
-fn tokio_as_tests_are_built() -> Peer {
-    let folder = Path::new(PROGRAM).parent().unwrap();
-    let mut build = std::process::Command::new(env!("CARGO"));
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    build.args(["build", "--quiet", "--example", "peer-tokio"]);
-    build.arg("--target-dir").arg(folder.parent().unwrap());
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success());
-    let program = folder.join("examples/peer-tokio");
-    Peer {
-        name: "tokio".to_owned(),
-        about: "Rust on tokio".to_owned(),
-        command: CommandLine::new(program, ["{port}"]),
-    }
+    });
 }
 
 /// It echoes exactly, to many at once, to whoever has said his last word or reads late; and whoever breaks

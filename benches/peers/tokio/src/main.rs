@@ -1,7 +1,7 @@
-//! A peer to be measured against: an echo server on tokio, with a task per connection on one thread.
+//! A peer to measure against: an echo server on tokio, with a task per connection on one thread.
 //!
-//! build: cargo build --release --example peer-tokio
-//! run:   target/release/examples/peer-tokio PORT
+//! build: cargo build --release --manifest-path benches/peers/tokio/Cargo.toml
+//! run:   benches/peers/tokio/target/release/peer-tokio PORT
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,10 +35,10 @@ async fn serve(port: u16) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // A peer that breaks off is its own affair.
+                // An error ends this one connection.
                 tokio::spawn(async move { echo(stream).await.ok() });
             }
-            // Either this one peer is gone, or there are no descriptors left.
+            // Either this one connection is gone, or there are no descriptors left.
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
@@ -51,7 +51,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Gives everything back. At the end of the input the stream is dropped, which sends the FIN behind it.
+/// Sends everything back. At the end of the input the stream is dropped, which sends the FIN.
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; BUFFER];
