@@ -361,21 +361,28 @@ fn print_on_failure(choices: Choices, rule: Evidence) -> Choices {
 
 #[test]
 fn the_promises_hold_in_every_order_of_events() {
-    for rule in RULES {
-        let mut choices = Choices {
-            depth: DEPTH,
-            ..Choices::default()
-        };
-        let mut scripts = 0_u64;
-        loop {
-            choices = print_on_failure(choices, rule);
-            scripts += 1;
-            if !choices.advance() {
-                break;
-            }
+    // Side by side, because this is the longest of the unit tests.
+    std::thread::scope(|scope| {
+        for rule in RULES {
+            scope.spawn(move || play_every_script(rule));
         }
-        assert!(scripts > 100_000, "only {scripts} scripts were played");
+    });
+}
+
+fn play_every_script(rule: Evidence) {
+    let mut choices = Choices {
+        depth: DEPTH,
+        ..Choices::default()
+    };
+    let mut scripts = 0_u64;
+    loop {
+        choices = print_on_failure(choices, rule);
+        scripts += 1;
+        if !choices.advance() {
+            break;
+        }
     }
+    assert!(scripts > 100_000, "only {scripts} scripts were played");
 }
 
 proptest! {

@@ -357,7 +357,10 @@ fn assert_failed(client: &Exit, reason: &str) {
 
 /// Bytes in which neighbours always differ, so that a lost or doubled byte differs at its own offset.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..=250).cycle().take(length).collect()
+    let block: Vec<u8> = (0..=250).collect();
+    let mut bytes = block.repeat(length.div_ceil(block.len()));
+    bytes.truncate(length);
+    bytes
 }
 
 // The servers.
