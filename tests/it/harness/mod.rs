@@ -8,7 +8,7 @@
 //!
 //! A test waits for a fact, with a deadline; it never takes a pause for proof. Ports are chosen by the system.
 
-#[cfg(feature = "trace")]
+#[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod browser;
 pub(crate) mod child;
 pub(crate) mod machine;
