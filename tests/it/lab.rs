@@ -1,6 +1,7 @@
 //! The lab: each wrong server fails as predicted, every time, and the right one does not fail.
 
 use crate::harness::browser::document_of;
+use crate::harness::machine::descriptors_or_skip;
 use crate::harness::{self, Exit, PROGRAM, command, program, skip, tool_or_skip};
 use mio_echo::learn::lab::{
     self, EXPERIMENTS, Environment, Experiment, ExperimentRun, Variant, VariantRun, report,
@@ -66,6 +67,9 @@ fn thousands_of_idle_connections_cost_much_with_threads_and_little_with_the_loop
         skip("there is no proc(5) to measure with");
         return;
     }
+    let Some(_descriptors) = descriptors_or_skip(5000) else {
+        return;
+    };
     assert_as_predicted(&lab::find(PROCESSES).unwrap());
 }
 

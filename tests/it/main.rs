@@ -1,6 +1,9 @@
 //! The promises of the program, one subject a module.
 //!
-//! One test program for all of them: it is linked once, and its tests run side by side.
+//! One test program for all of them: it is linked once, and its tests run side by side, as threads of one process. So
+//! no test changes what belongs to the process, such as its limits, environment, directory or signal handlers: a
+//! test that needs others runs the program as a child. The one exception is the limit on open files, which is raised
+//! for all; a test that opens thousands waits for its turn (`machine::descriptors_or_skip`).
 
 #![allow(
     clippy::unwrap_used,

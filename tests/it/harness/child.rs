@@ -4,8 +4,8 @@
 //! Dropping a [`Child`] kills and reaps the process, also when the test panics. If the test program itself is killed,
 //! no destructor runs; then the kernel kills the children, because [`command`] starts them through setpriv(1), which
 //! asks for that (prctl(2), `PR_SET_PDEATHSIG`). The request has to be made between fork and exec, where Rust code of
-//! our own would be `unsafe`. To the kernel the parent is the *thread* that started the process, so a child must not
-//! outlive that thread: no test hands one on.
+//! our own would be `unsafe`. To the kernel the parent is the *thread* that started the process: when that thread ends,
+//! the child is killed.
 
 use super::{DEADLINE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,7 +24,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mio-echo");
 /// How long a program may take to start, or to do all of its work and end.
 const LONG_DEADLINE: Duration = Duration::from_mins(1);
 
-/// A command without input, whose output and errors are collected, and whose process does not outlive ours.
+/// A command without input, whose output can be collected, and whose process does not outlive ours.
 ///
 /// Without setpriv(1), as on systems other than Linux, a test program that is killed leaves its children behind.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
@@ -152,8 +152,8 @@ impl Child {
         assert_eq!(output.as_deref(), Some(expected));
     }
 
-    /// Asserts that for all of `time` it neither writes to standard output nor ends. That nothing happens cannot be
-    /// seen but by waiting.
+    /// Asserts that for all of `time` it neither writes to standard output nor ends. That nothing happens can only be
+    /// seen by waiting.
     pub(crate) fn assert_quiet_for(&self, time: Duration) {
         let mut before = None;
         let broke_silence = self.stdout.wait(time, |output| {
@@ -220,7 +220,7 @@ impl Child {
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
             panic!("still running after {time:?}; the log is: {}", self.log());
         };
-        // Both streams are closed; all that is left to do is to exit.
+        // Both streams are closed; now it only has to exit.
         let mut status: Option<ExitStatus> = None;
         eventually("the process ends", || {
             status = self.process.try_wait().unwrap();
@@ -238,7 +238,7 @@ impl Child {
     #[cfg(target_os = "linux")]
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        // The name of the program, in parentheses, may hold spaces; the numbers behind it do not.
+        // The name of the program, in parentheses, may contain spaces; the numbers after it do not.
         let (_, behind_name) = stat.rsplit_once(')').unwrap();
         let columns: Vec<&str> = behind_name.split_whitespace().collect();
         let ticks = |column: usize| columns[column].parse::<u64>().unwrap();
