@@ -228,10 +228,15 @@ fn layer_of(file: &str) -> Option<&'static str> {
     LAYERS.iter().copied().find(|layer| within(layer))
 }
 
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
 #[test]
 fn later_layers_import_earlier_ones_and_never_back() {
     let rank = |layer: &str| LAYERS.iter().position(|other| *other == layer).unwrap();
     let mut seen = 0;
+    let mut wrong = Vec::new();
     for (file, imported) in sources::imports(&sources::read()) {
         let Some(own) = layer_of(&file) else { continue };
         for (target, path) in imported {
@@ -239,11 +244,12 @@ fn later_layers_import_earlier_ones_and_never_back() {
                 continue;
             };
             seen += 1;
-            assert!(rank(other) < rank(own), "{file} imports {other}: {path}");
-            let strangers = STRANGERS.contains(&(own, other));
-            assert!(!strangers, "{file} imports {other}: {path}");
+            if rank(other) > rank(own) || STRANGERS.contains(&(own, other)) {
+                wrong.push(format!("{file} imports {other}: {path}"));
+            }
         }
     }
+    assert_none(&wrong);
     assert!(seen > 50, "the test has lost sight of the imports: {seen}");
 }
 
@@ -271,7 +277,7 @@ fn no_file_takes_part_in_a_circle() {
         .filter(|circle| !is_known(circle))
         .map(|circle| circle.join(" -> "))
         .collect();
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    assert_none(&circles);
 }
 
 #[test]
@@ -294,15 +300,17 @@ fn a_connection_knows_no_socket_no_clock_and_no_poll() {
 
 #[test]
 fn each_dependency_is_named_only_where_it_belongs() {
+    let mut wrong = Vec::new();
     for (file, source) in sources::read() {
-        for line in source.code {
-            for (dependency, homes) in DEPENDENCIES.iter().copied() {
-                let home = homes.iter().any(|home| file.starts_with(home));
-                let named = names(&line, dependency);
-                assert!(home || !named, "{file} names {dependency}: {line}");
+        for (dependency, homes) in DEPENDENCIES.iter().copied() {
+            if !homes.iter().any(|home| file.starts_with(home)) {
+                let lines = source.code.iter();
+                let named = lines.filter(|line| names(line, dependency));
+                wrong.extend(named.map(|line| format!("{file} names {dependency}: {line}")));
             }
         }
     }
+    assert_none(&wrong);
 }
 
 #[test]
@@ -327,10 +335,15 @@ fn each_dependency_of_the_manifest_has_a_home() {
 
 #[test]
 fn no_file_is_too_long() {
-    for (file, source) in sources::read() {
-        let lines = source.text.lines().count();
-        assert!(lines <= LONGEST_FILE, "{file} has {lines} lines");
-    }
+    let sources = sources::read();
+    let lengths = sources
+        .iter()
+        .map(|(file, source)| (file, source.text.lines().count()));
+    let long: Vec<String> = lengths
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .map(|(file, lines)| format!("{file} has {lines} lines"))
+        .collect();
+    assert_none(&long);
 }
 
 #[test]
@@ -340,7 +353,7 @@ fn no_name_means_two_types() {
         .filter(|(name, files)| files.len() > 1 && !KNOWN_TWINS.contains(&name.as_str()))
         .map(|(name, files)| format!("{name}: {}", files.join(", ")))
         .collect();
-    assert!(twins.is_empty(), "{}", twins.join("\n"));
+    assert_none(&twins);
 }
 
 /// Where each type is defined, those left out that say with what they are not to be confused.
