@@ -1,0 +1,167 @@
+//! Each dependency is named only where it belongs.
+
+use super::{assert_none, sources};
+use std::fs;
+
+/// Which files may name a dependency.
+const DEPENDENCIES: &[(&str, &[&str])] = &[
+    (
+        "mio",
+        &[
+            "readiness/event_flags.rs",
+            "learn/lab/harness/connection.rs",
+            "learn/lab/harness/server.rs",
+            "measure/load/",
+            "server/",
+        ],
+    ),
+    (
+        "slab",
+        &[
+            "learn/lab/harness/server.rs",
+            "measure/load/connection_pool.rs",
+            "server/event_loop.rs",
+            "server/threads/connection_table.rs",
+        ],
+    ),
+    ("clap", &["cli/"]),
+    (
+        "log",
+        &[
+            "cli/",
+            "client",
+            "measure/compare/",
+            "server/bind.rs",
+            "server/mod.rs",
+            "server/slot.rs",
+            "trace/recorder.rs",
+        ],
+    ),
+    ("simple_logger", &["cli/logger.rs"]),
+    (
+        "socket2",
+        &[
+            "learn/lab/harness/client.rs",
+            "learn/lab/harness/server.rs",
+            "measure/load/dialer.rs",
+            "server/bind.rs",
+            "server/slot.rs",
+        ],
+    ),
+    ("signal_hook", &["cli/interrupt.rs", "server/shutdown.rs"]),
+    ("signal_hook_mio", &["server/shutdown.rs"]),
+    (
+        "rlimit",
+        &[
+            "learn/lab/harness/descriptors.rs",
+            "server/limits.rs",
+            "server/capacity.rs",
+        ],
+    ),
+    (
+        "rustix",
+        &[
+            "measure/compare/machine.rs",
+            "learn/lab/experiments/always_writable.rs",
+            "learn/lab/harness/descriptors.rs",
+            "learn/lab/harness/socket_probe.rs",
+            "measure/load/timer.rs",
+            "measure/load/dialer.rs",
+            "measure/load/recorder.rs",
+            "measure/process/",
+            "server/threads/shutdown_pipe.rs",
+            "server/bind.rs",
+            "server/capacity.rs",
+            "server/listener.rs",
+            "server/unread.rs",
+            "server/capacity.rs",
+        ],
+    ),
+    (
+        "humantime",
+        &[
+            "cli/",
+            "measure/bench/threshold.rs",
+            "client/error.rs",
+            "measure/compare/",
+            "server/stats.rs",
+            "trace/header.rs",
+        ],
+    ),
+    ("bytesize", &["cli/"]),
+    ("strsim", &["learn/lab/mod.rs"]),
+    (
+        "hdrhistogram",
+        &["measure/bench/export.rs", "measure/load/latency.rs"],
+    ),
+    (
+        "serde",
+        &[
+            "measure/bench/",
+            "measure/compare/",
+            "measure/load/",
+            "readiness/event_flags.rs",
+            "server/mode.rs",
+            "server/observer.rs",
+            "trace/",
+            "server/mode.rs",
+        ],
+    ),
+    ("serde_json", &["cli/", "measure/compare/", "trace/"]),
+    ("comfy_table", &["measure/compare/report/terminal.rs"]),
+    (
+        "maud",
+        &[
+            "learn/lab/",
+            "measure/compare/report/",
+            "text/page.rs",
+            "trace/timeline/",
+        ],
+    ),
+    ("shlex", &["measure/compare/entry.rs"]),
+    ("indicatif", &["cli/"]),
+    ("nix", &["measure/process/proc.rs"]),
+];
+
+#[test]
+fn each_dependency_is_named_only_where_it_belongs() {
+    let mut wrong = Vec::new();
+    for (file, source) in sources::read() {
+        for (dependency, homes) in DEPENDENCIES.iter().copied() {
+            if !homes.iter().any(|home| file.starts_with(home)) {
+                let lines = source.code.iter();
+                let named = lines.filter(|line| names(line, dependency));
+                wrong.extend(named.map(|line| format!("{file} names {dependency}: {line}")));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn each_dependency_of_the_manifest_has_a_home() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let mut sections = 0;
+    for section in manifest.split("\n[").filter(|section| {
+        let header = section.lines().next().unwrap();
+        header.ends_with("dependencies]") && !header.starts_with("dev-")
+    }) {
+        sections += 1;
+        for line in section.lines().skip(1).filter(|line| line.contains(" = ")) {
+            let name = line.split(' ').next().unwrap().replace('-', "_");
+            let known = DEPENDENCIES
+                .iter()
+                .any(|(dependency, _)| *dependency == name);
+            assert!(known, "{name} has no home");
+        }
+    }
+    assert_eq!(sections, 2, "the test has lost sight of the manifest");
+}
+
+/// Whether `line` names the crate or path `name` as a whole word.
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
