@@ -14,20 +14,16 @@ const KNOWN_CIRCLES: &[&str] = &[
     "connection/",
     "learn/lab/",
     "measure/compare/",
-    "measure/load/",
     "server/",
-    "trace/",
 ];
 
 /// Names that still mean two types.
 const KNOWN_TWINS: &[&str] = &[
     "Accepted",
     "Calls",
-    "Chapter",
     "Client",
     "Course",
     "Failure",
-    "Group",
     "Metric",
     "NoServer",
     "PatternName",
