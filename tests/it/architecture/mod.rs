@@ -8,31 +8,20 @@ use sources::{Source, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that still hold circles: one is tolerated if all of its files are in the same of these folders.
-const KNOWN_CIRCLES: &[&str] = &[
-    "cli/",
-    "client/",
-    "connection/",
-    "learn/lab/",
-    "measure/compare/",
-    "server/",
-];
+const KNOWN_CIRCLES: &[&str] = &["cli/", "connection/", "measure/compare/", "server/"];
 
 /// Names that still mean two types.
 const KNOWN_TWINS: &[&str] = &[
-    "Accepted",
     "Calls",
-    "Client",
     "Course",
+    "Deadline",
     "Failure",
+    "Failures",
     "Metric",
     "NoServer",
     "PatternName",
-    "Peer",
     "Pinning",
-    "Process",
-    "Report",
     "Server",
-    "Slot",
     "Step",
     "Verdict",
     "Watched",
