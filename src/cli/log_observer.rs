@@ -28,28 +28,28 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default)]
 struct RateLimit {
     last: Option<Instant>,
-    left_out: u64,
+    suppressed: u64,
 }
 
 /// How many warnings of the same kind were left out before this one; prints nothing for none.
-struct LeftOut(u64);
+struct Suppressed(u64);
 
 impl RateLimit {
     /// Whether a warning may be logged at `now`. If not, it is counted.
-    fn pass(&mut self, now: Instant) -> Option<LeftOut> {
+    fn pass(&mut self, now: Instant) -> Option<Suppressed> {
         if self
             .last
             .is_some_and(|last| now.duration_since(last) < INTERVAL)
         {
-            self.left_out += 1;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(LeftOut(mem::take(&mut self.left_out)))
+        Some(Suppressed(mem::take(&mut self.suppressed)))
     }
 }
 
-impl fmt::Display for LeftOut {
+impl fmt::Display for Suppressed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
@@ -77,9 +77,9 @@ impl Observer for LogObserver {
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        if let Some(left_out) = self.refusals.pass(Instant::now()) {
+        if let Some(suppressed) = self.refusals.pass(Instant::now()) {
             let error = os_error::in_words(error);
-            warn!(target: TARGET, "{peer} refused: {error}{left_out}");
+            warn!(target: TARGET, "{peer} refused: {error}{suppressed}");
         }
     }
 
@@ -90,14 +90,14 @@ impl Observer for LogObserver {
     fn accept_paused(&mut self, pause: &AcceptPause) {
         match pause {
             AcceptPause::Full(limit) => {
-                if let Some(left_out) = self.full.pass(Instant::now()) {
-                    warn!(target: TARGET, "{limit} connections are open, the limit; new peers wait until one closes{left_out}");
+                if let Some(suppressed) = self.full.pass(Instant::now()) {
+                    warn!(target: TARGET, "{limit} connections are open, the limit; new peers wait until one closes{suppressed}");
                 }
             }
             AcceptPause::Exhausted(error) => {
-                if let Some(left_out) = self.exhausted.pass(Instant::now()) {
+                if let Some(suppressed) = self.exhausted.pass(Instant::now()) {
                     let error = os_error::in_words(error);
-                    warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again{left_out}");
+                    warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again{suppressed}");
                 }
             }
         }
@@ -118,7 +118,7 @@ mod tests {
         let start = Instant::now();
         let mut pass = |millis| {
             let at = start + Duration::from_millis(millis);
-            limit.pass(at).map(|left_out| left_out.to_string())
+            limit.pass(at).map(|suppressed| suppressed.to_string())
         };
         assert_eq!(pass(0).as_deref(), Some(""));
         assert_eq!((pass(1), pass(999)), (None, None));

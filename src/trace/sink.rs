@@ -27,8 +27,8 @@ pub enum Target {
 /// An open [`Target`].
 #[derive(Debug)]
 pub(super) enum Sink {
-    Text(Text, Stream),
-    JsonLines(Stream),
+    Text(Text, TraceStream),
+    JsonLines(TraceStream),
     Page(Trace, File),
     Memory(Trace),
 }
@@ -40,9 +40,9 @@ impl Sink {
             records: Vec::new(),
         };
         Ok(match target {
-            Target::Text(colour) => Self::Text(Text::new(colour), Stream::new(io::stderr())),
+            Target::Text(colour) => Self::Text(Text::new(colour), TraceStream::new(io::stderr())),
             Target::JsonLines(file) => {
-                let mut stream = Stream::new(file);
+                let mut stream = TraceStream::new(file);
                 json_lines::write_header(&header, &mut stream.buffer)?;
                 stream.flush()?;
                 Self::JsonLines(stream)
@@ -104,7 +104,7 @@ impl Sink {
 /// Lines on their way to a file or to standard error. The server never waits for them: if the reader of a pipe does not
 /// keep up, the trace ends.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct TraceStream {
     buffer: Vec<u8>,
     output: BackgroundWriter,
 }
@@ -118,7 +118,7 @@ const LONG: usize = 64 * 1024;
 /// How long the end of the server waits for a reader that does not read.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Stream {
+impl TraceStream {
     fn new(output: impl Write + Send + 'static) -> Self {
         Self {
             buffer: Vec::new(),

@@ -1,20 +1,18 @@
 //! Nothing that is read too slowly, or not at all, stops the server: not its log, not its statistics, not its trace.
 
-use crate::common::process::program;
-use crate::common::{Child, both_modes, connect, echo_roundtrip, eventually, name_of};
+use crate::harness::{
+    Child, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program, skip,
+};
 use mio_echo::server::Mode;
 use std::fs::OpenOptions;
+use std::io::{self, PipeReader};
 use std::net::SocketAddr;
-use std::process::{ChildStderr, Stdio};
 
 /// A server whose standard error is a pipe that is held open and never read.
-fn serve_unread(mode: Mode, arguments: &[&str]) -> (Child, SocketAddr, Option<ChildStderr>) {
+fn serve_unread(mode: Mode, arguments: &[&str]) -> (Child, SocketAddr, PipeReader) {
+    let (unread, stderr) = io::pipe().unwrap();
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--mode", name_of(mode)]);
-    command.args(arguments).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let unread = process.stderr.take();
-    let server = Child::watch(process);
+    let server = Child::spawn(command.args(arguments).stderr(stderr));
     let address = server.address();
     (server, address, unread)
 }
@@ -27,9 +25,9 @@ fn a_log_that_is_not_read_does_not_stop_the_server() {
         for _ in 0..3000 {
             echo_roundtrip(&connect(address), b"logged");
         }
-        server.signal("USR1");
+        server.signal(Signal::USR1);
         echo_roundtrip(&connect(address), b"statistics do not block either");
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
         drop(unread);
     });
@@ -44,7 +42,7 @@ fn a_text_trace_that_is_not_read_does_not_stop_the_server_and_is_reported_as_inc
             echo_roundtrip(&peer, b"traced");
         }
         drop(peer);
-        server.signal("TERM");
+        server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(1), "the trace is not complete");
         drop(unread);
     });
@@ -53,7 +51,7 @@ fn a_text_trace_that_is_not_read_does_not_stop_the_server_and_is_reported_as_inc
 #[test]
 fn a_trace_that_does_not_fit_on_the_disk_is_a_failure_at_the_end() {
     if OpenOptions::new().write(true).open("/dev/full").is_err() {
-        crate::common::skip("there is no /dev/full");
+        skip("there is no /dev/full");
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -62,8 +60,8 @@ fn a_trace_that_does_not_fit_on_the_disk_is_a_failure_at_the_end() {
     let trace = format!("--trace={}", full.display());
     let (server, address) = Child::serve(&[&trace]);
     echo_roundtrip(&connect(address), b"served all the same");
-    server.wait_until_said("the trace ends here: no space left on device");
-    server.signal("TERM");
+    server.wait_for_log("the trace ends here: no space left on device");
+    server.signal(Signal::TERM);
     let exit = server.wait();
     assert_eq!(exit.code, Some(1));
     let last = exit.stderr.lines().last().unwrap_or_default();
@@ -89,9 +87,9 @@ fn peers_cannot_flood_the_log() {
             echo_roundtrip(&second, b"second");
         }
         eventually("the limit is logged", || {
-            server.times_said("connections are open") > 0
+            server.log_lines_with("connections are open") > 0
         });
-        let warnings = server.times_said("connections are open");
-        assert!(warnings < 20, "{warnings} warnings: {}", server.said());
+        let warnings = server.log_lines_with("connections are open");
+        assert!(warnings < 20, "{warnings} warnings: {}", server.log());
     });
 }

@@ -2,7 +2,6 @@
 
 use crate::harness::{Child, Exit, Signal, connect, echo_roundtrip, ipv6_or_skip, program, skip};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::process::Stdio;
 
 fn run(arguments: &[&str]) -> Exit {
     Child::spawn(&mut program(arguments)).wait()
@@ -179,14 +178,11 @@ fn listening_beyond_loopback_without_an_idle_timeout_is_worth_a_warning() {
         if arguments.is_empty() {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let server = Child::watch(command.spawn().unwrap());
+        command.args(arguments);
+        let server = Child::spawn(&mut command);
         server.address();
-        server.wait_until_said("serving up to");
-        server.signal("TERM");
+        server.wait_for_log("serving up to");
+        server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0));
         assert_eq!(

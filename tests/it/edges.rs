@@ -19,6 +19,7 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
         let mut slow = connect(server.address);
         fill_until_blocked(&slow, bytes);
         let start = Instant::now();
+        slow.set_nonblocking(false).unwrap();
         let mut part = vec![0; 64 << 10];
         // Slower than any report of room to write: the send buffer holds megabytes.
         while start.elapsed() < 4 * idle_timeout {

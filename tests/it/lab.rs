@@ -58,7 +58,7 @@ fn without_descriptors_the_wrong_servers_spin_or_stop_accepting_and_the_right_on
     let exit = run(&["lab", ALONE]);
     let text = exit.text();
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
-    assert_well_formed(ALONE, &text);
+    assert_well_formed(ALONE, text);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_report_that_does_not_go_to_a_terminal_has_no_escape_sequences() {
     let exit = run(&["lab", "read-once"]);
     let text = exit.text();
     assert_eq!(exit.code, Some(0), "{text}{}", exit.stderr);
-    assert_well_formed("read-once", &text);
+    assert_well_formed("read-once", text);
     assert!(!text.contains('\x1b'), "{text}");
     assert!(text.contains("#1 read 16"), "{text}");
 }
