@@ -1,16 +1,22 @@
-//! Sets `MIO_ECHO_COMMIT` to the commit that the program is built from, for the reports of measurements. Without git, or
-//! outside a repository, the variable stays unset.
+//! Sets `MIO_ECHO_VERSION` to the version and the commit that the program is built from, for `--version` and the reports
+//! of measurements. Without git, or outside a repository, it is only the version.
 
 use std::process::Command;
 
 fn main() {
     // This script prints no rerun-if-changed, so cargo runs it whenever a file of the package has changed. A tree with
     // uncommitted changes is therefore always reported as dirty.
-    let describe = ["describe", "--always", "--dirty", "--exclude=*"];
-    let output = Command::new("git").args(describe).output();
-    let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        return;
+    let manifest_version = env!("CARGO_PKG_VERSION");
+    let version = match commit() {
+        Some(commit) => format!("{manifest_version} ({commit})"),
+        None => manifest_version.to_owned(),
     };
-    let commit = String::from_utf8_lossy(&output.stdout);
-    println!("cargo::rustc-env=MIO_ECHO_COMMIT={}", commit.trim());
+    println!("cargo::rustc-env=MIO_ECHO_VERSION={version}");
+}
+
+fn commit() -> Option<String> {
+    let describe = ["describe", "--always", "--dirty", "--exclude=*"];
+    let output = Command::new("git").args(describe).output().ok()?;
+    let commit = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| commit.trim().to_owned())
 }

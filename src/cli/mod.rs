@@ -47,7 +47,7 @@ use timeline::Timeline;
 #[derive(Debug, Parser)]
 #[command(
     name = "mio-echo",
-    version,
+    version = mio_echo::text::version::VERSION,
     max_term_width = 100,
     after_help = EXIT_CODES
 )]

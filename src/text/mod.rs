@@ -1,5 +1,5 @@
-//! Text that every command reads or writes: endpoints, figures with units, error descriptions, and output that does not
-//! block.
+//! Text that every command reads or writes: endpoints, figures with units, error descriptions, the version, and output
+//! that does not block.
 
 pub mod background_writer;
 pub mod endpoint;
@@ -8,3 +8,4 @@ pub mod os_error;
 pub(crate) mod page;
 #[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod units;
+pub mod version;

@@ -216,7 +216,7 @@ fn plan(compare: Compare) -> Plan {
             Calls::NotCounted
         },
         patience: compare.timeout,
-        program: program(),
+        program: mio_echo::text::version::PROGRAM.to_owned(),
         command_line: std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect(),
@@ -242,15 +242,6 @@ fn or_usual<'a>(asked: &'a [usize], usual: &'a [usize]) -> &'a [usize] {
 fn by_chance() -> u64 {
     // The hasher's keys come from the system's source of chance.
     RandomState::new().build_hasher().finish() % 1_000_000
-}
-
-/// Name and version, and the commit if it was built where that is known.
-fn program() -> String {
-    let version = concat!("mio-echo ", env!("CARGO_PKG_VERSION"));
-    match option_env!("MIO_ECHO_COMMIT") {
-        Some(commit) => format!("{version} ({commit})"),
-        None => version.to_owned(),
-    }
 }
 
 fn message_size(text: &str) -> Result<Bytes, String> {
