@@ -1,11 +1,11 @@
-// A peer to be measured against, and the floor: little more than the system calls that an edge-triggered
-// echo server on one thread cannot do without.
+// A server to compare with, and the lower bound: little more than the system calls that an edge-triggered echo server
+// on one thread needs.
 //
 //   build: gcc -O2 -o epoll epoll.c
 //   run:   ./epoll PORT
 //
-// A message costs one recv and one send, and its share of an epoll_wait: a read that does not fill the
-// buffer has emptied the socket (epoll(7)), and is not tried again unless a FIN or urgent data was announced.
+// A message costs one recv, one send, and its share of an epoll_wait: a read that does not fill the buffer has emptied
+// the socket (epoll(7)), and is not repeated unless a FIN or urgent data was reported.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,25 +21,25 @@
 enum {
   BACKLOG = 4096,
   BUFFER = 64 * 1024,
-  EVENTS = 1024,  // taken at once
-  READS = 16,     // of one peer, before it is the next one's turn
-  PAUSE = 100,    // milliseconds, to wait for descriptors
+  EVENTS = 1024,  // per epoll_wait
+  READS = 16,     // per turn of a peer
+  PAUSE = 100,    // milliseconds without accepting, when there are no descriptors left
 };
 
 struct peer {
   int socket;
-  unsigned readable : 1, writable : 1;  // as far as we know
-  unsigned hinted : 1;                  // something may stand behind a short read
-  unsigned queued : 1;                  // it is owed a turn
-  struct peer *next;                    // in that queue
-  char *owed;                           // bytes that the kernel did not take, or NULL
-  size_t length, sent;                  // of them
+  unsigned readable : 1, writable : 1;  // as the last event or call showed
+  unsigned flagged : 1;                 // a FIN or urgent data may follow a short read
+  unsigned queued : 1;                  // it is in the run queue
+  struct peer *next;                    // in the run queue
+  char *pending;                        // bytes that the kernel did not take, or NULL
+  size_t length, sent;                  // of these bytes
 };
 
 static char buffer[BUFFER];
 static int poll, listener;
-static int full;  // there are no descriptors left: the listener is not looked at for a while
-static struct peer *first, **last = &first;
+static int paused;  // there are no descriptors left: the listener is ignored for a while
+static struct peer *first, **last = &first;  // the run queue
 
 static _Noreturn void die(const char *what) {
   perror(what);
@@ -51,14 +51,14 @@ static void watch_listener(int operation, unsigned events) {
   if (epoll_ctl(poll, operation, listener, &event) < 0) die("epoll_ctl");
 }
 
-// Closing sends the FIN behind all that was written.
+// Closing sends the FIN after all that was written.
 static void end(struct peer *peer) {
   close(peer->socket);
-  free(peer->owed);
+  free(peer->pending);
   free(peer);
 }
 
-static void queue(struct peer *peer) {
+static void enqueue(struct peer *peer) {
   if (peer->queued) return;
   peer->queued = 1;
   peer->next = NULL;
@@ -66,7 +66,7 @@ static void queue(struct peer *peer) {
   last = &peer->next;
 }
 
-// Sends what the kernel takes of `length` bytes. Returns how many it took, or -1 if the peer is gone.
+// Sends as much of `length` bytes as the kernel takes. Returns how much that was, or -1 if the connection failed.
 static ssize_t send_some(struct peer *peer, const char *bytes, size_t length) {
   ssize_t taken;
   do taken = send(peer->socket, bytes, length, MSG_NOSIGNAL);
@@ -76,44 +76,44 @@ static ssize_t send_some(struct peer *peer, const char *bytes, size_t length) {
   return taken;
 }
 
-// What was owed is sent first. Returns -1 if the peer is gone.
-static int pay(struct peer *peer) {
-  ssize_t taken = send_some(peer, peer->owed + peer->sent, peer->length - peer->sent);
+// Sends pending bytes. Returns -1 if the connection failed.
+static int flush_pending(struct peer *peer) {
+  ssize_t taken = send_some(peer, peer->pending + peer->sent, peer->length - peer->sent);
   if (taken < 0) return -1;
   peer->sent += (size_t)taken;
   if (peer->sent == peer->length) {
-    free(peer->owed);
-    peer->owed = NULL;
+    free(peer->pending);
+    peer->pending = NULL;
   }
   return 0;
 }
 
-// Echoes what is in the buffer, and keeps what the kernel does not take. Returns -1 if the peer is gone.
+// Echoes `length` bytes of the buffer, and keeps what the kernel does not take. Returns -1 if the connection failed.
 static int echo(struct peer *peer, size_t length) {
   ssize_t taken = send_some(peer, buffer, length);
   if (taken < 0) return -1;
   size_t left = length - (size_t)taken;
   if (left == 0) return 0;
-  if (!(peer->owed = malloc(left))) return -1;
-  memcpy(peer->owed, buffer + taken, left);
+  if (!(peer->pending = malloc(left))) return -1;
+  memcpy(peer->pending, buffer + taken, left);
   peer->length = left;
   peer->sent = 0;
   return 0;
 }
 
-// One turn: it ends when the peer can do nothing more for now, has had its share, or is gone.
+// One turn: it ends when the peer is not ready, when it has used up its reads, or when the connection is closed.
 static void serve(struct peer *peer) {
   for (int reads = 0;;) {
-    if (peer->owed) {
+    if (peer->pending) {
       if (!peer->writable) return;
-      if (pay(peer) < 0) { end(peer); return; }
+      if (flush_pending(peer) < 0) { end(peer); return; }
       continue;
     }
     if (!peer->readable) return;
-    if (reads++ == READS) { queue(peer); return; }
+    if (reads++ == READS) { enqueue(peer); return; }
     ssize_t length = recv(peer->socket, buffer, BUFFER, 0);
     if (length > 0) {
-      if (length < BUFFER && !peer->hinted) peer->readable = 0;
+      if (length < BUFFER && !peer->flagged) peer->readable = 0;
       if (echo(peer, (size_t)length) < 0) { end(peer); return; }
     } else if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
       peer->readable = 0;
@@ -124,7 +124,7 @@ static void serve(struct peer *peer) {
   }
 }
 
-// A peer for which there is no memory is turned away.
+// Without memory, the connection is closed.
 static void admit(int socket) {
   struct peer *peer = calloc(1, sizeof *peer);
   struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
@@ -144,12 +144,12 @@ static void accept_all(void) {
     if (socket >= 0) {
       admit(socket);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      full = 1;
+      paused = 1;
       watch_listener(EPOLL_CTL_MOD, 0);
       return;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return;
-    }  // else that peer is gone: the next one
+    }  // else this connection failed: accept the next one
   }
 }
 
@@ -158,11 +158,11 @@ static void note(const struct epoll_event *event) {
   if (!peer) { accept_all(); return; }
   if (event->events & EPOLLOUT) peer->writable = 1;
   if (event->events & ~(unsigned)EPOLLOUT) peer->readable = 1;
-  if (event->events & ~(unsigned)(EPOLLIN | EPOLLOUT)) peer->hinted = peer->writable = 1;
+  if (event->events & ~(unsigned)(EPOLLIN | EPOLLOUT)) peer->flagged = peer->writable = 1;
   if (!peer->queued) serve(peer);
 }
 
-// A turn for each peer that stands in the queue now; who comes back stands behind them.
+// A turn for each peer in the run queue. Those that are enqueued meanwhile get theirs next time.
 static void serve_queue(void) {
   struct peer *peer = first;
   first = NULL;
@@ -200,10 +200,10 @@ int main(int count, char **words) {
   if ((poll = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll_create1");
   watch_listener(EPOLL_CTL_ADD, EPOLLIN);
   for (;;) {
-    int ready = epoll_wait(poll, events, EVENTS, first ? 0 : full ? PAUSE : -1);
+    int ready = epoll_wait(poll, events, EVENTS, first ? 0 : paused ? PAUSE : -1);
     if (ready < 0 && errno != EINTR) die("epoll_wait");
-    if (ready == 0 && full) {
-      full = 0;
+    if (ready == 0 && paused) {
+      paused = 0;
       watch_listener(EPOLL_CTL_MOD, EPOLLIN);
     }
     for (int i = 0; i < ready; i++) note(&events[i]);

@@ -1,10 +1,10 @@
-// A peer to be measured against: Go, with a goroutine per connection.
+// A server to compare with: Go, with a goroutine per connection.
 //
 //	build: go build -o go go.go
 //	run:   ./go PORT
 //
-// io.Copy would be shorter, and for bulk data another thing to measure: between two sockets it has the
-// kernel move the pages, through a pipe for each connection, and never sees the bytes.
+// io.Copy would be shorter, but for bulk data it is not comparable: between two sockets it uses splice(2) through a
+// pipe for each connection, and the program never sees the bytes.
 package main
 
 import (
@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Bytes read at once; the same in all peers.
+// Bytes per read, as in all of these servers.
 const buffer = 64 * 1024
 
-// How long to wait for resources, such as descriptors, to become free.
+// How long to pause when there are no descriptors left.
 const pause = 100 * time.Millisecond
 
 func main() {
@@ -25,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: go PORT")
 		os.Exit(2)
 	}
-	// The backlog is the system's limit, net.core.somaxconn: 4096 unless someone has changed it.
+	// Go uses the system's limit as backlog, net.core.somaxconn, which is 4096 by default.
 	listener, err := net.Listen("tcp4", "127.0.0.1:"+os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -35,20 +35,21 @@ func main() {
 	for {
 		peer, err := listener.Accept()
 		if err != nil {
-			// Either this one peer is gone, or there are no descriptors left.
+			// Either this connection failed, or there are no descriptors left.
 			time.Sleep(pause)
 			continue
 		}
-		go echo(peer) // with TCP_NODELAY, which Go sets by itself
+		go echo(peer) // Go sets TCP_NODELAY
 	}
 }
 
-// echo gives everything back; closing sends the FIN behind it. A peer that breaks off is its own affair.
+// echo echoes until end of file. Closing then sends the FIN after the last byte. An error ends this connection and
+// nothing else.
 func echo(peer net.Conn) {
 	defer peer.Close()
 	bytes := make([]byte, buffer)
 	for {
-		// What was read counts also when an error comes with it.
+		// A read may return bytes and an error together.
 		length, readErr := peer.Read(bytes)
 		if length > 0 {
 			if _, err := peer.Write(bytes[:length]); err != nil {

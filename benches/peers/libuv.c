@@ -1,4 +1,4 @@
-// A peer to be measured against: libuv, which writes at once what the kernel takes.
+// A server to compare with: libuv, writing at once what the kernel takes.
 //
 //   build: gcc -O2 -o libuv libuv.c -luv
 //   run:   ./libuv PORT
@@ -11,21 +11,21 @@
 
 enum { BACKLOG = 4096, BUFFER = 64 * 1024 };
 
-// Bytes that the kernel did not take, until it has.
-struct owed {
+// Bytes that the kernel did not take yet.
+struct pending {
   uv_write_t request;
   char bytes[];
 };
 
-static char buffer[BUFFER];  // for whoever is read just now; what is kept longer is copied
+static char buffer[BUFFER];  // shared by all peers: pending bytes are copied out of it
 
 static void read_next(uv_stream_t *peer);
 
-static void forget(uv_handle_t *peer) { free(peer); }
+static void free_peer(uv_handle_t *peer) { free(peer); }
 
-// Sends the FIN, behind all that was written.
+// Closing sends the FIN after all that was written.
 static void end(uv_stream_t *peer) {
-  if (!uv_is_closing((uv_handle_t *)peer)) uv_close((uv_handle_t *)peer, forget);
+  if (!uv_is_closing((uv_handle_t *)peer)) uv_close((uv_handle_t *)peer, free_peer);
 }
 
 static void lend_buffer(uv_handle_t *peer, size_t wanted, uv_buf_t *lent) {
@@ -33,35 +33,35 @@ static void lend_buffer(uv_handle_t *peer, size_t wanted, uv_buf_t *lent) {
   *lent = uv_buf_init(buffer, BUFFER);
 }
 
-static void paid(uv_write_t *request, int status) {
+static void have_written(uv_write_t *request, int status) {
   uv_stream_t *peer = request->handle;
   free(request->data);
   if (status < 0) end(peer);
   else read_next(peer);
 }
 
-// Keeps what is left, and does not listen to the peer until it is gone.
-static void owe(uv_stream_t *peer, const char *bytes, size_t length) {
-  struct owed *owed = malloc(sizeof *owed + length);
-  if (!owed) { end(peer); return; }
-  memcpy(owed->bytes, bytes, length);
-  owed->request.data = owed;
-  uv_buf_t left = uv_buf_init(owed->bytes, (unsigned)length);
+// Keeps what the kernel did not take, and stops reading from the peer until it is written.
+static void write_later(uv_stream_t *peer, const char *bytes, size_t length) {
+  struct pending *pending = malloc(sizeof *pending + length);
+  if (!pending) { end(peer); return; }
+  memcpy(pending->bytes, bytes, length);
+  pending->request.data = pending;
+  uv_buf_t left = uv_buf_init(pending->bytes, (unsigned)length);
   uv_read_stop(peer);
-  if (uv_write(&owed->request, peer, &left, 1, paid) < 0) {
-    free(owed);
+  if (uv_write(&pending->request, peer, &left, 1, have_written) < 0) {
+    free(pending);
     end(peer);
   }
 }
 
 static void have_read(uv_stream_t *peer, ssize_t length, const uv_buf_t *bytes) {
-  if (length < 0) { end(peer); return; }  // its FIN, or it broke off
-  if (length == 0) return;                // nothing there after all
+  if (length < 0) { end(peer); return; }  // end of file, or the connection failed
+  if (length == 0) return;                // nothing to read after all
   uv_buf_t all = uv_buf_init(bytes->base, (unsigned)length);
   int taken = uv_try_write(peer, &all, 1);
   if (taken == UV_EAGAIN) taken = 0;
   if (taken < 0) end(peer);
-  else if (taken < length) owe(peer, bytes->base + taken, (size_t)(length - taken));
+  else if (taken < length) write_later(peer, bytes->base + taken, (size_t)(length - taken));
 }
 
 static void read_next(uv_stream_t *peer) {
@@ -69,7 +69,7 @@ static void read_next(uv_stream_t *peer) {
 }
 
 static void have_peer(uv_stream_t *listener, int status) {
-  if (status < 0) return;  // that peer is gone; without descriptors libuv turns peers away by itself
+  if (status < 0) return;  // this connection failed; without descriptors libuv itself closes new connections
   uv_tcp_t *peer = malloc(sizeof *peer);
   if (!peer) return;
   uv_tcp_init(listener->loop, peer);

@@ -1,9 +1,9 @@
-"""A peer to be measured against: asyncio, with a protocol, its quickest way.
+"""A server to compare with: Python on asyncio, with a protocol, which is faster than streams.
 
 build: nothing to build
 run:   python3 protocol.py PORT
 
-(It is not called asyncio.py: then it would import itself.)
+(The file is not called asyncio.py, because it would import itself.)
 """
 
 import asyncio
@@ -13,16 +13,16 @@ BACKLOG = 4096
 
 
 class Echo(asyncio.Protocol):
-    """The transport sends at once what the kernel takes and keeps the rest; at the end of the input it
-    sends what it has kept, and then the FIN."""
+    """The transport sends at once what the kernel takes and keeps the rest. At end of file it sends the
+    rest, then the FIN."""
 
     def connection_made(self, transport):
-        self.transport = transport  # with TCP_NODELAY, which asyncio sets by itself
+        self.transport = transport  # asyncio sets TCP_NODELAY
 
     def data_received(self, data):
         self.transport.write(data)
 
-    # Who does not take what he is owed is not heard further.
+    # A peer that does not read is not read from.
 
     def pause_writing(self):
         self.transport.pause_reading()

@@ -1,4 +1,4 @@
-"""A peer to be measured against: a thread per connection in Python.
+"""A server to compare with: Python, with a thread per connection.
 
 build: nothing to build
 run:   python3 threads.py PORT
@@ -10,27 +10,27 @@ import threading
 import time
 
 BACKLOG = 4096
-BUFFER = 64 * 1024  # bytes read at once; the same in all peers
-STACK = 128 * 1024  # bytes; a thread of Python needs more than one of Rust
-PAUSE = 0.1  # seconds, to wait for descriptors or threads
+BUFFER = 64 * 1024  # bytes per read, as in all of these servers
+STACK = 128 * 1024  # bytes; a Python thread needs more than a Rust thread
+PAUSE = 0.1  # seconds, when there are no descriptors left
 
 
 def echo(peer):
-    """Gives everything back; closing sends the FIN behind it."""
+    """Echoes until end of file. Closing then sends the FIN after the last byte."""
     with peer:
         try:
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while received := peer.recv(BUFFER):
                 peer.sendall(received)
         except OSError:
-            pass  # a peer that breaks off is its own affair
+            pass  # an error ends this connection and nothing else
 
 
 def start(peer):
     try:
         threading.Thread(target=echo, args=(peer,), daemon=True).start()
     except RuntimeError:
-        peer.close()  # no thread is to be had: this one peer is refused
+        peer.close()  # without a thread, the connection is closed
 
 
 def main(port):
@@ -45,7 +45,7 @@ def main(port):
             try:
                 peer, _ = listener.accept()
             except OSError:
-                time.sleep(PAUSE)  # this peer is gone, or there are no descriptors left
+                time.sleep(PAUSE)  # this connection failed, or there are no descriptors left
             else:
                 start(peer)
 

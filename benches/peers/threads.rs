@@ -1,4 +1,4 @@
-//! A peer to be measured against: a thread per connection, with what std has to offer.
+//! A server to compare with: a thread per connection, with nothing but std.
 //!
 //! build: rustc --edition 2024 -O -o threads threads.rs
 //! run:   ./threads PORT
@@ -12,13 +12,13 @@ use std::time::Duration;
 /// Connections that may wait to be accepted (listen(2)).
 const BACKLOG: i32 = 4096;
 
-/// Bytes read at once; the same in all peers.
+/// Bytes per read, as in all of these servers.
 const BUFFER: usize = 64 * 1024;
 
-/// Bytes of a thread's stack: it calls little, and its buffer is on the heap.
+/// Bytes of a thread's stack: its calls are shallow, and its buffer is on the heap.
 const STACK: usize = 64 * 1024;
 
-/// How long to wait for resources, such as descriptors, to become free.
+/// How long to pause when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 unsafe extern "C" {
@@ -31,8 +31,8 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("usage: threads PORT"));
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    // std chooses a backlog of 128, with which a thousand peers that come at once wait for a second and
-    // more. A second call replaces it.
+    // std sets a backlog of 128, with which a thousand peers that connect at once wait for a second and more. A second
+    // call replaces it.
     if listen(listener.as_raw_fd(), BACKLOG) != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -40,21 +40,21 @@ fn main() -> io::Result<()> {
     loop {
         match listener.accept() {
             Ok((stream, _)) => start(stream),
-            // Either this one peer is gone, or there are no descriptors left.
+            // Either this connection failed, or there are no descriptors left.
             Err(_) => thread::sleep(PAUSE),
         }
     }
 }
 
-/// If no thread is to be had, this one peer is refused.
+/// Without a thread, the connection is closed.
 fn start(stream: TcpStream) {
-    // A peer that breaks off is its own affair.
-    let _refused = thread::Builder::new()
+    // An error ends this connection and nothing else.
+    let _closed = thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || echo(stream).ok());
 }
 
-/// Gives everything back. At the end of the input the stream is dropped, which sends the FIN behind it.
+/// Echoes until end of file. Dropping the stream then sends the FIN after the last byte.
 fn echo(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; BUFFER];

@@ -1,4 +1,4 @@
-//! A peer to measure against: an echo server on tokio, with a task per connection on one thread.
+//! A server to compare with: tokio, with a task per connection on one thread.
 //!
 //! build: cargo build --release --manifest-path benches/peers/tokio/Cargo.toml
 //! run:   benches/peers/tokio/target/release/peer-tokio PORT
@@ -12,10 +12,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 /// Connections that may wait to be accepted (listen(2)).
 const BACKLOG: u32 = 4096;
 
-/// Bytes read at once; the same in all peers.
+/// Bytes per read, as in all of these servers.
 const BUFFER: usize = 64 * 1024;
 
-/// How long to wait for resources, such as descriptors, to become free.
+/// How long to pause when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
@@ -35,10 +35,10 @@ async fn serve(port: u16) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // An error ends this one connection.
+                // An error ends this connection and nothing else.
                 tokio::spawn(async move { echo(stream).await.ok() });
             }
-            // Either this one connection is gone, or there are no descriptors left.
+            // Either this connection failed, or there are no descriptors left.
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
@@ -51,7 +51,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Sends everything back. At the end of the input the stream is dropped, which sends the FIN.
+/// Echoes until end of file. Dropping the stream then sends the FIN after the last byte.
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; BUFFER];
