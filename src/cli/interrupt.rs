@@ -1,6 +1,5 @@
-//! Ctrl-C: a request to come to an end.
-//!
-//! It does not end the program by itself: servers that were started for a measurement would be left behind.
+//! Ctrl-C as a request to end early. The default action would end this program at once and leave the servers running
+//! that it started.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -8,22 +7,22 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether somebody has asked for an end (SIGINT, SIGTERM).
+/// Whether SIGINT or SIGTERM has arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From now on signals are noted here, and do nothing else.
-    pub(super) fn note() -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
+    /// From now on the two signals only set this flag.
+    pub(super) fn catch() -> io::Result<Self> {
+        let has_arrived = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            flag::register(signal, Arc::clone(&asked))?;
+            flag::register(signal, Arc::clone(&has_arrived))?;
         }
-        Ok(Self(asked))
+        Ok(Self(has_arrived))
     }
 
-    /// Whether one has come since this was asked the last time.
-    pub(super) fn has_come(&self) -> bool {
+    /// Resets the flag, and returns whether it was set.
+    pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 }

@@ -28,16 +28,14 @@ mod timeline;
 mod values;
 
 #[cfg(feature = "measure")]
-use bench::Bench;
+use bench::BenchArguments;
 use clap::{ArgAction, Args, Parser};
 use client::ClientArguments;
 #[cfg(feature = "measure")]
-use compare::Compare;
+use compare::CompareArguments;
 #[cfg(feature = "learn")]
 use lab::LabArguments;
 use log::LevelFilter;
-#[cfg(feature = "measure")]
-use output::{NOT_STARTED, fail};
 use serve::ServeArguments;
 use std::process::ExitCode;
 #[cfg(feature = "trace")]
@@ -92,11 +90,11 @@ enum Subcommand {
     #[cfg(feature = "measure")]
     /// Put load on an echo server, verify every byte, and report latency and costs
     #[command(after_help = bench::EXAMPLES)]
-    Bench(Box<Bench>),
+    Bench(Box<BenchArguments>),
     #[cfg(feature = "measure")]
     /// Measure echo servers against each other
     #[command(after_help = compare::EXAMPLES)]
-    Compare(Box<Compare>),
+    Compare(Box<CompareArguments>),
     #[cfg(feature = "trace")]
     /// Draw a trace that serve --trace has written
     #[command(after_help = timeline::EXAMPLES)]
@@ -134,12 +132,9 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Serve(arguments) => serve::run(&arguments),
         Subcommand::Client(arguments) => client::run(arguments),
         #[cfg(feature = "measure")]
-        Subcommand::Bench(arguments) => match (*arguments).try_into() {
-            Ok(request) => bench::bench(&request),
-            Err(error) => fail(NOT_STARTED, &error),
-        },
+        Subcommand::Bench(arguments) => bench::run(&arguments),
         #[cfg(feature = "measure")]
-        Subcommand::Compare(arguments) => compare::compare(&(*arguments).into()),
+        Subcommand::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "trace")]
         Subcommand::Timeline(arguments) => timeline::timeline(&arguments.into()),
         #[cfg(feature = "learn")]

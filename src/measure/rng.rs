@@ -4,6 +4,14 @@
 //! The generator is our own because that of a library may change with a new version of the library, and then
 //! the seed in an old report would no longer reproduce anything. Payloads and orders need no secrecy.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// A random seed, short enough to be typed again.
+pub fn random_seed() -> u64 {
+    // The keys of this hasher are random.
+    RandomState::new().build_hasher().finish() % 1_000_000
+}
+
 /// `SplitMix64`: a counter whose bits are mixed.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.

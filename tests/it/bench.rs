@@ -1,4 +1,4 @@
-//! `mio-echo bench`: what it finds out, how it tells it, and when it fails.
+//! Promises of `mio-echo bench`: what it measures, how it reports, and when it fails.
 
 #[cfg(target_os = "linux")]
 use crate::harness::{Child, Exit, Signal, both_modes, eventually, name_of, program};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
 
-/// A load that is over at once.
+/// A load that is over soon.
 const BRIEF: [&str; 6] = ["--warmup", "0s", "--messages", "200", "--connections", "4"];
 
 fn bench(arguments: &[&str]) -> Exit {
@@ -32,10 +32,10 @@ fn without_an_address_it_measures_a_server_of_its_own() {
         let report = json(&exit);
         assert_eq!(report["messages"], 200);
         assert_eq!(report["bytes"], 200 * 64);
-        assert_eq!(report["service"]["count"], 200);
-        assert!(report["service"]["percentiles_ns"]["p90"].as_u64() > Some(0));
+        assert_eq!(report["service_time"]["count"], 200);
+        assert!(report["service_time"]["percentiles_ns"]["p90"].as_u64() > Some(0));
         assert!(
-            report["service"]["percentiles_ns"]["p99"].is_null(),
+            report["service_time"]["percentiles_ns"]["p99"].is_null(),
             "only two samples above it"
         );
         assert_eq!(report["failures"]["corrupted"], 0);
@@ -44,7 +44,7 @@ fn without_an_address_it_measures_a_server_of_its_own() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_server_needs_is_seen_from_outside() {
+fn the_costs_of_the_server_are_measured_from_outside() {
     both_modes(|mode| {
         let load = ["--warmup", "0s", "--messages", "5000", "--connections", "4"];
         let asked = ["--mode", name_of(mode), "--json", "-"];
@@ -67,7 +67,7 @@ fn what_the_server_needs_is_seen_from_outside() {
 }
 
 #[test]
-fn a_server_that_runs_already_is_measured_at_its_address() {
+fn a_server_that_is_already_running_is_measured_at_its_address() {
     let (server, address) = Child::serve(&[]);
     let address = address.to_string();
     let exit = bench_briefly(&[&address, "--pid", &server.id(), "--json", "-"]);
@@ -77,20 +77,17 @@ fn a_server_that_runs_already_is_measured_at_its_address() {
     if cfg!(target_os = "linux") {
         assert_eq!(report["server"]["pid"].to_string(), server.id());
     }
-    let unseen = json(&bench_briefly(&[&address, "--json", "-"]));
-    assert!(
-        unseen["server"].is_null(),
-        "nobody said which process it is"
-    );
+    let without_pid = json(&bench_briefly(&[&address, "--json", "-"]));
+    assert!(without_pid["server"].is_null(), "its process is not known");
 }
 
 #[test]
-fn the_summary_is_for_people_and_stands_on_standard_output() {
+fn the_summary_goes_to_standard_output() {
     let exit = bench_briefly(&["--rate", "2000"]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     let text = exit.text();
     for words in [
-        "4 connections, 2.00k messages due a second",
+        "4 connections, 2.00k messages due per second",
         "every byte verified",
         "p99.99",
         "service",
@@ -138,14 +135,14 @@ fn a_crossed_threshold_is_named_and_fails() {
     let exit = bench_briefly(&["--fail-if", "rate<1000000000", "--fail-if", "errors>0"]);
     assert_eq!(exit.code, Some(1));
     assert!(
-        exit.stderr.contains("rate<1000000000: it is"),
+        exit.stderr.contains("rate<1000000000: measured"),
         "{}",
         exit.stderr
     );
     assert!(!exit.stderr.contains("errors>0"), "{}", exit.stderr);
     assert!(
         exit.text().contains("messages/s"),
-        "the figures are told all the same"
+        "the summary is printed all the same"
     );
 }
 
@@ -157,16 +154,13 @@ fn a_threshold_that_was_not_measured_fails_too() {
 }
 
 #[test]
-fn the_files_that_were_asked_for_are_written() {
+fn every_file_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (all, percentiles, log) = (path("all.json"), path("all.hgrm"), path("all.hlog"));
     let exit = bench_briefly(&["--json", &all, "--hgrm", &percentiles, "--hlog", &log]);
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    assert!(
-        !exit.stdout.is_empty(),
-        "the summary is told beside the files"
-    );
+    assert!(!exit.stdout.is_empty(), "the summary is printed as well");
     let report: Value = serde_json::from_str(&fs::read_to_string(all).unwrap()).unwrap();
     assert_eq!(report["messages"], 200);
     let text = fs::read_to_string(percentiles).unwrap();
@@ -192,7 +186,7 @@ fn a_file_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn nobody_there_is_one_clear_line_and_exits_with_2() {
+fn an_unreachable_server_is_one_line_and_exit_code_2() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
@@ -203,7 +197,7 @@ fn nobody_there_is_one_clear_line_and_exits_with_2() {
 }
 
 #[test]
-fn what_makes_no_sense_is_one_clear_line_and_exits_with_2() {
+fn invalid_arguments_are_rejected_with_exit_code_2() {
     for (arguments, named) in [
         (["--pattern", "churn", "--rate", "5"].as_slice(), "--rate"),
         (&["--pattern", "idle", "--depth", "2"], "--depth"),
@@ -230,7 +224,7 @@ fn what_makes_no_sense_is_one_clear_line_and_exits_with_2() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_interrupt_ends_early_and_what_was_measured_is_told() {
+fn an_interrupt_ends_early_and_what_was_measured_is_reported() {
     let (server, address) = Child::serve(&[]);
     let arguments = [
         "bench",
@@ -243,7 +237,7 @@ fn an_interrupt_ends_early_and_what_was_measured_is_told() {
         "-",
     ];
     let bench = Child::spawn(&mut program(&arguments));
-    // A server that uses the processor is being asked.
+    // The server uses processor time once the load runs.
     eventually("the load runs", || server.cpu_ticks() > 5);
     bench.signal(Signal::INT);
     let exit = bench.wait();

@@ -1,9 +1,9 @@
-//! Promises of `mio-echo compare`: everybody asked is a row, what went wrong is said, and every report tells
-//! the same.
+//! Promises of `mio-echo compare`: every contender is a row, a failure is reported with its cause, and all reports
+//! agree.
 
 use crate::harness::browser::document_of;
 use crate::harness::{self, Child, Exit, PROGRAM, Signal, command, program, tool_or_skip};
-use mio_echo::measure::compare::model::{Comparison, Finding};
+use mio_echo::measure::compare::model::{Comparison, MeasurementStatus, SyscallStatus};
 use mio_echo::measure::compare::report;
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// A measurement that is short, and still long enough for a message.
+/// A measurement that is short, but long enough for a message.
 const SHORT: [&str; 4] = [
     "--duration=30ms",
     "--warmup=10ms",
@@ -38,10 +38,10 @@ fn text(finished: &Exit) -> &str {
     std::str::from_utf8(&finished.stdout).unwrap()
 }
 
-/// Every chart, every row, two scenarios: the JSON of one short run, for all who need it.
-fn kept() -> &'static str {
-    static KEPT: OnceLock<String> = OnceLock::new();
-    KEPT.get_or_init(|| {
+/// The JSON of one short run with two scenarios, shared by the tests of reports.
+fn saved() -> &'static str {
+    static SAVED: OnceLock<String> = OnceLock::new();
+    SAVED.get_or_init(|| {
         let two = ["--connections=1,3", "--duration=30ms", "--warmup=10ms"];
         let finished = run(&[&two[..], &["--rounds=6", "--json=-"]].concat());
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -50,18 +50,18 @@ fn kept() -> &'static str {
 }
 
 fn comparison(json: &str) -> Comparison {
-    report::from_json(json).unwrap_or_else(|why| panic!("{why}: {json}"))
+    report::from_json(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
 // The contenders.
 
 #[test]
-fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {
-    let comparison = comparison(kept());
+fn without_contenders_both_modes_are_compared_and_the_first_is_measured_twice() {
+    let comparison = comparison(saved());
     let names: Vec<&str> = comparison
         .contenders
         .iter()
-        .map(|who| who.name.as_str())
+        .map(|contender| contender.name.as_str())
         .collect();
     assert_eq!(names, ["event-loop", "threads", "event-loop (again)"]);
     assert_eq!(comparison.scenarios.len(), 2);
@@ -69,22 +69,22 @@ fn without_contenders_both_modes_are_compared_and_the_first_one_twice() {
     for results in &comparison.scenarios {
         assert_eq!(results.measurements.len(), 3 * 6, "{}", results.scenario);
         for measurement in &results.measurements {
-            let Finding::Measured(values) = &measurement.finding else {
+            let MeasurementStatus::Measured(values) = &measurement.status else {
                 panic!("{measurement:?}");
             };
             assert!(values.elapsed_ns >= 30_000_000, "{values:?}");
             messages += values.messages;
-            let cost = values.server.expect("our own child can be seen");
-            assert!(cost.resident_after > 0 && cost.threads > 0, "{cost:?}");
+            let cost = values.server.expect("our own child is visible");
+            assert!(cost.resident_bytes > 0 && cost.threads > 0, "{cost:?}");
             cpu += cost.user_ns + cost.system_ns;
         }
     }
-    // In a single measurement as short as these, a busy machine may not come round to anything.
+    // A busy machine may not schedule the server during a measurement as short as these, so only the sums are checked.
     assert!(messages > 0 && cpu > 0, "{comparison:?}");
 }
 
 #[test]
-fn every_round_has_everybody_in_an_order_that_its_seed_repeats() {
+fn every_round_has_all_contenders_in_an_order_that_the_seed_repeats() {
     let order = || {
         let finished = run_short(&["--rounds=4", "--json=-"]);
         let measurements = comparison(text(&finished)).scenarios.remove(0).measurements;
@@ -109,7 +109,7 @@ fn every_round_has_everybody_in_an_order_that_its_seed_repeats() {
 }
 
 #[test]
-fn a_command_gets_its_port_and_is_ended_behind_it() {
+fn a_command_gets_its_port_and_is_measured() {
     let program = PROGRAM;
     let contender = format!("own={program} serve --quiet --listen 127.0.0.1:{{port}}");
     let finished = run_short(&["--rounds=1", "--json=-", &contender]);
@@ -120,7 +120,7 @@ fn a_command_gets_its_port_and_is_ended_behind_it() {
 }
 
 #[test]
-fn peers_of_a_manifest_are_compared_and_what_cannot_be_built_is_named() {
+fn peers_of_a_manifest_are_compared_and_those_that_cannot_be_built_are_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let own = PROGRAM;
     let manifest = format!(
@@ -134,38 +134,39 @@ fn peers_of_a_manifest_are_compared_and_what_cannot_be_built_is_named() {
     let peers = format!("--peers={}", folder.path().display());
     let finished = run_short(&["--rounds=1", "--json=-", "event-loop", &peers]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    let said = "elsewhere is left out: no-such-compiler is not installed";
-    assert!(finished.stderr.contains(said), "{}", finished.stderr);
+    let skipped = "skipping elsewhere: no-such-compiler is not installed";
+    assert!(finished.stderr.contains(skipped), "{}", finished.stderr);
     let comparison = comparison(text(&finished));
     let names: Vec<&str> = comparison
         .contenders
         .iter()
-        .map(|who| who.name.as_str())
+        .map(|contender| contender.name.as_str())
         .collect();
     assert_eq!(names, ["event-loop", "here", "event-loop (again)"]);
 }
 
 #[test]
-fn a_server_that_runs_already_is_measured_and_left_running() {
+fn a_server_that_is_already_running_is_measured_and_left_running() {
     let address = serve(|_offset, byte| byte);
     let contender = format!("there={address}");
     let finished = run_short(&["--rounds=1", "--json=-", &contender]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let comparison = comparison(text(&finished));
-    let Finding::Measured(values) = &comparison.scenarios[0].measurements[0].finding else {
+    let MeasurementStatus::Measured(values) = &comparison.scenarios[0].measurements[0].status
+    else {
         panic!("{comparison:?}");
     };
     assert!(
         values.elapsed_ns >= 30_000_000 && values.server.is_none(),
         "{values:?}"
     );
-    TcpStream::connect(address).expect("it should still be there");
+    TcpStream::connect(address).expect("it should still be running");
 }
 
-// What goes wrong is a row.
+// A contender that fails is a row.
 
 #[test]
-fn who_corrupts_is_a_row_that_says_where() {
+fn a_contender_that_corrupts_is_a_row_with_the_position() {
     let address = serve(|offset, byte| if offset == 10 { byte ^ 1 } else { byte });
     let contender = format!("wrong={address}");
     let finished = run_short(&["--rounds=2", "event-loop", &contender]);
@@ -183,7 +184,7 @@ fn who_corrupts_is_a_row_that_says_where() {
 }
 
 #[test]
-fn who_dies_at_once_is_a_row_with_its_last_words() {
+fn a_contender_that_exits_at_once_is_a_row_with_its_last_line_of_stderr() {
     let dies = "dies=sh -c 'echo no such luck >&2; exit 3' {port}";
     let finished = run_short(&["--rounds=2", "event-loop", dies]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
@@ -199,29 +200,29 @@ fn who_dies_at_once_is_a_row_with_its_last_words() {
 }
 
 #[test]
-fn who_never_accepts_is_a_row_and_does_not_hold_up_the_others() {
-    let deaf = "deaf=sh -c 'exec sleep 60' {port}";
-    let finished = run_short(&["--rounds=2", "--timeout=300ms", deaf, "event-loop"]);
+fn a_contender_that_never_accepts_is_a_row_and_does_not_delay_the_others() {
+    let silent = "silent=sh -c 'exec sleep 60' {port}";
+    let finished = run_short(&["--rounds=2", "--timeout=300ms", silent, "event-loop"]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let table = text(&finished);
     assert!(
-        table.contains("deaf failed in round 1: did not start: not ready"),
+        table.contains("silent failed in round 1: did not start: not ready"),
         "{table}"
     );
-    assert!(table.contains("deaf (again) failed"), "{table}");
+    assert!(table.contains("silent (again) failed"), "{table}");
 }
 
 #[test]
-fn who_hangs_up_is_a_row_that_counts_the_connections() {
+fn a_contender_that_closes_its_connections_is_a_row_that_counts_them() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || listener.incoming().for_each(drop));
-    let contender = format!("hangs-up={address}");
+    let contender = format!("closes={address}");
     let finished = run_short(&["--rounds=1", "event-loop", &contender]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let table = text(&finished);
     assert!(
-        table.contains("hangs-up failed in round 1: connections broke: "),
+        table.contains("closes failed in round 1: connections failed: "),
         "{table}"
     );
 }
@@ -229,8 +230,8 @@ fn who_hangs_up_is_a_row_that_counts_the_connections() {
 // The patterns.
 
 #[test]
-fn every_pattern_finds_its_number() {
-    for (pattern, number) in [
+fn every_pattern_reports_its_metric() {
+    for (pattern, metric) in [
         ("churn", "connections/s"),
         ("idle", "memory"),
         ("stream", "bytes/s"),
@@ -251,12 +252,12 @@ fn every_pattern_finds_its_number() {
             "{pattern}: {}{table}",
             finished.stderr
         );
-        assert!(table.contains(number), "{pattern} has no {number}: {table}");
+        assert!(table.contains(metric), "{pattern} has no {metric}: {table}");
     }
 }
 
 #[test]
-fn system_calls_are_counted_where_somebody_can() {
+fn system_calls_are_counted_where_a_tool_can() {
     if !tool_or_skip("strace") {
         return;
     }
@@ -269,22 +270,24 @@ fn system_calls_are_counted_where_somebody_can() {
     ];
     let finished = run(&[&arguments[..], &["event-loop"]].concat());
     let comparison = comparison(text(&finished));
-    let calls = &comparison.scenarios[0].calls;
-    assert_eq!(calls.len(), 1, "not for the base again: {calls:?}");
-    let counted = calls[0].counted.as_ref().unwrap();
+    let passes = &comparison.scenarios[0].syscalls;
+    assert_eq!(passes.len(), 1, "not for the second baseline: {passes:?}");
+    let SyscallStatus::Counted { syscalls, messages } = passes[0].status else {
+        panic!("{passes:?}");
+    };
     // One wait, one recv, one send.
-    assert!(counted.calls >= 2 * counted.messages, "{counted:?}");
-    assert!(report::terminal(&comparison).contains(" calls "));
+    assert!(syscalls >= 2 * messages, "{passes:?}");
+    assert!(report::terminal(&comparison).contains(" syscalls "));
 }
 
 // The reports.
 
 #[test]
-fn every_report_is_written_and_a_kept_comparison_is_reported_again() {
+fn every_report_is_written_and_a_saved_comparison_is_reported_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let json = path("kept.json");
-    fs::write(&json, kept()).unwrap();
+    let json = path("saved.json");
+    fs::write(&json, saved()).unwrap();
     let from = format!("--from={}", json.display());
     let option = |kind: &str| format!("--{kind}={}", path(kind).display());
     let reports = ["html", "svg", "markdown", "csv", "json"];
@@ -294,11 +297,11 @@ fn every_report_is_written_and_a_kept_comparison_is_reported_again() {
 
     let finished = run(&arguments);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    let comparison = comparison(kept());
+    let comparison = comparison(saved());
     assert_eq!(text(&finished), report::terminal(&comparison));
     let written = |kind: &str| fs::read_to_string(path(kind)).unwrap();
     assert_eq!(written("html"), report::html(&comparison));
-    assert_eq!(written("json"), kept());
+    assert_eq!(written("json"), saved());
     assert_eq!(written("csv").lines().count(), 1 + 2 * 3 * 6);
     assert_eq!(written("markdown").matches("\n| threads |").count(), 2);
     assert!(written("svg").starts_with("<svg"));
@@ -311,34 +314,34 @@ fn a_report_on_standard_output_is_alone_there() {
     assert_eq!(
         lines.len(),
         1 + 2,
-        "head, the base, and the base again: {lines:?}"
+        "header, baseline, and second baseline: {lines:?}"
     );
     assert!(lines[0].starts_with("pattern,connections,"), "{lines:?}");
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
+fn a_closed_standard_output_is_no_failure() {
     let shell = "\"$0\" compare --from=- --csv=- | head -n 1";
     let mut command = command("sh");
     command.args(["-c", shell, PROGRAM]);
-    let finished = Child::spawn_with_input(&mut command).finish(kept().as_bytes().to_vec());
+    let finished = Child::spawn_with_input(&mut command).finish(saved().as_bytes().to_vec());
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
 }
 
 // The page, in a browser.
 
 #[test]
-fn a_browser_draws_every_chart_and_row_and_nothing_overflows_a_telephone() {
+fn a_browser_shows_every_chart_and_row_and_nothing_overflows_a_telephone() {
     if !tool_or_skip("chromium") {
         return;
     }
-    let mut comparison = comparison(kept());
+    let mut comparison = comparison(saved());
     for results in &mut comparison.scenarios {
         for measurement in &mut results.measurements {
-            let Finding::Measured(values) = &mut measurement.finding else {
+            let MeasurementStatus::Measured(values) = &mut measurement.status else {
                 panic!("{measurement:?}");
             };
-            // A slow machine may have too few messages for one.
+            // On a slow machine there may be too few messages for a p99.
             values.p99_ns.get_or_insert(values.elapsed_ns);
         }
     }
@@ -353,8 +356,7 @@ fn a_browser_draws_every_chart_and_row_and_nothing_overflows_a_telephone() {
     }
 }
 
-/// Width of the content, charts that are drawn (each with a marker per contender and scenario), and rows of
-/// results that are there to see.
+/// Width of the content, number of visible charts with a whisker per contender and scenario, number of visible rows.
 fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
     let probe = "<script>
         const isSeen = element => element.getBoundingClientRect().height > 20;
@@ -364,7 +366,7 @@ fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
         const facts = [document.documentElement.scrollWidth, charts.length, rows.length];
         parent.document.title = 'seen ' + facts.join(' ') + ' end';
     </script>";
-    // A window has a least width; a frame has none.
+    // A window has a minimum width; a frame has none.
     let page = page.replace("</body>", &format!("{probe}</body>"));
     let page = page.replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
@@ -384,24 +386,21 @@ fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
 #[test]
 fn a_signal_ends_early_and_what_was_measured_is_reported() {
     let (connected, connections) = mpsc::channel();
-    let address = serve_and_tell(|_offset, byte| byte, Some(connected));
+    let address = serve_and_report(|_offset, byte| byte, Some(connected));
     let contender = format!("there={address}");
     let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
     let running = Child::spawn(&mut compare(&short));
-    // One connection for each measurement: with the third, two of them are done.
+    // One connection per measurement: with the third, two measurements are done.
     for _ in 0..3 {
         connections
             .recv_timeout(Duration::from_mins(1))
             .expect("a measurement");
     }
     running.signal(Signal::INT);
-    let _until_now = connections.try_iter().count();
+    let _before_the_signal = connections.try_iter().count();
     let finished = running.wait();
-    let afterwards = connections.try_iter().count();
-    assert!(
-        afterwards <= 3,
-        "{afterwards} more measurements after the signal"
-    );
+    let after = connections.try_iter().count();
+    assert!(after <= 3, "{after} more measurements after the signal");
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let table = text(&finished);
     assert!(table.contains("ended early"), "{table}");
@@ -409,7 +408,7 @@ fn a_signal_ends_early_and_what_was_measured_is_reported() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_in_a_line_before_anything_is_measured() {
+fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
     let twice = ["--json=-", "--csv=-", "event-loop"];
     for (arguments, words) in [
         (
@@ -425,8 +424,8 @@ fn what_cannot_be_done_is_refused_in_a_line_before_anything_is_measured() {
             "cannot write /nowhere/report.html: no such file",
         ),
         (
-            &["--from=/nowhere/kept.json"],
-            "cannot read /nowhere/kept.json: no such file",
+            &["--from=/nowhere/saved.json"],
+            "cannot read /nowhere/saved.json: no such file",
         ),
     ] {
         let finished = run(arguments);
@@ -443,9 +442,9 @@ fn what_cannot_be_done_is_refused_in_a_line_before_anything_is_measured() {
 }
 
 #[test]
-fn wrong_arguments_are_named_with_the_reason() {
+fn invalid_arguments_are_rejected_with_the_reason() {
     for (argument, words) in [
-        ("nobody", "NAME=HOST:PORT"),
+        ("unknown", "NAME=HOST:PORT"),
         ("it=./server 7", "{port}"),
         ("--connections=0", "at least 1"),
         ("--size=1GiB", "64MiB"),
@@ -463,30 +462,30 @@ fn wrong_arguments_are_named_with_the_reason() {
     }
 }
 
-/// A server on a thread, which sends `answer` of each byte and its offset in the connection.
-fn serve(answer: fn(u64, u8) -> u8) -> SocketAddr {
-    serve_and_tell(answer, None)
+/// A server on a thread, which sends back `reply` of each byte and its offset in the connection.
+fn serve(reply: fn(u64, u8) -> u8) -> SocketAddr {
+    serve_and_report(reply, None)
 }
 
-/// As [`serve`], and tells of each connection.
-fn serve_and_tell(answer: fn(u64, u8) -> u8, connected: Option<Sender<()>>) -> SocketAddr {
+/// As [`serve`], and reports each connection.
+fn serve_and_report(reply: fn(u64, u8) -> u8, connected: Option<Sender<()>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let _nobody_listens = connected.as_ref().map(|connected| connected.send(()));
-            thread::spawn(move || converse(stream, answer));
+            let _received_or_not = connected.as_ref().map(|connected| connected.send(()));
+            thread::spawn(move || serve_connection(stream, reply));
         }
     });
     address
 }
 
-fn converse(mut stream: TcpStream, answer: fn(u64, u8) -> u8) {
+fn serve_connection(mut stream: TcpStream, reply: fn(u64, u8) -> u8) {
     stream.set_nodelay(true).unwrap();
     let (mut offset, mut buffer) = (0, [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         for byte in &mut buffer[..count] {
-            *byte = answer(offset, *byte);
+            *byte = reply(offset, *byte);
             offset += 1;
         }
         if stream.write_all(&buffer[..count]).is_err() {

@@ -1,10 +1,12 @@
-//! The servers that we measure ourselves against: whoever is slow, they are all right.
+//! The servers in `benches/peers` echo correctly, however fast they are, and a manifest builds what the machine can.
 
 use crate::harness::{
     address_in, assert_same, connect, echo_roundtrip, eventually, fill_until_blocked,
     more_than_buffers_hold, pattern, peer, read_to_eof, skip, tool_or_skip,
 };
-use mio_echo::measure::compare::peers::{LeftOut, Manifest, Peer, Peers, PeersError, prepare};
+use mio_echo::measure::compare::peers::{
+    Manifest, PeerServer, Peers, PeersError, SkippedPeer, prepare,
+};
 use mio_echo::measure::process::{Child, CommandLine};
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
-/// How long a server may take to start: Python, on a machine that is busy with other tests.
+/// How long a server may take to start: Python needs a while on a machine that is busy with other tests.
 const START: Duration = Duration::from_mins(1);
 
 #[test]
@@ -25,35 +27,35 @@ fn every_peer_that_can_be_built_is_an_echo_server() {
     // Side by side: most of the time is spent in waiting for buffers to fill up.
     thread::scope(|scope| {
         for recipe in manifest.recipes() {
-            scope.spawn(|| match manifest.make(recipe) {
+            scope.spawn(|| match manifest.build(recipe) {
                 Ok(peer) => verify(&peer, more_than_buffers_hold()),
-                Err(LeftOut { name, why }) => {
+                Err(SkippedPeer { name, reason }) => {
                     let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
-                    assert!(!skips_are_forbidden, "{name} is left out: {why}");
-                    skip(&format!("{name} is left out: {why}"));
+                    assert!(!skips_are_forbidden, "{name}: {reason}");
+                    skip(&format!("{name}: {reason}"));
                 }
             });
         }
     });
 }
 
-/// It echoes exactly, to many at once, to whoever has said his last word or reads late; and whoever breaks
-/// off breaks off alone.
-fn verify(peer: &Peer, much: &[u8]) {
+/// It echoes every byte, after a half-close, to a late reader, and to many connections at once; and a reset ends only
+/// its own connection.
+fn verify(peer: &PeerServer, much: &[u8]) {
     eprintln!("verifying {}", peer.name);
     assert!(peer.command.contains("{port}"));
     let command = peer.command.replace("{port}", "0");
     let mut server = Child::spawn(&command, None).unwrap();
     let address = address_in(&server.ready_line(START).unwrap());
 
-    gives_all_back_behind_a_half_close(address);
-    gives_all_back_to_who_reads_late(address, much);
-    serves_two_hundred_at_once(address);
-    outlives_who_breaks_off(address, much);
+    echoes_everything_after_a_half_close(address);
+    echoes_everything_to_a_late_reader(address, much);
+    serves_two_hundred_connections_at_once(address);
+    survives_resets(address, much);
     assert_eq!(server.early_exit(), None);
 }
 
-fn gives_all_back_behind_a_half_close(address: SocketAddr) {
+fn echoes_everything_after_a_half_close(address: SocketAddr) {
     let stream = connect(address);
     let bytes = pattern(1 << 20);
     let echoed = thread::scope(|scope| {
@@ -66,8 +68,8 @@ fn gives_all_back_behind_a_half_close(address: SocketAddr) {
     assert_same(&echoed, &bytes);
 }
 
-/// Its writes are cut short, and it owes when the FIN comes.
-fn gives_all_back_to_who_reads_late(address: SocketAddr, much: &[u8]) {
+/// Its writes are short, and bytes are pending when the FIN arrives.
+fn echoes_everything_to_a_late_reader(address: SocketAddr, much: &[u8]) {
     let stream = connect(address);
     let sent = fill_until_blocked(&stream, much);
     stream.shutdown(Shutdown::Write).unwrap();
@@ -75,7 +77,7 @@ fn gives_all_back_to_who_reads_late(address: SocketAddr, much: &[u8]) {
     assert_same(&read_to_eof(&stream), &much[..sent]);
 }
 
-fn serves_two_hundred_at_once(address: SocketAddr) {
+fn serves_two_hundred_connections_at_once(address: SocketAddr) {
     let streams: Vec<_> = (0..200).map(|_| connect(address)).collect();
     for stream in &streams {
         (&*stream).write_all(&pattern(1000)).unwrap();
@@ -87,8 +89,8 @@ fn serves_two_hundred_at_once(address: SocketAddr) {
     }
 }
 
-/// With nothing said, with an echo awaited, and with an echo that finds no room.
-fn outlives_who_breaks_off(address: SocketAddr, much: &[u8]) {
+/// Before the first byte, while an echo is awaited, and while an echo is blocked.
+fn survives_resets(address: SocketAddr, much: &[u8]) {
     for _ in 0..10 {
         peer::reset(connect(address));
         let awaiting = connect(address);
@@ -98,17 +100,17 @@ fn outlives_who_breaks_off(address: SocketAddr, much: &[u8]) {
     let blocked = connect(address);
     fill_until_blocked(&blocked, much);
     peer::reset(blocked);
-    peer::reset(owed_behind_a_fin(address, much));
+    peer::reset(pending_after_a_fin(address, much));
     echo_roundtrip(&connect(address), b"still there");
 }
 
-/// A connection whose FIN has arrived while the echo of much before it finds no room. If it is reset now, the
-/// server learns of a broken pipe, which comes with a signal (send(2)).
-fn owed_behind_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
+/// A connection whose FIN has arrived while the echo of the bytes before it is blocked. If it is reset now, the server
+/// gets EPIPE, which comes with SIGPIPE (send(2)).
+fn pending_after_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
     let stream = connect(address);
     fill_until_blocked(&stream, much);
     stream.shutdown(Shutdown::Write).unwrap();
-    // Makes room for what is still on our side, and for no more than the kernel insists on.
+    // Makes room for what is still in our send buffer, and for no more than the kernel forces us to.
     stream.set_nonblocking(false).unwrap();
     crate::harness::read(&stream, peer::unacknowledged(&stream));
     eventually("the server's kernel has the FIN", || {
@@ -118,25 +120,25 @@ fn owed_behind_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
 }
 
 #[test]
-fn what_is_missing_or_broken_is_left_out_with_the_reason() {
+fn peers_that_cannot_be_built_are_skipped_with_the_reason() {
     let dir = manifest_of(
         r#"{"name": "exotic", "about": "", "source": "s", "needs": ["no-such-tool"], "run": ["x"]},
            {"name": "broken", "about": "", "source": "s", "needs": ["sh"],
             "build": ["sh", "-c", "echo trying >&2; echo disk full >&2; exit 1"], "run": ["x"]},
            {"name": "plain", "about": "", "source": "s", "needs": ["sh"], "run": ["sh", "{dir}/s", "{port}"]}"#,
     );
-    let Peers { ready, left_out } = prepare(dir.path()).unwrap();
+    let Peers { ready, skipped } = prepare(dir.path()).unwrap();
     let script = dir.path().join("s").into_os_string();
     assert_eq!(
         ready[0].command,
         CommandLine::new("sh", [script, "{port}".into()])
     );
-    let left_out: Vec<String> = left_out
+    let skipped: Vec<String> = skipped
         .into_iter()
-        .map(|LeftOut { name, why }| format!("{name}: {why}"))
+        .map(|SkippedPeer { name, reason }| format!("{name}: {reason}"))
         .collect();
     assert_eq!(
-        left_out,
+        skipped,
         [
             "exotic: no-such-tool is not installed",
             "broken: sh: disk full"
@@ -145,7 +147,7 @@ fn what_is_missing_or_broken_is_left_out_with_the_reason() {
 }
 
 #[test]
-fn a_header_that_is_missing_is_named() {
+fn a_missing_header_is_named() {
     if !tool_or_skip("gcc") {
         return;
     }
@@ -154,11 +156,11 @@ fn a_header_that_is_missing_is_named() {
             "build": ["gcc", "s"], "product": "{dir}/out", "run": ["{out}"]}"#,
     );
     let peers = prepare(dir.path()).unwrap();
-    assert_eq!(peers.left_out[0].why, "no/such.h is not installed");
+    assert_eq!(peers.skipped[0].reason, "no/such.h is not installed");
 }
 
 #[test]
-fn what_is_newer_than_its_source_is_not_built_again() {
+fn a_build_newer_than_its_source_is_reused() {
     let dir = manifest_of(
         r#"{"name": "counted", "about": "", "source": "s", "needs": ["sh"],
             "build": ["sh", "-c", "echo built >> {out}"], "product": "{dir}/made/{name}",
@@ -166,7 +168,7 @@ fn what_is_newer_than_its_source_is_not_built_again() {
     );
     let times_built = || {
         let peers = prepare(dir.path()).unwrap();
-        assert_eq!(peers.left_out, []);
+        assert_eq!(peers.skipped, []);
         let product = dir.path().join("made/counted");
         assert_eq!(peers.ready[0].command.program, product);
         fs::read_to_string(product).unwrap().lines().count()
@@ -183,7 +185,7 @@ fn what_is_newer_than_its_source_is_not_built_again() {
 }
 
 #[test]
-fn a_manifest_that_is_not_there_or_not_one_is_an_error_that_names_it() {
+fn a_missing_or_malformed_manifest_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
     let error = prepare(dir.path()).unwrap_err();
     assert!(matches!(error, PeersError::Unreadable(..)));
@@ -202,7 +204,7 @@ fn a_manifest_that_is_not_there_or_not_one_is_an_error_that_names_it() {
     assert!(error.to_string().contains("beers"), "{error}");
 }
 
-/// A folder with a manifest of these peers, and a source called `s`.
+/// A folder with a manifest of `peers` and a source file `s`.
 fn manifest_of(peers: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(r#"{{"about": [], "peers": [{peers}]}}"#);

@@ -1,208 +1,133 @@
-//! `mio-echo bench`: find or start a server, put the load on, tell what came of it.
+//! `mio-echo bench`: start or reach a server, run the load, report.
 
 mod arguments;
 
-pub(crate) use arguments::{Bench, EXAMPLES};
+pub(crate) use arguments::{BenchArguments, EXAMPLES};
 
 use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use indicatif::{ProgressBar, ProgressStyle};
-use mio_echo::measure::bench::{self, Cores, OwnServer, Report, Threshold, Watched};
-use mio_echo::measure::load::{
-    self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition, Verify,
+use mio_echo::measure::bench::{
+    BenchReport, OwnServer, Pinning, UsageSampler, write_hgrm, write_hlog,
 };
-use mio_echo::measure::process::cores;
-use mio_echo::server::Mode;
+use mio_echo::measure::load::{self, LoadObserver, LoadResults, Progress};
+use mio_echo::measure::process::Child;
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-/// What was asked for.
-#[derive(Debug)]
-pub(crate) struct BenchRequest {
-    pub(crate) subject: Subject,
-    pub(crate) pinning: Pinning,
-    pub(crate) pattern: LoadPattern,
-    pub(crate) connections: usize,
-    pub(crate) size: usize,
-    pub(crate) depth: usize,
-    pub(crate) rate: Option<f64>,
-    pub(crate) connect_rate: Option<f64>,
-    pub(crate) warm_up: Duration,
-    pub(crate) end: StopCondition,
-    pub(crate) verify: Verify,
-    pub(crate) patience: Duration,
-    pub(crate) thresholds: Vec<Threshold>,
-    pub(crate) output: BenchOutput,
-}
-
-/// Whom to measure.
-#[derive(Debug)]
-pub(crate) enum Subject {
-    /// A server of our own, in a process of its own.
-    Own(Mode),
-    /// One that runs already, and its process if it is known.
-    Running {
-        endpoint: Endpoint,
-        pid: Option<u32>,
-    },
-}
-
-/// Whether a server of our own and the generator have a core each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pinning {
-    Apart,
-    Off,
-}
-
-/// Where else the figures go.
-#[derive(Debug)]
-pub(crate) struct BenchOutput {
-    pub(crate) json: Option<PathBuf>,
-    pub(crate) hgrm: Option<PathBuf>,
-    pub(crate) hlog: Option<PathBuf>,
-}
-
-/// Whoever is measured, as long as this lives.
-struct Found {
+/// The server to measure. Dropping it stops the process that was started for it.
+struct BenchTarget {
     address: SocketAddr,
-    watched: Option<Watched>,
-    cores: Option<Cores>,
-    _own: Option<OwnServer>,
+    pinning: Pinning,
+    /// `None` if its process is not visible.
+    sampler: Option<UsageSampler>,
+    _child: Option<Child>,
 }
 
 /// What was measured.
 struct Measured {
-    report: Report,
-    outcome: LoadResults,
-    began: SystemTime,
+    report: BenchReport,
+    results: LoadResults,
+    started: SystemTime,
 }
 
-pub(crate) fn bench(request: &BenchRequest) -> ExitCode {
-    let measured = match measure(request) {
+pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
+    let measured = arguments.validate().and_then(|()| measure(arguments));
+    let measured = match measured {
         Ok(measured) => measured,
-        Err(why) => return fail(NOT_STARTED, &why),
+        Err(error) => return fail(NOT_STARTED, &error),
     };
-    if let Err(why) = tell(&measured, &request.output) {
-        return fail(FAILED, &why);
+    if let Err(error) = write_reports(&measured, arguments) {
+        return fail(FAILED, &error);
     }
-    judge(&measured.report, &request.thresholds)
+    exit_code(&measured.report, arguments)
 }
 
-fn measure(request: &BenchRequest) -> Result<Measured, String> {
-    let interrupt = Interrupt::note().map_err(|error| error.to_string())?;
-    let found = find(&request.subject, request.pinning, request.patience)?;
-    let plan = request.plan(found.address);
-    let mut observing = Observing::new(found.watched, interrupt);
-    let began = SystemTime::now();
-    let outcome = load::run(&plan, &mut observing)
-        .map_err(|error| format!("the load broke: {}", os_error::in_words(&error)))?;
-    observing.bar.finish_and_clear();
-    let server = observing.watched.and_then(|it| it.report(&outcome));
+fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
+    let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
+    let target = match &arguments.addr {
+        Some(endpoint) => running_server(endpoint, arguments)?,
+        None => own_server(arguments)?,
+    };
+    let plan = arguments.load_plan(target.address);
+    let mut observer = BenchObserver::new(target.sampler, interrupt);
+    let started = SystemTime::now();
+    let results = load::run(&plan, &mut observer)
+        .map_err(|error| format!("the load failed: {}", os_error::in_words(&error)))?;
+    observer.bar.finish_and_clear();
+    let sampler = observer.sampler.as_ref();
     Ok(Measured {
-        report: Report::new(&plan, &outcome, server).on(found.cores),
-        outcome,
-        began,
+        report: BenchReport::new(&plan, target.pinning, &results, sampler),
+        results,
+        started,
     })
 }
 
-impl BenchRequest {
-    fn plan(&self, target: SocketAddr) -> LoadPlan {
-        LoadPlan {
-            target,
-            pattern: self.pattern,
-            connections: self.connections,
-            size: self.size,
-            depth: self.depth,
-            rate: self.rate,
-            connect_rate: self.connect_rate,
-            warm_up: self.warm_up,
-            stop_when: self.end,
-            verify: self.verify,
-            timeout: self.patience,
-        }
-    }
+fn own_server(arguments: &BenchArguments) -> Result<BenchTarget, String> {
+    let pinning = Pinning::apply(arguments.placement());
+    let server = OwnServer::start(arguments.mode.into(), pinning.server_core())
+        .map_err(|error| error.to_string())?;
+    Ok(BenchTarget {
+        address: server.address,
+        pinning,
+        sampler: UsageSampler::new(server.child.pid()).ok(),
+        _child: Some(server.child),
+    })
 }
 
-fn find(subject: &Subject, pinning: Pinning, patience: Duration) -> Result<Found, String> {
-    match subject {
-        Subject::Own(mode) => {
-            let cores = pin_apart(pinning);
-            let mut own = OwnServer::start(*mode, cores.map(|cores| cores.server))
-                .map_err(|error| error.to_string())?;
-            Ok(Found {
-                address: own.address(),
-                watched: Watched::new(own.child().pid()).ok(),
-                cores,
-                _own: Some(own),
-            })
-        }
-        Subject::Running { endpoint, pid } => Ok(Found {
-            address: reach(endpoint, patience)?,
-            watched: pid.map(watch).transpose()?,
-            cores: None,
-            _own: None,
-        }),
-    }
-}
-
-/// Binds this thread, the generator, to the last core that it may use, if there is another one for the server.
-fn pin_apart(pinning: Pinning) -> Option<Cores> {
-    let allowed = cores::allowed();
-    let (Pinning::Apart, [server, .., generator]) = (pinning, allowed.as_slice()) else {
-        return None;
-    };
-    cores::pin_this_thread(*generator).ok()?;
-    Some(Cores {
-        server: *server,
-        generator: *generator,
+fn running_server(endpoint: &Endpoint, arguments: &BenchArguments) -> Result<BenchTarget, String> {
+    Ok(BenchTarget {
+        address: reachable_address(endpoint, arguments.timeout)?,
+        pinning: Pinning::Off,
+        sampler: arguments.pid.map(sampler).transpose()?,
+        _child: None,
     })
 }
 
 /// The first address of `endpoint` that accepts a connection.
-fn reach(endpoint: &Endpoint, patience: Duration) -> Result<SocketAddr, String> {
+fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, String> {
     let addresses = endpoint
         .resolve()
         .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::in_words(&error)))?;
-    let mut why = format!("{endpoint} has no address");
+    let mut last_error = format!("{endpoint} has no address");
     for address in addresses {
-        match TcpStream::connect_timeout(&address, patience) {
+        match TcpStream::connect_timeout(&address, timeout) {
             Ok(_) => return Ok(address),
             Err(error) => {
-                why = format!(
-                    "cannot connect to {address}: {}",
-                    os_error::in_words(&error)
-                );
+                let reason = os_error::in_words(&error);
+                last_error = format!("cannot connect to {address}: {reason}");
             }
         }
     }
-    Err(why)
+    Err(last_error)
 }
 
-fn watch(pid: u32) -> Result<Watched, String> {
-    Watched::new(pid)
-        .map_err(|error| format!("cannot see process {pid}: {}", os_error::in_words(&error)))
+fn sampler(pid: u32) -> Result<UsageSampler, String> {
+    UsageSampler::new(pid).map_err(|error| {
+        let reason = os_error::in_words(&error);
+        format!("cannot read the usage of process {pid}: {reason}")
+    })
 }
 
-/// Shows how far it is, watches the server, and hears Ctrl-C.
-struct Observing {
-    watched: Option<Watched>,
+/// Shows the progress, samples the usage of the server, and ends the load on an interrupt.
+struct BenchObserver {
+    sampler: Option<UsageSampler>,
     interrupt: Interrupt,
-    /// Invisible where standard error is no terminal.
+    /// Draws nothing if standard error is not a terminal.
     bar: ProgressBar,
 }
 
-impl Observing {
-    fn new(watched: Option<Watched>, interrupt: Interrupt) -> Self {
+impl BenchObserver {
+    fn new(sampler: Option<UsageSampler>, interrupt: Interrupt) -> Self {
         let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {msg}");
         let bar = ProgressBar::new(1000);
         Self {
-            watched,
+            sampler,
             interrupt,
             bar: match style {
                 Ok(style) => bar.with_style(style),
@@ -212,22 +137,22 @@ impl Observing {
     }
 }
 
-impl LoadObserver for Observing {
+impl LoadObserver for BenchObserver {
     fn measurement_started(&mut self) {
-        self.watched.as_mut().map(Watched::begin);
+        self.sampler.as_mut().map(UsageSampler::sample_start);
     }
 
     fn measurement_ended(&mut self) {
-        self.watched.as_mut().map(Watched::end);
+        self.sampler.as_mut().map(UsageSampler::sample_end);
     }
 
-    fn progress(&mut self, so_far: &Progress) -> ControlFlow<()> {
-        self.bar.set_position(so_far.per_mille);
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.bar.set_position(progress.per_mille);
         self.bar.set_message(format!(
             "{} connections, {} messages",
-            so_far.connected, so_far.messages
+            progress.connected, progress.messages
         ));
-        if self.interrupt.has_come() {
+        if self.interrupt.take() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -235,49 +160,42 @@ impl LoadObserver for Observing {
     }
 }
 
-/// The summary, and the files that were asked for.
-fn tell(measured: &Measured, output: &BenchOutput) -> Result<(), String> {
+/// Prints the summary, unless standard output is one of the files, and writes the files.
+fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), String> {
     let Measured {
         report,
-        outcome,
-        began,
+        results,
+        started,
     } = measured;
-    let to_stdout = [&output.json, &output.hgrm, &output.hlog];
-    let is_taken = to_stdout
-        .into_iter()
-        .flatten()
-        .any(|path| path == Path::new("-"));
-    if !is_taken {
+    if arguments.reports_on_stdout() == 0 {
         print_line(report.to_string().trim_end());
     }
-    if let Some(path) = &output.json {
+    if let Some(path) = &arguments.json {
         write_to(path, |file| {
             serde_json::to_writer_pretty(&mut *file, report)?;
             writeln!(file)
         })?;
     }
-    if let Some(path) = &output.hgrm {
-        let latency = outcome.response.as_ref().unwrap_or(&outcome.service);
-        write_to(path, |mut file| bench::write_hgrm(latency, &mut file))?;
+    if let Some(path) = &arguments.hgrm {
+        let latency = results.response.as_ref().unwrap_or(&results.service);
+        write_to(path, |mut file| write_hgrm(latency, &mut file))?;
     }
-    if let Some(path) = &output.hlog {
-        write_to(path, |mut file| {
-            bench::write_hlog(outcome, *began, &mut file)
-        })?;
+    if let Some(path) = &arguments.hlog {
+        write_to(path, |mut file| write_hlog(results, *started, &mut file))?;
     }
     Ok(())
 }
 
-fn judge(report: &Report, thresholds: &[Threshold]) -> ExitCode {
-    let complaints: Vec<String> = thresholds
-        .iter()
-        .filter_map(|it| it.complaint(report))
-        .collect();
-    for complaint in &complaints {
-        print_error(complaint);
+/// Prints the thresholds that were crossed.
+fn exit_code(report: &BenchReport, arguments: &BenchArguments) -> ExitCode {
+    let thresholds = arguments.fail_if.iter();
+    let failures: Vec<String> = thresholds.filter_map(|it| it.failure(report)).collect();
+    for failure in &failures {
+        print_error(failure);
     }
-    if !report.is_flawless() || !complaints.is_empty() {
-        return ExitCode::from(FAILED);
+    if failures.is_empty() && report.is_flawless() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
     }
-    ExitCode::SUCCESS
 }

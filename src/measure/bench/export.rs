@@ -1,27 +1,28 @@
-//! The latencies, in the formats of the `HdrHistogram` world.
+//! Latencies in the file formats of `HdrHistogram`.
 
 use crate::measure::load::{Latency, LoadResults};
+use crate::text::version::PROGRAM;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// Both formats tell times in milliseconds, as their tools expect; recorded are nanoseconds.
-const NANOSECONDS_PER_UNIT: f64 = 1e6;
+/// Nanoseconds are recorded; both formats have milliseconds, as their tools expect.
+const NANOSECONDS_PER_MILLISECOND: f64 = 1e6;
 
-/// Steps for each halving of the distance to 100 %, as the plotters of the format expect.
+/// Lines for each halving of the distance to 100 %, as the plotters of the format expect.
 const STEPS_PER_HALF: u32 = 5;
 
-/// Writes the percentiles as text, from which the plotters of `HdrHistogram` draw: value in milliseconds,
-/// percentile, count up to there, 1/(1 - percentile).
+/// Writes the percentiles as text that the plotters of `HdrHistogram` read: value in milliseconds, percentile, count
+/// up to it, 1/(1 - percentile).
 ///
 /// # Errors
 ///
-/// As `output` has them.
+/// Those of `output`.
 #[expect(clippy::cast_precision_loss, reason = "the format has three decimals")]
 pub fn write_hgrm(latency: &Latency, output: &mut impl Write) -> io::Result<()> {
     let histogram = latency.histogram();
-    let in_unit = |nanoseconds: f64| nanoseconds / NANOSECONDS_PER_UNIT;
+    let in_milliseconds = |nanoseconds: f64| nanoseconds / NANOSECONDS_PER_MILLISECOND;
     writeln!(
         output,
         "{:>12} {:>14} {:>10} {:>14}\n",
@@ -30,7 +31,7 @@ pub fn write_hgrm(latency: &Latency, output: &mut impl Write) -> io::Result<()> 
     let mut count = 0;
     for step in histogram.iter_quantiles(STEPS_PER_HALF) {
         count += step.count_since_last_iteration();
-        let value = in_unit(step.value_iterated_to() as f64);
+        let value = in_milliseconds(step.value_iterated_to() as f64);
         let percentile = step.quantile_iterated_to();
         write!(output, "{value:12.3} {percentile:14.12} {count:10}")?;
         if percentile < 1.0 {
@@ -38,7 +39,10 @@ pub fn write_hgrm(latency: &Latency, output: &mut impl Write) -> io::Result<()> 
         }
         writeln!(output)?;
     }
-    let (mean, deviation) = (in_unit(histogram.mean()), in_unit(histogram.stdev()));
+    let (mean, deviation) = (
+        in_milliseconds(histogram.mean()),
+        in_milliseconds(histogram.stdev()),
+    );
     let max = latency.max().unwrap_or_default().as_secs_f64() * 1e3;
     let total = latency.count();
     writeln!(
@@ -60,39 +64,37 @@ pub fn write_hgrm(latency: &Latency, output: &mut impl Write) -> io::Result<()> 
 /// Sub-buckets of a histogram with three significant digits: the power of two above 2 × 10³.
 const SUB_BUCKETS: u32 = 2048;
 
-/// Writes an interval log (`HdrHistogram` log, version 2) with one interval: what was measured, as a
-/// histogram that can be merged with those of other runs and machines. With a rate there are two, tagged
-/// `service` and `response`.
+/// Writes an interval log (`HdrHistogram` log, version 2) with one interval for the whole measurement: a histogram
+/// that can be merged with those of other runs and machines. With a rate there are two histograms, tagged `service`
+/// and `response`.
 ///
 /// # Errors
 ///
-/// As `output` has them.
+/// Those of `output`.
 pub fn write_hlog(
-    outcome: &LoadResults,
-    began: SystemTime,
+    results: &LoadResults,
+    started: SystemTime,
     output: &mut impl Write,
 ) -> io::Result<()> {
     let mut serializer = V2DeflateSerializer::new();
     let mut log = IntervalLogWriterBuilder::new()
-        .add_comment(concat!(
-            "mio-echo ",
-            env!("CARGO_PKG_VERSION"),
-            ", nanoseconds; the column of maxima in milliseconds"
+        .add_comment(&format!(
+            "{PROGRAM}, nanoseconds; the column of maxima in milliseconds"
         ))
-        .with_start_time(began)
-        .with_max_value_divisor(NANOSECONDS_PER_UNIT)
+        .with_start_time(started)
+        .with_max_value_divisor(NANOSECONDS_PER_MILLISECOND)
         .begin_log_with(output, &mut serializer)?;
-    let since_epoch = began
+    let since_epoch = started
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     let tagged = [
-        ("service", Some(&outcome.service)),
-        ("response", outcome.response.as_ref()),
+        ("service", Some(&results.service)),
+        ("response", results.response.as_ref()),
     ];
     for (tag, latency) in tagged {
         let Some(latency) = latency else { continue };
         let histogram = latency.histogram();
-        log.write_histogram(histogram, since_epoch, outcome.elapsed, Tag::new(tag))
+        log.write_histogram(histogram, since_epoch, results.elapsed, Tag::new(tag))
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
     }
     Ok(())
@@ -136,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn the_log_can_be_read_and_merged_by_the_tools_of_its_world() {
-        let mut outcome = LoadResults::empty();
-        outcome.service = latency();
-        outcome.response = Some(latency());
-        outcome.elapsed = Duration::from_secs(2);
+    fn other_tools_can_read_and_merge_the_log() {
+        let mut results = LoadResults::empty();
+        results.service = latency();
+        results.response = Some(latency());
+        results.elapsed = Duration::from_secs(2);
         let mut log = Vec::new();
-        let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        write_hlog(&outcome, began, &mut log).unwrap();
+        let started = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        write_hlog(&results, started, &mut log).unwrap();
         let mut merged = Histogram::<u64>::new(3).unwrap();
         let mut tags = Vec::new();
         for entry in IntervalLogIterator::new(&log) {
@@ -160,7 +162,7 @@ mod tests {
         assert_eq!(merged.len(), 2000);
     }
 
-    /// Decodes what the log encodes (RFC 4648, section 4).
+    /// Decodes base64 (RFC 4648, section 4).
     fn base64(text: &str) -> Vec<u8> {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let digits: Vec<usize> = text

@@ -1,28 +1,25 @@
-//! A measurement of one server: the load, what it did to the server, and what to make of both.
+//! A measurement of one server: the load, what it cost the server, and what the figures say.
 //!
-//! Read it in this order: [`Report`], which holds all that was measured; `summary`, which tells it to
-//! people; `export`, which writes it for other tools; [`Threshold`], which judges it for machines.
+//! Read it in this order: [`BenchReport`], which holds all that was measured; `summary`, which formats it for people;
+//! `export`, which writes it for other tools; [`Threshold`], which checks it for continuous integration.
 //!
-//! The server is measured where its process can be seen: one that this program started itself, or one
-//! whose process id is known. It is never in the same process: processor time and memory could not be told
-//! apart.
+//! The server is measured where its process is visible: one that this program started, or one whose process id is
+//! known. It never runs in the process of the generator, since processor time and memory could not be told apart
+//! there.
 
 mod export;
-mod generator;
 mod own_server;
-mod ratio;
+mod pinning;
 mod report;
-mod server;
 mod summary;
 mod threshold;
-mod times;
-mod verdict;
+mod usage;
+mod warning;
 
 pub use export::{write_hgrm, write_hlog};
-pub use generator::GeneratorReport;
-pub use own_server::{NoServer, OwnServer};
-pub use report::{Cores, PlanReport, Report};
-pub use server::{ServerReport, Watched};
-pub use threshold::{Judgement, Threshold};
-pub use times::Times;
-pub use verdict::Verdict;
+pub use own_server::{OwnServer, OwnServerError};
+pub use pinning::{Pinning, Placement};
+pub use report::{BenchReport, GeneratorReport, LatencySummary, PlanReport, ServerReport};
+pub use threshold::{Threshold, ThresholdStatus};
+pub use usage::UsageSampler;
+pub use warning::BenchWarning;

@@ -1,4 +1,4 @@
-//! This program's own server, as a process of its own.
+//! `mio-echo serve` as a child process.
 
 use crate::measure::process::{Child, ChildFailure, CommandLine};
 use crate::server::Mode;
@@ -8,83 +8,67 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long it may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What it announces, before its address.
+/// The start of the line with which it announces its address.
 const READY: &str = "listening on ";
 
-/// A server of this program, on a port of the system's choice on the loopback interface. It ends with
-/// this value.
+/// `mio-echo serve` on a free port of the loopback interface. Dropping its child stops it.
 #[derive(Debug)]
 pub struct OwnServer {
-    child: Child,
-    address: SocketAddr,
+    /// Its process.
+    pub child: Child,
+    /// The address that it listens on.
+    pub address: SocketAddr,
 }
 
-/// Why it does not serve.
+/// Why the server did not start.
 #[derive(Debug)]
-pub enum NoServer {
-    /// It could not be started.
-    NotStarted(io::Error),
-    /// It was started and did not get to listen.
-    Lost(ChildFailure),
-    /// It announced something else.
-    Mumbled(String),
+pub enum OwnServerError {
+    /// Its process could not be started.
+    CannotSpawn(io::Error),
+    /// Its process ended, or did not listen in time.
+    NotListening(ChildFailure),
+    /// Its first line of output announces no address.
+    UnexpectedOutput(String),
 }
 
 impl OwnServer {
-    /// The command line of such a server.
+    /// Starts a server in `mode`, on `core` if one is given, and waits until it listens.
     ///
     /// # Errors
     ///
-    /// This program cannot be found.
-    pub fn command(mode: Mode) -> io::Result<CommandLine> {
-        let mode = mode.to_string();
-        let arguments = [
-            "serve",
-            "--quiet",
-            "--listen",
-            "127.0.0.1:0",
-            "--mode",
-            &mode,
-        ];
-        Ok(CommandLine::new(env::current_exe()?, arguments))
-    }
-
-    /// Starts one, on `core` if one is given, and waits until it listens.
-    ///
-    /// # Errors
-    ///
-    /// See [`NoServer`].
-    pub fn start(mode: Mode, core: Option<usize>) -> Result<Self, NoServer> {
-        let spawned = Self::command(mode).and_then(|command| Child::spawn(&command, core));
-        let mut child = spawned.map_err(NoServer::NotStarted)?;
-        let line = child.ready_line(PATIENCE).map_err(NoServer::Lost)?;
-        let address = line.strip_prefix(READY).and_then(|it| it.parse().ok());
-        match address {
+    /// See [`OwnServerError`].
+    pub fn start(mode: Mode, core: Option<usize>) -> Result<Self, OwnServerError> {
+        let spawned = command(mode).and_then(|command| Child::spawn(&command, core));
+        let mut child = spawned.map_err(OwnServerError::CannotSpawn)?;
+        let line = child
+            .ready_line(START_TIMEOUT)
+            .map_err(OwnServerError::NotListening)?;
+        match line.strip_prefix(READY).and_then(|it| it.parse().ok()) {
             Some(address) => Ok(Self { child, address }),
-            None => Err(NoServer::Mumbled(line)),
+            None => Err(OwnServerError::UnexpectedOutput(line)),
         }
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Its process, to be watched.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
     }
 }
 
-impl fmt::Display for NoServer {
+fn command(mode: Mode) -> io::Result<CommandLine> {
+    let mode = mode.to_string();
+    let arguments = ["serve", "--quiet", "--listen", "127.0.0.1:0", "--mode"];
+    Ok(CommandLine::new(
+        env::current_exe()?,
+        arguments.into_iter().chain([mode.as_str()]),
+    ))
+}
+
+impl fmt::Display for OwnServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotStarted(error) => write!(f, "cannot start a server: {error}"),
-            Self::Lost(lost) => write!(f, "the server did not get to listen: {lost}"),
-            Self::Mumbled(line) => write!(f, "the server announced '{line}'"),
+            Self::CannotSpawn(error) => write!(f, "cannot start a server: {error}"),
+            Self::NotListening(failure) => write!(f, "the server did not start: {failure}"),
+            Self::UnexpectedOutput(line) => {
+                write!(f, "the server printed `{line}` instead of its address")
+            }
         }
     }
 }

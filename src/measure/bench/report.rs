@@ -1,73 +1,65 @@
 //! All that was measured, as plain data.
 
-use super::generator::GeneratorReport;
-use super::server::ServerReport;
-use super::times::Times;
-use super::verdict::Verdict;
+use super::pinning::Pinning;
+use super::usage::UsageSampler;
+use super::warning::BenchWarning;
 use crate::measure::load::{
-    Failures, LoadPlan, LoadResults, Mismatch, StopCondition, TimedOut, Verify,
+    Failures, Latency, LoadPlan, LoadResults, Mismatch, QUANTILES, StopCondition, TimedOut, Verify,
 };
 use crate::text::units::nanoseconds;
-use serde::Serialize;
+use crate::text::version::PROGRAM;
+use serde::{Serialize, Serializer};
+use std::time::Duration;
 
-/// The version of the JSON. It changes when a field changes its meaning or goes away.
-const FORMAT: u32 = 1;
+/// The version of the JSON. It changes when a field changes its name or its meaning.
+const FORMAT: u32 = 2;
 
-/// All that was measured. The names of the fields are those of the JSON; `_ns` are nanoseconds, `_us`
-/// microseconds.
+/// All that was measured. The fields have the names that they have in the JSON; `_ns` are nanoseconds, `_us`
+/// microseconds, and `_share` is a share of one core. What could not be measured is `None`, in the JSON `null`.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     /// The version of this format.
     pub format: u32,
-    /// Version of this program.
-    pub program: String,
+    /// Name, version and commit of this program.
+    pub program: &'static str,
     /// What was asked for.
     pub plan: PlanReport,
-    /// Which core the server and the generator had to themselves; none if the system chose.
-    pub cores: Option<Cores>,
-    /// How long it was measured.
+    /// Which cores the server and the generator ran on.
+    pub pinning: Pinning,
+    /// How long was measured, without the warm-up.
     pub elapsed_ns: u64,
-    /// Messages that came back in that time (with the churn pattern: connections).
+    /// Messages that came back in that time; for the churn pattern, connections.
     pub messages: u64,
-    /// Bytes of these messages.
+    /// Bytes in these messages.
     pub bytes: u64,
-    /// Messages in a second.
+    /// Messages per second.
     pub messages_per_second: f64,
-    /// Bytes in a second, in one direction.
+    /// Bytes per second in one direction.
     pub bytes_per_second: f64,
     /// Connections that were established.
     pub connected: u64,
-    /// Connections that asked a second before the end or earlier, and never had an answer.
+    /// Connections that sent at least a second before the end and never got a reply.
     pub starved: usize,
-    /// Messages that were due and never came back; only with a rate.
+    /// Messages that were due and never came back; 0 without a rate.
     pub unanswered: u64,
-    /// From the moment at which a message was sent.
-    pub service: Times,
-    /// From the moment at which a message was due; only with a rate.
-    pub response: Option<Times>,
+    /// Latency from the time at which a message was sent.
+    pub service_time: LatencySummary,
+    /// Latency from the time at which a message was due; only with a rate.
+    pub response_time: Option<LatencySummary>,
     /// Connections that failed, by kind.
     pub failures: Failures,
     /// The first byte that came back wrong.
-    pub mismatch: Option<Mismatch>,
-    /// The first connection that was given up.
-    pub silence: Option<TimedOut>,
-    /// What the server needed; none where its process cannot be seen.
+    pub first_mismatch: Option<Mismatch>,
+    /// The first connection that timed out.
+    pub first_timeout: Option<TimedOut>,
+    /// What the load cost the server; `None` if its process is not visible.
     pub server: Option<ServerReport>,
-    /// What the generator needed.
+    /// What the load cost the generator.
     pub generator: GeneratorReport,
-    /// Whether it ended before its time.
+    /// Whether it was interrupted, or had no connection left.
     pub ended_early: bool,
-    /// What has to be known to read the rest.
-    pub verdicts: Vec<Verdict>,
-}
-
-/// The cores that a server of our own and the generator are bound to, by the kernel's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Cores {
-    /// The server's.
-    pub server: usize,
-    /// The generator's.
-    pub generator: usize,
+    /// Conditions under which the figures do not describe the server.
+    pub warnings: Vec<BenchWarning>,
 }
 
 /// What was asked for.
@@ -75,66 +67,115 @@ pub struct Cores {
 pub struct PlanReport {
     /// The address of the server.
     pub target: String,
-    /// echo, churn, idle or stream.
+    /// `echo`, `churn`, `idle` or `stream`.
     pub pattern: String,
-    /// Connections held.
+    /// Concurrent connections.
     pub connections: usize,
-    /// Bytes of a message.
+    /// Bytes in a message.
     pub size: usize,
     /// Messages in flight on each connection.
     pub depth: usize,
-    /// Messages due in a second; none for the closed loop.
+    /// Messages due per second; `None` for the closed loop.
     pub rate: Option<f64>,
-    /// How long to measure; none if messages end it.
+    /// How long to measure; `None` if a number of messages ends it.
     pub duration_ns: Option<u64>,
-    /// After how many messages to end; none if time ends it.
+    /// How many messages end it; `None` if a duration does.
     pub messages: Option<u64>,
-    /// How long the load ran before it counted.
+    /// How long the load ran before the measurement.
     pub warm_up_ns: u64,
     /// Whether every byte was compared.
-    pub verified: bool,
+    pub verify: Verify,
 }
 
-impl Report {
-    /// What came of `plan`, and what it cost the server where that could be seen.
-    pub fn new(plan: &LoadPlan, outcome: &LoadResults, server: Option<ServerReport>) -> Self {
-        let generator = GeneratorReport::new(outcome);
-        let verdicts = Verdict::all(plan, outcome, &generator, server.as_ref());
+/// A latency distribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LatencySummary {
+    /// The number of samples.
+    pub count: u64,
+    /// The mean.
+    pub mean_ns: Option<u64>,
+    /// The percentiles by name; one with fewer than 10 samples above it is `None`.
+    #[serde(serialize_with = "as_map")]
+    pub percentiles_ns: Vec<(&'static str, Option<u64>)>,
+    /// The exact maximum.
+    pub max_ns: Option<u64>,
+}
+
+/// What the load cost the server. The figures per message are `None` without messages.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServerReport {
+    /// Its process id.
+    pub pid: u32,
+    /// Processor time per message, user and system together.
+    pub cpu_us_per_message: Option<f64>,
+    /// Processor time per message in user mode.
+    pub user_us_per_message: Option<f64>,
+    /// Processor time per message in the kernel.
+    pub system_us_per_message: Option<f64>,
+    /// The share of one core that it used; more than 1 is possible with threads.
+    pub cpu_share: f64,
+    /// How often one of its threads blocked, per message.
+    pub voluntary_switches_per_message: Option<f64>,
+    /// How often one of its threads was preempted, per message.
+    pub involuntary_switches_per_message: Option<f64>,
+    /// Resident memory before the first connection.
+    pub resident_bytes_before: u64,
+    /// Resident memory at the end of the measurement, with the connections open.
+    pub resident_bytes: u64,
+    /// Threads at the end of the measurement.
+    pub threads: u64,
+}
+
+/// What the load cost the generator.
+#[derive(Debug, Clone, Serialize)]
+pub struct GeneratorReport {
+    /// Processor time per message; `None` without messages.
+    pub cpu_us_per_message: Option<f64>,
+    /// The share of one core that it used.
+    pub cpu_share: f64,
+    /// How late it noticed that messages were due; only with a rate.
+    pub lag: Option<LatencySummary>,
+}
+
+impl BenchReport {
+    /// The results of `plan`, with the cost of the server that `sampler` has seen.
+    pub fn new(
+        plan: &LoadPlan,
+        pinning: Pinning,
+        results: &LoadResults,
+        sampler: Option<&UsageSampler>,
+    ) -> Self {
+        let generator = GeneratorReport::new(results);
+        let server = sampler.and_then(|sampler| ServerReport::new(sampler, results));
+        let server_cpu_share = server.as_ref().map(|server| server.cpu_share);
         Self {
             format: FORMAT,
-            program: concat!("mio-echo ", env!("CARGO_PKG_VERSION")).to_owned(),
+            program: PROGRAM,
             plan: plan.into(),
-            cores: None,
-            elapsed_ns: nanoseconds(outcome.elapsed),
-            messages: outcome.messages,
-            bytes: outcome.bytes,
-            messages_per_second: outcome.messages_per_second(),
-            bytes_per_second: outcome.bytes_per_second(),
-            connected: outcome.connected,
-            starved: outcome.starved,
-            unanswered: outcome.unanswered,
-            service: (&outcome.service).into(),
-            response: outcome.response.as_ref().map(Into::into),
-            failures: outcome.failures,
-            mismatch: outcome.first_mismatch,
-            silence: outcome.first_timeout,
+            pinning,
+            elapsed_ns: nanoseconds(results.elapsed),
+            messages: results.messages,
+            bytes: results.bytes,
+            messages_per_second: results.messages_per_second(),
+            bytes_per_second: results.bytes_per_second(),
+            connected: results.connected,
+            starved: results.starved,
+            unanswered: results.unanswered,
+            service_time: (&results.service).into(),
+            response_time: results.response.as_ref().map(Into::into),
+            failures: results.failures,
+            first_mismatch: results.first_mismatch,
+            first_timeout: results.first_timeout,
+            warnings: BenchWarning::all(plan, results, generator.cpu_share, server_cpu_share),
             server,
             generator,
-            ended_early: outcome.ended_early,
-            verdicts,
+            ended_early: results.ended_early,
         }
     }
 
-    /// The same, with each of the two on a core of its own.
-    #[must_use]
-    pub fn on(mut self, cores: Option<Cores>) -> Self {
-        self.cores = cores;
-        self
-    }
-
-    /// The times that a user of the server meets: with a rate from the moment at which a message was due.
-    pub fn times(&self) -> &Times {
-        self.response.as_ref().unwrap_or(&self.service)
+    /// The latency as a user of the server experiences it: the response time if there is a rate.
+    pub fn latency(&self) -> &LatencySummary {
+        self.response_time.as_ref().unwrap_or(&self.service_time)
     }
 
     /// Whether every byte came back on every connection.
@@ -159,7 +200,90 @@ impl From<&LoadPlan> for PlanReport {
             duration_ns,
             messages,
             warm_up_ns: nanoseconds(plan.warm_up),
-            verified: plan.verify == Verify::EveryByte,
+            verify: plan.verify,
         }
     }
+}
+
+impl From<&Latency> for LatencySummary {
+    fn from(latency: &Latency) -> Self {
+        let percentile = |(name, quantile)| (name, latency.quantile(quantile).map(nanoseconds));
+        Self {
+            count: latency.count(),
+            mean_ns: latency.mean().map(nanoseconds),
+            percentiles_ns: QUANTILES.into_iter().map(percentile).collect(),
+            max_ns: latency.max().map(nanoseconds),
+        }
+    }
+}
+
+impl LatencySummary {
+    /// The percentile of this name; `None` if there is none, or if it has too few samples.
+    pub fn percentile(&self, name: &str) -> Option<Duration> {
+        let mut percentiles = self.percentiles_ns.iter();
+        let (_, time) = percentiles.find(|(own, _)| *own == name)?;
+        time.map(Duration::from_nanos)
+    }
+}
+
+/// A map whose keys keep their order.
+fn as_map<S: Serializer>(
+    percentiles: &[(&'static str, Option<u64>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(percentiles.iter().copied())
+}
+
+impl ServerReport {
+    fn new(sampler: &UsageSampler, results: &LoadResults) -> Option<Self> {
+        let usage = sampler.usage()?;
+        let time_each = |time| microseconds_each(time, results.messages);
+        Some(Self {
+            pid: sampler.pid(),
+            cpu_us_per_message: time_each(usage.cpu()),
+            user_us_per_message: time_each(usage.user),
+            system_us_per_message: time_each(usage.system),
+            cpu_share: share(usage.cpu(), results.elapsed),
+            voluntary_switches_per_message: each(usage.voluntary_switches, results.messages),
+            involuntary_switches_per_message: each(usage.involuntary_switches, results.messages),
+            resident_bytes_before: sampler.resident_bytes_before(),
+            resident_bytes: usage.resident,
+            threads: usage.threads,
+        })
+    }
+
+    /// The growth of its resident memory, in bytes for each of `connections`.
+    #[expect(clippy::cast_precision_loss, reason = "bytes of memory")]
+    pub fn bytes_per_connection(&self, connections: usize) -> f64 {
+        let growth = self.resident_bytes as f64 - self.resident_bytes_before as f64;
+        growth / connections.max(1) as f64
+    }
+}
+
+impl GeneratorReport {
+    fn new(results: &LoadResults) -> Self {
+        let cpu = results.generator.cpu;
+        Self {
+            cpu_us_per_message: microseconds_each(cpu, results.messages),
+            cpu_share: share(cpu, results.elapsed),
+            lag: results.generator.lag.as_ref().map(Into::into),
+        }
+    }
+}
+
+fn microseconds_each(time: Duration, messages: u64) -> Option<f64> {
+    Some(each(nanoseconds(time), messages)? / 1e3)
+}
+
+/// `count` per message; `None` without messages.
+#[expect(clippy::cast_precision_loss, reason = "counts of events")]
+fn each(count: u64, messages: u64) -> Option<f64> {
+    (messages > 0).then(|| count as f64 / messages as f64)
+}
+
+fn share(part: Duration, whole: Duration) -> f64 {
+    if whole.is_zero() {
+        return 0.0;
+    }
+    part.as_secs_f64() / whole.as_secs_f64()
 }

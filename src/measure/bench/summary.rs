@@ -1,8 +1,8 @@
-//! A measurement, told to people.
+//! A measurement as text for a terminal.
 
-use super::report::Report;
-use super::server::ServerReport;
-use super::times::Times;
+use super::pinning::Pinning;
+use super::report::{BenchReport, GeneratorReport, LatencySummary, PlanReport, ServerReport};
+use crate::measure::load::Verify;
 use crate::text::units::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -10,201 +10,204 @@ use std::time::Duration;
 /// Width of the names before the figures.
 const NAME: usize = 12;
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_head(f)?;
-        self.write_times(f)?;
+        write_load(f, &self.plan)?;
+        write_measured(f, self)?;
+        write_latency(f, self)?;
         if let Some(server) = &self.server {
-            write_server(f, server, self)?;
+            write_server(f, server)?;
+            write_memory(f, server, &self.plan)?;
         }
-        self.write_generator(f)?;
-        self.write_troubles(f)
+        write_generator(f, &self.generator)?;
+        write_failures(f, self)?;
+        write_warnings(f, self)
     }
 }
 
-impl Report {
-    fn write_head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = &self.plan;
-        let connections = units::count(plan.connections);
-        let load = match (plan.pattern.as_str(), plan.rate) {
-            ("churn", _) => format!("{connections} at a time: connect, echo, close"),
-            ("idle", _) => format!("{connections} idle connections"),
-            (_, Some(rate)) => format!(
-                "{connections} connections, {} messages due a second",
-                units::value(rate, RATE)
-            ),
-            (_, None) => format!(
-                "{connections} connections, {} in flight on each",
-                plan.depth
-            ),
-        };
-        let size = units::size(plan.size);
-        line(
-            f,
-            "load",
-            &format!("{load}, messages of {size}, to {}", plan.target),
-        )?;
-        let elapsed = seconds(self.elapsed_ns);
-        let placed = match self.cores {
-            Some(cores) => format!(
-                "; server on core {}, generator on core {}",
-                cores.server, cores.generator
-            ),
-            None => String::new(),
-        };
-        let verified = if plan.verified {
-            "every byte verified"
-        } else {
-            "not verified"
-        };
-        let elapsed = units::value(elapsed, TIME);
-        line(f, "measured", &format!("{elapsed}, {verified}{placed}"))?;
-        if plan.pattern == "idle" {
-            return line(
-                f,
-                "connections",
-                &units::count(usize::try_from(self.connected).unwrap_or(usize::MAX)),
-            );
-        }
-        let what = if plan.pattern == "churn" {
-            "connections"
-        } else {
-            "messages"
-        };
-        let rate = units::value(self.messages_per_second, RATE);
-        let bandwidth = units::value(self.bytes_per_second, BANDWIDTH);
-        line(f, "rate", &format!("{rate} {what}/s, {bandwidth} each way"))
-    }
+fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    writeln!(f, "{name:NAME$}{text}")
+}
 
-    fn write_times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.service.count == 0 {
-            return Ok(());
-        }
-        let mut head = String::new();
-        for (name, _) in &self.service.percentiles_ns {
-            write!(head, "{name:>10}")?;
-        }
-        line(f, "", &format!("{head}{:>10}{:>10}", "max", "mean"))?;
-        line(f, "service", &times(&self.service))?;
-        if let Some(response) = &self.response {
-            line(f, "response", &times(response))?;
-        }
-        Ok(())
-    }
+fn write_load(f: &mut fmt::Formatter<'_>, plan: &PlanReport) -> fmt::Result {
+    let connections = units::count(plan.connections);
+    let load = match (plan.pattern.as_str(), plan.rate) {
+        ("churn", _) => format!("{connections} at a time: connect, echo, close"),
+        ("idle", _) => format!("{connections} idle connections"),
+        (_, Some(rate)) => format!(
+            "{connections} connections, {} messages due per second",
+            units::value(rate, RATE)
+        ),
+        (_, None) => format!(
+            "{connections} connections, {} in flight on each",
+            plan.depth
+        ),
+    };
+    let (size, target) = (units::size(plan.size), &plan.target);
+    line(
+        f,
+        "load",
+        &format!("{load}, messages of {size}, to {target}"),
+    )
+}
 
-    fn write_generator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let generator = &self.generator;
-        let mut words = format!("{:.0} % of a core", generator.cpu_share * 100.0);
-        if let Some(each) = generator.cpu_us_per_message {
-            write!(words, ", {} a message", units::value(each / 1e6, TIME))?;
+fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
+    let elapsed = units::value(seconds(report.elapsed_ns), TIME);
+    let verified = match report.plan.verify {
+        Verify::EveryByte => "every byte verified",
+        Verify::Nothing => "not verified",
+    };
+    let pinned = match report.pinning {
+        Pinning::SeparateCores { server, generator } => {
+            format!("; server on core {server}, generator on core {generator}")
         }
-        if let Some(late) = generator.lag.as_ref().and_then(|lag| lag.percentile("p99")) {
-            write!(
-                words,
-                "; p99 of its lateness {}",
-                units::value(late.as_secs_f64(), TIME)
-            )?;
+        Pinning::Off | Pinning::Unavailable => String::new(),
+    };
+    line(f, "measured", &format!("{elapsed}, {verified}{pinned}"))?;
+    let things = match report.plan.pattern.as_str() {
+        "idle" => {
+            let connected = usize::try_from(report.connected).unwrap_or(usize::MAX);
+            return line(f, "connections", &units::count(connected));
         }
-        line(f, "generator", &words)
-    }
+        "churn" => "connections",
+        _ => "messages",
+    };
+    let rate = units::value(report.messages_per_second, RATE);
+    let bandwidth = units::value(report.bytes_per_second, BANDWIDTH);
+    line(
+        f,
+        "rate",
+        &format!("{rate} {things}/s, {bandwidth} each way"),
+    )
+}
 
-    fn write_troubles(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed = self.failures.by_kind();
-        let failed = failed.iter().filter(|(_, count)| *count > 0);
-        let failed: Vec<String> = failed
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        if !failed.is_empty() {
-            line(f, "failed", &format!("connections: {}", failed.join(", ")))?;
-        }
-        if let Some(mismatch) = &self.mismatch {
-            line(f, "mismatch", &mismatch.to_string())?;
-        }
-        if let Some(silence) = &self.silence {
-            line(f, "silence", &silence.to_string())?;
-        }
-        if self.starved > 0 {
-            line(
-                f,
-                "starved",
-                &format!("{} connections never had an answer", self.starved),
-            )?;
-        }
-        if self.unanswered > 0 {
-            line(
-                f,
-                "unanswered",
-                &format!("{} messages that were due", self.unanswered),
-            )?;
-        }
-        if self.ended_early {
-            line(f, "note", "it ended before its time")?;
-        }
-        for verdict in &self.verdicts {
-            line(f, "note", &verdict.to_string())?;
-        }
-        Ok(())
+fn write_latency(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
+    if report.service_time.count == 0 {
+        return Ok(());
+    }
+    let names = report.service_time.percentiles_ns.iter();
+    let names = names.map(|(name, _)| *name).chain(["max", "mean"]);
+    line(f, "", &columns(names))?;
+    line(f, "service", &latency_columns(&report.service_time))?;
+    match &report.response_time {
+        Some(response_time) => line(f, "response", &latency_columns(response_time)),
+        None => Ok(()),
     }
 }
 
-fn write_server(f: &mut fmt::Formatter<'_>, server: &ServerReport, report: &Report) -> fmt::Result {
-    let mut words = format!("{:.0} % of a core", server.cpu_share * 100.0);
+fn latency_columns(latency: &LatencySummary) -> String {
+    let percentiles = latency.percentiles_ns.iter().map(|(_, time)| *time);
+    let times = percentiles.chain([latency.max_ns, latency.mean_ns]);
+    columns(times.map(|time| match time {
+        Some(time) => units::value(seconds(time), TIME),
+        None => "-".to_owned(),
+    }))
+}
+
+fn columns(cells: impl Iterator<Item = impl fmt::Display>) -> String {
+    let cells: Vec<String> = cells.map(|cell| format!("{cell:>10}")).collect();
+    cells.concat()
+}
+
+fn write_server(f: &mut fmt::Formatter<'_>, server: &ServerReport) -> fmt::Result {
+    let mut text = share_of_a_core(server.cpu_share);
     if let (Some(all), Some(user), Some(system)) = (
         server.cpu_us_per_message,
         server.user_us_per_message,
         server.system_us_per_message,
     ) {
         let [all, user, system] = [all, user, system].map(|us| units::value(us / 1e6, TIME));
-        write!(words, ", {all} a message (user {user}, system {system})")?;
+        write!(text, ", {all} per message (user {user}, system {system})")?;
     }
-    line(f, "server", &words)?;
-    if let (Some(voluntary), Some(involuntary)) = (
+    line(f, "server", &text)?;
+    let (Some(voluntary), Some(involuntary)) = (
         server.voluntary_switches_per_message,
         server.involuntary_switches_per_message,
-    ) {
-        let [voluntary, involuntary] =
-            [voluntary, involuntary].map(|count| units::value(count, COUNT));
-        line(
-            f,
-            "",
-            &format!("switches a message: {voluntary} voluntary, {involuntary} involuntary"),
-        )?;
-    }
-    write_memory(f, server, report)
+    ) else {
+        return Ok(());
+    };
+    let [voluntary, involuntary] = [voluntary, involuntary].map(|each| units::value(each, COUNT));
+    line(
+        f,
+        "",
+        &format!("context switches per message: {voluntary} voluntary, {involuntary} involuntary"),
+    )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bytes, told with three digits")]
-fn write_memory(f: &mut fmt::Formatter<'_>, server: &ServerReport, report: &Report) -> fmt::Result {
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes, printed with three digits"
+)]
+fn write_memory(
+    f: &mut fmt::Formatter<'_>,
+    server: &ServerReport,
+    plan: &PlanReport,
+) -> fmt::Result {
     let resident = units::value(server.resident_bytes as f64, BYTES);
     let threads = if server.threads == 1 {
         "1 thread".to_owned()
     } else {
         format!("{} threads", server.threads)
     };
-    let mut words = format!("{resident} in memory, {threads}");
-    if report.plan.pattern != "churn" {
-        let growth = server.bytes_per_connection(report.plan.connections);
-        write!(
-            words,
-            "; grown by {} a connection",
-            units::value(growth, BYTES)
-        )?;
+    let mut text = format!("{resident} resident, {threads}");
+    if plan.pattern != "churn" {
+        let growth = units::value(server.bytes_per_connection(plan.connections), BYTES);
+        write!(text, "; grew by {growth} per connection")?;
     }
-    line(f, "", &words)
+    line(f, "", &text)
 }
 
-fn line(f: &mut fmt::Formatter<'_>, name: &str, words: &str) -> fmt::Result {
-    writeln!(f, "{name:NAME$}{words}")
+fn write_generator(f: &mut fmt::Formatter<'_>, generator: &GeneratorReport) -> fmt::Result {
+    let mut text = share_of_a_core(generator.cpu_share);
+    if let Some(us) = generator.cpu_us_per_message {
+        write!(text, ", {} per message", units::value(us / 1e6, TIME))?;
+    }
+    let lag = generator.lag.as_ref();
+    if let Some(lag) = lag.and_then(|lag| lag.percentile("p99")) {
+        let lag = units::value(lag.as_secs_f64(), TIME);
+        write!(text, "; p99 lag {lag}")?;
+    }
+    line(f, "generator", &text)
 }
 
-fn times(times: &Times) -> String {
-    let percentiles = times.percentiles_ns.iter().map(|(_, time)| *time);
-    let all = percentiles.chain([times.max_ns, times.mean_ns]);
-    let told = all.map(|time| match time {
-        Some(time) => units::value(seconds(time), TIME),
-        None => "-".to_owned(),
-    });
-    told.fold(String::new(), |line, time| format!("{line}{time:>10}"))
+fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
+    let kinds = report.failures.by_kind().into_iter();
+    let kinds = kinds.filter(|(_, count)| *count > 0);
+    let kinds: Vec<String> = kinds
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    if !kinds.is_empty() {
+        line(f, "failed", &format!("connections: {}", kinds.join(", ")))?;
+    }
+    if let Some(mismatch) = &report.first_mismatch {
+        line(f, "mismatch", &mismatch.to_string())?;
+    }
+    if let Some(timed_out) = &report.first_timeout {
+        line(f, "timed out", &timed_out.to_string())?;
+    }
+    if report.starved > 0 {
+        let text = format!("{} connections never got a reply", report.starved);
+        line(f, "starved", &text)?;
+    }
+    if report.unanswered > 0 {
+        let text = format!("{} messages that were due", report.unanswered);
+        line(f, "unanswered", &text)?;
+    }
+    Ok(())
+}
+
+fn write_warnings(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
+    if report.ended_early {
+        line(f, "warning", "the measurement ended early")?;
+    }
+    for warning in &report.warnings {
+        line(f, "warning", &warning.to_string())?;
+    }
+    Ok(())
+}
+
+fn share_of_a_core(share: f64) -> String {
+    format!("{:.0} % of a core", share * 100.0)
 }
 
 fn seconds(nanoseconds: u64) -> f64 {

@@ -1,28 +1,29 @@
-//! What a measurement must not be: for continuous integration.
+//! Conditions under which a measurement fails, for continuous integration.
 //!
 //! ```text
 //! p99>2ms   max>=1s   errors>0   rate<10000   cpu>12us   starved>0
 //! └metric┘└op┘└limit
 //! ```
 
-use super::report::Report;
+use super::report::BenchReport;
+use crate::text::units;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A condition under which the measurement has failed.
+/// A condition under which a measurement fails.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     /// As it was written.
     text: String,
-    metric: Metric,
-    order: Order,
-    /// Seconds, for times; else the number itself.
+    metric: ThresholdMetric,
+    comparator: Comparator,
+    /// Seconds if the metric is a time, else the number itself.
     limit: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Metric {
+enum ThresholdMetric {
     Percentile(&'static str),
     Mean,
     Max,
@@ -34,90 +35,90 @@ enum Metric {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+enum Comparator {
     Above,
     AtLeast,
     Below,
     AtMost,
 }
 
-/// What a threshold says of a measurement.
+/// Whether a measurement crosses a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Judgement {
-    /// It is not crossed.
+pub enum ThresholdStatus {
+    /// It does not.
     Kept,
-    /// It is crossed: by this value, in seconds for times.
+    /// It does, with this value; a time is in seconds.
     Crossed(f64),
-    /// The value was not measured. Whoever asked for a guarantee has none.
-    Unknown,
+    /// The metric was not measured, so the measurement guarantees nothing.
+    NotMeasured,
 }
 
-/// Each metric by its name: first those whose limit is a time.
-const METRICS: [(&str, Metric); 12] = [
-    ("p50", Metric::Percentile("p50")),
-    ("p90", Metric::Percentile("p90")),
-    ("p99", Metric::Percentile("p99")),
-    ("p99.9", Metric::Percentile("p99.9")),
-    ("p99.99", Metric::Percentile("p99.99")),
-    ("mean", Metric::Mean),
-    ("max", Metric::Max),
-    ("cpu", Metric::Cpu),
-    ("rate", Metric::Rate),
-    ("errors", Metric::Errors),
-    ("starved", Metric::Starved),
-    ("unanswered", Metric::Unanswered),
+/// Every metric by its name.
+const METRICS: [(&str, ThresholdMetric); 12] = [
+    ("p50", ThresholdMetric::Percentile("p50")),
+    ("p90", ThresholdMetric::Percentile("p90")),
+    ("p99", ThresholdMetric::Percentile("p99")),
+    ("p99.9", ThresholdMetric::Percentile("p99.9")),
+    ("p99.99", ThresholdMetric::Percentile("p99.99")),
+    ("mean", ThresholdMetric::Mean),
+    ("max", ThresholdMetric::Max),
+    ("cpu", ThresholdMetric::Cpu),
+    ("rate", ThresholdMetric::Rate),
+    ("errors", ThresholdMetric::Errors),
+    ("starved", ThresholdMetric::Starved),
+    ("unanswered", ThresholdMetric::Unanswered),
 ];
 
-/// Longest first, so that `>=` is not taken for `>`.
-const ORDERS: [(&str, Order); 4] = [
-    (">=", Order::AtLeast),
-    ("<=", Order::AtMost),
-    (">", Order::Above),
-    ("<", Order::Below),
+/// Longest first: `>` is a prefix of `>=`.
+const COMPARATORS: [(&str, Comparator); 4] = [
+    (">=", Comparator::AtLeast),
+    ("<=", Comparator::AtMost),
+    (">", Comparator::Above),
+    ("<", Comparator::Below),
 ];
 
 impl Threshold {
-    /// What it says of `report`.
-    pub fn judge(&self, report: &Report) -> Judgement {
-        let Some(value) = self.metric.of(report) else {
-            return Judgement::Unknown;
+    /// Whether `report` crosses it.
+    pub fn check(&self, report: &BenchReport) -> ThresholdStatus {
+        let Some(value) = self.metric.value(report) else {
+            return ThresholdStatus::NotMeasured;
         };
-        let is_crossed = match self.order {
-            Order::Above => value > self.limit,
-            Order::AtLeast => value >= self.limit,
-            Order::Below => value < self.limit,
-            Order::AtMost => value <= self.limit,
+        let is_crossed = match self.comparator {
+            Comparator::Above => value > self.limit,
+            Comparator::AtLeast => value >= self.limit,
+            Comparator::Below => value < self.limit,
+            Comparator::AtMost => value <= self.limit,
         };
         if is_crossed {
-            Judgement::Crossed(value)
+            ThresholdStatus::Crossed(value)
         } else {
-            Judgement::Kept
+            ThresholdStatus::Kept
         }
     }
 
-    /// One line for whoever set it; none if it is kept.
-    pub fn complaint(&self, report: &Report) -> Option<String> {
-        match self.judge(report) {
-            Judgement::Kept => None,
-            Judgement::Crossed(value) => {
-                Some(format!("{self}: it is {}", self.metric.words(value)))
+    /// One line of text that says why `report` fails; `None` if it does not.
+    pub fn failure(&self, report: &BenchReport) -> Option<String> {
+        match self.check(report) {
+            ThresholdStatus::Kept => None,
+            ThresholdStatus::Crossed(value) => {
+                Some(format!("{self}: measured {}", self.metric.format(value)))
             }
-            Judgement::Unknown => Some(format!(
-                "{self}: it was not measured (too few messages, or no server to see)"
+            ThresholdStatus::NotMeasured => Some(format!(
+                "{self}: not measured (too few messages, or the server's process is not visible)"
             )),
         }
     }
 }
 
-impl Metric {
-    /// Seconds for times, else the number itself; none if it was not measured.
+impl ThresholdMetric {
+    /// Seconds if it is a time, else the number itself; `None` if it was not measured.
     #[expect(clippy::cast_precision_loss, reason = "counts, compared with a limit")]
-    fn of(self, report: &Report) -> Option<f64> {
+    fn value(self, report: &BenchReport) -> Option<f64> {
         let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
         match self {
-            Self::Percentile(name) => Some(report.times().percentile(name)?.as_secs_f64()),
-            Self::Mean => report.times().mean_ns.map(seconds),
-            Self::Max => report.times().max_ns.map(seconds),
+            Self::Percentile(name) => Some(report.latency().percentile(name)?.as_secs_f64()),
+            Self::Mean => report.latency().mean_ns.map(seconds),
+            Self::Max => report.latency().max_ns.map(seconds),
             Self::Cpu => Some(report.server.as_ref()?.cpu_us_per_message? / 1e6),
             Self::Rate => Some(report.messages_per_second),
             Self::Errors => Some(report.failures.total() as f64),
@@ -133,17 +134,20 @@ impl Metric {
         }
     }
 
-    fn limit(self, text: &str) -> Option<f64> {
-        if self.is_time() {
-            let time = humantime::parse_duration(text).ok()?;
-            return Some(time.as_secs_f64());
-        }
-        text.parse().ok().filter(|number: &f64| number.is_finite())
+    fn parse_limit(self, text: &str) -> Result<f64, String> {
+        let (limit, expected) = if self.is_time() {
+            let time = humantime::parse_duration(text).ok();
+            (time.map(|time| time.as_secs_f64()), "a time such as 2ms")
+        } else {
+            let number = text.parse().ok();
+            (number.filter(|number: &f64| number.is_finite()), "a number")
+        };
+        limit.ok_or_else(|| format!("'{text}' is not {expected}"))
     }
 
-    fn words(self, value: f64) -> String {
+    fn format(self, value: f64) -> String {
         if self.is_time() {
-            crate::text::units::value(value, crate::text::units::TIME)
+            units::value(value, units::TIME)
         } else {
             format!("{}", (value * 10.0).round() / 10.0)
         }
@@ -164,58 +168,50 @@ impl FromStr for Threshold {
         let (name, rest) = operator
             .and_then(|at| text.split_at_checked(at))
             .ok_or("expected METRIC>LIMIT or METRIC<LIMIT, as in p99>2ms")?;
-        let metric = METRICS.iter().find(|(own, _)| *own == name.trim());
+        let name = name.trim();
+        let metric = METRICS.into_iter().find(|(own, _)| *own == name);
         let (_, metric) = metric.ok_or_else(|| {
-            let names: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
-            format!(
-                "no metric is called '{}'; there are {}",
-                name.trim(),
-                names.join(", ")
-            )
+            let names = METRICS.map(|(name, _)| name).join(", ");
+            format!("there is no metric '{name}'; the metrics are {names}")
         })?;
-        let order = ORDERS.iter().find(|(sign, _)| rest.starts_with(sign));
-        let (sign, order) = order.ok_or("expected one of > >= < <=")?;
-        let limit = rest.strip_prefix(sign).unwrap_or_default().trim();
+        let comparator = COMPARATORS
+            .into_iter()
+            .find_map(|(sign, comparator)| Some((comparator, rest.strip_prefix(sign)?)));
+        let (comparator, limit) = comparator.ok_or("expected one of > >= < <=")?;
         Ok(Self {
             text: text.to_owned(),
-            metric: *metric,
-            order: *order,
-            limit: metric.limit(limit).ok_or_else(|| {
-                let expected = if metric.is_time() {
-                    "a time such as 2ms"
-                } else {
-                    "a number"
-                };
-                format!("'{limit}' is not {expected}")
-            })?,
+            metric,
+            comparator,
+            limit: metric.parse_limit(limit.trim())?,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::pinning::Pinning;
     use super::*;
-    use crate::measure::load::{LoadPlan, LoadResults};
+    use crate::measure::load::{Latency, LoadPlan, LoadResults};
 
     /// A report with a p50 of 1 ms over 1,000 messages in a second, and two errors.
-    fn report() -> Report {
-        let mut latency = crate::measure::load::Latency::new();
+    fn report() -> BenchReport {
+        let mut latency = Latency::new();
         (0..1000).for_each(|_| latency.record(1_000_000));
         let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
-        let mut report = Report::new(&plan, &LoadResults::empty(), None);
-        report.service = (&latency).into();
+        let mut report = BenchReport::new(&plan, Pinning::Off, &LoadResults::empty(), None);
+        report.service_time = (&latency).into();
         report.messages_per_second = 1000.0;
         report.failures.reset = 2;
         report
     }
 
-    fn judge(text: &str) -> Judgement {
+    fn check(text: &str) -> ThresholdStatus {
         let threshold: Threshold = text.parse().unwrap();
-        threshold.judge(&report())
+        threshold.check(&report())
     }
 
     #[test]
-    fn what_is_crossed_fails_and_what_is_kept_does_not() {
+    fn a_crossed_threshold_is_told_from_a_kept_one() {
         for (text, is_crossed) in [
             ("p50>900us", true),
             ("p50 > 2ms", false),
@@ -228,29 +224,26 @@ mod tests {
             ("errors>2", false),
             ("starved>0", false),
         ] {
-            assert_eq!(judge(text) != Judgement::Kept, is_crossed, "{text}");
+            assert_eq!(check(text) != ThresholdStatus::Kept, is_crossed, "{text}");
         }
     }
 
     #[test]
-    fn what_was_not_measured_is_no_guarantee() {
+    fn a_metric_that_was_not_measured_is_no_guarantee() {
         for text in ["p99.99>1s", "cpu>1s"] {
-            assert_eq!(judge(text), Judgement::Unknown, "{text}");
+            assert_eq!(check(text), ThresholdStatus::NotMeasured, "{text}");
         }
     }
 
     #[test]
-    fn a_crossed_threshold_is_named_with_what_it_met() {
+    fn a_crossed_threshold_is_named_with_the_value() {
         let threshold: Threshold = "p50>900us".parse().unwrap();
-        let complaint = threshold.complaint(&report()).unwrap();
-        assert!(
-            complaint.starts_with("p50>900us: it is 1.00 ms"),
-            "{complaint}"
-        );
+        let failure = threshold.failure(&report()).unwrap();
+        assert_eq!(failure, "p50>900us: measured 1.00 ms");
     }
 
     #[test]
-    fn what_cannot_be_understood_is_refused_with_what_could_be() {
+    fn an_invalid_threshold_is_rejected_with_what_was_expected() {
         for (text, hint) in [
             ("p99", "p99>2ms"),
             ("p98>1ms", "p99.9"),

@@ -1,19 +1,20 @@
-//! A made-up comparison for the tests of the reports: three contenders and the base again, three numbers
-//! of connections, one failure, a machine that drifts.
+//! An invented comparison for the tests of the reports: three contenders and the second baseline, three numbers of
+//! connections, one failure, a machine whose speed drifts.
 
 use super::machine::{Build, Machine};
 use super::model::{
-    Checked, Comparison, Contender, Cost, FORMAT, Failure, Finding, Measurement, Pinning, Results,
-    Role, Values,
+    Comparison, Contender, ContenderFailure, FORMAT, Measurement, MeasurementStatus, Role,
+    ScenarioResults, ServerCost, Values,
 };
+use super::scenario::{Scenario, ScenarioPattern};
 use super::statistics::float;
-use super::{Pattern, Scenario};
-use crate::measure::load::Mismatch;
+use crate::measure::bench::Pinning;
+use crate::measure::load::{Mismatch, Verify};
 use crate::measure::rng::SplitMix64;
 
-/// Speed relative to the base, and bytes of memory for a connection.
-const CHARACTERS: [(&str, Role, f64, u64); 4] = [
-    ("event-loop", Role::Base, 1.0, 105),
+/// Speed relative to the baseline, and bytes of memory per connection.
+const CONTENDERS: [(&str, Role, f64, u64); 4] = [
+    ("event-loop", Role::Baseline, 1.0, 105),
     ("threads", Role::Other, 0.6, 14_134),
     ("<other> & \"co\"", Role::Other, 0.9, 4_941),
     ("event-loop (again)", Role::Again, 1.0, 105),
@@ -21,10 +22,10 @@ const CHARACTERS: [(&str, Role, f64, u64); 4] = [
 
 const ROUNDS: u32 = 9;
 
-/// The same each time.
+/// The same on every call.
 pub(super) fn comparison() -> Comparison {
-    let mut lots = SplitMix64::new(1);
-    let scenarios = Scenario::matrix(Pattern::Echo, &[1, 100, 10_000], &[64], &[1]);
+    let mut rng = SplitMix64::new(1);
+    let scenarios = Scenario::matrix(ScenarioPattern::Echo, &[1, 100, 10_000], &[64], &[1]);
     Comparison {
         format: FORMAT,
         program: "mio-echo 0.1.0".to_owned(),
@@ -36,11 +37,11 @@ pub(super) fn comparison() -> Comparison {
             processor: "An & Example".to_owned(),
             cores: 2,
             kernel: "Linux 6.18".to_owned(),
-            load: Some(0.1),
+            load_average: Some(0.1),
             governor: None,
-            build: Build::Optimised,
+            build: Build::Release,
         },
-        pinning: Pinning::Apart {
+        pinning: Pinning::SeparateCores {
             server: 0,
             generator: 1,
         },
@@ -48,13 +49,13 @@ pub(super) fn comparison() -> Comparison {
         rounds: ROUNDS,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
-        checked: Checked::EveryByte,
-        contenders: CHARACTERS
+        verify: Verify::EveryByte,
+        contenders: CONTENDERS
             .map(|(name, role, ..)| contender(name, role))
             .to_vec(),
         scenarios: scenarios
             .into_iter()
-            .map(|scenario| results(scenario, &mut lots))
+            .map(|scenario| results(scenario, &mut rng))
             .collect(),
         ended_early: false,
     }
@@ -68,12 +69,12 @@ fn contender(name: &str, role: Role) -> Contender {
     }
 }
 
-fn results(scenario: Scenario, lots: &mut SplitMix64) -> Results {
+fn results(scenario: Scenario, rng: &mut SplitMix64) -> ScenarioResults {
     let mut measurements = Vec::new();
     for round in 1..=ROUNDS {
         let machine = 1.0 + f64::from(round % 3) / 2.0;
-        for (contender, (_, _, speed, memory)) in CHARACTERS.into_iter().enumerate() {
-            let noise = 1.0 + 0.02 * (float(lots.below(1_000) as u64) / 1_000.0 - 0.5);
+        for (contender, (_, _, speed, memory)) in CONTENDERS.into_iter().enumerate() {
+            let noise = 1.0 + 0.02 * (float(rng.below(1_000) as u64) / 1_000.0 - 0.5);
             let fails = contender == 2 && scenario.connections == 100;
             if fails && round > 2 {
                 continue;
@@ -82,25 +83,25 @@ fn results(scenario: Scenario, lots: &mut SplitMix64) -> Results {
             measurements.push(Measurement {
                 contender,
                 round,
-                stolen: Some(0.0),
-                thrown_away: 0,
-                finding: if fails && round == 2 {
-                    Finding::Failed(corrupted())
+                stolen_share: Some(0.0),
+                discarded: 0,
+                status: if fails && round == 2 {
+                    MeasurementStatus::Failed(corrupted())
                 } else {
-                    Finding::Measured(values)
+                    MeasurementStatus::Measured(values)
                 },
             });
         }
     }
-    Results {
+    ScenarioResults {
         scenario,
         measurements,
-        calls: Vec::new(),
+        syscalls: Vec::new(),
     }
 }
 
-fn corrupted() -> Failure {
-    Failure::Corrupted(Mismatch {
+fn corrupted() -> ContenderFailure {
+    ContenderFailure::Corrupted(Mismatch {
         connection: 3,
         offset: 4096,
         expected: Some(0x5a),
@@ -111,7 +112,7 @@ fn corrupted() -> Failure {
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "made-up numbers"
+    reason = "invented numbers"
 )]
 fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
     let many = if scenario.connections > 1 { 4.0 } else { 1.0 };
@@ -128,14 +129,14 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
         max_ns: Some((latency * 9.0) as u64),
         flood_bytes: None,
         flood_elapsed_ns: None,
-        server: Some(Cost {
+        server: Some(ServerCost {
             user_ns: cpu / 20,
             system_ns: cpu / 20 * 19,
             voluntary_switches: 1_000,
             involuntary_switches: 10,
             threads: 1,
-            resident_before: 4_000_000,
-            resident_after: 4_000_000 + scenario.connections as u64 * memory,
+            resident_bytes_before: 4_000_000,
+            resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),
         generator_cpu_ns: 700_000_000,
     }

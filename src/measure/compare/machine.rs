@@ -1,24 +1,28 @@
-//! The machine: what it is, and how busy it is with other things.
+//! The machine that a comparison runs on: what it is, and how busy other work keeps it.
 
+use super::statistics::float;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::thread;
 
-/// What one has to know of a machine to judge what was measured on it.
+/// The share of processor time above which stolen time spoils a measurement.
+pub const MAX_STOLEN_SHARE: f64 = 0.05;
+
+/// What a reader has to know about a machine to judge what was measured on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
-    /// The model of its processor.
+    /// Model of its processor.
     pub processor: String,
     /// Cores that this program may use.
     pub cores: usize,
     /// Name and release of its kernel.
     pub kernel: String,
-    /// Tasks that wanted to run during the last minute, on average (proc(5), `/proc/loadavg`), read before
-    /// the first measurement; none where the kernel does not say.
-    pub load: Option<f64>,
-    /// How the kernel chooses the processor's frequency; none where it has no choice, or does not say.
+    /// Load average over one minute (proc(5), `/proc/loadavg`), read before the first measurement; `None`
+    /// where the kernel has no such file.
+    pub load_average: Option<f64>,
+    /// The kernel's policy for the processor's frequency; `None` where there is none, or it is not visible.
     pub governor: Option<String>,
-    /// How this program was built: one built for debugging measures itself.
+    /// How this program was built. A debug build measures itself more than the server.
     pub build: Build,
 }
 
@@ -26,15 +30,15 @@ pub struct Machine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Build {
-    /// To be fast.
-    Optimised,
-    /// To be debugged.
+    /// Without debug assertions.
+    Release,
+    /// With debug assertions.
     Debug,
 }
 
 impl Machine {
-    /// This one, now.
-    pub fn here() -> Self {
+    /// The machine that this program runs on, now.
+    pub fn current() -> Self {
         let system = rustix::system::uname();
         let kernel = [system.sysname(), system.release()].map(|name| name.to_string_lossy());
         Self {
@@ -42,12 +46,12 @@ impl Machine {
                 .unwrap_or_else(|| system.machine().to_string_lossy().into_owned()),
             cores: thread::available_parallelism().map_or(1, usize::from),
             kernel: kernel.join(" "),
-            load: load(),
-            governor: line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            load_average: load_average(),
+            governor: first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             build: if cfg!(debug_assertions) {
                 Build::Debug
             } else {
-                Build::Optimised
+                Build::Release
             },
         }
     }
@@ -60,30 +64,30 @@ fn processor() -> Option<String> {
     Some(name.trim().to_owned())
 }
 
-fn load() -> Option<f64> {
-    line_of("/proc/loadavg")?.split(' ').next()?.parse().ok()
+fn load_average() -> Option<f64> {
+    first_line("/proc/loadavg")?.split(' ').next()?.parse().ok()
 }
 
-fn line_of(path: &str) -> Option<String> {
+fn first_line(path: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
-/// Processor time of the whole machine so far, in clock ticks.
+/// Processor time of the whole machine since it was booted, in clock ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticks {
+pub struct CpuTicks {
     total: u64,
     stolen: u64,
 }
 
-impl Ticks {
-    /// Until now; none where the kernel does not say.
+impl CpuTicks {
+    /// The ticks until now; `None` where the kernel does not report them.
     pub fn now() -> Option<Self> {
         Self::parse(&fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// proc(5), `/proc/stat`: user nice system idle iowait irq softirq steal, and two that are part of the
-    /// first.
+    /// proc(5), `/proc/stat`: user nice system idle iowait irq softirq steal, then two that are already part
+    /// of user and nice.
     fn parse(stat: &str) -> Option<Self> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;
         let ticks = line
@@ -96,15 +100,15 @@ impl Ticks {
         })
     }
 
-    /// The share, from 0 to 1, of the time since `earlier` that the host gave to other machines although
-    /// this one wanted it.
-    pub fn stolen_since(self, earlier: Self) -> f64 {
+    /// The share of the time since `earlier`, from 0 to 1, during which the hypervisor ran other machines
+    /// although this one had work to do.
+    pub fn stolen_share_since(self, earlier: Self) -> f64 {
         let total = self.total.saturating_sub(earlier.total);
         let stolen = self.stolen.saturating_sub(earlier.stolen);
         if total == 0 {
             return 0.0;
         }
-        super::statistics::float(stolen) / super::statistics::float(total)
+        float(stolen) / float(total)
     }
 }
 
@@ -114,18 +118,18 @@ mod tests {
 
     #[test]
     fn stolen_time_is_a_share_of_all_time_in_between() {
-        let at = |line| Ticks::parse(line).unwrap();
+        let at = |line| CpuTicks::parse(line).unwrap();
         let earlier = at("cpu  100 0 100 700 0 0 0 10 0 0\ncpu0 1 2 3");
         let later = at("cpu  130 0 130 730 0 0 0 20 5 0\n");
-        assert!((later.stolen_since(earlier) - 0.1).abs() < 1e-9);
-        assert!(later.stolen_since(later).abs() < 1e-9);
-        assert_eq!(Ticks::parse("cpu 1 2 3"), None, "kernels before 2.6.11");
-        assert_eq!(Ticks::parse(""), None);
+        assert!((later.stolen_share_since(earlier) - 0.1).abs() < 1e-9);
+        assert!(later.stolen_share_since(later).abs() < 1e-9);
+        assert_eq!(CpuTicks::parse("cpu 1 2 3"), None, "kernels before 2.6.11");
+        assert_eq!(CpuTicks::parse(""), None);
     }
 
     #[test]
     fn this_machine_has_a_kernel_and_a_core() {
-        let machine = Machine::here();
+        let machine = Machine::current();
         assert!(machine.cores >= 1);
         assert!(machine.kernel.contains(' '), "{}", machine.kernel);
         assert!(!machine.processor.is_empty());

@@ -1,293 +1,292 @@
-//! What a comparison found out: every raw value, and all that is needed to judge it.
+//! The data of a comparison: every raw value, and all that a reader needs to judge it.
 //!
-//! Reports are computed from a [`Comparison`] and from nothing else, so one that was kept as JSON can be
-//! reported again. The names of the fields are the JSON's; `_ns` are nanoseconds.
+//! Reports are computed from a [`Comparison`] and from nothing else, so one that was saved as JSON can be reported
+//! again. The fields have the names that they have in the JSON; `_ns` are nanoseconds, and `_share` is a share from
+//! 0 to 1.
 
-use super::Scenario;
 use super::machine::Machine;
-use crate::measure::load::{Mismatch, TimedOut, Verify};
+use super::scenario::Scenario;
+use crate::measure::bench::Pinning;
+use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
-/// The version of the JSON. It changes when a field changes its meaning or goes away.
-pub const FORMAT: u32 = 1;
+/// The version of the JSON. It changes when a field changes its name or its meaning.
+pub const FORMAT: u32 = 2;
 
-/// A whole run.
+/// A whole comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// [`FORMAT`] of the program that wrote it.
     pub format: u32,
-    /// Version and commit of this program, which is the generator and two of the contenders.
+    /// Name, version and commit of this program, which is the generator and by default two of the contenders.
     pub program: String,
-    /// As it was typed.
+    /// The command line as it was typed.
     pub command_line: Vec<String>,
-    /// When it began; UTC, RFC 3339.
+    /// When it started; UTC, RFC 3339.
     pub started: String,
     /// Where it ran.
     pub machine: Machine,
-    /// Who ran on which core.
+    /// Which cores servers and generator ran on.
     pub pinning: Pinning,
-    /// What the order of every round was drawn from.
+    /// Seed of the order of contenders in every round.
     pub seed: u64,
     /// Rounds that were asked for.
     pub rounds: u32,
     /// How long each measurement was to take.
     pub duration_ns: u64,
-    /// What went before it and was not counted.
+    /// How long the load ran before each measurement.
     pub warm_up_ns: u64,
-    /// What was checked of what came back.
-    pub checked: Checked,
-    /// Who was compared; the first one is the base of every ratio.
+    /// Whether every byte that came back was compared.
+    pub verify: Verify,
+    /// The contenders. The first one is the baseline of every ratio.
     pub contenders: Vec<Contender>,
-    /// What was measured.
-    pub scenarios: Vec<Results>,
-    /// Whether somebody ended it before its time.
+    /// What was measured, in the order in which it was measured.
+    pub scenarios: Vec<ScenarioResults>,
+    /// Whether it was interrupted, so that rounds are missing.
     pub ended_early: bool,
 }
 
-/// Who ran on which core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pinning {
-    /// Each on a core of its own.
-    Apart {
-        /// The core of the servers, by the kernel's number.
-        server: usize,
-        /// The core of the generator, by the kernel's number.
-        generator: usize,
-    },
-    /// The scheduler placed both: it was asked for.
-    Off,
-    /// The scheduler placed both: there is only one core, or nobody may be pinned.
-    Impossible,
-}
-
-impl fmt::Display for Pinning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Apart { server, generator } => {
-                write!(
-                    f,
-                    "servers that were started for this on core {server}, generator on core {generator}"
-                )
-            }
-            Self::Off => f.write_str("no pinning"),
-            Self::Impossible => f.write_str("no pinning: it is not possible here"),
-        }
-    }
-}
-
-/// What was checked of what came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Checked {
-    /// That every byte is the one that was sent there.
-    EveryByte,
-    /// Only how many bytes there were.
-    Lengths,
-}
-
-impl From<Verify> for Checked {
-    fn from(verify: Verify) -> Self {
-        match verify {
-            Verify::EveryByte => Self::EveryByte,
-            Verify::Nothing => Self::Lengths,
-        }
-    }
-}
-
-impl fmt::Display for Checked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EveryByte => "every byte that came back",
-            Self::Lengths => "only how many bytes came back",
-        })
-    }
-}
-
-/// Somebody who was compared.
+/// A server that was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contender {
     /// Its name in the reports.
     pub name: String,
-    /// How it was started, or where it was running already.
+    /// The command that started it, or the address at which it was already running.
     pub origin: String,
-    /// Why it is here.
+    /// Its part in the comparison.
     pub role: Role,
 }
 
-/// Why a contender is here.
+/// The part of a contender in the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The first one: all others are compared with it.
-    Base,
-    /// To be compared with the base.
+    Baseline,
+    /// Compared with the baseline.
     Other,
-    /// The base once more. Whatever seems to tell it from itself is the noise of the machine.
+    /// The baseline a second time. Any difference from itself is the noise of the machine.
     Again,
 }
 
-/// What came out in one scenario, in the order in which it was measured.
+/// The measurements of one scenario, in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Results {
-    /// What was asked.
+pub struct ScenarioResults {
+    /// The load.
     pub scenario: Scenario,
-    /// One for each contender and round, except that a contender that has failed is not asked again.
+    /// One for each contender and round, except that a contender that has failed is not measured again.
     pub measurements: Vec<Measurement>,
-    /// System calls, if they were counted: one for each contender that has not failed, without the base again.
-    pub calls: Vec<Calls>,
+    /// System calls, if they were counted: one entry for each contender that has not failed, without the second
+    /// baseline.
+    pub syscalls: Vec<SyscallMeasurement>,
+}
+
+impl ScenarioResults {
+    /// Nothing measured yet.
+    pub(super) fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            measurements: Vec::new(),
+            syscalls: Vec::new(),
+        }
+    }
+
+    /// All measurements of a contender, an index into [`Comparison::contenders`].
+    pub(super) fn measurements_of(&self, contender: usize) -> impl Iterator<Item = &Measurement> {
+        let measurements = self.measurements.iter();
+        measurements.filter(move |measurement| measurement.contender == contender)
+    }
+
+    /// The first failure of a contender, with its round.
+    pub(super) fn failure_of(&self, contender: usize) -> Option<(u32, &ContenderFailure)> {
+        let mut measurements = self.measurements_of(contender);
+        measurements.find_map(|measurement| match &measurement.status {
+            MeasurementStatus::Failed(failure) => Some((measurement.round, failure)),
+            MeasurementStatus::Measured(_) => None,
+        })
+    }
 }
 
 /// System calls of a server, counted in a pass of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Calls {
-    /// Whose, as an index into [`Comparison::contenders`].
+pub struct SyscallMeasurement {
+    /// An index into [`Comparison::contenders`].
     pub contender: usize,
-    /// How many there were for how many messages; or why nobody could count.
-    pub counted: Result<Counted, String>,
+    /// What the count was.
+    pub status: SyscallStatus,
 }
 
-/// So many system calls for so many messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
-    /// System calls.
-    pub calls: u64,
-    /// Messages that came back meanwhile.
-    pub messages: u64,
+/// Whether system calls could be counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyscallStatus {
+    /// They were counted.
+    Counted {
+        /// System calls of the server.
+        syscalls: u64,
+        /// Messages that came back meanwhile.
+        messages: u64,
+    },
+    /// They were not.
+    NotCounted {
+        /// Why not, in one line.
+        reason: String,
+    },
 }
 
-/// One contender in one round: a server started for it, measured, and ended.
+/// One contender in one round: a server started for it, measured, and stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Whose, as an index into [`Comparison::contenders`].
+    /// An index into [`Comparison::contenders`].
     pub contender: usize,
     /// The round; the first is 1.
     pub round: u32,
-    /// The share of processor time that went to other machines on the same host while it was measured,
-    /// from 0 to 1; none where that cannot be read.
-    pub stolen: Option<f64>,
-    /// How often it was measured and thrown away before, because too much time was stolen.
-    pub thrown_away: u32,
-    /// What came out.
-    pub finding: Finding,
+    /// The share of processor time that the hypervisor gave to other machines meanwhile; `None` where the kernel
+    /// does not report it.
+    pub stolen_share: Option<f64>,
+    /// Measurements discarded before this one, because too much time was stolen.
+    pub discarded: u32,
+    /// The values, or why there are none.
+    pub status: MeasurementStatus,
 }
 
-/// What came out of a measurement.
+impl Measurement {
+    /// Its values, unless the contender failed.
+    pub(super) fn values(&self) -> Option<&Values> {
+        match &self.status {
+            MeasurementStatus::Measured(values) => Some(values),
+            MeasurementStatus::Failed(_) => None,
+        }
+    }
+}
+
+/// The outcome of a measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// Every byte came back, to every connection.
+pub enum MeasurementStatus {
+    /// Every connection got its bytes back.
     Measured(Values),
-    /// It did not do what was asked.
-    Failed(Failure),
+    /// The contender did not do what the scenario asks for.
+    Failed(ContenderFailure),
 }
 
-/// The raw values of a measurement that went well.
+/// The raw values of a successful measurement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Values {
     /// How long was measured, without the warm-up.
     pub elapsed_ns: u64,
-    /// Round trips completed; of churn, connections.
+    /// Round trips completed; for the churn pattern, connections.
     pub messages: u64,
     /// Bytes that came back.
     pub bytes: u64,
-    /// The latency that half of the messages stayed below; none with too few messages to say.
+    /// Median latency; `None` if there were too few messages for it.
     pub p50_ns: Option<u64>,
-    /// The latency that 99 of 100 messages stayed below.
+    /// 99th percentile of the latency.
     pub p99_ns: Option<u64>,
-    /// The latency that 999 of 1,000 messages stayed below.
+    /// 99.9th percentile of the latency.
     pub p999_ns: Option<u64>,
-    /// The longest latency.
+    /// Longest latency.
     pub max_ns: Option<u64>,
-    /// Bytes that came back to the connection that flooded (fairness).
+    /// Bytes that came back to the flooding connection; only for the fairness pattern.
     pub flood_bytes: Option<u64>,
-    /// How long it flooded.
+    /// How long it flooded the server.
     pub flood_elapsed_ns: Option<u64>,
-    /// What it cost the server; none if its process cannot be seen.
-    pub server: Option<Cost>,
+    /// What the measurement cost the server; `None` if its process is not visible.
+    pub server: Option<ServerCost>,
     /// Processor time of the generator.
     pub generator_cpu_ns: u64,
 }
 
 /// What a measurement cost the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cost {
+pub struct ServerCost {
     /// Processor time in user mode.
     pub user_ns: u64,
     /// Processor time in the kernel.
     pub system_ns: u64,
-    /// How often it gave up the processor, because it had to wait.
+    /// How often a thread of the server blocked.
     pub voluntary_switches: u64,
-    /// How often the processor was taken from it.
+    /// How often a thread of the server was preempted.
     pub involuntary_switches: u64,
     /// Threads, with all connections open.
     pub threads: u64,
-    /// Resident bytes before the first connection.
-    pub resident_before: u64,
-    /// Resident bytes with all connections open, at the end of the measurement.
-    pub resident_after: u64,
+    /// Resident memory before the first connection.
+    pub resident_bytes_before: u64,
+    /// Resident memory with all connections open, at the end of the measurement.
+    pub resident_bytes: u64,
 }
 
-/// Why a measurement says nothing about speed.
+impl ServerCost {
+    /// Processor time, user and system together.
+    pub(super) fn cpu_ns(&self) -> u64 {
+        self.user_ns + self.system_ns
+    }
+}
+
+/// Why a measurement has no values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Failure {
-    /// It could not be started, or never accepted a connection.
+pub enum ContenderFailure {
+    /// The server could not be started, or never accepted a connection.
     NotStarted {
-        /// What went wrong.
-        why: String,
+        /// Why, in one line.
+        reason: String,
     },
-    /// It ended by itself.
-    Died {
-        /// Its exit code or signal, and the last it said on standard error.
-        how: String,
+    /// The server terminated during the measurement.
+    Terminated {
+        /// Its exit code or signal, and the last line of its standard error.
+        reason: String,
     },
-    /// A byte came back as another, or in the wrong place.
+    /// A byte came back with another value, or at another position.
     Corrupted(Mismatch),
-    /// Connections broke: how, and how many.
-    Broken {
-        /// `refused`, `reset`, and so on.
-        connections: BTreeMap<String, u64>,
-        /// How far the first one had come that was given up.
-        first: Option<TimedOut>,
+    /// Connections failed.
+    ConnectionsFailed {
+        /// How many, by kind.
+        failures: Failures,
+        /// The first connection that timed out.
+        first_timeout: Option<TimedOut>,
     },
-    /// Connections that got no answer while others did.
+    /// Some connections got no reply while others did.
     Starved {
-        /// How many of them.
+        /// How many.
         connections: u64,
     },
-    /// It had answered everybody once, and then nobody any more.
+    /// The server replied to every connection once, and then to none for the whole measurement.
     Stalled,
-    /// The measurement itself broke.
+    /// The measurement itself failed.
     NotMeasured {
-        /// What went wrong.
-        why: String,
+        /// Why, in one line.
+        reason: String,
     },
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ContenderFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotStarted { why } => write!(f, "did not start: {why}"),
-            Self::Died { how } => write!(f, "died: {how}"),
+            Self::NotStarted { reason } => write!(f, "did not start: {reason}"),
+            Self::Terminated { reason } => write!(f, "terminated: {reason}"),
             Self::Corrupted(mismatch) => write!(f, "corrupted {mismatch}"),
-            Self::Broken { connections, first } => {
-                let kinds = connections
-                    .iter()
-                    .map(|(kind, count)| format!("{count} {kind}"));
-                let kinds: Vec<String> = kinds.collect();
-                write!(f, "connections broke: {}", kinds.join(", "))?;
-                match first {
-                    Some(first) => write!(f, "; {first}"),
+            Self::ConnectionsFailed {
+                failures,
+                first_timeout,
+            } => {
+                f.write_str("connections failed")?;
+                let mut separator = ": ";
+                let kinds = failures.by_kind().into_iter();
+                for (kind, count) in kinds.filter(|(_, count)| *count > 0) {
+                    write!(f, "{separator}{count} {kind}")?;
+                    separator = ", ";
+                }
+                match first_timeout {
+                    Some(timed_out) => write!(f, "; {timed_out}"),
                     None => Ok(()),
                 }
             }
-            Self::Starved { connections: 1 } => f.write_str("starved a connection"),
+            Self::Starved { connections: 1 } => f.write_str("starved 1 connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),
-            Self::Stalled => f.write_str("stalled: nothing came back while it was measured"),
-            Self::NotMeasured { why } => write!(f, "not measured: {why}"),
+            Self::Stalled => f.write_str("stalled: nothing came back during the measurement"),
+            Self::NotMeasured { reason } => write!(f, "not measured: {reason}"),
         }
     }
 }

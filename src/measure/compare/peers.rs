@@ -1,7 +1,7 @@
-//! The servers to be measured against: built from a manifest, as far as this machine can.
+//! Servers to compare with, built from a manifest.
 //!
-//! The manifest, `peers.json`, says for each what it needs, how it is built and how it is run. What is
-//! newer than its source is not built again; what cannot be built is left out, with the reason.
+//! The manifest, `peers.json`, has for each server what it needs, how it is built and how it is run. A build that is
+//! newer than its source is reused; a server that cannot be built on this machine is skipped, with the reason.
 
 mod build;
 
@@ -15,76 +15,76 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a machine could make of a manifest.
+/// The servers of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peers {
-    /// In the order of the manifest.
-    pub ready: Vec<Peer>,
-    /// What is not there, and why.
-    pub left_out: Vec<LeftOut>,
+    /// Those that can be started, in the order of the manifest.
+    pub ready: Vec<PeerServer>,
+    /// Those that cannot be built here.
+    pub skipped: Vec<SkippedPeer>,
 }
 
 /// A server that can be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub struct PeerServer {
     /// As in the manifest.
     pub name: String,
     /// What it is, in a few words.
     pub about: String,
-    /// How to run it, with `{port}` for the port on 127.0.0.1 that it is to listen on.
+    /// How to run it, with `{port}` for the port on 127.0.0.1 to listen on.
     pub command: CommandLine,
 }
 
-/// A server that is not there.
+/// A server that cannot be built here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct SkippedPeer {
     /// As in the manifest.
     pub name: String,
-    /// Why: what is missing, or what the compiler said.
-    pub why: String,
+    /// What is missing, or the error of the build.
+    pub reason: String,
 }
 
-/// Why there is no manifest.
+/// Why a manifest could not be used.
 #[derive(Debug)]
 pub enum PeersError {
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// It is not what it should be.
+    /// The file is not a manifest.
     Malformed(PathBuf, serde_json::Error),
 }
 
-/// Builds the servers of the manifest in `manifest_dir`, or as many as can be built. That takes as long as
-/// it takes; who cannot wait asks for one at a time, through [`Manifest`].
+/// Builds the servers of the manifest in `manifest_dir`, as many as can be built here. This can take minutes;
+/// [`Manifest`] builds them one at a time.
 ///
 /// # Errors
 ///
-/// There is no manifest, or it is not what it should be.
+/// `peers.json` cannot be read, or is not a manifest.
 pub fn prepare(manifest_dir: &Path) -> Result<Peers, PeersError> {
     let manifest = Manifest::read(manifest_dir)?;
     let mut peers = Peers {
         ready: Vec::new(),
-        left_out: Vec::new(),
+        skipped: Vec::new(),
     };
     for recipe in manifest.recipes() {
-        match manifest.make(recipe) {
+        match manifest.build(recipe) {
             Ok(peer) => peers.ready.push(peer),
-            Err(left_out) => peers.left_out.push(left_out),
+            Err(skipped) => peers.skipped.push(skipped),
         }
     }
     Ok(peers)
 }
 
-/// A manifest, and where it was found.
+/// A manifest and its folder.
 #[derive(Debug)]
 pub struct Manifest {
     /// Its folder, with the sources; absolute.
     dir: PathBuf,
-    /// Where cargo puts what it builds.
+    /// The target folder of cargo.
     target: PathBuf,
     recipes: Vec<Recipe>,
 }
 
-/// How to make a server.
+/// How to build and run a server.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -92,25 +92,26 @@ pub struct Recipe {
     about: String,
     /// The file that it is built from.
     source: PathBuf,
-    /// Programs that building or running it takes.
+    /// Programs needed to build or run it.
     needs: Vec<String>,
-    /// Header files of C that building it takes.
+    /// C header files needed to build it.
     #[serde(default)]
     headers: Vec<String>,
-    /// None if there is nothing to build.
+    /// The command that builds it; empty if there is nothing to build.
     #[serde(default)]
     build: Vec<String>,
-    /// What building leaves behind.
+    /// The file that the build creates.
     #[serde(default = "default_product")]
     product: String,
+    /// The command that runs it.
     run: Vec<String>,
 }
 
-/// The file as it stands.
+/// The content of `peers.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    /// For whoever opens it.
+struct ManifestFile {
+    /// A comment, since JSON has none.
     #[serde(rename = "about")]
     _about: Vec<String>,
     peers: Vec<Recipe>,
@@ -128,44 +129,44 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// There is no such file, or it is not what it should be.
+    /// The file cannot be read, or is not a manifest.
     pub fn read(dir: &Path) -> Result<Self, PeersError> {
         let path = dir.join("peers.json");
         let unreadable = |error| PeersError::Unreadable(path.clone(), error);
         let text = fs::read_to_string(&path).map_err(unreadable)?;
-        let file: File = serde_json::from_str(&text)
+        let file: ManifestFile = serde_json::from_str(&text)
             .map_err(|error| PeersError::Malformed(path.clone(), error))?;
         let dir = std::path::absolute(dir).map_err(unreadable)?;
         Ok(Self {
-            target: target_of(&dir),
+            target: target_dir(&dir),
             recipes: file.peers,
             dir,
         })
     }
 
-    /// The servers that it describes, in its order.
+    /// The recipes of its servers, in its order.
     pub fn recipes(&self) -> &[Recipe] {
         &self.recipes
     }
 
-    /// Builds one, unless it is newer than its source.
+    /// Builds one server, unless its build is newer than its source.
     ///
     /// # Errors
     ///
-    /// What it needs is missing, or building failed.
-    pub fn make(&self, recipe: &Recipe) -> Result<Peer, LeftOut> {
-        self.build(recipe).map_err(|why| LeftOut {
+    /// A program or header that it needs is missing, or the build failed.
+    pub fn build(&self, recipe: &Recipe) -> Result<PeerServer, SkippedPeer> {
+        self.build_product(recipe).map_err(|reason| SkippedPeer {
             name: recipe.name.clone(),
-            why,
+            reason,
         })?;
-        Ok(Peer {
+        Ok(PeerServer {
             name: recipe.name.clone(),
             about: recipe.about.clone(),
             command: self.command(recipe, &recipe.run),
         })
     }
 
-    fn build(&self, recipe: &Recipe) -> Result<(), String> {
+    fn build_product(&self, recipe: &Recipe) -> Result<(), String> {
         if let Some(tool) = recipe.needs.iter().find(|tool| !build::has_program(tool)) {
             return Err(format!("{tool} is not installed"));
         }
@@ -178,7 +179,7 @@ impl Manifest {
             return Err(format!("{header} is not installed"));
         }
         log::info!(target: "mio_echo", "building {}", recipe.name);
-        build::make_room_for(&product)?;
+        build::create_parent(&product)?;
         build::run(&self.command(recipe, &recipe.build), &self.dir)
     }
 
@@ -187,7 +188,7 @@ impl Manifest {
         CommandLine::new(words.next().unwrap_or_default(), words)
     }
 
-    /// A word with everything in its place but the port.
+    /// `word` with every placeholder replaced except `{port}`.
     fn fill(&self, recipe: &Recipe, word: &str) -> String {
         word.replace("{out}", &recipe.product)
             .replace("{name}", &recipe.name)
@@ -200,11 +201,10 @@ fn default_product() -> String {
     "{target}/peers/{name}".to_owned()
 }
 
-/// Where cargo puts what it builds for the package around `dir`; a folder without a package has a target
-/// folder of its own.
-fn target_of(dir: &Path) -> PathBuf {
-    let asked_for = env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty());
-    if let Some(Ok(target)) = asked_for.map(std::path::absolute) {
+/// The target folder of the cargo package that contains `dir`; without a package, a target folder in `dir`.
+fn target_dir(dir: &Path) -> PathBuf {
+    let configured = env::var_os("CARGO_TARGET_DIR").filter(|target| !target.is_empty());
+    if let Some(Ok(target)) = configured.map(std::path::absolute) {
         return target;
     }
     let package = dir.ancestors().find(|dir| dir.join("Cargo.toml").is_file());

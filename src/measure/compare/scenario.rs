@@ -1,26 +1,26 @@
-//! What a server is asked to do in one measurement.
+//! What connections do to a server in one measurement.
 
 use crate::text::units;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How connections behave.
+/// How the connections of a scenario behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Pattern {
+pub enum ScenarioPattern {
     /// Round trips: a message goes out, and the next one when it has come back.
     Echo,
-    /// Connect, one round trip, close; again and again.
+    /// Connect, one round trip, close; repeatedly.
     Churn,
-    /// Connections that are held and say nothing.
+    /// Connections that stay open without traffic.
     Idle,
-    /// Bytes as fast as they go.
+    /// Large messages, as fast as the server echoes them.
     Stream,
-    /// Paced, well-behaved connections, beside one that floods and one that never reads.
+    /// Paced connections that read what they get, beside one that floods and one that never reads.
     Fairness,
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for ScenarioPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Echo => "echo",
@@ -35,20 +35,20 @@ impl fmt::Display for Pattern {
 /// One point of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// How connections behave.
-    pub pattern: Pattern,
-    /// Connections at once; of fairness, the well-behaved ones.
+    /// How the connections behave.
+    pub pattern: ScenarioPattern,
+    /// Concurrent connections; for [`ScenarioPattern::Fairness`], the paced ones.
     pub connections: usize,
-    /// Bytes of a message.
+    /// Bytes in a message.
     pub size: usize,
     /// Messages in flight on each connection.
     pub depth: usize,
 }
 
 impl Scenario {
-    /// Every combination of the lists, in the order of reading: sizes, then depths, then connections.
+    /// Every combination of the lists: sizes vary slowest, connections fastest.
     pub fn matrix(
-        pattern: Pattern,
+        pattern: ScenarioPattern,
         connections: &[usize],
         sizes: &[usize],
         depths: &[usize],
@@ -69,8 +69,8 @@ impl Scenario {
         matrix
     }
 
-    /// Its place along `axis`.
-    pub fn along(&self, axis: Axis) -> usize {
+    /// Its value on `axis`.
+    pub fn value_on(&self, axis: Axis) -> usize {
         match axis {
             Axis::Connections => self.connections,
             Axis::Size => self.size,
@@ -78,34 +78,35 @@ impl Scenario {
         }
     }
 
-    /// Whether the two differ along `axis` only: then they are points of the same line.
-    pub fn is_beside(&self, other: &Self, axis: Axis) -> bool {
-        let others = Axis::ALL.into_iter().filter(|other| *other != axis);
+    /// Whether the two scenarios are equal except on `axis`: then they are points of the same line.
+    pub fn differs_only_on(&self, axis: Axis, other: &Self) -> bool {
+        let mut fixed = Axis::ALL.into_iter().filter(|fixed| *fixed != axis);
         self.pattern == other.pattern
-            && others
-                .map(|axis| (self.along(axis), other.along(axis)))
-                .all(|(a, b)| a == b)
+            && fixed.all(|fixed| self.value_on(fixed) == other.value_on(fixed))
     }
 
-    /// All but its place along `axis`: `echo, 64 B, 16 deep`.
-    pub fn without(&self, axis: Axis) -> String {
+    /// Everything but its value on `axis`: `echo, 64 B, 16 deep`.
+    pub fn name_without(&self, axis: Axis) -> String {
         let parts = Axis::ALL.into_iter().filter(|other| *other != axis);
-        let parts = parts.filter_map(|axis| self.part(axis));
-        std::iter::once(self.pattern.to_string())
-            .chain(parts)
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.name_of(parts)
     }
 
-    /// What there is to say about its place along `axis`. That messages come one by one needs no words.
-    fn part(&self, axis: Axis) -> Option<String> {
-        let says_nothing = self.pattern == Pattern::Idle;
+    fn name_of(&self, axes: impl Iterator<Item = Axis>) -> String {
+        let parts = axes.filter_map(|axis| self.name_of_value_on(axis));
+        let parts: Vec<String> = std::iter::once(self.pattern.to_string())
+            .chain(parts)
+            .collect();
+        parts.join(", ")
+    }
+
+    /// `None` where there is nothing worth mentioning: a depth of 1, a message size without messages.
+    fn name_of_value_on(&self, axis: Axis) -> Option<String> {
+        let has_messages = self.pattern != ScenarioPattern::Idle;
         match axis {
             Axis::Connections if self.connections == 1 => Some("1 connection".to_owned()),
             Axis::Connections => Some(format!("{} connections", units::count(self.connections))),
-            Axis::Size | Axis::Depth if says_nothing => None,
-            Axis::Size => Some(units::size(self.size)),
-            Axis::Depth => (self.depth > 1).then(|| format!("{} deep", self.depth)),
+            Axis::Size => has_messages.then(|| units::size(self.size)),
+            Axis::Depth => (has_messages && self.depth > 1).then(|| format!("{} deep", self.depth)),
         }
     }
 }
@@ -113,58 +114,54 @@ impl Scenario {
 /// `echo, 64 B, 16 deep, 50 connections`.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.pattern)?;
-        for part in Axis::ALL.into_iter().filter_map(|axis| self.part(axis)) {
-            write!(f, ", {part}")?;
-        }
-        Ok(())
+        f.write_str(&self.name_of(Axis::ALL.into_iter()))
     }
 }
 
-/// What scenarios may differ in: a direction of the matrix.
+/// A dimension of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
     /// The size of a message.
     Size,
-    /// Messages in flight.
+    /// Messages in flight on each connection.
     Depth,
     /// The number of connections.
     Connections,
 }
 
 impl Axis {
-    /// All of them, in the order in which a scenario is told.
+    /// All of them, in the order in which the name of a scenario lists them.
     pub const ALL: [Self; 3] = [Self::Size, Self::Depth, Self::Connections];
 
-    /// The axis along which `scenarios` are best drawn: the one that has most places.
-    pub fn of(scenarios: &[Scenario]) -> Self {
-        let places = |axis: Self| {
-            let mut places: Vec<usize> = scenarios.iter().map(|one| one.along(axis)).collect();
-            places.sort_unstable();
-            places.dedup();
-            places.len()
+    /// The x axis for charts of `scenarios`: the one with the most distinct values.
+    pub fn with_most_values(scenarios: &[Scenario]) -> Self {
+        let count = |axis: Self| {
+            let mut values: Vec<usize> = scenarios.iter().map(|one| one.value_on(axis)).collect();
+            values.sort_unstable();
+            values.dedup();
+            values.len()
         };
-        // The last one of the longest: if nothing decides, connections.
+        // `max_by_key` returns the last maximum, so a tie goes to connections.
         Self::ALL
             .into_iter()
-            .max_by_key(|axis| places(*axis))
+            .max_by_key(|axis| count(*axis))
             .unwrap_or(Self::Connections)
     }
 
-    /// What stands below it.
+    /// Its title on a chart.
     pub fn title(self) -> &'static str {
         match self {
             Self::Connections => "connections",
-            Self::Size => "size of a message",
+            Self::Size => "message size",
             Self::Depth => "messages in flight per connection",
         }
     }
 
-    /// A place on it, as people write it.
-    pub fn write(self, place: usize) -> String {
+    /// `10,000` connections or messages, a size of `4 KiB`.
+    pub fn format(self, value: usize) -> String {
         match self {
-            Self::Connections | Self::Depth => units::count(place),
-            Self::Size => units::size(place),
+            Self::Connections | Self::Depth => units::count(value),
+            Self::Size => units::size(value),
         }
     }
 }
@@ -175,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_matrix_has_every_combination_once() {
-        let matrix = Scenario::matrix(Pattern::Echo, &[1, 10_000], &[64, 4096], &[1, 16]);
+        let matrix = Scenario::matrix(ScenarioPattern::Echo, &[1, 10_000], &[64, 4096], &[1, 16]);
         let names: Vec<String> = matrix.iter().map(Scenario::to_string).collect();
         assert_eq!(names.len(), 8);
         assert_eq!(names[0], "echo, 64 B, 1 connection");
@@ -185,15 +182,16 @@ mod tests {
     #[test]
     fn scenarios_are_drawn_along_what_varies_most() {
         let matrix = |connections: &[usize], sizes: &[usize]| {
-            Scenario::matrix(Pattern::Echo, connections, sizes, &[1])
+            Scenario::matrix(ScenarioPattern::Echo, connections, sizes, &[1])
         };
-        assert_eq!(Axis::of(&matrix(&[1], &[64])), Axis::Connections);
-        assert_eq!(Axis::of(&matrix(&[1], &[64, 4096])), Axis::Size);
+        let axis = |scenarios: &[Scenario]| Axis::with_most_values(scenarios);
+        assert_eq!(axis(&matrix(&[1], &[64])), Axis::Connections);
+        assert_eq!(axis(&matrix(&[1], &[64, 4096])), Axis::Size);
         let square = matrix(&[1, 10], &[64, 4096]);
-        assert_eq!(Axis::of(&square), Axis::Connections);
-        assert!(square[0].is_beside(&square[1], Axis::Connections));
-        assert!(!square[1].is_beside(&square[2], Axis::Connections));
-        assert_eq!(square[0].without(Axis::Connections), "echo, 64 B");
-        assert_eq!(square[0].without(Axis::Size), "echo, 1 connection");
+        assert_eq!(axis(&square), Axis::Connections);
+        assert!(square[0].differs_only_on(Axis::Connections, &square[1]));
+        assert!(!square[1].differs_only_on(Axis::Connections, &square[2]));
+        assert_eq!(square[0].name_without(Axis::Connections), "echo, 64 B");
+        assert_eq!(square[0].name_without(Axis::Size), "echo, 1 connection");
     }
 }

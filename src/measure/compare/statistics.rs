@@ -1,47 +1,46 @@
-//! What a handful of noisy values says, and how sure it is. Pure functions.
+//! What a handful of noisy values shows, and how certain it is. Pure functions.
 //!
-//! Everything here rests on the median: one round in which the machine was busy with something else moves
-//! a mean, and leaves a median where it is.
+//! Everything here rests on the median: one round in which the machine was busy with something else moves a mean
+//! and leaves a median where it is.
 //!
-//! # The interval
+//! # The confidence interval
 //!
-//! [`interval_of_the_median`] runs from the k-th smallest to the k-th largest value. The true median is
-//! outside of it only if at most k - 1 of the n values fell on one side of it, and that is tossing a coin
-//! n times: nothing is assumed about how the values are spread, and the promise of 95 % holds exactly, with
-//! few values too. (David and Nagaraja, "Order Statistics", section 7.1.)
+//! [`median_interval`] runs from the k-th smallest to the k-th largest value. The true median lies outside only if
+//! at most k - 1 of the n values fell on one side of it, which has the probability of at most k - 1 heads in n
+//! tosses of a fair coin. Nothing is assumed about the distribution of the values, so the 95 % hold exactly, and
+//! with few values too. (David and Nagaraja, "Order Statistics", section 7.1.)
 //!
-//! | values | interval | holds the median |
+//! | values | interval | covers the median |
 //! | --- | --- | --- |
-//! | fewer than 6 | none: even lowest to highest would be too bold | |
+//! | fewer than 6 | none: even lowest to highest would cover less than 95 % | |
 //! | 6, 7, 8 | lowest to highest | 96.9 %, 98.4 %, 99.2 % |
 //! | 9 | second lowest to second highest | 96.1 % |
 //! | 12 | third lowest to third highest | 96.1 % |
 //!
-//! With 9 values it is the very interval that the percentile bootstrap draws lots for. With other small
-//! numbers the bootstrap promises more than it keeps: with 7 values its "95 %" holds the median in 87.5 %
-//! of all cases. A test below counts both.
+//! With 9 values this is the interval that the percentile bootstrap converges to. With other small numbers the
+//! bootstrap covers less than it claims: its "95 %" interval of 7 values covers the median in 87.5 % of all cases.
+//! A test below measures both.
 
-/// How sure an interval is to be.
 const CONFIDENCE: f64 = 0.95;
 
-/// Values below which there is no interval: lowest to highest of five holds the median in 93.75 % of cases.
-pub const FEWEST_FOR_AN_INTERVAL: usize = 6;
+/// The fewest values that have an interval: lowest to highest of five covers the median in only 93.75 % of cases.
+pub const MIN_VALUES_FOR_INTERVAL: usize = 6;
 
-/// The middle of some values, and how far they reach.
+/// The median of some values, and their range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// The smallest value.
     pub lowest: f64,
-    /// As many values above it as below.
+    /// The middle value, or the mean of the middle two.
     pub median: f64,
     /// The largest value.
     pub highest: f64,
-    /// How many values there are; at least one.
+    /// The number of values; at least one.
     pub count: usize,
 }
 
 impl Spread {
-    /// The spread of `values`; none if there are none.
+    /// The spread of `values`; `None` for an empty slice.
     pub fn of(values: &[f64]) -> Option<Self> {
         let sorted = sorted(values);
         Some(Self {
@@ -53,7 +52,7 @@ impl Spread {
     }
 }
 
-/// A range that holds the true median in at least 95 of 100 cases.
+/// A 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// Its lower end.
@@ -64,73 +63,72 @@ pub struct Interval {
 
 impl Interval {
     /// Whether `value` is inside, ends included.
-    pub fn holds(&self, value: f64) -> bool {
+    pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 }
 
-/// What a ratio to the first contender lets one say.
+/// What the ratio of two contenders shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The interval leaves 1 out: there is a difference.
+pub enum Conclusion {
+    /// The interval excludes 1: they differ.
     Different,
-    /// The interval holds 1: nobody can tell the two apart with so many rounds on this machine.
+    /// The interval contains 1: this number of rounds on this machine cannot tell them apart.
     NoDifference,
-    /// There is no interval, so nothing can be said.
+    /// There is no interval, so nothing can be concluded.
     TooFewRounds,
 }
 
-/// How a contender compares with another: the median of the ratios, one for each round in which both were
-/// measured, and its interval.
+/// How a contender compares with the baseline: one ratio for each round in which both were measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratio {
     /// The median of the ratios.
     pub median: f64,
-    /// Where the true median is, if there were rounds enough to say.
+    /// The interval of that median; `None` after too few rounds.
     pub interval: Option<Interval>,
-    /// The number of rounds behind it.
+    /// The number of ratios.
     pub rounds: usize,
 }
 
 impl Ratio {
-    /// The ratio of `pairs`, of each the first value to the second. Pairs whose second value is zero say
-    /// nothing and are left out; none if no pair is left.
+    /// The ratio of `pairs`, first value to second. Pairs whose ratio is not finite are left out; `None` if no pair
+    /// is left.
     ///
     /// ```
-    /// use mio_echo::measure::compare::statistics::{Ratio, Verdict};
+    /// use mio_echo::measure::compare::statistics::{Conclusion, Ratio};
     ///
     /// let slow_machine_or_fast: Vec<(f64, f64)> = [1.0, 5.0, 2.0, 9.0, 1.5, 3.0]
-    ///     .map(|base| (2.0 * base, base))
+    ///     .map(|baseline| (2.0 * baseline, baseline))
     ///     .to_vec();
     /// let ratio = Ratio::of(&slow_machine_or_fast).unwrap();
-    /// assert_eq!((ratio.median, ratio.verdict()), (2.0, Verdict::Different));
+    /// assert_eq!((ratio.median, ratio.conclusion()), (2.0, Conclusion::Different));
     /// ```
     pub fn of(pairs: &[(f64, f64)]) -> Option<Self> {
         let ratios: Vec<f64> = pairs
             .iter()
-            .map(|(value, base)| value / base)
+            .map(|(value, baseline)| value / baseline)
             .filter(|ratio| ratio.is_finite())
             .collect();
         Some(Self {
             median: Spread::of(&ratios)?.median,
-            interval: interval_of_the_median(&ratios),
+            interval: median_interval(&ratios),
             rounds: ratios.len(),
         })
     }
 
-    /// What it lets one say.
-    pub fn verdict(&self) -> Verdict {
+    /// What it shows.
+    pub fn conclusion(&self) -> Conclusion {
         match self.interval {
-            None => Verdict::TooFewRounds,
-            Some(interval) if interval.holds(1.0) => Verdict::NoDifference,
-            Some(_) => Verdict::Different,
+            None => Conclusion::TooFewRounds,
+            Some(interval) if interval.contains(1.0) => Conclusion::NoDifference,
+            Some(_) => Conclusion::Different,
         }
     }
 }
 
-/// The range that holds the median of whatever `values` were drawn from in at least 95 of 100 cases; none if
-/// there are fewer than [`FEWEST_FOR_AN_INTERVAL`]. See the top of this module.
-pub fn interval_of_the_median(values: &[f64]) -> Option<Interval> {
+/// The 95 % confidence interval of the median that `values` are samples of; `None` for fewer than
+/// [`MIN_VALUES_FOR_INTERVAL`]. The top of this module explains it.
+pub fn median_interval(values: &[f64]) -> Option<Interval> {
     let sorted = sorted(values);
     let outside = values_outside(sorted.len())?;
     Some(Interval {
@@ -139,25 +137,24 @@ pub fn interval_of_the_median(values: &[f64]) -> Option<Interval> {
     })
 }
 
-/// How many of `count` sorted values may be left out on each side: the largest number for which both
-/// tails of the coin tossing stay below 5 % together.
+/// How many of `count` sorted values the interval leaves out on each side: the largest number for which both tails
+/// of the binomial distribution together stay below 5 %.
 fn values_outside(count: usize) -> Option<usize> {
-    // The chance that exactly `heads` of `count` coins show heads, beginning with none of them.
-    let mut chance = 0.5_f64.powi(i32::try_from(count).ok()?);
+    // The probability of exactly `heads` heads in `count` tosses, from none upwards.
+    let mut probability = 0.5_f64.powi(i32::try_from(count).ok()?);
     let mut tail = 0.0;
     let mut outside = None;
     for heads in 0..count {
-        tail += chance;
+        tail += probability;
         if 2.0 * tail > 1.0 - CONFIDENCE {
             break;
         }
         outside = Some(heads);
-        chance *= as_f64(count - heads) / as_f64(heads + 1);
+        probability *= as_f64(count - heads) / as_f64(heads + 1);
     }
     outside
 }
 
-/// The middle one of sorted values, or the mean of the middle two.
 fn median(sorted: &[f64]) -> Option<f64> {
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
@@ -170,12 +167,12 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// A count of rounds, which no float rounds.
+/// A number of rounds: exact in a float.
 fn as_f64(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// Counts, bytes and nanoseconds stay far below 2^53, up to which a float holds them exactly.
+/// Counts, bytes and nanoseconds stay far below 2^53, up to which a float represents integers exactly.
 #[allow(clippy::cast_precision_loss, reason = "see above")]
 pub(super) fn float(count: u64) -> f64 {
     count as f64
@@ -202,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_leaves_out_what_the_tables_of_the_sign_test_say() {
-        // Count of values, and how many are left out on each side (two-sided, 5 %).
+    fn the_interval_leaves_out_what_the_tables_of_the_sign_test_list() {
+        // The number of values, and how many are left out on each side (two-sided, 5 %).
         for (count, expected) in [
             (0, None),
             (5, None),
@@ -221,7 +218,7 @@ mod tests {
         ] {
             assert_eq!(values_outside(count), expected, "{count} values");
         }
-        assert_eq!(FEWEST_FOR_AN_INTERVAL, 6);
+        assert_eq!(MIN_VALUES_FOR_INTERVAL, 6);
     }
 
     #[test]
@@ -231,7 +228,7 @@ mod tests {
             low: 2.0,
             high: 8.0,
         };
-        assert_eq!(interval_of_the_median(&values), Some(expected));
+        assert_eq!(median_interval(&values), Some(expected));
     }
 
     #[test]
@@ -239,58 +236,58 @@ mod tests {
         let around = |center: f64| {
             let noise = [-0.02, -0.01, 0.0, 0.0, 0.01, 0.02];
             let pairs: Vec<(f64, f64)> = noise.iter().map(|n| (center + n, 1.0)).collect();
-            Ratio::of(&pairs).unwrap().verdict()
+            Ratio::of(&pairs).unwrap().conclusion()
         };
-        assert_eq!(around(1.01), Verdict::NoDifference);
-        assert_eq!(around(1.05), Verdict::Different);
-        assert_eq!(around(0.95), Verdict::Different);
+        assert_eq!(around(1.01), Conclusion::NoDifference);
+        assert_eq!(around(1.05), Conclusion::Different);
+        assert_eq!(around(0.95), Conclusion::Different);
         let few = Ratio::of(&[(2.0, 1.0); 5]).unwrap();
-        assert_eq!(few.verdict(), Verdict::TooFewRounds);
+        assert_eq!(few.conclusion(), Conclusion::TooFewRounds);
     }
 
     #[test]
-    fn a_ratio_to_nothing_is_left_out() {
+    fn a_ratio_to_zero_is_left_out() {
         let ratio = Ratio::of(&[(1.0, 0.0), (0.0, 0.0), (3.0, 2.0)]).unwrap();
         assert_eq!((ratio.median, ratio.rounds), (1.5, 1));
         assert_eq!(Ratio::of(&[(1.0, 0.0)]), None);
     }
 
     #[test]
-    fn the_interval_holds_the_true_ratio_as_often_as_it_promises() {
+    fn the_interval_covers_the_true_ratio_as_often_as_it_claims() {
         for (rounds, exactly) in [(6, 0.969), (7, 0.984), (9, 0.961), (12, 0.961)] {
-            let covered = coverage(rounds, interval_of_the_median);
+            let covered = coverage(rounds, median_interval);
             assert!(
                 (covered - exactly).abs() < 0.02,
-                "{rounds} rounds: {covered} of the intervals hold the truth, expected {exactly}"
+                "{rounds} rounds: {covered} of the intervals cover the true ratio, expected {exactly}"
             );
         }
     }
 
-    /// Why the interval is no bootstrap: at 9 it is the same, at 7 the bootstrap is too bold.
+    /// Why this module does not bootstrap: with 9 values the result is the same, with 7 the bootstrap covers too little.
     #[test]
-    fn the_percentile_bootstrap_is_the_same_at_nine_and_too_bold_at_seven() {
+    fn the_percentile_bootstrap_agrees_at_nine_and_covers_too_little_at_seven() {
         let values = [0.93, 0.97, 0.99, 1.0, 1.02, 1.03, 1.07, 1.2, 1.5];
         let same = bootstrap(&values, 4_000);
-        assert_eq!(interval_of_the_median(&values), Some(same));
+        assert_eq!(median_interval(&values), Some(same));
         let covered = coverage(7, |values| Some(bootstrap(values, 400)));
         assert!(
             (0.83..0.92).contains(&covered),
-            "the bootstrap of 7 values held the truth in {covered} of the cases"
+            "the bootstrap of 7 values covered the true ratio in {covered} of the cases"
         );
     }
 
     proptest! {
         #[test]
-        fn the_interval_is_made_of_values_around_their_median(
+        fn the_interval_ends_are_values_around_their_median(
             values in prop::collection::vec(0.001..1e9_f64, 6..60)
         ) {
-            let interval = interval_of_the_median(&values).unwrap();
+            let interval = median_interval(&values).unwrap();
             prop_assert!(values.contains(&interval.low) && values.contains(&interval.high));
-            prop_assert!(interval.holds(Spread::of(&values).unwrap().median));
+            prop_assert!(interval.contains(Spread::of(&values).unwrap().median));
         }
 
         #[test]
-        fn a_ratio_does_not_care_how_fast_the_machine_was_in_each_round(
+        fn a_ratio_is_independent_of_the_speed_of_the_machine_in_each_round(
             rounds in prop::collection::vec((0.5..2.0_f64, 1.0..1e6_f64), 6..20)
         ) {
             let steady: Vec<_> = rounds.iter().map(|(ratio, _)| (*ratio, 1.0)).collect();
@@ -300,49 +297,49 @@ mod tests {
         }
 
         #[test]
-        fn swapping_the_two_turns_the_ratio_upside_down(
+        fn swapping_the_two_inverts_the_ratio(
             pairs in prop::collection::vec((1.0..100.0_f64, 1.0..100.0_f64), 9..10)
         ) {
             let swapped: Vec<_> = pairs.iter().map(|(a, b)| (*b, *a)).collect();
             let (ratio, inverse) = (Ratio::of(&pairs).unwrap(), Ratio::of(&swapped).unwrap());
             prop_assert!((ratio.median * inverse.median - 1.0).abs() < 1e-9);
-            prop_assert_eq!(ratio.verdict(), inverse.verdict());
+            prop_assert_eq!(ratio.conclusion(), inverse.conclusion());
         }
     }
 
-    /// The share of 2,000 made-up comparisons whose interval holds the true ratio. Most rounds are a
-    /// little off, one in ten is far slower: skewed, as benchmarks are.
+    /// The share of 2,000 simulated comparisons whose interval covers the true ratio. Most rounds are a little
+    /// off, one in ten is far slower: skewed, as benchmarks are.
     fn coverage(rounds: usize, interval: impl Fn(&[f64]) -> Option<Interval>) -> f64 {
-        let mut lots = SplitMix64::new(2026);
+        let mut rng = SplitMix64::new(2026);
         let mut uniform =
-            move || f64::from(u32::try_from(lots.next_u64() >> 32).unwrap()) / 2_f64.powi(32);
+            move || f64::from(u32::try_from(rng.next_u64() >> 32).unwrap()) / 2_f64.powi(32);
         let truth = 1.25;
         let comparisons = 2_000;
-        let mut held = 0;
+        let mut covered = 0;
         for _ in 0..comparisons {
             let ratios: Vec<f64> = (0..rounds)
                 .map(|_| match uniform() {
-                    // Of the rest, 5 in 9 are below the truth: half of all, with the slow ones above it.
-                    lot if lot < 0.1 => truth * (1.1 + uniform()),
-                    lot if lot < 0.6 => truth * (1.0 - 0.03 * uniform()),
+                    // 5 in 9 of the rest are below the true ratio: half of all, since the slow ones are above it.
+                    u if u < 0.1 => truth * (1.1 + uniform()),
+                    u if u < 0.6 => truth * (1.0 - 0.03 * uniform()),
                     _ => truth * (1.0 + 0.08 * uniform()),
                 })
                 .collect();
-            held += i32::from(interval(&ratios).unwrap().holds(truth));
+            covered += i32::from(interval(&ratios).unwrap().contains(truth));
         }
-        f64::from(held) / f64::from(comparisons)
+        f64::from(covered) / f64::from(comparisons)
     }
 
-    /// The percentile bootstrap of the median, as textbooks have it.
+    /// The textbook percentile bootstrap of the median.
     fn bootstrap(values: &[f64], resamples: usize) -> Interval {
-        let mut lots = SplitMix64::new(1);
+        let mut rng = SplitMix64::new(1);
         let medians: Vec<f64> = (0..resamples)
             .map(|_| {
-                let drawn: Vec<f64> = values
+                let resample: Vec<f64> = values
                     .iter()
-                    .map(|_| values[lots.below(values.len())])
+                    .map(|_| values[rng.below(values.len())])
                     .collect();
-                Spread::of(&drawn).unwrap().median
+                Spread::of(&resample).unwrap().median
             })
             .collect();
         let medians = sorted(&medians);

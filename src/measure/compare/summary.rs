@@ -1,17 +1,19 @@
-//! From raw values to what a report says: for each scenario a row per contender, for each number its
-//! median, its spread, and its ratio to the base. Pure functions.
+//! From raw values to the figures of a report: for each scenario a row per contender, and for each metric its median,
+//! its spread, and its ratio to the baseline. Pure functions.
 
-use super::model::{Comparison, Contender, Failure, Finding, Measurement, Results, Role, Values};
-use super::statistics::float;
-use super::statistics::{Interval, Ratio, Spread, interval_of_the_median};
-use super::{Metric, Scenario};
+use super::metric::Metric;
+use super::model::{
+    Comparison, Contender, ContenderFailure, Measurement, Role, ScenarioResults, SyscallStatus,
+};
+use super::scenario::Scenario;
+use super::statistics::{Interval, Ratio, Spread, float, median_interval};
 
-/// One scenario: who did how.
+/// One scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table<'a> {
-    /// What was asked.
+    /// The load.
     pub scenario: Scenario,
-    /// The numbers that somebody has a value for.
+    /// The metrics for which at least one contender has a value.
     pub metrics: Vec<Metric>,
     /// One for each contender, in the order of the command line.
     pub rows: Vec<Row<'a>>,
@@ -20,43 +22,43 @@ pub struct Table<'a> {
 /// One contender in one scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row<'a> {
-    /// Who.
+    /// The contender.
     pub contender: &'a Contender,
-    /// How it did.
-    pub standing: Standing<'a>,
+    /// Its figures, or why it has none.
+    pub status: RowStatus<'a>,
 }
 
-/// How a contender did in a scenario.
+/// The figures of a contender in a scenario, or why it has none.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Standing<'a> {
-    /// It did all that was asked in every round.
+pub enum RowStatus<'a> {
+    /// It succeeded in every round.
     Measured(Vec<Cell>),
-    /// It failed once, and so in this scenario.
+    /// It failed once, and therefore in this scenario.
     Failed {
         /// In which round; the first is 1.
         round: u32,
         /// Why.
-        failure: &'a Failure,
+        failure: &'a ContenderFailure,
     },
-    /// Its turn never came.
+    /// The comparison ended before it was measured.
     NotMeasured,
 }
 
-/// One number of one contender.
+/// One metric of one contender.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cell {
-    /// Which number.
+    /// The metric.
     pub metric: Metric,
-    /// Over all rounds.
+    /// Median and range of all rounds.
     pub spread: Spread,
-    /// Where its true median is, if there were rounds enough to say.
+    /// The interval of the median; `None` after too few rounds.
     pub interval: Option<Interval>,
-    /// To the base, round by round; none for the base itself, and where it has no value.
+    /// The ratio to the baseline, paired by round; `None` for the baseline itself, and where it has no value.
     pub ratio: Option<Ratio>,
 }
 
 impl Table<'_> {
-    /// The numbers that deserve a column: of memory the more telling one is enough.
+    /// The metrics worth a column: memory in total is left out where there is memory per connection.
     pub fn columns(&self) -> impl Iterator<Item = Metric> {
         let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
         let metrics = self.metrics.iter().copied();
@@ -65,38 +67,44 @@ impl Table<'_> {
 }
 
 impl Row<'_> {
-    /// Its number for `metric`, if it has one.
+    /// Its value for `metric`, if it has one.
     pub fn cell(&self, metric: Metric) -> Option<&Cell> {
-        match &self.standing {
-            Standing::Measured(cells) => cells.iter().find(|cell| cell.metric == metric),
-            Standing::Failed { .. } | Standing::NotMeasured => None,
+        match &self.status {
+            RowStatus::Measured(cells) => cells.iter().find(|cell| cell.metric == metric),
+            RowStatus::Failed { .. } | RowStatus::NotMeasured => None,
         }
     }
 }
 
 /// All scenarios of `comparison`, in the order in which they were measured.
 pub fn tables(comparison: &Comparison) -> Vec<Table<'_>> {
-    let tables = comparison.scenarios.iter();
-    tables.map(|results| table(comparison, results)).collect()
+    let scenarios = comparison.scenarios.iter();
+    scenarios
+        .map(|results| table(&comparison.contenders, results))
+        .collect()
 }
 
-/// Whether somebody failed: then the comparison as a whole has.
-pub fn somebody_failed(comparison: &Comparison) -> bool {
-    let mut findings = comparison
-        .scenarios
+/// Whether a measurement failed, and with it the comparison as a whole.
+pub fn has_failures(comparison: &Comparison) -> bool {
+    let scenarios = comparison.scenarios.iter();
+    let mut measurements = scenarios.flat_map(|results| &results.measurements);
+    measurements.any(|measurement| measurement.values().is_none())
+}
+
+fn table<'a>(contenders: &'a [Contender], results: &'a ScenarioResults) -> Table<'a> {
+    let baseline = contenders
         .iter()
-        .flat_map(|results| &results.measurements);
-    findings.any(|measurement| matches!(measurement.finding, Finding::Failed(_)))
-}
-
-fn table<'a>(comparison: &'a Comparison, results: &'a Results) -> Table<'a> {
-    let rows: Vec<Row<'_>> = comparison
-        .contenders
+        .position(|contender| contender.role == Role::Baseline);
+    let rows: Vec<Row<'_>> = contenders
         .iter()
         .enumerate()
         .map(|(index, contender)| Row {
             contender,
-            standing: standing(comparison, results, index),
+            status: status(
+                results,
+                index,
+                baseline.filter(|baseline| *baseline != index),
+            ),
         })
         .collect();
     let has_value = |metric: &Metric| rows.iter().any(|row| row.cell(*metric).is_some());
@@ -107,140 +115,107 @@ fn table<'a>(comparison: &'a Comparison, results: &'a Results) -> Table<'a> {
     }
 }
 
-fn standing<'a>(comparison: &Comparison, results: &'a Results, index: usize) -> Standing<'a> {
-    let own: Vec<&Measurement> = of_contender(results, index).collect();
-    let failed = own
-        .iter()
-        .find_map(|measurement| match &measurement.finding {
-            Finding::Failed(failure) => Some(Standing::Failed {
-                round: measurement.round,
-                failure,
-            }),
-            Finding::Measured(_) => None,
-        });
-    if let Some(failed) = failed {
-        return failed;
+fn status(results: &ScenarioResults, contender: usize, baseline: Option<usize>) -> RowStatus<'_> {
+    if let Some((round, failure)) = results.failure_of(contender) {
+        return RowStatus::Failed { round, failure };
     }
-    if own.is_empty() {
-        return Standing::NotMeasured;
+    if results.measurements_of(contender).next().is_none() {
+        return RowStatus::NotMeasured;
     }
-    let cells = Metric::ALL.into_iter();
-    Standing::Measured(
-        cells
-            .filter_map(|metric| cell(comparison, results, index, metric))
-            .collect(),
-    )
+    let metrics = Metric::ALL.into_iter();
+    let cells = metrics.filter_map(|metric| cell(results, contender, baseline, metric));
+    RowStatus::Measured(cells.collect())
 }
 
-fn cell(comparison: &Comparison, results: &Results, index: usize, metric: Metric) -> Option<Cell> {
-    let values = rounds(results, index, metric);
-    let values: Vec<f64> = values.into_iter().map(|(_, value)| value).collect();
-    let base = comparison
-        .contenders
-        .iter()
-        .position(|contender| contender.role == Role::Base);
-    let base = base.filter(|base| *base != index && metric.is_compared());
+fn cell(
+    results: &ScenarioResults,
+    contender: usize,
+    baseline: Option<usize>,
+    metric: Metric,
+) -> Option<Cell> {
+    let rounds = values_by_round(results, contender, metric);
+    let values: Vec<f64> = rounds.iter().map(|(_, value)| *value).collect();
+    let baseline = baseline.filter(|_| metric.has_ratio());
+    let baseline = baseline.map(|baseline| values_by_round(results, baseline, metric));
     Some(Cell {
         metric,
         spread: Spread::of(&values)?,
-        interval: interval_of_the_median(&values),
-        ratio: base.and_then(|base| Ratio::of(&pairs(results, index, base, metric))),
+        interval: median_interval(&values),
+        ratio: baseline.and_then(|baseline| Ratio::of(&paired(&rounds, &baseline))),
     })
 }
 
-/// The values of two contenders in the rounds in which both were measured.
-fn pairs(results: &Results, contender: usize, base: usize, metric: Metric) -> Vec<(f64, f64)> {
-    let base = rounds(results, base, metric);
-    rounds(results, contender, metric)
-        .into_iter()
-        .filter_map(|(round, value)| {
-            let (_, base) = base.iter().find(|(other, _)| *other == round)?;
-            Some((value, *base))
-        })
-        .collect()
+/// The values of two contenders in the rounds in which both have one.
+fn paired(rounds: &[(u32, f64)], baseline: &[(u32, f64)]) -> Vec<(f64, f64)> {
+    let pair = |(round, value): &(u32, f64)| {
+        let (_, baseline) = baseline.iter().find(|(other, _)| other == round)?;
+        Some((*value, *baseline))
+    };
+    rounds.iter().filter_map(pair).collect()
 }
 
-/// The values of a contender, each with its round. What was counted in a pass of its own has round 0.
-fn rounds(results: &Results, contender: usize, metric: Metric) -> Vec<(u32, f64)> {
-    if metric == Metric::CallsPerMessage {
-        return calls_per_message(results, contender)
-            .map(|calls| (0, calls))
-            .into_iter()
-            .collect();
+/// The values of a contender, each with its round. The pass that counts system calls is round 0.
+fn values_by_round(results: &ScenarioResults, contender: usize, metric: Metric) -> Vec<(u32, f64)> {
+    if metric == Metric::SyscallsPerMessage {
+        let value = syscalls_per_message(results, contender);
+        return value.map(|value| (0, value)).into_iter().collect();
     }
-    let value_of = |measurement: &Measurement| {
-        let value = metric.of(&results.scenario, values_of(measurement)?)?;
+    let with_round = |measurement: &Measurement| {
+        let value = metric.value(&results.scenario, measurement.values()?)?;
         Some((measurement.round, value))
     };
-    of_contender(results, contender)
-        .filter_map(value_of)
-        .collect()
+    let measurements = results.measurements_of(contender);
+    measurements.filter_map(with_round).collect()
 }
 
-fn calls_per_message(results: &Results, contender: usize) -> Option<f64> {
-    let calls = results
-        .calls
-        .iter()
-        .find(|calls| calls.contender == contender)?;
-    let counted = calls.counted.as_ref().ok()?;
-    (counted.messages > 0).then(|| float(counted.calls) / float(counted.messages))
-}
-
-/// All measurements of a contender in a scenario.
-pub(super) fn of_contender(
-    results: &Results,
-    contender: usize,
-) -> impl Iterator<Item = &Measurement> {
-    let measurements = results.measurements.iter();
-    measurements.filter(move |measurement| measurement.contender == contender)
-}
-
-/// The values of a measurement that went well.
-pub(super) fn values_of(measurement: &Measurement) -> Option<&Values> {
-    match &measurement.finding {
-        Finding::Measured(values) => Some(values),
-        Finding::Failed(_) => None,
+fn syscalls_per_message(results: &ScenarioResults, contender: usize) -> Option<f64> {
+    let mut passes = results.syscalls.iter();
+    match &passes.find(|pass| pass.contender == contender)?.status {
+        SyscallStatus::Counted { syscalls, messages } if *messages > 0 => {
+            Some(float(*syscalls) / float(*messages))
+        }
+        SyscallStatus::Counted { .. } | SyscallStatus::NotCounted { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::example;
-    use super::super::statistics::Verdict;
+    use super::super::statistics::Conclusion;
     use super::*;
 
     #[test]
-    fn ratios_are_paired_by_round_and_the_base_has_none() {
+    fn ratios_are_paired_by_round_and_the_baseline_has_none() {
         let comparison = example::comparison();
         let tables = tables(&comparison);
-        let [base, threads, ..] = tables[0].rows.as_slice() else {
+        let [baseline, threads, ..] = tables[0].rows.as_slice() else {
             panic!("{tables:?}");
         };
         let ratio_of = |row: &Row<'_>| row.cell(Metric::Throughput).unwrap().ratio;
-        assert_eq!(ratio_of(base), None);
+        assert_eq!(ratio_of(baseline), None);
         let ratio = ratio_of(threads).unwrap();
         // In the example the machine drifts by a factor of two between rounds; the ratio does not.
         assert!((ratio.median - 0.6).abs() < 0.02, "{ratio:?}");
         let interval = ratio.interval.unwrap();
         assert!(interval.high - interval.low < 0.02, "{ratio:?}");
-        assert_eq!(ratio.verdict(), Verdict::Different);
+        assert_eq!(ratio.conclusion(), Conclusion::Different);
     }
 
     #[test]
-    fn the_base_again_shows_no_difference() {
+    fn the_second_baseline_shows_no_difference() {
         let comparison = example::comparison();
         let again = &tables(&comparison)[0].rows[3];
         assert_eq!(again.contender.role, Role::Again);
         let ratio = again.cell(Metric::Throughput).unwrap().ratio.unwrap();
-        assert_eq!(ratio.verdict(), Verdict::NoDifference);
+        assert_eq!(ratio.conclusion(), Conclusion::NoDifference);
     }
 
     #[test]
-    fn who_fails_once_has_failed_and_is_still_a_row() {
+    fn a_contender_that_fails_once_is_a_row_with_the_failure() {
         let comparison = example::comparison();
         let table = &tables(&comparison)[1];
         assert_eq!(table.rows.len(), comparison.contenders.len());
-        let Standing::Failed { round, failure } = &table.rows[2].standing else {
+        let RowStatus::Failed { round, failure } = &table.rows[2].status else {
             panic!("{:?}", table.rows[2]);
         };
         assert_eq!(*round, 2);
@@ -250,18 +225,21 @@ mod tests {
                 .contains("corrupted connection 3, byte 4096"),
             "{failure}"
         );
-        assert!(somebody_failed(&comparison));
+        assert!(has_failures(&comparison));
     }
 
     #[test]
-    fn numbers_that_nobody_has_are_no_columns() {
+    fn metrics_without_values_are_no_columns() {
         let comparison = example::comparison();
         let metrics = &tables(&comparison)[0].metrics;
         assert!(metrics.contains(&Metric::P99));
         assert!(
             !metrics.contains(&Metric::Bandwidth),
-            "these are no streams"
+            "the pattern is not stream"
         );
-        assert!(!metrics.contains(&Metric::CallsPerMessage), "not counted");
+        assert!(
+            !metrics.contains(&Metric::SyscallsPerMessage),
+            "not counted"
+        );
     }
 }

@@ -118,7 +118,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "trace/timeline/",
         ],
     ),
-    ("shlex", &["measure/compare/entry.rs"]),
+    ("shlex", &["measure/compare/contender.rs"]),
     ("indicatif", &["cli/"]),
     ("nix", &["measure/process/proc.rs"]),
 ];

@@ -1,4 +1,4 @@
-//! Building a server, with what the machine has.
+//! Building a server with the tools that are installed.
 
 use crate::measure::process::CommandLine;
 use crate::text::os_error;
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{self, Stdio};
 use std::time::SystemTime;
 
-/// Whether there is a program of this name in PATH.
+/// Whether PATH contains a program of this name.
 pub(super) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(name).is_file())
@@ -27,17 +27,17 @@ pub(super) fn has_header(name: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Whether `product` is there and not older than `source`.
+/// Whether `product` exists and is not older than `source`.
 pub(super) fn is_fresh(product: &Path, source: &Path) -> bool {
-    let changed = |path: &Path| -> io::Result<SystemTime> { fs::metadata(path)?.modified() };
-    match (changed(product), changed(source)) {
+    let modified = |path: &Path| -> io::Result<SystemTime> { fs::metadata(path)?.modified() };
+    match (modified(product), modified(source)) {
         (Ok(product), Ok(source)) => product >= source,
         (Err(_), _) | (_, Err(_)) => false,
     }
 }
 
-/// Creates the folder that `product` goes into.
-pub(super) fn make_room_for(product: &Path) -> Result<(), String> {
+/// Creates the folder of `product`.
+pub(super) fn create_parent(product: &Path) -> Result<(), String> {
     let Some(folder) = product.parent() else {
         return Ok(());
     };
@@ -47,7 +47,7 @@ pub(super) fn make_room_for(product: &Path) -> Result<(), String> {
     })
 }
 
-/// Runs a command in `folder` to its end; if it fails, says why in a line.
+/// Runs a command in `folder`. The error is one line that names the cause.
 pub(super) fn run(command: &CommandLine, folder: &Path) -> Result<(), String> {
     let output = process::Command::new(&command.program)
         .args(&command.arguments)
@@ -60,15 +60,15 @@ pub(super) fn run(command: &CommandLine, folder: &Path) -> Result<(), String> {
     }
     let program = Path::new(&command.program).file_name();
     let program = program.map(OsStr::to_string_lossy).unwrap_or_default();
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(match reason_in(&said) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(match reason_in(&stderr) {
         Some(reason) => format!("{program}: {reason}"),
         None => format!("{program}: {}", output.status),
     })
 }
 
-/// A compiler says what is wrong in a line with the word error, and then points at it; others end with
-/// what is wrong.
+/// Compilers print the cause in a line with the word "error" and then show where it is; other programs print the
+/// cause last.
 fn reason_in(stderr: &str) -> Option<&str> {
     let lines = || {
         stderr

@@ -1,15 +1,18 @@
-//! Every raw value, a line for each measurement: for spreadsheets and for those who trust nobody's
-//! statistics but their own. RFC 4180, with line feeds.
+//! Every raw value, a line per measurement, for spreadsheets and for statistics other than ours. RFC 4180, but with
+//! LF as line break.
 
-use super::super::model::{Comparison, Cost, Finding, Measurement, Values};
-use super::super::{Metric, Scenario};
+use crate::measure::compare::metric::Metric;
+use crate::measure::compare::model::{
+    Comparison, Measurement, MeasurementStatus, ServerCost, Values,
+};
+use crate::measure::compare::scenario::Scenario;
 
-const HEADER: &str = "pattern,connections,size,depth,contender,round,failure,stolen,elapsed_ns,messages,bytes,\
+const HEADER: &str = "pattern,connections,size,depth,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
-involuntary_switches,threads,resident_before,resident_after,generator_cpu_ns,\
-messages_per_s,bytes_per_s,cpu_s_per_message,memory_per_connection";
+involuntary_switches,threads,resident_bytes_before,resident_bytes,generator_cpu_ns,\
+messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection";
 
-/// The comparison as CSV. A number that is not known is an empty field.
+/// The comparison as CSV. A missing value is an empty field.
 pub fn csv(comparison: &Comparison) -> String {
     let mut text = format!("{HEADER}\n");
     for results in &comparison.scenarios {
@@ -24,9 +27,9 @@ pub fn csv(comparison: &Comparison) -> String {
 }
 
 fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
-    let (values, failure) = match &measurement.finding {
-        Finding::Measured(values) => (Some(values), String::new()),
-        Finding::Failed(failure) => (None, failure.to_string()),
+    let (values, failure) = match &measurement.status {
+        MeasurementStatus::Measured(values) => (Some(values), String::new()),
+        MeasurementStatus::Failed(failure) => (None, failure.to_string()),
     };
     let mut fields = vec![
         scenario.pattern.to_string(),
@@ -36,9 +39,9 @@ fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
         quoted(name),
         measurement.round.to_string(),
         quoted(&failure),
-        field(measurement.stolen),
+        field(measurement.stolen_share),
     ];
-    fields.extend(raw(values));
+    fields.extend(raw_fields(values));
     let computed = [
         Metric::Throughput,
         Metric::Bandwidth,
@@ -46,14 +49,15 @@ fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
         Metric::MemoryPerConnection,
     ];
     fields.extend(
-        computed.map(|metric| field(values.and_then(|values| metric.of(scenario, values)))),
+        computed.map(|metric| field(values.and_then(|values| metric.value(scenario, values)))),
     );
     fields.join(",")
 }
 
-/// The fields of a measurement as they are, or as many empty ones.
-fn raw(values: Option<&Values>) -> [String; 17] {
-    let cost = |read: fn(&Cost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
+/// The raw values of a measurement; all empty if there are none.
+fn raw_fields(values: Option<&Values>) -> [String; 17] {
+    let cost =
+        |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
     [
         field(values.map(|v| v.elapsed_ns)),
         field(values.map(|v| v.messages)),
@@ -69,8 +73,8 @@ fn raw(values: Option<&Values>) -> [String; 17] {
         cost(|cost| cost.voluntary_switches),
         cost(|cost| cost.involuntary_switches),
         cost(|cost| cost.threads),
-        cost(|cost| cost.resident_before),
-        cost(|cost| cost.resident_after),
+        cost(|cost| cost.resident_bytes_before),
+        cost(|cost| cost.resident_bytes),
         field(values.map(|v| v.generator_cpu_ns)),
     ]
 }
@@ -89,8 +93,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::example;
     use super::*;
+    use crate::measure::compare::example;
 
     #[test]
     fn every_measurement_is_a_line_with_all_fields() {
@@ -111,7 +115,7 @@ mod tests {
         );
     }
 
-    /// How many fields a line has: commas between quotes do not count.
+    /// The number of fields in a line. Commas between quotes do not separate fields.
     fn fields(line: &str) -> usize {
         let outside = line.split('"').step_by(2);
         1 + outside.map(|part| part.matches(',').count()).sum::<usize>()

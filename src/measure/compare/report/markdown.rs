@@ -1,82 +1,78 @@
 //! Tables to paste into a README or an issue.
 
-use super::super::model::Comparison;
-use super::super::summary::{self, Cell, Row, Table};
-use super::super::warning::warnings;
-use super::{base, circumstances, failure_in_words, ratio_in_words};
-use std::fmt::Write;
+use super::wording;
+use crate::measure::compare::model::Comparison;
+use crate::measure::compare::summary::{self, Cell, Row, Table};
+use crate::measure::compare::warning::warnings;
 
-/// The comparison as Markdown: a table for each scenario, and how it was measured.
+/// The comparison as Markdown: a table for each scenario, then how it was measured.
 pub fn markdown(comparison: &Comparison) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for table in summary::tables(comparison) {
-        push(&mut text, &format!("### {}\n", table.scenario));
-        push(&mut text, &table_of(&table));
+        lines.push(format!("### {}\n", table.scenario));
+        lines.extend(table_lines(&table));
+        lines.push(String::new());
     }
-    let base = escaped(base(comparison));
-    push(
-        &mut text,
-        &format!(
-            "Medians; behind them the ratio to {base}, round by round, with its 95 % interval.\n"
-        ),
-    );
+    let baseline = escape_markdown(wording::baseline(comparison));
+    lines.push(format!(
+        "Medians, followed by the ratio to {baseline}, paired by round, with its 95 % interval.\n"
+    ));
     for warning in warnings(comparison) {
-        push(
-            &mut text,
-            &format!("**Warning:** {}\n", escaped(&warning.to_string())),
-        );
+        let warning = escape_markdown(&warning.to_string());
+        lines.push(format!("**Warning:** {warning}\n"));
     }
-    for (name, value) in circumstances(comparison) {
-        push(&mut text, &format!("- {name}: {}", escaped(&value)));
+    for (label, text) in wording::setup(comparison) {
+        lines.push(format!("- {label}: {}", escape_markdown(&text)));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
-fn table_of(table: &Table<'_>) -> String {
-    let pattern = table.scenario.pattern;
-    let mut text = "| contender |".to_owned();
-    for metric in table.columns() {
-        // Writing to a string cannot fail.
-        let _ = write!(text, " {} |", metric.title(pattern));
-    }
-    push(&mut text, "");
-    push(
-        &mut text,
-        &format!("| --- |{}", " ---: |".repeat(table.columns().count())),
-    );
-    for row in &table.rows {
-        push(&mut text, &row_of(table, row));
-    }
-    text
-}
-
-fn row_of(table: &Table<'_>, row: &Row<'_>) -> String {
-    let name = escaped(&row.contender.name);
-    if let Some(failure) = failure_in_words(row) {
-        let rest = " |".repeat(table.columns().count());
-        return format!("| {name} | {}{rest}", escaped(&failure));
-    }
-    let cells = table
+fn table_lines(table: &Table<'_>) -> Vec<String> {
+    let titles = table
         .columns()
-        .map(|metric| row.cell(metric).map_or_else(String::new, cell));
-    format!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "))
+        .map(|metric| metric.title(table.scenario.pattern).to_owned());
+    let mut head: Vec<String> = std::iter::once("contender".to_owned())
+        .chain(titles)
+        .collect();
+    // A failure needs a column even where no contender has figures.
+    head.resize(head.len().max(2), String::new());
+    let mut lines = vec![
+        row_line(&head),
+        format!("| --- |{}", " ---: |".repeat(head.len() - 1)),
+    ];
+    let rows = table.rows.iter();
+    lines.extend(rows.map(|row| row_line(&cells(table, row, head.len()))));
+    lines
+}
+
+fn row_line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
+fn cells(table: &Table<'_>, row: &Row<'_>, count: usize) -> Vec<String> {
+    let mut cells = vec![escape_markdown(&row.contender.name)];
+    match wording::failure(row) {
+        Some(failure) => cells.push(escape_markdown(&failure)),
+        None => cells.extend(
+            table
+                .columns()
+                .map(|metric| row.cell(metric).map_or_else(String::new, cell)),
+        ),
+    }
+    cells.resize(count, String::new());
+    cells
 }
 
 fn cell(cell: &Cell) -> String {
-    let median = cell.metric.write(cell.spread.median);
+    let median = cell.metric.format(cell.spread.median);
     match &cell.ratio {
-        Some(ratio) => format!("{median}, {}", ratio_in_words(ratio)),
+        Some(ratio) => format!("{median}, {}", wording::ratio(ratio)),
         None => median,
     }
 }
 
-fn push(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
-}
-
-/// What would end a cell, or would be taken for markup.
-fn escaped(text: &str) -> String {
+/// Escapes what would end a cell or be taken for markup.
+fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -90,8 +86,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::example;
     use super::*;
+    use crate::measure::compare::example;
 
     #[test]
     fn every_row_of_a_table_has_as_many_cells_as_its_head() {
@@ -112,6 +108,6 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_its_cell() {
-        assert_eq!(escaped("a|b <i>\nc"), "a\\|b \\<i> c");
+        assert_eq!(escape_markdown("a|b <i>\nc"), "a\\|b \\<i> c");
     }
 }

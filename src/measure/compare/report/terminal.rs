@@ -1,59 +1,55 @@
-//! The table for the terminal: fits 100 columns, needs no colours.
+//! Tables for a terminal, 100 columns wide and without colours.
 
-use super::super::Metric;
-use super::super::model::Comparison;
-use super::super::statistics::Verdict;
-use super::super::summary::{self, Cell, Row, Table};
-use super::super::warning::warnings;
-use super::{base, circumstances, failure_in_words, range, spread_in_words};
+use super::wording;
+use crate::measure::compare::metric::Metric;
+use crate::measure::compare::model::Comparison;
+use crate::measure::compare::statistics::Conclusion;
+use crate::measure::compare::summary::{self, Cell, Row, Table};
+use crate::measure::compare::warning::warnings;
 use crate::text::units;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets};
-use std::fmt::Write;
 
 /// Columns of the widest table.
 const WIDTH: u16 = 100;
 
-/// Numbers that get a line below the contender's name instead of a column.
-const FACTS: [Metric; 3] = [
+/// Metrics that get a line below the contender's name instead of a column.
+const BELOW_THE_NAME: [Metric; 3] = [
     Metric::Threads,
     Metric::SwitchesPerMessage,
-    Metric::CallsPerMessage,
+    Metric::SyscallsPerMessage,
 ];
 
 /// The comparison as tables of text.
 pub fn terminal(comparison: &Comparison) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for table in summary::tables(comparison) {
-        push(&mut text, &table.scenario.to_string());
+        lines.push(table.scenario.to_string());
         if !table.metrics.is_empty() {
-            push(&mut text, &grid(&table));
+            lines.push(grid(&table));
         }
         for row in &table.rows {
-            if let Some(failure) = failure_in_words(row) {
-                push(&mut text, &format!("{} {failure}", row.contender.name));
-            }
+            let failure = wording::failure(row);
+            lines.extend(failure.map(|failure| format!("{} {failure}", row.contender.name)));
         }
-        push(&mut text, "");
+        lines.push(String::new());
     }
-    let base = base(comparison);
-    push(
-        &mut text,
-        &format!(
-            "Each number: median, lowest–highest, ratio to {base} with its 95 % interval. Switches and\n\
-             system calls are per message. (again) is {base} once more: the noise of this machine.\n"
-        ),
-    );
-    for warning in warnings(comparison) {
-        push(&mut text, &format!("Warning: {warning}"));
-    }
-    for (name, value) in circumstances(comparison) {
-        push(&mut text, &format!("{name:>9}  {value}"));
-    }
-    text
+    let baseline = wording::baseline(comparison);
+    lines.push(format!(
+        "Each cell: median, lowest–highest, ratio to {baseline} with its 95 % interval. Switches and\n\
+         syscalls are per message. (again) is {baseline} a second time: the noise of this machine.\n"
+    ));
+    let warnings = warnings(comparison).into_iter();
+    lines.extend(warnings.map(|warning| format!("Warning: {warning}")));
+    let setup = wording::setup(comparison).into_iter();
+    lines.extend(setup.map(|(label, text)| format!("{label:>9}  {text}")));
+    lines.join("\n") + "\n"
 }
 
 fn grid(table: &Table<'_>) -> String {
-    let columns = columns(table);
+    let columns: Vec<Metric> = table
+        .columns()
+        .filter(|metric| !BELOW_THE_NAME.contains(metric))
+        .collect();
     let mut grid = Grid::new();
     grid.load_style(presets::UTF8_HORIZONTAL_ONLY);
     grid.set_content_arrangement(ContentArrangement::Dynamic);
@@ -63,78 +59,67 @@ fn grid(table: &Table<'_>) -> String {
         .map(|metric| metric.title(table.scenario.pattern));
     grid.set_header(std::iter::once("contender").chain(titles));
     for row in &table.rows {
+        let has_failed = wording::failure(row).is_some();
         let cells = columns
             .iter()
             .enumerate()
             .map(|(at, metric)| match row.cell(*metric) {
-                Some(cell) => lines(cell),
-                None if at == 0 && failure_in_words(row).is_some() => "failed".to_owned(),
+                Some(cell) => cell_lines(cell),
+                None if at == 0 && has_failed => "failed".to_owned(),
                 None => "–".to_owned(),
             });
-        grid.add_row(std::iter::once(name_and_facts(row)).chain(cells));
+        grid.add_row(std::iter::once(name_lines(row)).chain(cells));
     }
     for column in grid.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
         column.set_padding((1, 0));
-        // Names may be broken, numbers may not.
+        // Names may wrap, figures may not.
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
     grid.to_string()
 }
 
-/// The numbers that get a column here.
-fn columns(table: &Table<'_>) -> Vec<Metric> {
-    let columns = table.columns();
-    columns.filter(|metric| !FACTS.contains(metric)).collect()
-}
-
-fn name_and_facts(row: &Row<'_>) -> String {
-    let mut text = row.contender.name.clone();
-    for cell in FACTS.into_iter().filter_map(|metric| row.cell(metric)) {
-        let value = cell.metric.write(cell.spread.median);
-        let what = match cell.metric {
+fn name_lines(row: &Row<'_>) -> String {
+    let mut lines = vec![row.contender.name.clone()];
+    for cell in BELOW_THE_NAME.into_iter().filter_map(|it| row.cell(it)) {
+        let value = cell.metric.format(cell.spread.median);
+        let unit = match cell.metric {
             Metric::Threads if value == "1" => "thread",
             Metric::Threads => "threads",
             Metric::SwitchesPerMessage => "switches",
-            _ => "calls",
+            _ => "syscalls",
         };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n{value} {what}");
+        lines.push(format!("{value} {unit}"));
     }
-    text
+    lines.join("\n")
 }
 
-fn lines(cell: &Cell) -> String {
-    let mut text = cell.metric.write(cell.spread.median);
-    // An empty line keeps the ratios of a row on the same height.
-    text.push('\n');
-    text.push_str(&spread_in_words(cell).unwrap_or_default());
+fn cell_lines(cell: &Cell) -> String {
+    let mut lines = vec![
+        cell.metric.format(cell.spread.median),
+        // Without a spread, an empty line keeps the ratios of a row at the same height.
+        wording::spread(cell).unwrap_or_default(),
+    ];
     if let Some(ratio) = &cell.ratio {
         let interval = ratio
             .interval
-            .map(|interval| format!(" {}", range(interval)));
-        let _ = write!(
-            text,
-            "\n×{}{}",
+            .map(|interval| format!(" {}", wording::interval(interval)));
+        lines.push(format!(
+            "×{}{}",
             units::ratio(ratio.median),
             interval.unwrap_or_default()
-        );
-        if ratio.verdict() == Verdict::NoDifference {
-            text.push_str("\nno difference");
+        ));
+        if ratio.conclusion() == Conclusion::NoDifference {
+            lines.push("no difference".to_owned());
         }
     }
-    text
-}
-
-fn push(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::example;
     use super::*;
+    use crate::measure::compare::example;
 
     #[test]
     fn it_fits_a_hundred_columns_and_has_every_row() {

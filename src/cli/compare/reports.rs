@@ -1,0 +1,68 @@
+//! The files that a comparison is reported in, and the table on standard output.
+
+use crate::cli::files::{cannot_write, write_to};
+use mio_echo::measure::compare::model::Comparison;
+use mio_echo::measure::compare::report;
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::path::Path;
+
+/// The format of a report.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ReportFormat {
+    Html,
+    Svg,
+    Markdown,
+    Csv,
+    Json,
+}
+
+/// Fails if a report could not be written, since an hour of measuring is too late to find out.
+pub(super) fn check_writable(reports: &[(ReportFormat, &Path)]) -> Result<(), String> {
+    let mut paths = HashSet::new();
+    for (_, path) in reports {
+        let is_stdout = *path == Path::new("-");
+        if !paths.insert(path) {
+            let place = if is_stdout {
+                "standard output".to_owned()
+            } else {
+                path.display().to_string()
+            };
+            return Err(format!("two reports cannot both go to {place}"));
+        }
+        if !is_stdout {
+            // Opening for appending keeps the content.
+            let opened = OpenOptions::new().append(true).create(true).open(path);
+            opened.map_err(|error| cannot_write(path, &error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the reports, and prints the table unless a report goes to standard output.
+pub(super) fn write(
+    comparison: &Comparison,
+    reports: &[(ReportFormat, &Path)],
+) -> Result<(), String> {
+    let stdout = Path::new("-");
+    for (format, path) in reports {
+        let text = text(comparison, *format)?;
+        write_to(path, |file| file.write_all(text.as_bytes()))?;
+    }
+    if reports.iter().any(|(_, path)| *path == stdout) {
+        return Ok(());
+    }
+    let table = report::terminal(comparison);
+    write_to(stdout, |file| file.write_all(table.as_bytes()))
+}
+
+fn text(comparison: &Comparison, format: ReportFormat) -> Result<String, String> {
+    match format {
+        ReportFormat::Html => Ok(report::html(comparison)),
+        ReportFormat::Svg => report::svg(comparison)
+            .ok_or_else(|| "there is no chart to write: no contender has values".to_owned()),
+        ReportFormat::Markdown => Ok(report::markdown(comparison)),
+        ReportFormat::Csv => Ok(report::csv(comparison)),
+        ReportFormat::Json => report::json(comparison),
+    }
+}

@@ -1,0 +1,156 @@
+//! A contender as the command line names it, and where its server comes from.
+
+use super::model::{Contender, Role};
+use crate::measure::process::CommandLine;
+use crate::server::Mode;
+use crate::text::endpoint::Endpoint;
+use std::str::FromStr;
+
+/// Placeholder in a command for the port to listen on.
+const PORT: &str = "{port}";
+
+/// Suffix of the baseline's name when it is measured a second time.
+pub(super) const AGAIN: &str = " (again)";
+
+/// A server to compare.
+///
+/// ```
+/// use mio_echo::measure::compare::{ContenderSpec, Origin};
+///
+/// let spec: ContenderSpec = "socat=socat tcp-listen:{port},fork,reuseaddr exec:cat".parse()?;
+/// assert_eq!(spec.name, "socat");
+/// assert!(matches!(spec.origin, Origin::Command(_)));
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ContenderSpec {
+    /// Its name in the reports.
+    pub name: String,
+    /// Where its server comes from.
+    pub origin: Origin,
+}
+
+/// Where the server of a contender comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// `mio-echo serve` in this mode, started for each measurement.
+    Own(Mode),
+    /// A server that is already running, and is left running.
+    Running(Endpoint),
+    /// This command, started for each measurement; it contains `{port}`.
+    Command(CommandLine),
+}
+
+/// The modes of `mio-echo serve`, in the order in which they are compared by default.
+pub const MODES: [Mode; 2] = [Mode::EventLoop, Mode::Threads];
+
+impl ContenderSpec {
+    /// `mio-echo serve` in `mode`.
+    pub fn own(mode: Mode) -> Self {
+        Self {
+            name: mode.to_string(),
+            origin: Origin::Own(mode),
+        }
+    }
+
+    /// A command that contains `{port}`.
+    ///
+    /// # Errors
+    ///
+    /// It does not contain `{port}`. The error is one line of text.
+    pub fn command(name: impl Into<String>, command: CommandLine) -> Result<Self, String> {
+        let name = name.into();
+        if !command.contains(PORT) {
+            return Err(format!("the command of `{name}` does not contain {PORT}"));
+        }
+        Ok(Self {
+            name,
+            origin: Origin::Command(command),
+        })
+    }
+
+    /// The contender as the reports show it.
+    pub(super) fn contender(&self, role: Role) -> Contender {
+        Contender {
+            name: match role {
+                Role::Baseline | Role::Other => self.name.clone(),
+                Role::Again => format!("{}{AGAIN}", self.name),
+            },
+            origin: match &self.origin {
+                Origin::Own(mode) => format!("mio-echo serve --mode {mode}"),
+                Origin::Running(endpoint) => format!("already running at {endpoint}"),
+                Origin::Command(command) => command.to_string(),
+            },
+            role,
+        }
+    }
+}
+
+/// `command` with its placeholder replaced by `port`.
+pub(super) fn with_port(command: &CommandLine, port: u16) -> CommandLine {
+    command.replace(PORT, &port.to_string())
+}
+
+impl FromStr for ContenderSpec {
+    type Err = String;
+
+    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT` or `NAME=COMMAND`, which is split into words as a shell
+    /// splits it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, origin)) = text.split_once('=') else {
+            let mode = MODES.into_iter().find(|mode| mode.to_string() == text);
+            return mode.map(Self::own).ok_or_else(|| {
+                "expected event-loop, threads, NAME=HOST:PORT or NAME='COMMAND … {port} …'"
+                    .to_owned()
+            });
+        };
+        if name.is_empty() {
+            return Err("the name before the = is missing".to_owned());
+        }
+        if let Ok(endpoint) = origin.parse()
+            && !origin.contains([' ', '{', '/'])
+        {
+            return Ok(Self {
+                name: name.to_owned(),
+                origin: Origin::Running(endpoint),
+            });
+        }
+        let words = shlex::split(origin).ok_or("a quote is not closed")?;
+        let mut words = words.into_iter();
+        let program = words.next().ok_or("the command after the = is missing")?;
+        Self::command(name, CommandLine::new(program, words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_kinds_of_contender_are_told_apart() {
+        let origin = |text: &str| text.parse::<ContenderSpec>().unwrap().origin;
+        assert_eq!(origin("threads"), Origin::Own(Mode::Threads));
+        let running = Origin::Running("[::1]:7".parse().unwrap());
+        assert_eq!(origin("it=[::1]:7"), running);
+        assert_eq!(
+            origin("it='./my echo' --listen=:{port}"),
+            Origin::Command(CommandLine::new("./my echo", ["--listen=:{port}"]))
+        );
+        let with_equals = origin("it=env A=1 ./echo {port}");
+        assert!(matches!(with_equals, Origin::Command(_)), "{with_equals:?}");
+    }
+
+    #[test]
+    fn invalid_contenders_are_rejected_with_the_reason() {
+        for (text, reason) in [
+            ("unknown", "event-loop, threads"),
+            ("=localhost:7", "name before"),
+            ("it=", "missing"),
+            ("it=./echo 7", "{port}"),
+            ("it='./echo {port}", "quote"),
+        ] {
+            let error = text.parse::<ContenderSpec>().unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

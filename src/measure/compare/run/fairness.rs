@@ -1,0 +1,126 @@
+//! How a server treats well-behaved connections beside abusive ones: paced connections, one that floods the server,
+//! and one that never reads.
+//!
+//! The flood is a load of its own on a thread of its own, so that the measurement shows how the server divides its
+//! time, not how the generator does. The latency of the paced connections counts from the time at which a message
+//! was due.
+
+use crate::measure::compare::statistics::float;
+use crate::measure::load::{
+    self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition,
+};
+use std::io::{self, ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Messages per second on each paced connection: enough for a p99 after a second, few enough that they alone are
+/// hardly any work.
+const PACE: f64 = 50.0;
+
+/// Bytes in a message of the flood.
+const FLOOD_MESSAGE: usize = 1024 * 1024;
+
+/// The most that the connection that never reads sends. A server that takes it all buffers without a bound.
+const MAX_UNREAD: usize = 64 * 1024 * 1024;
+
+/// A write without progress for this long is blocked.
+const BLOCKED_AFTER: Duration = Duration::from_millis(100);
+
+/// What the load of a scenario resulted in.
+#[derive(Debug)]
+pub(super) struct LoadOutcome {
+    pub(super) results: LoadResults,
+    /// The results of the flooding connection, if the scenario has one.
+    pub(super) flood: Option<LoadResults>,
+}
+
+/// Runs `paced` with a rate, beside a connection that floods its target and one that never reads.
+pub(super) fn run(paced: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadOutcome> {
+    let _held_open = never_read(paced.target, paced.timeout)?;
+    let is_over = AtomicBool::new(false);
+    let (started, flood_started) = mpsc::channel();
+    thread::scope(|scope| {
+        let mut flood_observer = FloodObserver {
+            is_over: &is_over,
+            started,
+        };
+        let flood = scope.spawn(move || load::run(&flood_plan(paced), &mut flood_observer));
+        // A flood that fails closes the channel, and its results say why.
+        let _started_or_failed = flood_started.recv_timeout(paced.timeout);
+        let paced = LoadPlan {
+            rate: Some(PACE * float(paced.connections as u64)),
+            ..paced.clone()
+        };
+        let results = load::run(&paced, observer);
+        is_over.store(true, Ordering::Relaxed);
+        let flood = flood
+            .join()
+            .map_err(|_| io::Error::other("the flood panicked"))?;
+        Ok(LoadOutcome {
+            results: results?,
+            flood: Some(flood?),
+        })
+    })
+}
+
+fn flood_plan(paced: &LoadPlan) -> LoadPlan {
+    LoadPlan {
+        pattern: LoadPattern::Stream,
+        connections: 1,
+        size: FLOOD_MESSAGE,
+        depth: 1,
+        // The observer stops it long before.
+        stop_when: StopCondition::Elapsed(Duration::from_hours(24)),
+        warm_up: Duration::ZERO,
+        ..paced.clone()
+    }
+}
+
+/// Reports when the flood has started, and stops it.
+struct FloodObserver<'a> {
+    is_over: &'a AtomicBool,
+    started: Sender<()>,
+}
+
+impl LoadObserver for FloodObserver<'_> {
+    fn measurement_started(&mut self) {
+        // Fails after the timeout, when the receiver no longer waits.
+        let _received_or_not = self.started.send(());
+    }
+
+    fn progress(&mut self, _progress: &Progress) -> ControlFlow<()> {
+        if self.is_over.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// A connection that sends until the server takes no more, and reads nothing. It is open until the returned stream
+/// is dropped.
+fn never_read(target: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&target, timeout)?;
+    stream.set_nonblocking(true)?;
+    let bytes = vec![0x5a; 64 * 1024];
+    let (mut sent, mut last_progress) = (0, Instant::now());
+    while sent < MAX_UNREAD && last_progress.elapsed() < BLOCKED_AFTER {
+        match stream.write(&bytes) {
+            Ok(written) => {
+                sent += written;
+                last_progress = Instant::now();
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The server closed the connection, which is a legitimate defence.
+            Err(_) => break,
+        }
+    }
+    Ok(stream)
+}
