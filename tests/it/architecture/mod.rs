@@ -8,24 +8,10 @@ use sources::{Source, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that still hold circles: one is tolerated if all of its files are in the same of these folders.
-const KNOWN_CIRCLES: &[&str] = &["cli/", "connection/", "measure/compare/", "server/"];
+const KNOWN_CIRCLES: &[&str] = &["cli/", "connection/", "server/"];
 
 /// Names that still mean two types.
-const KNOWN_TWINS: &[&str] = &[
-    "Calls",
-    "Course",
-    "Deadline",
-    "Failure",
-    "Failures",
-    "Metric",
-    "NoServer",
-    "PatternName",
-    "Pinning",
-    "Server",
-    "Step",
-    "Verdict",
-    "Watched",
-];
+const KNOWN_TWINS: &[&str] = &["Deadline", "Failures"];
 
 /// What the doc comment of a type says if another one has the same name, and why that cannot be helped.
 const TWIN_MARK: &str = "Not to be confused with";
