@@ -36,7 +36,7 @@ pub(super) struct ClientArguments {
     #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s")]
     connect_timeout: Duration,
 
-    /// Fail after this long without a byte from the server while more are due
+    /// Fail if the server takes longer than this to return what it was sent, 64 KiB at a time
     #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "10s")]
     timeout: Duration,
 }

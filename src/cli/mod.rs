@@ -39,7 +39,7 @@ use log::LevelFilter;
 use serve::ServeArguments;
 use std::process::ExitCode;
 #[cfg(feature = "trace")]
-use timeline::Timeline;
+use timeline::TimelineArguments;
 
 /// A single-threaded, readiness-based echo server (RFC 862) to use, to measure and to learn from
 #[derive(Debug, Parser)]
@@ -98,7 +98,7 @@ enum Subcommand {
     #[cfg(feature = "trace")]
     /// Draw a trace that serve --trace has written
     #[command(after_help = timeline::EXAMPLES)]
-    Timeline(Timeline),
+    Timeline(TimelineArguments),
     #[cfg(feature = "learn")]
     /// Run a server with a deliberate mistake beside a correct one, and see how it fails
     #[command(after_help = lab::EXAMPLES)]
@@ -136,7 +136,7 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         #[cfg(feature = "measure")]
         Subcommand::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "trace")]
-        Subcommand::Timeline(arguments) => timeline::timeline(&arguments.into()),
+        Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]
         Subcommand::Lab(arguments) => lab::lab(&arguments),
     }

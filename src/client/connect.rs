@@ -2,6 +2,7 @@
 
 use super::error::ClientError;
 use crate::text::endpoint::Endpoint;
+use socket2::SockRef;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -37,6 +38,8 @@ fn connect_to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     }
     // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
     stream.set_nodelay(true)?;
+    // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
+    SockRef::from(&stream).set_out_of_band_inline(true)?;
     Ok(stream)
 }
 

@@ -65,7 +65,7 @@ pub struct Request {
     pub messages: Vec<Vec<u8>>,
     /// How long one address may take to accept the connection. Must not be zero.
     pub connect_timeout: Duration,
-    /// How long the server may send nothing while bytes, or its FIN after ours, are due.
+    /// How long the server may take to return what is in flight, 64 KiB at a time, or to send its FIN after ours.
     pub reply_timeout: Duration,
 }
 

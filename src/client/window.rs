@@ -35,9 +35,12 @@ struct InFlight {
     returned: u64,
     /// The number of bytes still to be sent. `None` until the end of an input of unknown length.
     unsent: Option<u64>,
-    /// The start of the reply timeout, which runs while the peer has to send something: when its last bytes came, or
-    /// when we sent the first bytes after a pause.
+    /// The start of the reply timeout, which runs while the peer has to send something: when the bytes that were due had
+    /// come back, or when we sent the first bytes after a pause.
     waiting_since: Instant,
+    /// How many bytes have to come back before the reply timeout starts again: those that were in flight when it started,
+    /// but one [`CHUNK`] at most. Without it a server could send a byte now and then, and the transfer would never end.
+    due: usize,
     sender: SenderState,
 }
 
@@ -63,6 +66,7 @@ impl Window {
                 returned: 0,
                 unsent,
                 waiting_since: Instant::now(),
+                due: 0,
                 sender: SenderState::Sending,
             }),
             freed: Condvar::new(),
@@ -73,10 +77,11 @@ impl Window {
     pub(super) fn push(&self, chunk: &[u8]) {
         let room = CAPACITY.saturating_sub(chunk.len());
         let mut in_flight = self.wait_while(|in_flight| in_flight.bytes.len() > room);
-        if in_flight.bytes.is_empty() {
-            in_flight.waiting_since = Instant::now();
-        }
+        let was_empty = in_flight.bytes.is_empty();
         in_flight.bytes.extend(chunk);
+        if was_empty {
+            in_flight.restart_timeout();
+        }
         if let Some(unsent) = &mut in_flight.unsent {
             *unsent = unsent.saturating_sub(chunk.len() as u64);
         }
@@ -134,7 +139,10 @@ impl Window {
         let count = count.min(in_flight.bytes.len());
         in_flight.bytes.drain(..count);
         in_flight.returned += count as u64;
-        in_flight.waiting_since = Instant::now();
+        in_flight.due = in_flight.due.saturating_sub(count);
+        if in_flight.due == 0 {
+            in_flight.restart_timeout();
+        }
         self.freed.notify_one();
     }
 
@@ -182,6 +190,11 @@ impl Window {
 }
 
 impl InFlight {
+    fn restart_timeout(&mut self) {
+        self.waiting_since = Instant::now();
+        self.due = self.bytes.len().min(CHUNK);
+    }
+
     fn missing(&self) -> u64 {
         self.bytes.len() as u64 + self.unsent.unwrap_or(0)
     }
@@ -201,6 +214,23 @@ mod tests {
     use std::{io, thread};
 
     const SOON: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_timeout_starts_again_only_when_the_bytes_that_were_due_have_come_back() {
+        let window = Window::new(None);
+        window.push(&[0; 10]);
+        let started = window.lock().waiting_since;
+        window.push(&[0; 5]);
+        window.pop(9);
+        assert_eq!(
+            window.lock().waiting_since,
+            started,
+            "one byte is still due"
+        );
+        window.pop(1);
+        assert!(window.lock().waiting_since > started);
+        assert_eq!(window.lock().due, 5);
+    }
 
     #[test]
     fn the_first_byte_that_differs_is_reported() {

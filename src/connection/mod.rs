@@ -45,28 +45,18 @@ mod failure;
 mod interleavings;
 mod phase;
 mod script;
+mod stream;
 mod write_queue;
 
 pub use event::ConnectionEvent;
 pub use failure::IoFailure;
 pub use phase::{Cause, Deadline, Phase, Reason};
 pub use script::Script;
+pub use stream::Stream;
 pub use write_queue::WriteQueue;
 
 use crate::readiness::{EventFlags, Readiness};
-use std::io::{self, ErrorKind, Read, Write};
-
-/// What a connection reads and writes: a byte stream whose two directions end separately.
-///
-/// No call may block: what cannot be done now returns [`ErrorKind::WouldBlock`].
-pub trait Stream: Read + Write {
-    /// Sends our FIN: nothing more will be written, reading goes on (shutdown(2), `SHUT_WR`).
-    ///
-    /// # Errors
-    ///
-    /// As shutdown(2): the peer may already be gone.
-    fn send_fin(&mut self) -> io::Result<()>;
-}
+use std::io::{self, ErrorKind};
 
 /// One connection to one peer, echoing.
 ///

@@ -32,8 +32,8 @@ pub enum Phase {
         /// Bytes that the kernel had received and the connection has not read yet.
         unread: u32,
     },
-    /// Our FIN is sent and the peer's is awaited; what arrives meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2, and
-    /// LAST-ACK or CLOSING if the two FINs crossed).
+    /// Our FIN is sent and the peer's is awaited; what arrives meanwhile is discarded (FIN-WAIT-1, FIN-WAIT-2; CLOSING if
+    /// the two FINs crossed; LAST-ACK if the peer's had arrived before ours was sent).
     ///
     /// Without this phase the socket could be closed over unread input. The kernel would answer with RST, and an RST
     /// can destroy bytes that are still on their way to the peer (RFC 1122, section 4.2.2.13).

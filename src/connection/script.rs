@@ -1,7 +1,7 @@
 //! A scripted stream: what each call will meet is written down in advance. For tests, for the guide, and for
 //! watching a rule at work without a network.
 
-use super::Stream;
+use super::stream::Stream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 

@@ -1,6 +1,6 @@
 //! From a configuration to listening sockets.
 
-use super::Config;
+use super::config::Config;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use mio::net::TcpListener;

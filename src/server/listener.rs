@@ -1,9 +1,9 @@
 //! Accepting connections without ever ending the server and without ever spinning.
 //!
-//! The errors of accept(2) fall into three kinds. Some concern one peer that disappeared before it was accepted: go
-//! on, unless there is nothing but such errors, which would spin. Some report that this process or the system is out of descriptors or memory: pause and try again on a timer,
-//! because an edge-triggered listener is not reported again for the connections that already wait. The rest mean that
-//! the listener itself is broken, and end the server.
+//! The errors of accept(2) fall into three kinds. Some concern one peer that disappeared before it was accepted: go on,
+//! unless there is nothing but such errors, which would spin. Some report that this process or the system is out of
+//! descriptors or memory: pause and try again on a timer, because an edge-triggered listener is not reported again for
+//! the connections that already wait. The rest mean that the listener itself is broken, and end the server.
 
 use super::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
 use super::observer::{AcceptPause, Observer, WakeSource};

@@ -93,15 +93,20 @@ fn typed_input_comes_back_at_once_and_a_pause_is_not_a_timeout() {
 }
 
 #[test]
-fn a_slow_server_does_not_time_out() {
+fn a_slow_server_does_not_time_out_as_long_as_each_message_is_in_time() {
     let server = start(|mut peer| {
-        for byte in read(&mut peer, 8)? {
-            thread::sleep(Duration::from_millis(200));
-            peer.write_all(&[byte])?;
+        for _ in 0..4 {
+            let message = read(&mut peer, 2)?;
+            for byte in message {
+                thread::sleep(Duration::from_millis(200));
+                peer.write_all(&[byte])?;
+            }
         }
         echo_all(peer)
     });
-    assert_done(&run(client(server).args(["--timeout", "1s", "eight!!!"])));
+    let mut client = client(server);
+    let messages = ["11", "22", "33", "44"];
+    assert_done(&run(client.args(["--timeout", "1s"]).args(messages)));
 }
 
 #[test]
@@ -218,6 +223,18 @@ fn superfluous_bytes_after_the_last_message_are_reported() {
 }
 
 #[test]
+fn a_superfluous_urgent_byte_is_reported_too() {
+    let server = start(|mut peer| {
+        let message = read(&mut peer, 5)?;
+        peer.write_all(&message)?;
+        wait_for_fin(&mut peer)?;
+        SockRef::from(&peer).send_out_of_band(b"!").map(drop)
+    });
+    let client = send(server, &["hello"]);
+    assert_failed(&client, "superfluous bytes, from offset 5 on");
+}
+
+#[test]
 fn a_reset_after_the_last_byte_is_a_failure() {
     let server = start(|mut peer| {
         let message = read(&mut peer, 5)?;
@@ -247,6 +264,21 @@ fn a_server_that_never_reads_times_out() {
     let client = Child::spawn_with_input(client.args(["--timeout", "300ms"]));
     let client = client.finish(pattern(16 * 1024 * 1024));
     assert_failed(&client, "no reply within 300ms:");
+}
+
+/// Each byte is in time; the message is not.
+#[test]
+fn a_server_that_sends_a_byte_now_and_then_times_out() {
+    let server = start(|mut peer| {
+        for byte in read(&mut peer, 100)? {
+            thread::sleep(Duration::from_millis(100));
+            peer.write_all(&[byte])?;
+        }
+        Ok(())
+    });
+    let mut client = client(server);
+    let client = run(client.args(["--timeout", "500ms", &"m".repeat(100)]));
+    assert_failed(&client, "no reply within 500ms:");
 }
 
 #[test]

@@ -57,6 +57,8 @@ impl Dialer {
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
+        socket.set_out_of_band_inline(true)?;
         if let Some(source) = self.source() {
             socket.bind(&source.into())?;
         }

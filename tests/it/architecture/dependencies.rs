@@ -44,6 +44,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/harness/client.rs",
             "learn/lab/harness/server.rs",
             "measure/load/dialer.rs",
+            "client/connect.rs",
             "server/bind.rs",
             "server/slot.rs",
         ],

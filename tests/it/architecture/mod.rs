@@ -7,12 +7,6 @@ mod sources;
 use sources::{Source, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Folders that still hold circles: one is tolerated if all of its files are in the same of these folders.
-const KNOWN_CIRCLES: &[&str] = &["cli/", "connection/", "server/"];
-
-/// Names that still mean two types.
-const KNOWN_TWINS: &[&str] = &["Deadline", "Failures"];
-
 /// What the doc comment of a type says if another one has the same name, and why that cannot be helped.
 const TWIN_MARK: &str = "Not to be confused with";
 
@@ -110,14 +104,7 @@ fn no_file_takes_part_in_a_circle() {
     let circles = imports
         .keys()
         .filter_map(|file| sources::circle_of(&imports, file));
-    let is_known = |circle: &Vec<String>| {
-        let within = |folder: &&str| circle.iter().all(|file| file.starts_with(folder));
-        KNOWN_CIRCLES.iter().any(within)
-    };
-    let circles: Vec<String> = circles
-        .filter(|circle| !is_known(circle))
-        .map(|circle| circle.join(" -> "))
-        .collect();
+    let circles: Vec<String> = circles.map(|circle| circle.join(" -> ")).collect();
     assert_none(&circles);
 }
 
@@ -156,7 +143,7 @@ fn no_file_is_too_long() {
 fn no_name_means_two_types() {
     let twins: Vec<String> = homes_of_types(&sources::read())
         .into_iter()
-        .filter(|(name, files)| files.len() > 1 && !KNOWN_TWINS.contains(&name.as_str()))
+        .filter(|(_, files)| files.len() > 1)
         .map(|(name, files)| format!("{name}: {}", files.join(", ")))
         .collect();
     assert_none(&twins);

@@ -104,12 +104,12 @@ fn record_failure(server: &mut TestServer, error: &io::Error) {
 }
 
 /// Accepts that failed, and how long the server took over them.
-struct Failures {
+struct FailedAccepts {
     count: usize,
     time: Duration,
 }
 
-impl Failures {
+impl FailedAccepts {
     fn during(server: impl FnOnce() -> io::Result<usize>) -> io::Result<Self> {
         let start = Instant::now();
         let count = server()?;
@@ -118,7 +118,7 @@ impl Failures {
     }
 }
 
-impl fmt::Display for Failures {
+impl fmt::Display for FailedAccepts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = units::value(self.time.as_secs_f64(), TIME);
         write!(f, "{} in {time}", units::count(self.count))
@@ -137,10 +137,12 @@ fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
 
     let exhausted = ExhaustedDescriptors::new()?;
     let level = match variant {
-        Variant::Wrong => Some(Failures::during(|| level_triggered(&mut harness.server))?),
+        Variant::Wrong => Some(FailedAccepts::during(|| {
+            level_triggered(&mut harness.server)
+        })?),
         Variant::Right => None,
     };
-    let edge = Failures::during(|| {
+    let edge = FailedAccepts::during(|| {
         for _ in 0..ITERATIONS {
             harness.step(SLEEP)?;
         }

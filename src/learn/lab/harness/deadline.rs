@@ -12,12 +12,12 @@ const INTERVAL: Duration = Duration::from_millis(1);
 
 /// The time by which a condition must hold.
 #[derive(Debug)]
-pub(crate) struct Deadline<'a> {
+pub(crate) struct WaitLimit<'a> {
     what: &'a str,
     at: Instant,
 }
 
-impl<'a> Deadline<'a> {
+impl<'a> WaitLimit<'a> {
     /// `what` has [`TIMEOUT`] from now.
     pub(crate) fn new(what: &'a str) -> Self {
         let at = Instant::now() + TIMEOUT;
@@ -36,7 +36,7 @@ impl<'a> Deadline<'a> {
 
 /// Waits for a condition that raises no event.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
-    let deadline = Deadline::new(what);
+    let deadline = WaitLimit::new(what);
     while !condition()? {
         deadline.check()?;
         thread::sleep(INTERVAL);

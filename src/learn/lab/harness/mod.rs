@@ -29,7 +29,7 @@ pub(super) use trace_buffer::TraceBuffer;
 
 use crate::learn::lab::experiment::Variant;
 use crate::trace::Trace;
-use deadline::Deadline;
+use deadline::WaitLimit;
 use std::io;
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl<B: Behaviour> Harness<B> {
         what: &str,
         mut condition: impl FnMut(&mut Self) -> io::Result<bool>,
     ) -> io::Result<()> {
-        let deadline = Deadline::new(what);
+        let deadline = WaitLimit::new(what);
         while !condition(self)? {
             deadline.check()?;
             self.step(POLL_INTERVAL)?;
@@ -160,7 +160,7 @@ impl<B: Behaviour> Harness<B> {
         client: &mut TestClient,
         expected: usize,
     ) -> io::Result<ExchangeEnd> {
-        let deadline = Deadline::new("the exchange ends or stalls");
+        let deadline = WaitLimit::new("the exchange ends or stalls");
         loop {
             client.receive()?;
             if client.received.len() >= expected {
