@@ -131,7 +131,7 @@ impl fmt::Display for Warning {
                 ratio,
             } => write!(
                 f,
-                "{scenario}: the baseline differs from itself in {} by {}: \
+                "{scenario}: the baseline differs from itself in {} by a factor of {}: \
                  a smaller difference between contenders means nothing",
                 metric.title(scenario.pattern),
                 units::ratio(ratio.median),
