@@ -1,9 +1,9 @@
 //! `mio-echo lab`: lists the experiments, or runs one.
 
+use crate::cli::files::cannot_write;
 use crate::cli::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
 use clap::Args;
 use mio_echo::learn::lab::{self, EXPERIMENTS, Environment, Experiment, ExperimentRun, report};
-use mio_echo::text::os_error;
 use std::env;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -76,14 +76,6 @@ fn write_page(run: &ExperimentRun, file: File) -> io::Result<()> {
     let mut output = BufWriter::new(file);
     report::write_page(run, &mut output)?;
     output.flush()
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!(
-        "cannot write {}: {}",
-        path.display(),
-        os_error::in_words(error)
-    )
 }
 
 fn list() -> String {
