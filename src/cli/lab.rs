@@ -1,7 +1,7 @@
 //! `mio-echo lab`: lists the experiments, or runs one.
 
-use crate::cli::files::cannot_write;
-use crate::cli::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
+use super::files::cannot_write;
+use super::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
 use clap::Args;
 use mio_echo::learn::lab::{self, EXPERIMENTS, Environment, Experiment, ExperimentRun, report};
 use std::env;
@@ -10,7 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(crate) const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Exit codes:
   0 the wrong server failed as predicted and the right server was correct;
   1 a result was unexpected, or the experiment could not be run;
@@ -22,7 +22,7 @@ Examples:
   mio-echo lab read-once --html read-once.html";
 
 #[derive(Debug, Args)]
-pub(crate) struct LabArguments {
+pub(super) struct LabArguments {
     /// The experiment to run; without a name, list all experiments
     name: Option<String>,
 
@@ -31,18 +31,18 @@ pub(crate) struct LabArguments {
     html: Option<PathBuf>,
 }
 
-pub(crate) fn lab(arguments: &LabArguments) -> ExitCode {
+pub(super) fn run(arguments: &LabArguments) -> ExitCode {
     let Some(name) = &arguments.name else {
         print_line(&list());
         return ExitCode::SUCCESS;
     };
     match lab::find(name) {
-        Some(experiment) => run(&experiment, arguments.html.as_deref()),
+        Some(experiment) => run_experiment(&experiment, arguments.html.as_deref()),
         None => fail(NOT_STARTED, &unknown(name)),
     }
 }
 
-fn run(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
+fn run_experiment(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
     // Created before the run, so that an unusable path is reported at once.
     let page = match page.map(|path| (path, File::create(path))) {
         Some((path, Err(error))) => return fail(NOT_STARTED, &cannot_write(path, &error)),

@@ -138,7 +138,7 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         #[cfg(feature = "trace")]
         Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]
-        Subcommand::Lab(arguments) => lab::lab(&arguments),
+        Subcommand::Lab(arguments) => lab::run(&arguments),
     }
 }
 

@@ -19,7 +19,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct TimelineArguments {
-    /// The file that `serve --trace=FILE.jsonl` wrote; - for standard input
+    /// The file that serve --trace=FILE.jsonl wrote; - for standard input
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
 
@@ -28,8 +28,8 @@ pub(super) struct TimelineArguments {
     output: PathBuf,
 
     /// What to write
-    #[arg(short, long, value_enum, default_value_t = TimelineForm::Html)]
-    format: TimelineForm,
+    #[arg(short, long, value_enum, default_value_t = TimelineFormat::Html)]
+    format: TimelineFormat,
 
     /// Link the page's explanations to the chapters of the guide at this address: that of the guide's page in
     /// the documentation, without index.html [default: chapters are named without a link]
@@ -38,7 +38,7 @@ pub(super) struct TimelineArguments {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum TimelineForm {
+enum TimelineFormat {
     /// A self-contained page
     Html,
     /// Trace events for ui.perfetto.dev and other viewers of Chrome's format
@@ -48,20 +48,19 @@ enum TimelineForm {
 pub(super) fn run(arguments: &TimelineArguments) -> ExitCode {
     let trace = match read(&arguments.trace) {
         Ok(trace) => trace,
-        Err(complaint) => return fail(NOT_STARTED, &complaint),
+        Err(error) => return fail(NOT_STARTED, &error),
     };
-    match write_to(&arguments.output, |output| draw(arguments, &trace, output)) {
+    let draw = |output: &mut dyn Write| draw(arguments, &trace, output);
+    match write_to(&arguments.output, draw) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(complaint) => fail(FAILED, &complaint),
+        Err(error) => fail(FAILED, &error),
     }
 }
 
 fn read(path: &Path) -> Result<Trace, String> {
     let (name, trace) = if path.as_os_str() == "-" {
-        (
-            "standard input".to_owned(),
-            Trace::read(&mut io::stdin().lock()),
-        )
+        let trace = Trace::read(&mut io::stdin().lock());
+        ("standard input".to_owned(), trace)
     } else {
         let file = File::open(path).map_err(|error| {
             let error = os_error::in_words(&error);
@@ -77,8 +76,8 @@ fn draw(arguments: &TimelineArguments, trace: &Trace, output: &mut dyn Write) ->
     let mut output = BufWriter::new(output);
     let guide = arguments.guide.as_deref();
     match arguments.format {
-        TimelineForm::Html => timeline::write_linked(trace, guide, &mut output)?,
-        TimelineForm::Perfetto => perfetto::write(trace, &mut output)?,
+        TimelineFormat::Html => timeline::write_linked(trace, guide, &mut output)?,
+        TimelineFormat::Perfetto => perfetto::write(trace, &mut output)?,
     }
     output.flush()
 }
