@@ -32,6 +32,6 @@ pub(super) fn write_to(
 
 /// The error line for a file that cannot be written.
 pub(super) fn cannot_write(path: &Path, error: &io::Error) -> String {
-    let error = os_error::in_words(error);
+    let error = os_error::describe(error);
     format!("cannot write {}: {error}", path.display())
 }

@@ -78,13 +78,13 @@ impl Observer for LogObserver {
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
         if let Some(suppressed) = self.refusals.pass(Instant::now()) {
-            let error = os_error::in_words(error);
+            let error = os_error::describe(error);
             warn!(target: TARGET, "{peer} refused: {error}{suppressed}");
         }
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
-        debug!(target: TARGET, "accept: {}", os_error::in_words(error));
+        debug!(target: TARGET, "accept: {}", os_error::describe(error));
     }
 
     fn accept_paused(&mut self, pause: &AcceptPause) {
@@ -96,7 +96,7 @@ impl Observer for LogObserver {
             }
             AcceptPause::Exhausted(error) => {
                 if let Some(suppressed) = self.exhausted.pass(Instant::now()) {
-                    let error = os_error::in_words(error);
+                    let error = os_error::describe(error);
                     warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again{suppressed}");
                 }
             }

@@ -63,7 +63,7 @@ fn read(path: &Path) -> Result<Trace, String> {
         ("standard input".to_owned(), trace)
     } else {
         let file = File::open(path).map_err(|error| {
-            let error = os_error::in_words(&error);
+            let error = os_error::describe(&error);
             format!("cannot read {}: {error}", path.display())
         })?;
         let trace = Trace::read(&mut BufReader::new(file));

@@ -1,7 +1,7 @@
 //! The ways in which the client can fail.
 
 use crate::text::endpoint::Endpoint;
-use crate::text::os_error::in_words;
+use crate::text::os_error::describe;
 use humantime::format_duration;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -78,7 +78,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve { endpoint, error } => {
-                write!(f, "cannot resolve {endpoint}: {}", in_words(error))
+                write!(f, "cannot resolve {endpoint}: {}", describe(error))
             }
             Self::Connect(failures) => write!(f, "cannot connect to {}", list(failures)),
             Self::Differs {
@@ -111,10 +111,10 @@ impl fmt::Display for ClientError {
                 format_duration(*after),
                 bytes(*missing)
             ),
-            Self::Send(error) => write!(f, "cannot send: {}", in_words(error)),
-            Self::Receive(error) => write!(f, "cannot receive: {}", in_words(error)),
-            Self::Input(error) => write!(f, "cannot read the input: {}", in_words(error)),
-            Self::Output(error) => write!(f, "cannot write the output: {}", in_words(error)),
+            Self::Send(error) => write!(f, "cannot send: {}", describe(error)),
+            Self::Receive(error) => write!(f, "cannot receive: {}", describe(error)),
+            Self::Input(error) => write!(f, "cannot read the input: {}", describe(error)),
+            Self::Output(error) => write!(f, "cannot write the output: {}", describe(error)),
         }
     }
 }
@@ -139,7 +139,7 @@ impl std::error::Error for ClientError {
 fn list(failures: &[(SocketAddr, io::Error)]) -> String {
     let failures = failures
         .iter()
-        .map(|(address, error)| format!("{address} ({})", in_words(error)));
+        .map(|(address, error)| format!("{address} ({})", describe(error)));
     failures.collect::<Vec<_>>().join(", ")
 }
 

@@ -37,7 +37,7 @@ impl fmt::Display for IoFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Os(errno) => {
-                f.write_str(&os_error::in_words(&io::Error::from_raw_os_error(*errno)))
+                f.write_str(&os_error::describe(&io::Error::from_raw_os_error(*errno)))
             }
             Self::Kind(kind) => kind.fmt(f),
         }

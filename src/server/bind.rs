@@ -37,7 +37,7 @@ impl fmt::Display for StartError {
             f,
             "cannot {}: {}",
             self.action,
-            os_error::in_words(&self.error)
+            os_error::describe(&self.error)
         )
     }
 }

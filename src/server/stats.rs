@@ -107,16 +107,16 @@ impl Observer for Stats {
     }
 
     fn refused(&mut self, _peer: SocketAddr, error: &io::Error) {
-        self.count_error(format!("refused: {}", os_error::in_words(error)));
+        self.count_error(format!("refused: {}", os_error::describe(error)));
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
-        self.count_error(format!("accept: {}", os_error::in_words(error)));
+        self.count_error(format!("accept: {}", os_error::describe(error)));
     }
 
     fn accept_paused(&mut self, pause: &AcceptPause) {
         if let AcceptPause::Exhausted(error) = pause {
-            self.count_error(format!("accept: {}", os_error::in_words(error)));
+            self.count_error(format!("accept: {}", os_error::describe(error)));
         }
     }
 

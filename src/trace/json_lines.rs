@@ -169,7 +169,7 @@ fn next_line(
     line.clear();
     input
         .read_until(b'\n', line)
-        .map_err(|error| ReadError::at(number, os_error::in_words(&error)))?;
+        .map_err(|error| ReadError::at(number, os_error::describe(&error)))?;
     Ok(match line.last() {
         None => Line::None,
         Some(b'\n') => Line::Complete,

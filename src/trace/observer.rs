@@ -129,19 +129,19 @@ impl Observer for Tracer {
     }
 
     fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        let error = os_error::in_words(error);
+        let error = os_error::describe(error);
         self.on_loop(Event::Refused { peer, error });
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
-        let error = os_error::in_words(error);
+        let error = os_error::describe(error);
         self.on_loop(Event::AcceptFailed { error });
     }
 
     fn accept_paused(&mut self, pause: &AcceptPause) {
         let reason = match pause {
             AcceptPause::Full(limit) => format!("the limit of {limit} open connections is reached"),
-            AcceptPause::Exhausted(error) => os_error::in_words(error),
+            AcceptPause::Exhausted(error) => os_error::describe(error),
         };
         self.on_loop(Event::AcceptPaused { reason });
     }

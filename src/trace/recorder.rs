@@ -161,7 +161,7 @@ impl Recorder {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                     "its reader does not keep up".to_owned()
                 }
-                _ => os_error::in_words(&error),
+                _ => os_error::describe(&error),
             };
             log::warn!(target: "mio_echo", "the trace ends here: {reason}");
             // A reader that has left wanted no more; anything else makes the trace incomplete.

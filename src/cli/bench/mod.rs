@@ -58,7 +58,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let mut observer = BenchObserver::new(target.sampler, interrupt);
     let started = SystemTime::now();
     let results = load::run(&plan, &mut observer)
-        .map_err(|error| format!("the load failed: {}", os_error::in_words(&error)))?;
+        .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
     observer.bar.finish_and_clear();
     let sampler = observer.sampler.as_ref();
     Ok(Measured {
@@ -93,13 +93,13 @@ fn running_server(endpoint: &Endpoint, arguments: &BenchArguments) -> Result<Ben
 fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, String> {
     let addresses = endpoint
         .resolve()
-        .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::in_words(&error)))?;
+        .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::describe(&error)))?;
     let mut last_error = format!("{endpoint} has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(_) => return Ok(address),
             Err(error) => {
-                let reason = os_error::in_words(&error);
+                let reason = os_error::describe(&error);
                 last_error = format!("cannot connect to {address}: {reason}");
             }
         }
@@ -109,7 +109,7 @@ fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAdd
 
 fn sampler(pid: u32) -> Result<UsageSampler, String> {
     UsageSampler::new(pid).map_err(|error| {
-        let reason = os_error::in_words(&error);
+        let reason = os_error::describe(&error);
         format!("cannot read the usage of process {pid}: {reason}")
     })
 }

@@ -50,7 +50,7 @@ fn read(file: &Path) -> Result<Comparison, String> {
         fs::read_to_string(file)
     };
     let text = text.map_err(|error| {
-        let reason = os_error::in_words(&error);
+        let reason = os_error::describe(&error);
         format!("cannot read {}: {reason}", file.display())
     })?;
     report::from_json(&text).map_err(|error| format!("{}: {error}", file.display()))
@@ -64,7 +64,7 @@ fn measure(arguments: &CompareArguments) -> Result<Option<Comparison>, String> {
     }
     check_names(&plan)?;
     let mut progress = TerminalProgress::new().map_err(|error| {
-        let reason = os_error::in_words(&error);
+        let reason = os_error::describe(&error);
         format!("cannot catch signals: {reason}")
     })?;
     let comparison = compare::run(&plan, &mut progress);

@@ -156,7 +156,7 @@ fn serve(server: Server, trace: impl Observer) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let error = os_error::in_words(&error);
+            let error = os_error::describe(&error);
             fail(FAILED, &format!("the server failed: {error}"))
         }
     }

@@ -215,7 +215,7 @@ impl fmt::Display for PeersError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, error) => {
-                let reason = os_error::in_words(error);
+                let reason = os_error::describe(error);
                 write!(f, "cannot read {}: {reason}", path.display())
             }
             Self::Malformed(path, error) => write!(f, "{}: {error}", path.display()),

@@ -97,7 +97,7 @@ fn level_triggered(server: &mut TestServer) -> io::Result<usize> {
 }
 
 fn record_failure(server: &mut TestServer, error: &io::Error) {
-    let error = os_error::in_words(error);
+    let error = os_error::describe(error);
     server
         .trace
         .record(Lane::Loop, Event::AcceptFailed { error });

@@ -42,7 +42,7 @@ pub(super) fn create_parent(product: &Path) -> Result<(), String> {
         return Ok(());
     };
     fs::create_dir_all(folder).map_err(|error| {
-        let reason = os_error::in_words(&error);
+        let reason = os_error::describe(&error);
         format!("cannot create {}: {reason}", folder.display())
     })
 }
@@ -54,7 +54,7 @@ pub(super) fn run(command: &CommandLine, folder: &Path) -> Result<(), String> {
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("{command}: {}", os_error::in_words(&error)))?;
+        .map_err(|error| format!("{command}: {}", os_error::describe(&error)))?;
     if output.status.success() {
         return Ok(());
     }

@@ -41,5 +41,5 @@ fn bar(chart: &Chart, series: &Series, point: &Point, scale: &Scale, top: f64) -
         (path("over", &whisker))
         (text("label", high.max(end) + 6.0, top + 10.0, &value))
     };
-    with_tooltip(series, &chart.in_words(point), &content)
+    with_tooltip(series, &chart.describe(point), &content)
 }

@@ -61,7 +61,7 @@ pub(super) struct Point {
 
 impl Chart {
     /// A point in words: `8.11 µs (7.90–8.32 µs) at 50 connections`.
-    pub(super) fn in_words(&self, point: &Point) -> String {
+    pub(super) fn describe(&self, point: &Point) -> String {
         let median = self.metric.format(point.median);
         let range = self.metric.format_range(point.low, point.high);
         let position = self.axis.format(point.position);

@@ -91,7 +91,7 @@ fn line(chart: &Chart, series: &Series, x: &Scale, y: &Scale, offset: f64) -> Ma
         segments.push(format!("{pen}{left:.1} {top:.1}"));
         pen = 'L';
         let content = html! { (whisker(point, left, y)) (marker(series, left, top)) };
-        points.push(with_tooltip(series, &chart.in_words(point), &content));
+        points.push(with_tooltip(series, &chart.describe(point), &content));
     }
     let class = match series.role {
         Role::Again => "line again",

@@ -53,7 +53,7 @@ pub(super) fn draw(chart: &Chart, id: &str, document: Document) -> Markup {
             aria-labelledby={ (id) "-title " (id) "-desc" }
         {
             title id={ (id) "-title" } { (metric) ": " (chart.subject) }
-            desc id={ (id) "-desc" } { (in_words(chart)) }
+            desc id={ (id) "-desc" } { (describe(chart)) }
             @if is_file {
                 style { (PreEscaped(STYLE)) }
                 rect.ground width="100%" height="100%" {}
@@ -66,9 +66,9 @@ pub(super) fn draw(chart: &Chart, id: &str, document: Document) -> Markup {
 }
 
 /// The chart in words, for screen readers.
-fn in_words(chart: &Chart) -> String {
+fn describe(chart: &Chart) -> String {
     let series = chart.series.iter().map(|series| {
-        let points = series.points.iter().map(|point| chart.in_words(point));
+        let points = series.points.iter().map(|point| chart.describe(point));
         let points: Vec<String> = points.collect();
         format!("{}: {}.", series.name, points.join("; "))
     });

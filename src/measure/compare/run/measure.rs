@@ -136,7 +136,7 @@ fn values(
 ) -> Result<Values, ContenderFailure> {
     let LoadOutcome { results, flood } =
         outcome.map_err(|error| ContenderFailure::NotMeasured {
-            reason: format!("the load could not run: {}", os_error::in_words(&error)),
+            reason: format!("the load could not run: {}", os_error::describe(&error)),
         })?;
     if let Some(failure) = server.early_exit() {
         return Err(ContenderFailure::Terminated {

@@ -112,5 +112,5 @@ fn not_started(reason: impl ToString) -> LaunchError {
 
 #[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn io_error(error: io::Error) -> LaunchError {
-    not_started(os_error::in_words(&error))
+    not_started(os_error::describe(&error))
 }

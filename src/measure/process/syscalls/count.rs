@@ -51,7 +51,7 @@ impl fmt::Display for Tool {
 impl fmt::Display for SyscallCountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CannotRun(tool, error) => write!(f, "{tool}: {}", os_error::in_words(error)),
+            Self::CannotRun(tool, error) => write!(f, "{tool}: {}", os_error::describe(error)),
             Self::Failed(tool, failure) => write!(f, "{tool}: {failure}"),
             Self::UnexpectedOutput(tool, output) => {
                 write!(f, "{tool} printed no count, but: {output}")
