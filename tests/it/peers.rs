@@ -1,13 +1,13 @@
 //! The servers in `benches/peers` echo correctly, however fast they are, and a manifest builds what the machine can.
 
 use crate::harness::{
-    address_in, assert_same, connect, echo_roundtrip, eventually, fill_until_blocked,
+    Child, assert_same, command, connect, echo_roundtrip, eventually, fill_until_blocked,
     more_than_buffers_hold, pattern, peer, read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::measure::compare::peers::{
     Manifest, PeerServer, Peers, PeersError, SkippedPeer, prepare,
 };
-use mio_echo::measure::process::{Child, CommandLine};
+use mio_echo::measure::process::CommandLine;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,9 +16,6 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
-
-/// How long a server may take to start: Python needs a while on a machine that is busy with other tests.
-const START: Duration = Duration::from_mins(1);
 
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
@@ -44,15 +41,15 @@ fn every_peer_that_can_be_built_is_an_echo_server() {
 fn verify(peer: &PeerServer, much: &[u8]) {
     eprintln!("verifying {}", peer.name);
     assert!(peer.command.contains("{port}"));
-    let command = peer.command.replace("{port}", "0");
-    let mut server = Child::spawn(&command, None).unwrap();
-    let address = address_in(&server.ready_line(START).unwrap());
+    let line = peer.command.replace("{port}", "0");
+    let mut server = Child::spawn(command(line.program).args(line.arguments));
+    let address = server.address();
 
     echoes_everything_after_a_half_close(address);
     echoes_everything_to_a_late_reader(address, much);
     serves_two_hundred_connections_at_once(address);
     survives_resets(address, much);
-    assert_eq!(server.early_exit(), None);
+    assert!(server.is_running(), "{}", server.log());
 }
 
 fn echoes_everything_after_a_half_close(address: SocketAddr) {

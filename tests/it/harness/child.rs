@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mio-echo");
 
-/// How long a program may take to start, or to do all of its work and end.
+/// How long a program may take to start, or to do all of its work and end: Python takes a while to start on a machine
+/// that is busy with other tests.
 const LONG_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A command without input, whose output can be collected, and whose process does not outlive ours.
@@ -126,6 +127,11 @@ impl Child {
         let child = Self::spawn(command.args(arguments));
         let address = child.address();
         (child, address)
+    }
+
+    #[cfg(feature = "measure")]
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn id(&self) -> String {
