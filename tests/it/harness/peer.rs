@@ -154,19 +154,17 @@ fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
     queues.get(&ports).copied().unwrap_or(0)
 }
 
-/// From `/proc/net/tcp` (proc(5)): the second and third column are the two addresses, the fifth is
-/// `tx_queue:rx_queue`, all hexadecimal.
 fn send_queues() -> SendQueues {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    let queue_of = |line: &str| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let port = |column: usize| {
-            let (_, port) = columns.get(column)?.split_once(':')?;
-            u16::from_str_radix(port, 16).ok()
-        };
-        let (sent, _received) = columns.get(4)?.split_once(':')?;
-        let sent = usize::from_str_radix(sent, 16).ok()?;
-        Some(((port(1)?, port(2)?), sent))
-    };
-    table.lines().filter_map(queue_of).collect()
+    table.lines().filter_map(send_queue).collect()
+}
+
+/// The send queue in a line of `/proc/net/tcp` (proc(5)), unless it is empty: `N: address:port address:port state
+/// tx_queue:rx_queue`, each number hexadecimal and of a fixed width. The table also has the tens of thousands of
+/// connections that other tests have closed lately, so most lines are left after one look.
+fn send_queue(line: &str) -> Option<((u16, u16), usize)> {
+    let columns = line.get(line.find(':')? + 2..)?;
+    let sent = columns.get(31..39).filter(|sent| *sent != "00000000")?;
+    let port = |at: usize| u16::from_str_radix(columns.get(at..at + 4)?, 16).ok();
+    Some(((port(9)?, port(23)?), usize::from_str_radix(sent, 16).ok()?))
 }
