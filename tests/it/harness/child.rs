@@ -7,14 +7,14 @@
 //! our own would be `unsafe`. To the kernel the parent is the *thread* that started the process: when that thread ends,
 //! the child is killed.
 
+use super::output::{Collected, Output};
 use super::{DEADLINE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
-use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -193,10 +193,8 @@ impl Child {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.id())
-            .ok()
-            .and_then(Pid::from_raw);
-        kill_process(pid.unwrap(), signal).expect("the process should be there");
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, signal).expect("the process should be there");
     }
 
     /// Writes to its standard input, which stays open.
@@ -265,98 +263,5 @@ impl Exit {
     pub(crate) fn text(&self) -> &str {
         let text = std::str::from_utf8(&self.stdout).expect("the output is text");
         text.strip_suffix('\n').unwrap_or(text)
-    }
-}
-
-/// What a process has written to one of its streams, collected by a thread.
-#[derive(Debug, Default)]
-struct Output {
-    collected: Mutex<Collected>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Collected {
-    bytes: Vec<u8>,
-    /// How many of them were taken, line by line.
-    taken: usize,
-    has_ended: bool,
-}
-
-impl Output {
-    /// Collects what comes out of `pipe`. A stream that is not piped to the test ends at once.
-    fn collect(pipe: Option<impl Read + Send + 'static>) -> Arc<Self> {
-        let output = Arc::new(Self::default());
-        let Some(mut pipe) = pipe else {
-            output.update(|collected| collected.has_ended = true);
-            return output;
-        };
-        let collector = Arc::clone(&output);
-        thread::spawn(move || {
-            let mut buffer = vec![0; 64 * 1024];
-            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                collector.update(|collected| collected.bytes.extend(&buffer[..count]));
-            }
-            collector.update(|collected| collected.has_ended = true);
-        });
-        output
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Collected)) {
-        change(&mut self.collected.lock().unwrap());
-        self.changed.notify_all();
-    }
-
-    /// Waits until `find` finds something. `None` when the time is up, or when the stream has ended without it.
-    fn wait<T>(
-        &self,
-        time: Duration,
-        mut find: impl FnMut(&mut Collected) -> Option<T>,
-    ) -> Option<T> {
-        let deadline = Instant::now() + time;
-        let mut collected = self.collected.lock().unwrap();
-        loop {
-            let found = find(&mut collected);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if found.is_some() || collected.has_ended || left.is_zero() {
-                return found;
-            }
-            (collected, _) = self.changed.wait_timeout(collected, left).unwrap();
-        }
-    }
-
-    /// Waits for the end of the stream. Returns what has not been taken.
-    fn wait_for_end(&self, time: Duration) -> Option<Vec<u8>> {
-        self.wait(time, |output| {
-            output.has_ended.then(|| output.rest().to_vec())
-        })
-    }
-
-    fn lines(&self) -> String {
-        self.collected.lock().unwrap().lines().into_owned()
-    }
-}
-
-impl Collected {
-    /// The bytes that were not taken.
-    fn rest(&self) -> &[u8] {
-        &self.bytes[self.taken..]
-    }
-
-    fn take_line(&mut self) -> Option<String> {
-        let length = self.rest().iter().position(|&byte| byte == b'\n')?;
-        let line = String::from_utf8_lossy(&self.rest()[..length]).into_owned();
-        self.taken += length + 1;
-        Some(line)
-    }
-
-    /// All lines that are complete; once the stream has ended, everything.
-    fn lines(&self) -> Cow<'_, str> {
-        let complete = match self.bytes.iter().rposition(|&byte| byte == b'\n') {
-            _ if self.has_ended => self.bytes.len(),
-            Some(last) => last + 1,
-            None => 0,
-        };
-        String::from_utf8_lossy(&self.bytes[..complete])
     }
 }

@@ -12,6 +12,7 @@
 pub(crate) mod browser;
 pub(crate) mod child;
 pub(crate) mod machine;
+mod output;
 pub(crate) mod peer;
 pub(crate) mod server;
 
