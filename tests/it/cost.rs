@@ -155,13 +155,15 @@ fn calls_of_one_connection(mode: Mode, trace: &Path) -> Calls {
     calls
 }
 
-/// The server, traced. With `-D` the child is the server, and strace(1) is a process beside it.
+/// The server, traced. With `-D` the child is the server, and strace(1) is a process beside it. It is quiet, because
+/// the log is written by a thread of its own, at a time of its own.
 fn serve_under_strace(mode: Mode, trace: &Path) -> (Child, SocketAddr) {
     let mut command = command("strace");
     command
         .args(["-D", "-f", "-e", CALLS, "-e", "signal=none", "-o"])
         .arg(trace)
-        .args([PROGRAM, "serve", "--listen", "127.0.0.1:0", "--mode"])
+        .args([PROGRAM, "serve", "--quiet", "--listen", "127.0.0.1:0"])
+        .arg("--mode")
         .arg(name_of(mode))
         .env_remove("RUST_LOG");
     let server = Child::spawn(&mut command);
