@@ -19,6 +19,7 @@ mod architecture;
 
 // The server.
 mod backpressure;
+mod blocking;
 mod command_line;
 mod cost;
 mod echo;
@@ -31,7 +32,6 @@ mod signals;
 mod stopping;
 
 // The client.
-mod blocking;
 mod blog;
 mod client;
 
