@@ -60,8 +60,11 @@ fn a_trace_that_does_not_fit_on_the_disk_is_a_failure_at_the_end() {
     std::os::unix::fs::symlink("/dev/full", &full).unwrap();
     let trace = format!("--trace={}", full.display());
     let (server, address) = Child::serve(&[&trace]);
-    echo_roundtrip(&connect(address), b"served all the same");
-    server.wait_for_log("the trace ends here: no space left on device");
+    // The failure of the thread that writes is logged with the next event of the server.
+    eventually("the end of the trace is logged", || {
+        echo_roundtrip(&connect(address), b"served all the same");
+        server.log_lines_with("the trace ends here: no space left on device") > 0
+    });
     server.signal(Signal::TERM);
     let exit = server.wait();
     assert_eq!(exit.code, Some(1));
