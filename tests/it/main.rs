@@ -26,6 +26,7 @@ mod echo;
 mod edges;
 mod endings;
 mod exhaustion;
+mod faults;
 mod limits;
 mod many;
 mod signals;
