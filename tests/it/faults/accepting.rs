@@ -2,8 +2,8 @@
 
 use super::faulty::{A_WHILE, Faulty, assert_few, echoes_before_a_reset, in_both_modes};
 use super::injection::{Threads, can_inject_or_skip};
-use crate::common::peer::has_answer;
-use crate::common::{connect, echo_roundtrip, eventually, read};
+use crate::harness::peer::has_echo;
+use crate::harness::{connect, echo_roundtrip, eventually, read};
 use mio_echo::server::Mode;
 use std::io::Write;
 use std::net::TcpStream;
@@ -59,8 +59,6 @@ fn a_connection_that_accept_fails_to_return_is_returned_by_a_later_one() {
             assert!(calls.injected >= 1, "{fault}: {calls:?}");
             assert_few(&calls, &fault);
         }
-        // A line for each episode of resources that have run out.
-        2 * OF_RESOURCES.len()
     });
 }
 
@@ -85,7 +83,6 @@ fn while_accept_fails_the_server_pauses_and_serves_the_others() {
             injection.end();
             echo_roundtrip(&waiting, b"accepted after all");
         }
-        2
     });
 }
 
@@ -109,8 +106,7 @@ fn a_connection_that_cannot_be_registered_is_refused_and_no_other() {
             assert_few(&calls, &fault);
         }
     }
-    // Only the first refusal is logged.
-    faulty.end(1);
+    faulty.end();
 }
 
 #[test]
@@ -144,12 +140,12 @@ fn a_connection_without_a_thread_waits_and_is_served_later() {
     eventually("a few tries", || injection.injected() >= 3);
     let tries = usize::try_from(start.elapsed().as_millis() / 100).unwrap() + 1;
     faulty.assert_bystanders_are_served();
-    assert!(!has_answer(&waiting));
+    assert!(!has_echo(&waiting));
     let calls = injection.end();
     assert!(calls.injected <= tries + 1, "{tries} intervals: {calls:?}");
     assert_few(&calls, "clone3");
     waiting.set_nonblocking(false).unwrap();
     assert_eq!(read(&waiting, 1), b"!");
     drop(waiting);
-    faulty.end(2 * OF_CLONE.len() + 3);
+    faulty.end();
 }

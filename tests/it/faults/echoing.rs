@@ -2,7 +2,7 @@
 
 use super::faulty::{A_FEW_CALLS, A_WHILE, assert_few, echoes_before_a_reset, in_both_modes};
 use super::injection::Threads;
-use crate::common::{assert_same, connect, echo_roundtrip, eventually, pattern, read};
+use crate::harness::{assert_same, connect, echo_roundtrip, eventually, pattern, read};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -54,7 +54,6 @@ fn a_read_or_write_that_fails_ends_that_connection_and_no_other() {
             assert_eq!(calls.injected, 1, "{fault}");
             assert_few(&calls, &fault);
         }
-        0
     });
 }
 
@@ -84,7 +83,6 @@ fn while_every_third_read_and_write_fails_what_arrives_is_right() {
             );
             assert!(calls.all <= 12 * A_FEW_CALLS, "{fault}: {calls:?}");
         }
-        0
     });
 }
 
@@ -103,7 +101,6 @@ fn while_every_read_or_write_fails_the_server_lives() {
             let calls = injection.end();
             assert!(calls.all <= peers * A_FEW_CALLS, "{fault}: {calls:?}");
         }
-        0
     });
 }
 
@@ -123,7 +120,6 @@ fn an_interrupted_call_is_made_again() {
             assert!(calls.injected >= 3, "{fault}: {calls:?}");
             assert!(calls.all <= 20 * A_FEW_CALLS, "{fault}: {calls:?}");
         }
-        0
     });
 }
 
@@ -147,7 +143,6 @@ fn a_call_that_finds_nothing_is_made_again_at_the_next_edge() {
         eventually("an accept finds nothing", || injection.injected() == 1);
         echo_roundtrip(&faulty.connect(), b"the next edge");
         echo_roundtrip(&first, b"is for both");
-        0
     });
 }
 
@@ -190,6 +185,5 @@ fn after_a_short_write_the_rest_follows() {
             let expected = [&bytes[short..], b"the next edge"].concat();
             assert_same(&read(&peer, expected.len()), &expected);
         }
-        0
     });
 }

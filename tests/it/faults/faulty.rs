@@ -1,11 +1,11 @@
 //! A server under faults, and peers of it.
 
 use super::injection::{Calls, Injection, Threads, can_inject_or_skip};
-use crate::common::{Child, both_modes, connect, echo_roundtrip, name_of, pattern};
+use crate::harness::{Child, Signal, both_modes, connect, echo_roundtrip, name_of, pattern};
 use mio_echo::server::Mode;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a fault lasts that lasts for a while: three retries of accept and more.
 pub(super) const A_WHILE: Duration = Duration::from_millis(350);
@@ -18,6 +18,7 @@ pub(super) const A_FEW_CALLS: usize = 150;
 pub(super) struct Faulty {
     mode: Mode,
     server: Child,
+    started: Instant,
     pub(super) address: SocketAddr,
     pub(super) bystanders: Vec<TcpStream>,
 }
@@ -29,6 +30,7 @@ impl Faulty {
         let faulty = Self {
             mode,
             server,
+            started: Instant::now(),
             address,
             bystanders,
         };
@@ -54,17 +56,18 @@ impl Faulty {
     }
 
     /// Asserts that the faults leave nothing behind: the peers are served, the server stops in order, and it has logged
-    /// no more than `log_lines` about them.
-    pub(super) fn end(self, log_lines: usize) {
+    /// no more than a line a second about each of two kinds of trouble.
+    pub(super) fn end(self) {
         self.assert_bystanders_are_served();
         echo_roundtrip(&self.connect(), &pattern(100_000));
         drop(self.bystanders);
-        self.server.signal("TERM");
+        self.server.signal(Signal::TERM);
         let exit = self.server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-        // Three lines: serving, stopping, stopped.
+        // A line each: serving, stopping, stopped.
+        let seconds = usize::try_from(self.started.elapsed().as_secs()).unwrap();
         let lines = exit.stderr.lines().count();
-        assert!(lines <= 3 + log_lines, "{lines} lines: {}", exit.stderr);
+        assert!(lines <= 3 + 2 * (seconds + 1), "{}", exit.stderr);
         assert!(exit.stderr.contains(", open 0,"), "{}", exit.stderr);
     }
 
@@ -78,14 +81,13 @@ impl Faulty {
     }
 }
 
-/// Runs `body` on a server in each mode, then asserts that the faults have left nothing behind. `body` returns how many
-/// lines of the log they are worth.
-pub(super) fn in_both_modes(body: impl Fn(&mut Faulty) -> usize) {
+/// Runs `body` on a server in each mode, then asserts that the faults have left nothing behind.
+pub(super) fn in_both_modes(body: impl Fn(&mut Faulty) + Sync) {
     if can_inject_or_skip() {
         both_modes(|mode| {
             let mut faulty = Faulty::serve(mode);
-            let log_lines = body(&mut faulty);
-            faulty.end(log_lines);
+            body(&mut faulty);
+            faulty.end();
         });
     }
 }

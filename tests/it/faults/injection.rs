@@ -4,10 +4,8 @@
 //! kernel refuses, and costs nothing else: a connection that accept(2) failed to return is still in the backlog, bytes
 //! that recv(2) failed to return are still unread.
 
-use crate::common::{Child, eventually, skip, tool_or_skip};
+use crate::harness::{Child, Signal, command, eventually, skip, tool_or_skip};
 use std::fs;
-use std::path::PathBuf;
-use std::process::{self, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -24,9 +22,16 @@ pub(super) enum Threads {
 
 /// An strace that is attached.
 pub(super) struct Injection {
-    strace: process::Child,
+    strace: Child,
+    /// Where it writes down the calls.
     directory: TempDir,
 }
+
+/// The name of the file.
+const CALLS: &str = "calls";
+
+/// The mark of strace on a call with an injected result.
+const INJECTED: &str = "(INJECTED)";
 
 /// What the traced threads did.
 #[derive(Debug)]
@@ -41,57 +46,34 @@ impl Injection {
     /// Injects from now on, as `fault` says: the value of strace's `--inject`.
     pub(super) fn start(server: &Child, threads: Threads, fault: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut command = Command::new("strace");
-        command.args(["-e", &format!("inject={fault}"), "-p"]);
+        let mut strace = command("strace");
+        strace.args(["-e", &format!("inject={fault}"), "-p"]);
         match threads {
-            Threads::All => command.args([&server.id(), "-f"]),
-            Threads::Main => command.arg(server.id()),
-            Threads::OfLastConnection => command.arg(thread_of_last_connection(server)),
+            Threads::All => strace.args([&server.id(), "-f"]),
+            Threads::Main => strace.arg(server.id()),
+            Threads::OfLastConnection => strace.arg(thread_of_last_connection(server)),
         };
-        let strace = command
-            .arg("-o")
-            .arg(directory.path().join("calls"))
-            .stderr(fs::File::create(directory.path().join("messages")).unwrap())
-            .spawn()
-            .unwrap();
-        let injection = Self { strace, directory };
-        eventually("strace is attached", || {
-            let messages = injection.read("messages");
-            assert!(!messages.contains("invalid"), "{messages}");
-            messages.contains(" attached")
-        });
-        injection
+        let strace = Child::spawn(strace.arg("-o").arg(directory.path().join(CALLS)));
+        strace.wait_for_log(" attached");
+        Self { strace, directory }
     }
 
     /// How many calls were injected so far.
     pub(super) fn injected(&self) -> usize {
-        self.read("calls").matches("(INJECTED)").count()
+        let calls = fs::read_to_string(self.directory.path().join(CALLS)).unwrap();
+        calls.matches(INJECTED).count()
     }
 
     /// Detaches: from now on all calls are executed.
-    pub(super) fn end(mut self) -> Calls {
-        interrupt(&self.strace);
-        eventually("strace has detached", || {
-            self.strace.try_wait().unwrap().is_some()
-        });
-        let calls = self.read("calls");
+    pub(super) fn end(self) -> Calls {
+        self.strace.signal(Signal::INT);
+        self.strace.wait();
+        let calls = fs::read_to_string(self.directory.path().join(CALLS)).unwrap();
         let is_call = |line: &&str| line.contains('(') && !line.contains("<unfinished");
         Calls {
             all: calls.lines().filter(is_call).count(),
-            injected: self.injected(),
+            injected: calls.matches(INJECTED).count(),
         }
-    }
-
-    fn read(&self, name: &str) -> String {
-        let path: PathBuf = self.directory.path().join(name);
-        fs::read_to_string(path).unwrap_or_default()
-    }
-}
-
-impl Drop for Injection {
-    fn drop(&mut self) {
-        let _ended = self.strace.kill();
-        let _reaped = self.strace.wait();
     }
 }
 
@@ -102,15 +84,11 @@ pub(super) fn can_inject_or_skip() -> bool {
         return false;
     }
     let can_attach = *CAN_ATTACH.get_or_init(|| {
-        let mut sleep = Command::new("sleep").arg("60").spawn().unwrap();
-        let strace = Command::new("timeout")
-            .args(["-s", "INT", "0.1", "strace", "-p", &sleep.id().to_string()])
-            .stderr(Stdio::piped())
-            .output()
-            .unwrap();
-        let _ended = sleep.kill();
-        let _reaped = sleep.wait();
-        String::from_utf8_lossy(&strace.stderr).contains(" attached")
+        let sleep = Child::spawn(command("sleep").arg("60"));
+        let attach = ["1", "strace", "-p", &sleep.id(), "-o", "/dev/null"];
+        let strace = Child::spawn(command("timeout").args(["-s", "INT"]).args(attach));
+        eventually("strace is attached or fails", || !strace.log().is_empty());
+        strace.log().contains(" attached")
     });
     can_attach || skip("strace may not attach to another process here")
 }
@@ -129,10 +107,4 @@ fn thread_of_last_connection(server: &Child) -> String {
         last.is_some()
     });
     last.unwrap().1
-}
-
-fn interrupt(process: &process::Child) {
-    let kill = ["-c", "kill -s INT \"$0\"", &process.id().to_string()];
-    let status = Command::new("sh").args(kill).status().unwrap();
-    assert!(status.success(), "expected to interrupt strace: {status}");
 }
