@@ -44,37 +44,47 @@ pub(super) struct Calls {
 
 impl Injection {
     /// Injects from now on, as `fault` says: the value of strace's `--inject`.
+    ///
+    /// Attaching interrupts the call in which a thread sleeps. Only what the thread calls after that is traced, so this
+    /// waits for a call.
     pub(super) fn start(server: &Child, threads: Threads, fault: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut strace = command("strace");
-        strace.args(["-e", &format!("inject={fault}"), "-p"]);
+        strace.args(["-e", &format!("inject={fault}"), "-o"]);
+        strace.arg(directory.path().join(CALLS)).arg("-p");
         match threads {
             Threads::All => strace.args([&server.id(), "-f"]),
             Threads::Main => strace.arg(server.id()),
             Threads::OfLastConnection => strace.arg(thread_of_last_connection(server)),
         };
-        let strace = Child::spawn(strace.arg("-o").arg(directory.path().join(CALLS)));
+        let strace = Child::spawn(&mut strace);
         strace.wait_for_log(" attached");
+        eventually("a traced thread has made a call", || {
+            !read(&directory).is_empty()
+        });
         Self { strace, directory }
     }
 
     /// How many calls were injected so far.
     pub(super) fn injected(&self) -> usize {
-        let calls = fs::read_to_string(self.directory.path().join(CALLS)).unwrap();
-        calls.matches(INJECTED).count()
+        read(&self.directory).matches(INJECTED).count()
     }
 
     /// Detaches: from now on all calls are executed.
     pub(super) fn end(self) -> Calls {
         self.strace.signal(Signal::INT);
         self.strace.wait();
-        let calls = fs::read_to_string(self.directory.path().join(CALLS)).unwrap();
+        let calls = read(&self.directory);
         let is_call = |line: &&str| line.contains('(') && !line.contains("<unfinished");
         Calls {
             all: calls.lines().filter(is_call).count(),
             injected: calls.matches(INJECTED).count(),
         }
     }
+}
+
+fn read(directory: &TempDir) -> String {
+    fs::read_to_string(directory.path().join(CALLS)).unwrap_or_default()
 }
 
 /// Whether strace is here and may attach to a process that is not its own child (ptrace(2), Yama).
@@ -93,18 +103,13 @@ pub(super) fn can_inject_or_skip() -> bool {
     can_attach || skip("strace may not attach to another process here")
 }
 
-/// The thread with the highest connection number as its name, which it may not have yet.
+/// The thread whose name is the highest number of a connection. It has that name before it echoes anything.
 fn thread_of_last_connection(server: &Child) -> String {
-    let mut last = None;
-    eventually("the connection has a thread", || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
-        let connections = tasks.flatten().filter_map(|task| {
-            let name = fs::read_to_string(task.path().join("comm")).ok()?;
-            let number: u64 = name.trim().strip_prefix('#')?.parse().ok()?;
-            Some((number, task.file_name().into_string().ok()?))
-        });
-        last = connections.max();
-        last.is_some()
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    let connections = tasks.flatten().filter_map(|task| {
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        let connection: u64 = name.trim().strip_prefix('#')?.parse().ok()?;
+        Some((connection, task.file_name().into_string().ok()?))
     });
-    last.unwrap().1
+    connections.max().expect("a connection").1
 }
