@@ -33,9 +33,7 @@ fn connect_to_any(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStre
 
 fn connect_to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, timeout)?;
-    if is_connected_to_itself(&stream)? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
+    refuse_self_connection(&stream)?;
     // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
     stream.set_nodelay(true)?;
     // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
@@ -43,12 +41,15 @@ fn connect_to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Whether both ends of the connection are the same socket.
+/// Fails if both ends of the connection are the same socket, as if the connection had been refused.
 ///
 /// If nothing listens on a port of this machine, the system may choose that very port for our end. Our SYN then meets
 /// itself (RFC 9293, simultaneous open), and the socket receives all that it sends: a perfect echo without a server.
-fn is_connected_to_itself(stream: &TcpStream) -> io::Result<bool> {
-    Ok(stream.local_addr()? == stream.peer_addr()?)
+fn refuse_self_connection(stream: &TcpStream) -> io::Result<()> {
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -81,11 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_connected_to_itself_is_detected() {
+    fn a_socket_connected_to_itself_counts_as_refused() {
         let refusing = RefusingPort::new();
         let address = refusing.address();
         refusing.0.connect(&address.into()).unwrap();
-        assert!(is_connected_to_itself(&refusing.0.into()).unwrap());
+        let error = refuse_self_connection(&refusing.0.into()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     /// A port that is bound, so that no other process gets it, but does not listen.

@@ -46,6 +46,8 @@ mod interleavings;
 mod phase;
 mod script;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod write_queue;
 
 pub use event::ConnectionEvent;

@@ -201,6 +201,26 @@ mod tests {
     }
 
     #[test]
+    fn each_flag_calls_for_its_own_direction() {
+        let none = EventFlags::default();
+        #[rustfmt::skip]
+        let cases = [
+            (EventFlags { readable: true, ..none }, (true, false)),
+            (EventFlags { read_closed: true, ..none }, (true, false)),
+            (EventFlags { writable: true, ..none }, (false, true)),
+            (EventFlags { write_closed: true, ..none }, (false, true)),
+            (EventFlags { priority: true, ..none }, (false, false)),
+        ];
+        for (flags, called_for) in cases {
+            let mut readiness = Readiness::default();
+            readiness.write_would_block();
+            readiness.note(flags);
+            let calls = (readiness.is_readable(), readiness.is_writable());
+            assert_eq!(calls, called_for, "{flags:?}");
+        }
+    }
+
+    #[test]
     fn an_error_makes_both_directions_worth_a_call() {
         let mut readiness = Readiness::default();
         readiness.write_would_block();

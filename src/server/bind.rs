@@ -235,6 +235,35 @@ mod tests {
         assert!(!plain.keepalive().unwrap());
     }
 
+    /// Linux queues one connection more than it is asked for, and ignores the SYN of any other.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn no_more_connections_wait_than_the_backlog_allows() {
+        let listener = listener(&Config {
+            backlog: 1,
+            ..Config::default()
+        });
+        let address = listener.local_addr().unwrap();
+        let soon = Duration::from_millis(100);
+        let connect = |_| TcpStream::connect_timeout(&address, soon).ok();
+        let peers: Vec<_> = (0..4).map_while(connect).collect();
+        assert_eq!(peers.len(), 2);
+    }
+
+    #[test]
+    fn an_ipv6_listener_takes_ipv4_unless_it_may_not() {
+        for v6_only in [true, false] {
+            let config = Config {
+                v6_only,
+                ..Config::default()
+            };
+            // A machine without IPv6 has nothing to show here.
+            if let Ok(listener) = listen("[::]:0".parse().unwrap(), &config) {
+                assert_eq!(SockRef::from(&listener).only_v6().unwrap(), v6_only);
+            }
+        }
+    }
+
     #[test]
     fn a_port_in_time_wait_can_be_bound_again() {
         let listener = listener(&Config::default());

@@ -283,24 +283,4 @@ impl AcceptErrorKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_of_accept_concern_one_peer_or_our_resources_or_the_listener() {
-        for (errno, kind) in [
-            (Errno::AGAIN, AcceptErrorKind::WouldBlock),
-            (Errno::CONNABORTED, AcceptErrorKind::Peer),
-            (Errno::INTR, AcceptErrorKind::Interrupted),
-            (Errno::PROTO, AcceptErrorKind::Peer),
-            (Errno::MFILE, AcceptErrorKind::Resources),
-            (Errno::NFILE, AcceptErrorKind::Resources),
-            (Errno::NOBUFS, AcceptErrorKind::Resources),
-            (Errno::NOMEM, AcceptErrorKind::Resources),
-            (Errno::NOTSOCK, AcceptErrorKind::Listener),
-        ] {
-            let error = io::Error::from(errno);
-            assert_eq!(AcceptErrorKind::of(&error), kind, "{error}");
-        }
-    }
-}
+mod tests;

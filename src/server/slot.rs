@@ -32,6 +32,12 @@ impl Slot {
         }
     }
 
+    /// Its number.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
     /// Remembers what an event reported, observed. Returns whether the connection is now worth a turn.
     pub(super) fn note(&mut self, flags: EventFlags, observer: &mut impl Observer) -> bool {
         observer.flags_reported(self.id, flags);
@@ -151,6 +157,7 @@ impl Stream for TcpStream {
 mod tests {
     use super::*;
     use crate::connection::Phase;
+    use crate::server::limits::IDLE_TICKS;
     use std::io::{ErrorKind, Read, Write};
     use std::net::{self, Ipv4Addr};
 
@@ -213,5 +220,47 @@ mod tests {
         }
         slot.connection.probe();
         assert_eq!(slot.receive(&mut [0; 8], &mut ()), 1);
+    }
+
+    #[test]
+    fn both_a_read_and_a_write_are_activity() {
+        let (mut slot, mut peer) = slot();
+        let mut room = [0; 8];
+        let tick_until_nearly_idle = |slot: &mut Slot| {
+            for _ in 0..IDLE_TICKS {
+                slot.note_idle_tick();
+            }
+            assert_eq!(slot.connection.phase(), Phase::Open);
+        };
+        tick_until_nearly_idle(&mut slot);
+        peer.write_all(b"!").unwrap();
+        while unread_bytes(slot.connection.stream()) == Some(0) {}
+        slot.connection.probe();
+        assert_eq!(slot.receive(&mut room, &mut ()), 1);
+        tick_until_nearly_idle(&mut slot);
+        assert_eq!(slot.echo(&room[..1], &mut ()), TurnEnd::Yielded);
+        tick_until_nearly_idle(&mut slot);
+    }
+
+    /// Counts yields.
+    #[derive(Clone, Default)]
+    struct Yields(usize);
+
+    impl Observer for Yields {
+        fn yielded(&mut self, _id: ConnectionId) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn a_turn_that_ends_with_more_to_do_is_reported_once() {
+        let (mut slot, mut peer) = slot();
+        let (mut yields, mut room) = (Yields::default(), [0; 4]);
+        peer.write_all(b"sixteen bytes...").unwrap();
+        while unread_bytes(slot.connection.stream()) != Some(16) {}
+        slot.connection.probe();
+        let bytes = slot.receive(&mut room, &mut yields);
+        slot.echo(&room[..bytes], &mut yields);
+        assert_eq!((bytes, yields.0), (4, 1));
     }
 }

@@ -157,6 +157,7 @@ impl fmt::Display for Stats {
 mod tests {
     use super::*;
     use crate::connection::{Deadline, IoFailure};
+    use rustix::io::Errno;
     use std::io::ErrorKind;
     use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -194,6 +195,26 @@ mod tests {
         assert_eq!((whole.bytes_in, whole.bytes_out), (5, 5));
         assert_eq!(whole.longest_queue, 9);
         assert_eq!(whole.errors.get("connection reset"), Some(&1));
+    }
+
+    #[test]
+    fn every_trouble_with_accepting_is_counted() {
+        let mut stats = Stats::default();
+        let error = |errno: Errno| io::Error::from(errno);
+        stats.refused(summary(Reason::Finished).peer, &error(Errno::NOMEM));
+        stats.accept_failed(&error(Errno::CONNABORTED));
+        stats.accept_failed(&error(Errno::CONNABORTED));
+        stats.accept_paused(&AcceptPause::Exhausted(error(Errno::MFILE)));
+        stats.accept_paused(&AcceptPause::Full(7));
+        let counts: Vec<u64> = stats.errors.values().copied().collect();
+        assert_eq!(counts.iter().sum::<u64>(), 4, "{stats}");
+        let texts: Vec<&str> = stats.errors.keys().map(String::as_str).collect();
+        let expected = [
+            "accept: software caused connection abort",
+            "accept: too many open files",
+            "refused: cannot allocate memory",
+        ];
+        assert_eq!(texts, expected);
     }
 
     #[test]

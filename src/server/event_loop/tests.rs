@@ -1,7 +1,7 @@
 //! The loop, one phase at a time: what cannot be observed through a socket.
 
 use super::*;
-use crate::connection::ConnectionEvent;
+use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::server::Server;
 use mio::Interest;
 use std::io::Write;
@@ -18,11 +18,15 @@ impl Observer for EventLog {
 }
 
 fn event_loop(read_buffer: usize) -> (EventLoop<EventLog>, SocketAddr) {
-    let config = Config {
+    event_loop_with(|config| config.read_buffer = read_buffer)
+}
+
+fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<EventLog>, SocketAddr) {
+    let mut config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        read_buffer,
         ..Config::default()
     };
+    adjust(&mut config);
     let server = Server::bind(config).unwrap();
     let address = server.local_addrs()[0];
     let Server {
@@ -51,11 +55,9 @@ fn peers(
     address: SocketAddr,
     count: usize,
 ) -> Vec<net::TcpStream> {
-    let connect = |_| net::TcpStream::connect(address).unwrap();
-    let peers = (0..count).map(connect).collect();
+    let peers = connect(address, count);
     while event_loop.connections.len() < count {
-        event_loop.wait().unwrap();
-        event_loop.note();
+        note_next_events(event_loop);
         event_loop.admit().unwrap();
         event_loop.serve();
     }
@@ -65,14 +67,25 @@ fn peers(
 /// Waits and notes until this many connections are due a turn.
 fn note_until_runnable(event_loop: &mut EventLoop<EventLog>, count: usize) {
     while event_loop.run_queue.len() < count {
-        let deadline = Some(Duration::from_secs(10));
-        event_loop
-            .poll
-            .poll(&mut event_loop.events, deadline)
-            .unwrap();
-        assert!(!event_loop.events.is_empty(), "an edge was awaited");
-        event_loop.note();
+        note_next_events(event_loop);
     }
+}
+
+/// Waits for events, with a deadline, and notes them.
+fn note_next_events(event_loop: &mut EventLoop<EventLog>) {
+    let deadline = Some(Duration::from_secs(10));
+    event_loop
+        .poll
+        .poll(&mut event_loop.events, deadline)
+        .unwrap();
+    assert!(!event_loop.events.is_empty(), "an edge was awaited");
+    event_loop.note();
+}
+
+/// This many connections that wait to be accepted.
+fn connect(address: SocketAddr, count: usize) -> Vec<net::TcpStream> {
+    let connect = |_| net::TcpStream::connect(address).unwrap();
+    (0..count).map(connect).collect()
 }
 
 #[test]
@@ -167,4 +180,99 @@ fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
         .collect();
     assert_eq!(events, [ConnectionEvent::ReadWouldBlock]);
     assert!(event_loop.run_queue.is_empty());
+}
+
+#[test]
+fn an_iteration_accepts_no_more_than_its_budget_and_the_next_one_does_not_sleep() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peers = connect(address, ACCEPTS_PER_ITERATION + 5);
+    note_next_events(&mut event_loop);
+    event_loop.admit().unwrap();
+    assert_eq!(event_loop.connections.len(), ACCEPTS_PER_ITERATION);
+    assert!(event_loop.has_work(), "no edge will report the others");
+    event_loop.admit().unwrap();
+    assert_eq!(event_loop.connections.len(), ACCEPTS_PER_ITERATION + 5);
+    let ids: Vec<u64> = event_loop
+        .connections
+        .iter()
+        .map(|(_, slot)| slot.id().0)
+        .collect();
+    assert_eq!(ids, (1..=69).collect::<Vec<_>>(), "each has its own number");
+}
+
+#[test]
+fn at_the_limit_on_connections_a_ready_listener_does_not_keep_the_loop_awake() {
+    let (mut event_loop, address) = event_loop_with(|config| config.max_connections = Some(1));
+    let _peers = connect(address, 2);
+    note_next_events(&mut event_loop);
+    event_loop.admit().unwrap();
+    assert_eq!(event_loop.connections.len(), 1);
+    assert!(event_loop.listeners.are_ready());
+    assert!(!event_loop.has_work());
+}
+
+#[test]
+fn the_loop_does_not_sleep_while_a_connection_is_due_a_turn() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peer = peers(&mut event_loop, address, 1);
+    assert!(!event_loop.has_work());
+    event_loop.run_queue.push(0);
+    assert!(event_loop.has_work());
+}
+
+#[test]
+fn idle_connections_are_looked_for_only_while_there_are_connections() {
+    let hour = Duration::from_hours(1);
+    let (mut event_loop, address) = event_loop_with(|config| config.idle_timeout = Some(hour));
+    assert_eq!(event_loop.next_deadline(), None);
+    let peer = peers(&mut event_loop, address, 1);
+    assert!(event_loop.next_deadline().is_some());
+    drop(peer);
+    note_until_runnable(&mut event_loop, 1);
+    event_loop.serve();
+    assert!(event_loop.connections.is_empty());
+    event_loop.note_time(Instant::now());
+    assert_eq!(event_loop.next_deadline(), None);
+}
+
+#[test]
+fn a_connection_that_waits_for_this_loop_is_not_idle() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peer = peers(&mut event_loop, address, 1);
+    let tick_often = |event_loop: &mut EventLoop<EventLog>| {
+        for _ in 0..100 {
+            event_loop.note_idle_tick();
+        }
+        event_loop.connections[0].connection.phase()
+    };
+    event_loop.run_queue.push(0);
+    assert_eq!(tick_often(&mut event_loop), Phase::Open);
+    event_loop.run_queue.pop();
+    let timed_out = Phase::Closed(Reason::TimedOut(Deadline::Idle));
+    assert_eq!(tick_often(&mut event_loop), timed_out);
+}
+
+#[test]
+fn a_connection_from_the_backlog_is_drained_before_the_server_ends() {
+    let (mut event_loop, address) = event_loop(1024);
+    let mut peers = connect(address, 1);
+    peers[0].write_all(b"hello").unwrap();
+    event_loop.shutdown.stopper().stop().unwrap();
+    note_next_events(&mut event_loop);
+    assert!(!event_loop.is_done(), "a connection waits in the backlog");
+    event_loop.admit().unwrap();
+    let slot = &event_loop.connections[0];
+    assert_eq!(slot.connection.phase(), Phase::Draining { unread: 5 });
+    assert!(event_loop.run_queue.contains(0), "no edge will come");
+    assert!(event_loop.listeners.are_closed(), "the backlog is empty");
+}
+
+#[test]
+fn when_a_stop_expires_nothing_is_left_open() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peer = peers(&mut event_loop, address, 1);
+    event_loop.note_stop(StopAction::Drain);
+    event_loop.note_stop(StopAction::Expire);
+    event_loop.serve();
+    assert!(event_loop.connections.is_empty() && event_loop.listeners.are_closed());
 }
