@@ -120,15 +120,22 @@ impl Shutdown {
     /// Takes the signals that have arrived.
     pub(super) fn note_signals(&mut self, observer: &mut impl Observer) {
         observer.woken_by(WakeSource::Signals);
+        let mut stop_requested = false;
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
             if signal == SIGUSR1 {
                 self.report_requested = true;
             } else {
-                self.requested.store(true, Ordering::Release);
-                self.repeat_ends
-                    .get_or_insert(Instant::now() + SIGNAL_REPEAT);
+                stop_requested = true;
             }
         }
+        if stop_requested {
+            self.note_stop_signal(Instant::now());
+        }
+    }
+
+    fn note_stop_signal(&mut self, now: Instant) {
+        self.requested.store(true, Ordering::Release);
+        self.repeat_ends.get_or_insert(now + SIGNAL_REPEAT);
     }
 
     /// Whether a report was requested since this was last called.
@@ -200,5 +207,66 @@ impl fmt::Debug for Shutdown {
             .field("stage", &self.stage)
             .field("drain_timeout", &self.drain_timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::Poll;
+
+    fn shutdown(drain_timeout: Duration) -> Shutdown {
+        Shutdown::new(Poll::new().unwrap().registry(), drain_timeout).unwrap()
+    }
+
+    #[test]
+    fn a_report_is_made_once_per_request() {
+        let mut shutdown = shutdown(Duration::ZERO);
+        assert!(!shutdown.take_report_request());
+        shutdown.report_requested = true;
+        assert!(shutdown.take_report_request());
+        assert!(!shutdown.take_report_request());
+    }
+
+    #[test]
+    fn a_stop_drains_once_and_expires_once() {
+        let mut shutdown = shutdown(Duration::ZERO);
+        assert_eq!(shutdown.next_action(), None);
+        assert!(!shutdown.is_under_way());
+        shutdown.note_stop_signal(Instant::now());
+        assert_eq!(shutdown.next_action(), Some(StopAction::Drain));
+        assert!(shutdown.is_under_way());
+        assert!(shutdown.drain_deadline().is_some());
+        assert_eq!(shutdown.next_action(), Some(StopAction::Expire));
+        assert_eq!(shutdown.next_action(), None);
+        assert_eq!(shutdown.drain_deadline(), None);
+    }
+
+    #[test]
+    fn a_stop_does_not_expire_early() {
+        for drain_timeout in [Duration::from_hours(1), Duration::MAX] {
+            let mut shutdown = shutdown(drain_timeout);
+            shutdown.note_stop_signal(Instant::now());
+            assert_eq!(shutdown.next_action(), Some(StopAction::Drain));
+            assert_eq!(shutdown.next_action(), None);
+            let is_limited = shutdown.drain_deadline().is_some();
+            assert_eq!(is_limited, drain_timeout < Duration::MAX);
+        }
+    }
+
+    #[test]
+    fn a_signal_a_second_after_the_first_ends_the_process_but_not_before() {
+        let mut shutdown = shutdown(Duration::MAX);
+        let first = Instant::now();
+        let millis = |millis| first + Duration::from_millis(millis);
+        let exits = |shutdown: &Shutdown| shutdown.exit_on_signal.load(Ordering::Relaxed);
+        shutdown.note_stop_signal(first);
+        shutdown.note_stop_signal(millis(500));
+        assert_eq!(shutdown.deadline(), Some(millis(1000)));
+        shutdown.note_time(millis(999));
+        assert!(!exits(&shutdown), "it may be a repetition");
+        shutdown.note_time(millis(1000));
+        assert!(exits(&shutdown));
+        assert_eq!(shutdown.deadline(), None, "there is nothing to wake up for");
     }
 }

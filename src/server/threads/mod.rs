@@ -235,3 +235,6 @@ impl<O: Observer> Threads<O> {
         self.shutdown.is_under_way() && all_gone
     }
 }
+
+#[cfg(test)]
+mod tests;
