@@ -17,11 +17,17 @@ pub fn raise_descriptor_limit() {
 /// the latter cannot, there is none.
 pub fn connections_that_fit(mode: Mode) -> usize {
     let (files, _hard) = rlimit::Resource::NOFILE.get().unwrap_or((1024, 1024));
-    let files = files.saturating_sub(RESERVED_DESCRIPTORS);
-    let limit = match mode {
-        Mode::EventLoop => files,
-        Mode::Threads => files.min(threads_that_fit().unwrap_or(u64::MAX)),
+    let threads = match mode {
+        Mode::EventLoop => None,
+        Mode::Threads => threads_that_fit(),
     };
+    connections_within(files, threads)
+}
+
+/// How many connections fit within a limit on open files and one on threads. At least one.
+fn connections_within(files: u64, threads: Option<u64>) -> usize {
+    let files = files.saturating_sub(RESERVED_DESCRIPTORS);
+    let limit = files.min(threads.unwrap_or(u64::MAX));
     usize::try_from(limit.max(1)).unwrap_or(usize::MAX)
 }
 
@@ -87,5 +93,30 @@ impl AddressSpace {
         }
         self.peak = self.peak.max(open);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_limit_decides_and_one_connection_always_fits() {
+        assert_eq!(connections_within(1032, None), 1000);
+        assert_eq!(connections_within(1032, Some(2000)), 1000);
+        assert_eq!(connections_within(1032, Some(7)), 7);
+        assert_eq!(connections_within(32, None), 1);
+        assert_eq!(connections_within(0, Some(0)), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_limit_on_mappings_limits_the_threads() {
+        let limit = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+        let limit: u64 = limit.trim().parse().unwrap();
+        let threads = threads_that_fit().unwrap();
+        assert!(threads * MAPPINGS_PER_THREAD < limit);
+        let all = connections_that_fit(Mode::Threads);
+        assert!(u64::try_from(all).unwrap() <= threads.max(1) + 8, "{all}");
     }
 }

@@ -156,7 +156,7 @@ impl Stream for TcpStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::Phase;
+    use crate::connection::{Phase, Step};
     use crate::server::limits::IDLE_TICKS;
     use std::io::{ErrorKind, Read, Write};
     use std::net::{self, Ipv4Addr};
@@ -240,6 +240,15 @@ mod tests {
         tick_until_nearly_idle(&mut slot);
         assert_eq!(slot.echo(&room[..1], &mut ()), TurnEnd::Yielded);
         tick_until_nearly_idle(&mut slot);
+    }
+
+    #[test]
+    fn a_slow_reader_has_one_write_at_each_tick() {
+        let (mut slot, mut peer) = slot();
+        leave_bytes_pending(&mut slot, &mut peer);
+        assert_eq!(slot.connection.next_step(), Step::Park);
+        assert!(slot.note_idle_tick());
+        assert_eq!(slot.connection.next_step(), Step::Flush);
     }
 
     /// Counts yields.

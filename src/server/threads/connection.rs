@@ -304,3 +304,6 @@ fn make_blocking(stream: &TcpStream, idle_timeout: Option<Duration>) -> io::Resu
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))
 }
+
+#[cfg(test)]
+mod tests;

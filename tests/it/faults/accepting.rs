@@ -106,7 +106,10 @@ fn a_connection_that_cannot_be_registered_is_refused_and_no_other() {
             assert_few(&calls, &fault);
         }
     }
-    faulty.end();
+    let log = faulty.end();
+    for error in ["cannot allocate memory", "no space left on device"] {
+        assert!(log.contains(&format!("9 × refused: {error}")), "{log}");
+    }
 }
 
 #[test]

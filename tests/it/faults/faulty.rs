@@ -57,7 +57,9 @@ impl Faulty {
 
     /// Asserts that the faults leave nothing behind: the peers are served, the server stops in order, and it has logged
     /// no more than a line a second about each of two kinds of trouble.
-    pub(super) fn end(self) {
+    ///
+    /// Returns the log.
+    pub(super) fn end(self) -> String {
         self.assert_bystanders_are_served();
         echo_roundtrip(&self.connect(), &pattern(100_000));
         drop(self.bystanders);
@@ -69,6 +71,7 @@ impl Faulty {
         let lines = exit.stderr.lines().count();
         assert!(lines <= 3 + 2 * (seconds + 1), "{}", exit.stderr);
         assert!(exit.stderr.contains(", open 0,"), "{}", exit.stderr);
+        exit.stderr
     }
 
     /// The connections of an event loop have one thread between them: what it does next is about the one whose peer

@@ -1,0 +1,216 @@
+//! One thread's connection, on a real socket, with a stop and deadlines of our choice.
+
+use super::*;
+use crate::server::config::Config;
+use crate::server::threads::shutdown_pipe::WriteEnd;
+use mio::{Poll, Token, Waker};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::net::{Ipv4Addr, TcpListener};
+use std::thread;
+
+/// Keeps how connections ended.
+#[derive(Debug, Clone, Default)]
+struct Ends(Vec<Reason>);
+
+impl Observer for Ends {
+    fn closed(&mut self, summary: &ConnectionSummary) {
+        self.0.push(summary.reason);
+    }
+}
+
+/// A connection, both of its sockets, and what it shares with the server. The buffers between the connection and its
+/// peer's reads are small.
+struct Fixture {
+    connection: ThreadConnection<Ends>,
+    stream: TcpStream,
+    peer: TcpStream,
+    shared: Arc<Shared<Ends>>,
+    write_end: WriteEnd,
+    _poll: Poll,
+}
+
+fn fixture(idle_timeout: Option<Duration>) -> Fixture {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let peer = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    peer.set_recv_buffer_size(4 << 10).unwrap();
+    peer.connect(&listener.local_addr().unwrap().into())
+        .unwrap();
+    let (stream, address) = listener.accept().unwrap();
+    SockRef::from(&stream)
+        .set_send_buffer_size(4 << 10)
+        .unwrap();
+    let config = Config {
+        idle_timeout,
+        ..Config::default()
+    };
+    let (read_end, write_end) = shutdown_pipe::new().unwrap();
+    let poll = Poll::new().unwrap();
+    let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+    let shared = Arc::new(Shared::new(config, read_end, waker, Ends::default()));
+    let observer = Arc::new(Mutex::new(Ends::default()));
+    let identity = Identity {
+        id: ConnectionId(1),
+        peer: address,
+        key: shared.table().open.insert(Arc::clone(&observer)),
+    };
+    Fixture {
+        connection: ThreadConnection::new(identity, observer, Arc::clone(&shared)),
+        stream,
+        peer: peer.into(),
+        shared,
+        write_end,
+        _poll: poll,
+    }
+}
+
+const SOON: Duration = Duration::from_millis(60);
+
+/// Longer than a deadline takes, and the end of what would otherwise never end.
+const LATE: Duration = Duration::from_secs(2);
+
+/// Runs the connection beside its peer, and returns how it ended.
+fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> Reason {
+    let Fixture {
+        connection,
+        stream,
+        peer: socket,
+        shared,
+        ..
+    } = fixture;
+    thread::scope(|scope| {
+        scope.spawn(move || peer(socket));
+        connection.run(&stream);
+        drop(stream);
+    });
+    let ends = shared.table().observer.clone();
+    assert_eq!(ends.0.len(), 1);
+    ends.0[0]
+}
+
+/// A stop is requested, which expires after `time`.
+fn request_stop(shared: &Shared<Ends>, time: Duration) {
+    let expires = Instant::now().checked_add(time);
+    shared.drain_expires.set(expires).unwrap();
+}
+
+#[test]
+fn a_connection_that_times_out_with_bytes_pending_is_reset() {
+    let fixture = fixture(Some(SOON));
+    let mut peer = fixture.peer.try_clone().unwrap();
+    // The thread can read all of it, and write only a part.
+    peer.write_all(&vec![1; 48 << 10]).unwrap();
+    let end = run(fixture, drop);
+    assert_eq!(end, Reason::TimedOut(Deadline::Idle));
+    let end = peer.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_connection_that_times_out_with_nothing_pending_ends_in_order() {
+    let end = run(fixture(Some(SOON)), |mut peer| {
+        assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
+    });
+    assert_eq!(end, Reason::TimedOut(Deadline::Idle));
+}
+
+#[test]
+fn at_a_stop_what_was_received_is_echoed_before_our_fin() {
+    let mut fixture = fixture(None);
+    fixture.peer.write_all(b"hello").unwrap();
+    request_stop(&fixture.shared, LATE);
+    let end = run(fixture, |mut peer| {
+        let mut echo = Vec::new();
+        peer.read_to_end(&mut echo).unwrap();
+        assert_eq!(echo, b"hello");
+        // Our FIN is no reason for the peer to stop, and what it sends is no reason for a reset.
+        for _ in 0..10 {
+            peer.write_all(b"late").unwrap();
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert_eq!(end, Reason::Finished);
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_does_not_outlive_a_stop() {
+    let fixture = fixture(None);
+    request_stop(&fixture.shared, SOON);
+    let end = run(fixture, |mut peer| {
+        let start = Instant::now();
+        while start.elapsed() < LATE && peer.write_all(&[0; 1024]).is_ok() {}
+    });
+    assert_eq!(end, Reason::TimedOut(Deadline::Drain));
+}
+
+#[test]
+fn a_peer_that_reads_slowly_but_steadily_does_not_outlive_a_stop() {
+    let fixture = fixture(None);
+    let writer = fixture.peer.try_clone().unwrap();
+    let shared = Arc::clone(&fixture.shared);
+    let end = run(fixture, move |mut peer| {
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut writer = &writer;
+                // Ends with an error when the connection does.
+                let _reset = writer.write_all(&vec![1; 8 << 20]);
+                let _reset = writer.shutdown(Shutdown::Write);
+            });
+            let mut part = [0; 1 << 10];
+            peer.read_exact(&mut part).unwrap();
+            request_stop(&shared, SOON);
+            let start = Instant::now();
+            while start.elapsed() < LATE && peer.read_exact(&mut part).is_ok() {
+                thread::sleep(Duration::from_millis(2));
+            }
+            let _reset = peer.shutdown(Shutdown::Both);
+        });
+    });
+    assert_eq!(end, Reason::TimedOut(Deadline::Drain));
+}
+
+#[test]
+fn bytes_that_move_are_activity_and_nothing_else_is() {
+    let mut connection = fixture(None).connection;
+    let bytes = 1;
+    for (event, is_activity) in [
+        (ConnectionEvent::Read { bytes }, true),
+        (ConnectionEvent::Wrote { bytes, offered: 1 }, true),
+        (ConnectionEvent::Discarded { bytes }, false),
+        (ConnectionEvent::Queued { bytes }, false),
+    ] {
+        connection.idle_since = Some(Instant::now());
+        connection.emit(event);
+        assert_eq!(connection.idle_since.is_none(), is_activity, "{event:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_becomes_quiet_gives_its_large_buffer_back() {
+    let mut fixture = fixture(Some(SOON));
+    let connection = &mut fixture.connection;
+    let small = connection.buffer.room().len();
+    connection.buffer.adapt(small);
+    assert!(connection.buffer.room().len() > small);
+    let parked = connection.park(&fixture.stream, Awaited::Input);
+    assert_eq!(parked, Err(Reason::TimedOut(Deadline::Idle)));
+    assert_eq!(connection.buffer.room().len(), small);
+}
+
+#[test]
+fn a_stop_wakes_a_parked_thread_once() {
+    let mut fixture = fixture(None);
+    request_stop(&fixture.shared, SOON);
+    drop(fixture.write_end);
+    let mut park = || fixture.connection.park(&fixture.stream, Awaited::Input);
+    assert_eq!(park(), Ok(()));
+    assert_eq!(park(), Err(Reason::TimedOut(Deadline::Drain)));
+}
+
+#[test]
+fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
+    let mut fixture = fixture(Some(Duration::from_millis(400)));
+    fixture.stream.set_nonblocking(true).unwrap();
+    while (&fixture.stream).write(&[0; 1 << 10]).is_ok() {}
+    let parked = fixture.connection.park(&fixture.stream, Awaited::Room);
+    assert_eq!(parked, Ok(()));
+}
