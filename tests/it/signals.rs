@@ -6,10 +6,12 @@ use crate::harness::{
     eventually, name_of, pattern, program, read_to_eof,
 };
 use mio_echo::server::Mode;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -243,4 +245,33 @@ fn a_server_whose_ready_line_cannot_be_written_serves_all_the_same() {
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
+}
+
+/// A read with a timeout is not resumed after the process was stopped (signal(7)): it fails with EINTR.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_was_suspended_goes_on() {
+    let (received, is_received) = mpsc::channel();
+    let (resume, is_resumed) = mpsc::channel();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.read_exact(&mut [0]).unwrap();
+        received.send(()).unwrap();
+        is_resumed.recv().unwrap();
+        peer.write_all(b"a").unwrap();
+    });
+    let client = Child::spawn(&mut program(&["client", &server, "a"]));
+    is_received.recv_timeout(DEADLINE).unwrap();
+    // proc(5): the state of the main thread, which reads, follows the name of the program.
+    let stat = format!("/proc/{}/stat", client.id());
+    let is_in_state = |state| fs::read_to_string(&stat).unwrap().contains(state);
+    eventually("it waits in a read", || is_in_state(") S "));
+    client.signal(Signal::STOP);
+    eventually("it is stopped", || is_in_state(") T "));
+    client.signal(Signal::CONT);
+    resume.send(()).unwrap();
+    let exit = client.wait();
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 }
