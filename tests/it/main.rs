@@ -16,6 +16,8 @@ mod harness;
 
 // How the source is arranged.
 mod architecture;
+#[cfg(feature = "measure")]
+mod dependencies;
 
 // The server.
 mod backpressure;
