@@ -58,6 +58,8 @@ mod peers;
 #[cfg(feature = "measure")]
 mod process;
 #[cfg(feature = "measure")]
+mod soak;
+#[cfg(feature = "measure")]
 mod usage;
 
 // Learning.
