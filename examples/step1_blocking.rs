@@ -1,17 +1,14 @@
 //! Step 1: blocking calls, one peer at a time.
 //!
-//! This is the Python server of chapter 1 without its threads, and without its two faults: bytes are not decoded, and
-//! `write_all` repeats a partial write.
+//! This is the Python server of chapter 1 (`tests/blog/server.py`) without its threads, and without its two faults:
+//! bytes are not decoded, and `write_all` repeats a partial write.
 //!
 //! Still wrong: `read` sleeps until *this* peer sends, and `write_all` until it reads. Until it leaves, all others wait
 //! in the backlog. An error of one peer ends its connection, but an error of accept ends the server.
 //!
 //! Try: `cargo run --example step1_blocking`, then `nc 127.0.0.1 50007` in two terminals: the second gets no echo.
 //! Check: `mio-echo check --level 1 -- target/debug/examples/step1_blocking 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use std::env;
 use std::io::{self, Read, Write};

@@ -8,10 +8,7 @@
 //!
 //! Try: `cargo run --example step2_spinning`, `nc 127.0.0.1 50007` in two terminals, and `top` in a third.
 //! Check: `mio-echo check --level 2 -- target/debug/examples/step2_spinning 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use std::env;
 use std::io::{self, ErrorKind, Read, Write};

@@ -2,17 +2,14 @@
 //!
 //! New: one call waits for the listener and all connections, and reports which are ready. Only those are tried.
 //!
-//! Still wrong: `send` no longer spins, but it sleeps for *one* peer. While that peer does not read, no other is served:
-//! it is a blocking write, spelled out. And each wait passes the whole list to the kernel: with 10,000 silent peers,
-//! one message costs a look at 10,000 sockets.
+//! Still wrong: `send` no longer spins, but it sleeps for *one* peer, as a blocking write does. While that peer does not
+//! read, no other is served. And each wait passes the whole list to the kernel: with 10,000 silent peers, one message
+//! costs a look at 10,000 sockets.
 //!
 //! Try: `cargo run --example step3_poll`, `nc 127.0.0.1 50007` in two terminals, and `top` in a third. Then let a peer
 //! not read: `python3 -c 'import socket; socket.create_connection(("127.0.0.1", 50007)).sendall(bytes(10**8))'`
 //! Check: `mio-echo check --level 3 -- target/debug/examples/step3_poll 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use std::env;

@@ -10,10 +10,7 @@
 //!
 //! Try: the peer of step 3 that does not read, `nc 127.0.0.1 50007` beside it, and `strace` on the server.
 //! Check: `mio-echo check --level 4 -- target/debug/examples/step4_level 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -57,7 +54,7 @@ fn main() -> io::Result<()> {
             }
         }
 
-        // Serve: one turn for each connection that is ready. If there is more, the next wait reports it again.
+        // Serve: one turn for each connection that is ready. What it leaves, the next wait reports again.
         for event in &events {
             let key = event.data;
             if let Some(connection) = connections.get_mut(&key) {

@@ -9,10 +9,7 @@
 //!
 //! Try: as for step 4, and compare the output of `strace`.
 //! Check: `mio-echo check --level 5 -- target/debug/examples/step5_edge 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use mio::{Events, Interest, Poll, Token, net::TcpListener, net::TcpStream};
 use std::collections::HashMap;
@@ -55,7 +52,7 @@ fn main() -> io::Result<()> {
             }
         }
 
-        // Serve: turns for each connection that changed, until nothing is left.
+        // Serve: each connection that changed, until `WouldBlock`. What it leaves, no wait would report again.
         for event in &events {
             let key = event.token();
             while let Some(connection) = connections.get_mut(&key) {

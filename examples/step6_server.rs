@@ -3,14 +3,12 @@
 //! New: a turn has one read, its budget; a connection with more to do waits on the run queue until all others have had
 //! a turn. A failed accept is tried again after a pause. After SIGINT or SIGTERM, a connection whose received bytes are
 //! echoed gets our FIN, and what comes then is discarded. A slab chooses the keys.
+//!
 //! Still missing, and in `src/`: limits, idle timeouts, a bound on accepts in a row, a drain that counts bytes.
 //!
 //! Try: Ctrl-C while a peer is connected. What it sends now is not echoed; when it leaves, the server ends.
 //! Check: `mio-echo check --level 6 -- target/debug/examples/step6_server 127.0.0.1:{port}`
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a call returns no more than its buffer holds"
-)]
+#![allow(clippy::indexing_slicing)] // A call returns no more than its buffer holds.
 
 use mio::{Events, Interest, Poll, Token, event::Event, net::TcpListener, net::TcpStream};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -62,13 +60,14 @@ fn main() -> io::Result<()> {
                 Some(Err(_)) | None => break Some(PAUSE),
             }
         };
+        // Stop: by now the backlog has been accepted. A last turn for all, also those without an event.
         if run_queue.remove(&SIGNALS) {
             stop_by.get_or_insert(Instant::now() + GRACE);
             (listener, pause) = (None, Some(PAUSE));
             run_queue.extend(connections.iter().map(|(key, _)| Token(key)));
         }
 
-        // Serve: one turn for each connection on the run queue.
+        // Serve: one turn for each connection on the run queue. What it leaves goes on the next one.
         for key in mem::take(&mut run_queue) {
             if let Some(connection) = connections.get_mut(key.0) {
                 match connection.echo() {
@@ -110,7 +109,7 @@ impl Connection {
         while !self.pending.is_empty() {
             match self.stream.write(&self.pending) {
                 Ok(written) => drop(self.pending.drain(..written)),
-                // After our FIN. What the peer still sends is read and discarded, until its FIN comes.
+                // After our FIN. What the peer still sends is discarded, until its own FIN ends the connection.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => self.pending.clear(),
                 Err(error) => return Err(error),
             }

@@ -124,7 +124,7 @@ fn times_slept(server: &Child) -> Vec<String> {
 }
 
 /// Whether processes may be traced here; some containers forbid it.
-fn may_trace() -> bool {
+pub(crate) fn may_trace() -> bool {
     let traced = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .status();

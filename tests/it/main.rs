@@ -67,3 +67,4 @@ mod usage;
 mod guide;
 #[cfg(feature = "learn")]
 mod lab;
+mod steps;
