@@ -9,9 +9,11 @@
 //! once, `note` remembers it, and only evidence of exhaustion clears it. This file has no call that changes a
 //! registration, because none is needed.
 
+use super::clock;
 use super::config::Config;
 use super::idle::IdleClock;
-use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, READ_BUDGET};
+use super::kernel::Kernel;
+use super::limits::{ACCEPTS_PER_ITERATION, READ_BUDGET};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, LoopPhase, Observer, WakeSource};
 use super::receive_buffer::ReceiveBuffer;
@@ -19,9 +21,7 @@ use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
 use crate::connection::{Deadline, TurnEnd};
-use crate::readiness::{INTEREST, RunQueue};
-use mio::net::TcpStream;
-use mio::{Events, Poll};
+use crate::readiness::RunQueue;
 use slab::Slab;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -29,12 +29,12 @@ use std::time::{Duration, Instant};
 
 /// Everything that the one thread owns.
 #[derive(Debug)]
-pub(super) struct EventLoop<O> {
-    poll: Poll,
-    events: Events,
-    listeners: Listeners,
+pub(super) struct EventLoop<K: Kernel, O> {
+    /// The poll. The tests also run this loop over one that delays, merges and fails as they like.
+    kernel: K,
+    listeners: Listeners<K::Listener>,
     shutdown: Shutdown,
-    connections: Slab<Slot>,
+    connections: Slab<Slot<K::Socket>>,
     max_connections: usize,
     /// The keys of the connections that are due a turn; every one of them is in `connections`.
     run_queue: RunQueue,
@@ -45,18 +45,17 @@ pub(super) struct EventLoop<O> {
     observer: O,
 }
 
-impl<O: Observer> EventLoop<O> {
+impl<K: Kernel, O: Observer> EventLoop<K, O> {
     pub(super) fn new(
-        poll: Poll,
-        listeners: Listeners,
+        kernel: K,
+        listeners: Listeners<K::Listener>,
         shutdown: Shutdown,
         config: &Config,
         max_connections: usize,
         observer: O,
     ) -> Self {
         Self {
-            poll,
-            events: Events::with_capacity(EVENTS_PER_WAIT),
+            kernel,
             listeners,
             shutdown,
             connections: Slab::new(),
@@ -72,12 +71,17 @@ impl<O: Observer> EventLoop<O> {
     /// Serves until a stop has been requested and carried out.
     pub(super) fn run(mut self) -> io::Result<O> {
         while !self.is_done() {
-            self.wait()?;
-            self.note();
-            self.admit()?;
-            self.serve();
+            self.iterate()?;
         }
         Ok(self.observer)
+    }
+
+    fn iterate(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.note();
+        self.admit()?;
+        self.serve();
+        Ok(())
     }
 
     // ── wait ────────────────────────────────────────────────────────────────────────────────────
@@ -88,12 +92,12 @@ impl<O: Observer> EventLoop<O> {
             Some(Duration::ZERO)
         } else {
             self.next_deadline()
-                .map(|at| at.saturating_duration_since(Instant::now()))
+                .map(|at| at.saturating_duration_since(clock::now()))
         };
         self.observer.waiting(timeout);
-        let polled = self.poll.poll(&mut self.events, timeout);
-        self.observer.woke(self.events.iter().count());
-        match polled {
+        let waited = self.kernel.wait(timeout);
+        self.observer.woke(self.kernel.events().count());
+        match waited {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             done => done,
         }
@@ -121,12 +125,12 @@ impl<O: Observer> EventLoop<O> {
     /// Remembers every edge, every request and every deadline. Neither reads nor writes, and inserts or removes no
     /// connection.
     fn note(&mut self) {
-        for event in &self.events {
-            match event.token().into() {
+        for (source, flags) in self.kernel.events() {
+            match source {
                 // An event whose key is free again is stale: its connection is gone.
                 Source::Connection(key) => {
                     if let Some(slot) = self.connections.get_mut(key)
-                        && slot.note(event.into(), &mut self.observer)
+                        && slot.note(flags.into(), &mut self.observer)
                     {
                         self.run_queue.push(key);
                     }
@@ -143,7 +147,7 @@ impl<O: Observer> EventLoop<O> {
             self.note_stop(action);
         }
         if self.next_deadline().is_some() {
-            self.note_time(Instant::now());
+            self.note_time(clock::now());
         }
     }
 
@@ -161,7 +165,7 @@ impl<O: Observer> EventLoop<O> {
         }
     }
 
-    fn note_for_all(&mut self, change: fn(&mut Slot)) {
+    fn note_for_all(&mut self, change: fn(&mut Slot<K::Socket>)) {
         for (key, slot) in &mut self.connections {
             change(slot);
             slot.show(&mut self.observer);
@@ -201,7 +205,7 @@ impl<O: Observer> EventLoop<O> {
                 break;
             }
             match self.listeners.accept(&mut self.observer)? {
-                Accepted::Peer(stream, peer) => self.insert(stream, peer),
+                Accepted::Peer(socket, peer) => self.insert(socket, peer),
                 Accepted::Retry => {}
                 Accepted::Nothing => break,
             }
@@ -209,18 +213,17 @@ impl<O: Observer> EventLoop<O> {
         Ok(())
     }
 
-    fn insert(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+    fn insert(&mut self, mut socket: K::Socket, peer: SocketAddr) {
         let entry = self.connections.vacant_entry();
         let key = entry.key();
-        let token = Source::Connection(key).into();
         // The registration reports what the socket is ready for by now, so no first turn is needed.
-        if let Err(error) = self.poll.registry().register(&mut stream, token, INTEREST) {
+        if let Err(error) = self.kernel.register(&mut socket, Source::Connection(key)) {
             return self.observer.refused(peer, &error);
         }
         let id = self.next_id;
         self.next_id = id.next();
         self.observer.accepted(id, peer);
-        let slot = entry.insert(Slot::new(id, peer, stream));
+        let slot = entry.insert(Slot::new(id, peer, socket));
         if self.shutdown.is_under_way() {
             slot.drain();
             self.run_queue.push(key);
@@ -286,5 +289,7 @@ impl<O: Observer> EventLoop<O> {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

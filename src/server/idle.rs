@@ -4,6 +4,7 @@
 //! timeout and adds one to the count of every connection; a connection whose count exceeds [`IDLE_TICKS`] was idle
 //! for at least one timeout and at most one tick more.
 
+use super::clock;
 use super::limits::IDLE_TICKS;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ impl IdleClock {
     /// Starts the clock, unless it runs already: there is a connection to watch.
     pub(super) fn start(&mut self) {
         if self.next_tick.is_none() {
-            self.next_tick = self.interval.map(|interval| Instant::now() + interval);
+            self.next_tick = self.interval.map(|interval| clock::now() + interval);
         }
     }
 

@@ -5,10 +5,12 @@
 //! descriptors or memory: pause and try again on a timer, because an edge-triggered listener is not reported again for
 //! the connections that already wait. The rest mean that the listener itself is broken, and end the server.
 
+use super::clock;
+use super::kernel::Accept;
 use super::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
 use super::observer::{AcceptPause, Observer, WakeSource};
 use super::sources::Source;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Interest, Registry};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -19,9 +21,9 @@ use std::time::Instant;
 
 /// What one attempt to accept yielded.
 #[derive(Debug)]
-pub(super) enum Accepted {
+pub(super) enum Accepted<S> {
     /// A connection, its socket non-blocking, and the peer's address.
-    Peer(TcpStream, SocketAddr),
+    Peer(S, SocketAddr),
     /// This accept yielded no connection; try again.
     Retry,
     /// No connection can be accepted for now.
@@ -30,9 +32,9 @@ pub(super) enum Accepted {
 
 /// All listening sockets, with what is remembered of their readiness.
 #[derive(Debug)]
-pub(super) struct Listeners {
+pub(super) struct Listeners<L = TcpListener> {
     /// In the order in which they will accept.
-    open: VecDeque<Listener>,
+    open: VecDeque<Listener<L>>,
     /// While set, nothing is accepted: descriptors or memory had run out.
     retry_at: Option<Instant>,
     /// How many accepts have failed since one succeeded or found nothing.
@@ -44,9 +46,9 @@ pub(super) struct Listeners {
 }
 
 #[derive(Debug)]
-struct Listener {
+struct Listener<L> {
     number: usize,
-    socket: TcpListener,
+    socket: L,
     /// An edge was reported, and no `WouldBlock` since.
     ready: bool,
     /// Once a stop was requested: how many more connections may be accepted from the backlog.
@@ -56,28 +58,35 @@ struct Listener {
 impl Listeners {
     /// Registers each socket, once.
     pub(super) fn new(
-        sockets: Vec<TcpListener>,
+        mut sockets: Vec<TcpListener>,
         backlog: u16,
         registry: &Registry,
     ) -> io::Result<Self> {
-        let mut open = VecDeque::new();
-        for (number, mut socket) in sockets.into_iter().enumerate() {
+        for (number, socket) in sockets.iter_mut().enumerate() {
             let token = Source::Listener(number).into();
-            registry.register(&mut socket, token, Interest::READABLE)?;
-            open.push_back(Listener {
-                number,
-                socket,
-                ready: false,
-                drain_left: None,
-            });
+            registry.register(socket, token, Interest::READABLE)?;
         }
-        Ok(Self {
-            open,
+        Ok(Self::of_registered(sockets, backlog))
+    }
+}
+
+impl<L: Accept> Listeners<L> {
+    /// Sockets that are registered, each under its number: its place among them.
+    pub(super) fn of_registered(sockets: Vec<L>, backlog: u16) -> Self {
+        let listeners = sockets.into_iter().enumerate();
+        let open = listeners.map(|(number, socket)| Listener {
+            number,
+            socket,
+            ready: false,
+            drain_left: None,
+        });
+        Self {
+            open: open.collect(),
             retry_at: None,
             failures: 0,
             reported_pause: None,
             backlog: backlog.into(),
-        })
+        }
     }
 
     /// Remembers an edge.
@@ -142,7 +151,10 @@ impl Listeners {
     /// # Errors
     ///
     /// The listening socket itself is broken.
-    pub(super) fn accept(&mut self, observer: &mut impl Observer) -> io::Result<Accepted> {
+    pub(super) fn accept(
+        &mut self,
+        observer: &mut impl Observer,
+    ) -> io::Result<Accepted<L::Socket>> {
         if self.are_paused() {
             return Ok(Accepted::Nothing);
         }
@@ -162,7 +174,7 @@ impl Listeners {
     }
 
     /// Takes out the ready listener whose turn it is.
-    fn take_next_ready(&mut self) -> Option<Listener> {
+    fn take_next_ready(&mut self) -> Option<Listener<L>> {
         let at = self.open.iter().position(|listener| listener.ready)?;
         self.open.rotate_left(at);
         self.open.pop_front()
@@ -170,10 +182,10 @@ impl Listeners {
 
     fn accept_failed(
         &mut self,
-        mut listener: Listener,
+        mut listener: Listener<L>,
         error: io::Error,
         observer: &mut impl Observer,
-    ) -> io::Result<Accepted> {
+    ) -> io::Result<Accepted<L::Socket>> {
         match AcceptErrorKind::of(&error) {
             AcceptErrorKind::WouldBlock => {
                 self.failures = 0;
@@ -206,7 +218,7 @@ impl Listeners {
     /// Accepts nothing until the retry timer ends. Reported once per episode.
     pub(super) fn pause(&mut self, pause: &AcceptPause, observer: &mut impl Observer) {
         self.failures = 0;
-        self.retry_at = Some(Instant::now() + ACCEPT_RETRY);
+        self.retry_at = Some(clock::now() + ACCEPT_RETRY);
         self.report_pause(pause, observer);
     }
 
@@ -223,7 +235,7 @@ impl Listeners {
     }
 }
 
-impl Listener {
+impl<L> Listener<L> {
     /// Counts one accepted connection. Returns whether it was the last one to be accepted before a stop.
     fn has_drained_its_backlog(&mut self) -> bool {
         let left = self.drain_left.map(|left| left.saturating_sub(1));

@@ -3,7 +3,7 @@
 //! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
 //! 1. `event_loop`, the loop that the rest of the program exists for;
-//! 2. what it uses: `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, and
+//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, and
 //!    [`readiness`](crate::readiness);
 //! 3. `threads`, the same server with a thread per connection.
 //!
@@ -21,9 +21,11 @@
 
 mod bind;
 mod capacity;
+mod clock;
 mod config;
 mod event_loop;
 mod idle;
+mod kernel;
 pub mod limits;
 mod listener;
 mod mode;
@@ -47,6 +49,7 @@ pub use shutdown::Stopper;
 pub use stats::Stats;
 
 use event_loop::EventLoop;
+use kernel::MioPoll;
 use listener::Listeners;
 use mio::Poll;
 use mio::net::TcpListener;
@@ -147,7 +150,7 @@ impl Server {
         } = self;
         match config.mode {
             Mode::EventLoop => EventLoop::new(
-                poll,
+                MioPoll::new(poll),
                 listeners,
                 shutdown,
                 &config,

@@ -3,6 +3,7 @@
 //! A stop takes three steps: echo what has been received, send our FIN, wait for the peer's. This file keeps the
 //! clock of a stop and turns its stages into [`StopAction`]s; the two modes carry them out.
 
+use super::clock;
 use super::limits::SIGNAL_REPEAT;
 use super::observer::{Observer, WakeSource};
 use super::sources::Source;
@@ -129,7 +130,7 @@ impl Shutdown {
             }
         }
         if stop_requested {
-            self.note_stop_signal(Instant::now());
+            self.note_stop_signal(clock::now());
         }
     }
 
@@ -147,10 +148,10 @@ impl Shutdown {
     pub(super) fn next_action(&mut self) -> Option<StopAction> {
         let (stage, action) = match self.stage {
             StopStage::Serving if self.requested.load(Ordering::Acquire) => {
-                let expires = Instant::now().checked_add(self.drain_timeout);
+                let expires = clock::now().checked_add(self.drain_timeout);
                 (StopStage::Draining(expires), StopAction::Drain)
             }
-            StopStage::Draining(Some(expires)) if Instant::now() >= expires => {
+            StopStage::Draining(Some(expires)) if clock::now() >= expires => {
                 (StopStage::Expired, StopAction::Expire)
             }
             StopStage::Serving | StopStage::Draining(_) | StopStage::Expired => return None,

@@ -1,31 +1,26 @@
 //! What the event loop keeps for one connection.
 
 use super::idle::IdleTicks;
+use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
-use super::unread::unread_bytes;
-use crate::connection::{Connection, ConnectionEvent, Deadline, Reason, Stream, TurnEnd};
+use crate::connection::{Connection, ConnectionEvent, Deadline, Reason, TurnEnd};
 use crate::readiness::EventFlags;
-use mio::net::TcpStream;
-use socket2::SockRef;
-use std::io;
-use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::net::SocketAddr;
 
 /// One connection's entry in the slab. With 10,000 connections each byte here counts ten thousand times: this is all
 /// there is, as long as the peer keeps up.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) connection: Connection<TcpStream>,
+pub(super) struct Slot<S> {
+    pub(super) connection: Connection<S>,
     idle_ticks: IdleTicks,
     id: ConnectionId,
     peer: SocketAddr,
 }
 
-impl Slot {
-    pub(super) fn new(id: ConnectionId, peer: SocketAddr, stream: TcpStream) -> Self {
+impl<S: Socket> Slot<S> {
+    pub(super) fn new(id: ConnectionId, peer: SocketAddr, socket: S) -> Self {
         Self {
-            connection: Connection::new(stream),
+            connection: Connection::new(socket),
             idle_ticks: IdleTicks::default(),
             id,
             peer,
@@ -97,7 +92,7 @@ impl Slot {
             }
             return true;
         }
-        let times_out = is_idle && unread_bytes(self.connection.stream()).unwrap_or(0) == 0;
+        let times_out = is_idle && self.connection.stream().unread_bytes().unwrap_or(0) == 0;
         if times_out {
             self.connection.time_out(Deadline::Idle);
         }
@@ -107,14 +102,14 @@ impl Slot {
     /// A stop was requested: what the kernel has received by now is still to be echoed.
     pub(super) fn drain(&mut self) {
         // Where the kernel cannot report it, more than there can be: drain until nothing comes.
-        let unread = unread_bytes(self.connection.stream()).unwrap_or(u32::MAX);
+        let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
         self.connection.drain(unread);
     }
 
     /// Closes the socket of a connection that is over.
     pub(super) fn close(self, reason: Reason) -> ConnectionSummary {
         if self.connection.is_incomplete() {
-            reset_on_close(self.connection.stream());
+            self.connection.stream().reset_on_close();
         }
         ConnectionSummary {
             id: self.id,
@@ -124,12 +119,6 @@ impl Slot {
             reason,
         }
     }
-}
-
-/// Has close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not take what it has for everything.
-pub(super) fn reset_on_close(socket: &impl AsFd) {
-    // On a socket that is broken already this fails, and does not matter.
-    let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
 fn emit(
@@ -147,22 +136,17 @@ fn emit(
     observer.on_event(id, event);
 }
 
-impl Stream for TcpStream {
-    fn send_fin(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::connection::{Phase, Step};
     use crate::server::limits::IDLE_TICKS;
+    use mio::net::TcpStream;
     use std::io::{ErrorKind, Read, Write};
     use std::net::{self, Ipv4Addr};
 
     /// A slot, and the peer of its connection.
-    fn slot() -> (Slot, net::TcpStream) {
+    fn slot() -> (Slot<TcpStream>, net::TcpStream) {
         let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
@@ -172,7 +156,7 @@ mod tests {
     }
 
     /// Has the connection receive bytes that it cannot write: its send buffer is full.
-    fn leave_bytes_pending(slot: &mut Slot, peer: &mut net::TcpStream) {
+    fn leave_bytes_pending(slot: &mut Slot<TcpStream>, peer: &mut net::TcpStream) {
         while slot.connection.pending() == 0 {
             let mut stream = slot.connection.stream();
             while stream.write(&[0; 8 << 10]).is_ok() {}
@@ -184,7 +168,7 @@ mod tests {
         }
     }
 
-    fn idle_ticks_until_timeout(slot: &mut Slot) {
+    fn idle_ticks_until_timeout(slot: &mut Slot<TcpStream>) {
         for _ in 0..100 {
             slot.note_idle_tick();
         }
@@ -214,7 +198,7 @@ mod tests {
     fn received_bytes_that_wait_for_this_server_keep_a_connection_from_being_idle() {
         let (mut slot, mut peer) = slot();
         peer.write_all(b"!").unwrap();
-        while unread_bytes(slot.connection.stream()) == Some(0) {}
+        while slot.connection.stream().unread_bytes() == Some(0) {}
         for _ in 0..100 {
             assert!(!slot.note_idle_tick(), "the byte is not read yet");
         }
@@ -226,7 +210,7 @@ mod tests {
     fn both_a_read_and_a_write_are_activity() {
         let (mut slot, mut peer) = slot();
         let mut room = [0; 8];
-        let tick_until_nearly_idle = |slot: &mut Slot| {
+        let tick_until_nearly_idle = |slot: &mut Slot<TcpStream>| {
             for _ in 0..IDLE_TICKS {
                 slot.note_idle_tick();
             }
@@ -234,7 +218,7 @@ mod tests {
         };
         tick_until_nearly_idle(&mut slot);
         peer.write_all(b"!").unwrap();
-        while unread_bytes(slot.connection.stream()) == Some(0) {}
+        while slot.connection.stream().unread_bytes() == Some(0) {}
         slot.connection.probe();
         assert_eq!(slot.receive(&mut room, &mut ()), 1);
         tick_until_nearly_idle(&mut slot);
@@ -266,7 +250,7 @@ mod tests {
         let (mut slot, mut peer) = slot();
         let (mut yields, mut room) = (Yields::default(), [0; 4]);
         peer.write_all(b"sixteen bytes...").unwrap();
-        while unread_bytes(slot.connection.stream()) != Some(16) {}
+        while slot.connection.stream().unread_bytes() != Some(16) {}
         slot.connection.probe();
         let bytes = slot.receive(&mut room, &mut yields);
         slot.echo(&room[..bytes], &mut yields);

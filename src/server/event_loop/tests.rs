@@ -3,6 +3,7 @@
 use super::*;
 use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::server::Server;
+use crate::server::kernel::MioPoll;
 use mio::Interest;
 use std::io::Write;
 use std::net;
@@ -17,11 +18,11 @@ impl Observer for EventLog {
     }
 }
 
-fn event_loop(read_buffer: usize) -> (EventLoop<EventLog>, SocketAddr) {
+fn event_loop(read_buffer: usize) -> (EventLoop<MioPoll, EventLog>, SocketAddr) {
     event_loop_with(|config| config.read_buffer = read_buffer)
 }
 
-fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<EventLog>, SocketAddr) {
+fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, EventLog>, SocketAddr) {
     let mut config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         ..Config::default()
@@ -39,7 +40,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<EventLog>, So
     } = server;
     let observer = EventLog::default();
     let event_loop = EventLoop::new(
-        poll,
+        MioPoll::new(poll),
         listeners,
         shutdown,
         &config,
@@ -51,7 +52,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<EventLog>, So
 
 /// This many peers, accepted, with nothing left to do for any of them.
 fn peers(
-    event_loop: &mut EventLoop<EventLog>,
+    event_loop: &mut EventLoop<MioPoll, EventLog>,
     address: SocketAddr,
     count: usize,
 ) -> Vec<net::TcpStream> {
@@ -65,20 +66,18 @@ fn peers(
 }
 
 /// Waits and notes until this many connections are due a turn.
-fn note_until_runnable(event_loop: &mut EventLoop<EventLog>, count: usize) {
+fn note_until_runnable(event_loop: &mut EventLoop<MioPoll, EventLog>, count: usize) {
     while event_loop.run_queue.len() < count {
         note_next_events(event_loop);
     }
 }
 
 /// Waits for events, with a deadline, and notes them.
-fn note_next_events(event_loop: &mut EventLoop<EventLog>) {
+fn note_next_events(event_loop: &mut EventLoop<MioPoll, EventLog>) {
     let deadline = Some(Duration::from_secs(10));
-    event_loop
-        .poll
-        .poll(&mut event_loop.events, deadline)
-        .unwrap();
-    assert!(!event_loop.events.is_empty(), "an edge was awaited");
+    event_loop.kernel.wait(deadline).unwrap();
+    let events = event_loop.kernel.events().count();
+    assert!(events > 0, "an edge was awaited");
     event_loop.note();
 }
 
@@ -146,15 +145,19 @@ fn once_the_read_budget_is_used_up_the_others_keep_their_places() {
 fn an_event_for_a_connection_that_is_gone_is_ignored() {
     let (mut event_loop, _) = event_loop(1024);
     let (mut ours, mut theirs) = mio::net::UnixStream::pair().unwrap();
-    let stale = Source::Connection(7).into();
-    let registry = event_loop.poll.registry();
+    let stale = Source::Connection(7);
+    let registry = event_loop.kernel.poll.registry();
     registry
-        .register(&mut ours, stale, Interest::READABLE)
+        .register(&mut ours, stale.into(), Interest::READABLE)
         .unwrap();
     theirs.write_all(b"late").unwrap();
 
     event_loop.wait().unwrap();
-    assert!(event_loop.events.iter().any(|event| event.token() == stale));
+    let arrived = event_loop
+        .kernel
+        .events()
+        .any(|(source, _)| source == stale);
+    assert!(arrived);
     event_loop.note();
     event_loop.serve();
     assert!(event_loop.run_queue.is_empty());
@@ -239,7 +242,7 @@ fn idle_connections_are_looked_for_only_while_there_are_connections() {
 fn a_connection_that_waits_for_this_loop_is_not_idle() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
-    let tick_often = |event_loop: &mut EventLoop<EventLog>| {
+    let tick_often = |event_loop: &mut EventLoop<MioPoll, EventLog>| {
         for _ in 0..100 {
             event_loop.note_idle_tick();
         }

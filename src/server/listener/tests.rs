@@ -2,6 +2,7 @@
 
 use super::*;
 use mio::Poll;
+use mio::net::TcpStream;
 use std::net::{self, Ipv4Addr};
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ fn connect(address: SocketAddr) -> net::TcpStream {
 }
 
 /// The next ready listener fails to accept.
-fn fail(listeners: &mut Listeners, errno: Errno, reports: &mut Reports) -> Accepted {
+fn fail(listeners: &mut Listeners, errno: Errno, reports: &mut Reports) -> Accepted<TcpStream> {
     let listener = listeners.take_next_ready().expect("a ready listener");
     listeners
         .accept_failed(listener, errno.into(), reports)

@@ -1,0 +1,130 @@
+//! What the event loop asks of the operating system.
+//!
+//! A trait, so that the tests can run the very same loop over a kernel that delays, merges, splits and fails as a seed
+//! decides (`event_loop/simulation`). The program has one implementation, [`MioPoll`]; compiled for it, nothing of the
+//! trait is left.
+
+use super::limits::EVENTS_PER_WAIT;
+use super::sources::Source;
+use super::unread::unread_bytes;
+use crate::connection::Stream;
+use crate::readiness::{EventFlags, INTEREST};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Poll};
+use socket2::SockRef;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// A poll with its events, and the kinds of sockets that it can watch.
+pub(super) trait Kernel {
+    /// The socket of a connection.
+    type Socket: Socket;
+    /// A listening socket.
+    type Listener: Accept<Socket = Self::Socket>;
+
+    /// Waits until there are events, for `timeout` at most; `None` means no limit. Forgets the events before.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`: a signal arrived first. Anything else: the poll is broken.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// The events of the last wait, their flags to be taken out where they are needed.
+    fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)>;
+
+    /// Watches `socket` for everything, edge-triggered. What it is ready for by now is reported as an event.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has no memory for the registration, or a limit on registrations is reached.
+    fn register(&mut self, socket: &mut Self::Socket, source: Source) -> io::Result<()>;
+}
+
+/// A listening socket, non-blocking.
+pub(super) trait Accept {
+    /// The socket of an accepted connection.
+    type Socket;
+
+    /// One accept(2): the connection's socket, non-blocking, and the address of its peer.
+    ///
+    /// # Errors
+    ///
+    /// As accept(2).
+    fn accept(&self) -> io::Result<(Self::Socket, SocketAddr)>;
+}
+
+/// The socket of a connection: a stream, and what the server must know of TCP beyond it.
+pub(super) trait Socket: Stream {
+    /// How many received bytes have not been read; `None` where the kernel cannot report that.
+    fn unread_bytes(&self) -> Option<u32>;
+
+    /// Has close(2) send RST instead of FIN.
+    fn reset_on_close(&self);
+}
+
+/// The poll of mio.
+#[derive(Debug)]
+pub(super) struct MioPoll {
+    pub(super) poll: Poll,
+    events: Events,
+}
+
+impl MioPoll {
+    pub(super) fn new(poll: Poll) -> Self {
+        let events = Events::with_capacity(EVENTS_PER_WAIT);
+        Self { poll, events }
+    }
+}
+
+impl Kernel for MioPoll {
+    type Socket = TcpStream;
+    type Listener = TcpListener;
+
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.poll.poll(&mut self.events, timeout)
+    }
+
+    fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)> {
+        self.events
+            .iter()
+            .map(|event| (event.token().into(), event))
+    }
+
+    fn register(&mut self, socket: &mut TcpStream, source: Source) -> io::Result<()> {
+        self.poll
+            .registry()
+            .register(socket, source.into(), INTEREST)
+    }
+}
+
+impl Accept for TcpListener {
+    type Socket = TcpStream;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        Self::accept(self)
+    }
+}
+
+impl Stream for TcpStream {
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Socket for TcpStream {
+    fn unread_bytes(&self) -> Option<u32> {
+        unread_bytes(self)
+    }
+
+    fn reset_on_close(&self) {
+        reset_on_close(self);
+    }
+}
+
+/// Has close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not take what it has for everything.
+pub(super) fn reset_on_close(socket: &impl AsFd) {
+    // On a socket that is broken already this fails, and does not matter.
+    let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
