@@ -82,11 +82,46 @@ pub(super) fn positive_rate(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sizes_are_written_as_they_are_read() {
         for text in ["1B", "4KiB", "256KiB", "1.5MiB"] {
             assert_eq!(size_up_to(usize::MAX, text).unwrap().to_string(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_value_or_an_error_of_one_line(
+            text in prop_oneof![any::<String>(), "-?[0-9]{0,25}[.]?[0-9]{0,3} ?[a-zA-Z]{0,5}\n?"],
+        ) {
+            let errors = [
+                size_up_to(1 << 20, &text).err(),
+                duration(&text).err(),
+                positive_duration(&text).err(),
+                at_least_one(&text).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(!error.contains('\n'), "{}", error);
+            }
+        }
+
+        #[cfg(feature = "measure")]
+        #[test]
+        fn any_text_is_a_rate_within_bounds_or_an_error_of_one_line(text in "[-+0-9.eEinfa]{0,12}\n?") {
+            match positive_rate(&text) {
+                Ok(rate) => prop_assert!(rate > 0.0 && rate <= LARGEST_RATE),
+                Err(error) => prop_assert!(!error.contains('\n'), "{}", error),
+            }
+        }
+
+        #[test]
+        fn a_size_that_is_written_reads_back_as_what_it_shows(bytes in 1..=1_usize << 40) {
+            let text = Bytes(bytes).to_string();
+            let again = size_up_to(usize::MAX, &text).unwrap();
+            prop_assert_eq!(again.to_string(), text);
+            prop_assert!(again.0.abs_diff(bytes) <= bytes / 20, "{} for {}", again, bytes);
         }
     }
 }

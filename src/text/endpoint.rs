@@ -49,14 +49,14 @@ impl FromStr for Endpoint {
             .ok_or("expected HOST:PORT or [IPV6]:PORT")?;
         let port = port
             .parse()
-            .map_err(|_| format!("`{port}` is not a port (0 to 65535)"))?;
+            .map_err(|_| format!("`{}` is not a port (0 to 65535)", port.escape_debug()))?;
         let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
             Some(literal) => {
                 // A link-local address names its interface after a % (RFC 4007, section 11).
                 let address = literal.split('%').next().unwrap_or(literal);
                 let _: Ipv6Addr = address
                     .parse()
-                    .map_err(|_| format!("`{literal}` is not an IPv6 address"))?;
+                    .map_err(|_| format!("`{}` is not an IPv6 address", literal.escape_debug()))?;
                 literal
             }
             None if host.contains(':') => {
@@ -87,6 +87,7 @@ impl fmt::Display for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn an_endpoint_prints_as_it_was_written() {
@@ -118,5 +119,17 @@ mod tests {
             endpoint.resolve().unwrap(),
             ["127.0.0.1:7".parse().unwrap()]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_endpoint_that_reads_back_or_an_error_of_one_line(
+            text in prop_oneof![any::<String>(), "[a-f0-9:\\[\\].%\n]{0,24}"],
+        ) {
+            match text.parse::<Endpoint>() {
+                Ok(endpoint) => prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint)),
+                Err(error) => prop_assert!(!error.contains('\n'), "{}", error),
+            }
+        }
     }
 }

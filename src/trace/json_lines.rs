@@ -65,7 +65,7 @@ use super::header::{FORMAT, Header, VERSION};
 use super::record::Record;
 use crate::text::os_error;
 use std::fmt;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 /// A whole trace in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +105,8 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// `input` cannot be read, is not a trace, has another version, contains a line that is not a record, or a
-    /// record whose time is before that of its predecessor.
+    /// `input` cannot be read, is not a trace, has another version, contains a line that is not a record or is
+    /// longer than a mebibyte, or a record whose time is before that of its predecessor.
     pub fn read(input: &mut impl BufRead) -> Result<Self, ReadError> {
         let mut line = Vec::new();
         let header = match next_line(input, &mut line, 1)? {
@@ -150,6 +150,10 @@ pub fn write_record(record: &Record, output: &mut impl Write) -> io::Result<()> 
     output.write_all(b"\n")
 }
 
+/// Bytes of the longest line that is read. A record has a few hundred; a file without line breaks is not a trace, and may
+/// have no end.
+const LONGEST_LINE: u64 = 1024 * 1024;
+
 /// What was read of a line.
 #[derive(Debug, Clone, Copy)]
 enum Line {
@@ -167,12 +171,19 @@ fn next_line(
     number: usize,
 ) -> Result<Line, ReadError> {
     line.clear();
-    input
+    let mut bounded = input.take(LONGEST_LINE);
+    bounded
         .read_until(b'\n', line)
         .map_err(|error| ReadError::at(number, os_error::describe(&error)))?;
     Ok(match line.last() {
         None => Line::None,
         Some(b'\n') => Line::Complete,
+        Some(_) if bounded.limit() == 0 => {
+            return Err(ReadError::at(
+                number,
+                format!("longer than {LONGEST_LINE} bytes"),
+            ));
+        }
         Some(_) => Line::Unterminated,
     })
 }
@@ -206,6 +217,7 @@ fn not_a_record(number: usize, error: &serde_json::Error) -> ReadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Pins the names: a change to one of them needs a new version.
     #[test]
@@ -218,5 +230,57 @@ mod tests {
             write_record(record, &mut written).unwrap();
         }
         assert_eq!(String::from_utf8(written).unwrap(), sample);
+    }
+
+    /// A trace that is read is written as one that reads the same; whatever else is an error of one line.
+    fn reads_back(input: &[u8]) -> Result<(), TestCaseError> {
+        let trace = match Trace::read(&mut &*input) {
+            Ok(trace) => trace,
+            Err(error) => {
+                prop_assert!(!error.to_string().contains('\n'), "{}", error);
+                return Ok(());
+            }
+        };
+        let mut written = Vec::new();
+        write_header(&trace.header, &mut written).unwrap();
+        for record in &trace.records {
+            write_record(record, &mut written).unwrap();
+        }
+        prop_assert_eq!(Trace::read(&mut &*written).unwrap(), trace);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_trace_that_reads_back_or_an_error_of_one_line(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            reads_back(&bytes)?;
+        }
+
+        #[test]
+        fn a_damaged_trace_is_one_that_reads_back_or_an_error_of_one_line(
+            damages in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = include_bytes!("every_event.jsonl").to_vec();
+            for (at, byte) in damages {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            reads_back(&bytes)?;
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_an_error_and_not_a_lack_of_memory() {
+        let endless = std::io::BufReader::new(std::io::repeat(0));
+        let error = Trace::read(&mut { endless }).unwrap_err().to_string();
+        assert!(error.starts_with("line 1: longer than"), "{error}");
+        let header = include_str!("every_event.jsonl").lines().next().unwrap();
+        let start = format!("{header}\n");
+        let endless = std::io::repeat(b' ');
+        let mut input = std::io::BufReader::new(std::io::Read::chain(start.as_bytes(), endless));
+        let error = Trace::read(&mut input).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: longer than"), "{error}");
     }
 }

@@ -142,7 +142,7 @@ impl ThresholdMetric {
             let number = text.parse().ok();
             (number.filter(|number: &f64| number.is_finite()), "a number")
         };
-        limit.ok_or_else(|| format!("'{text}' is not {expected}"))
+        limit.ok_or_else(|| format!("'{}' is not {expected}", text.escape_debug()))
     }
 
     fn format(self, value: f64) -> String {
@@ -172,7 +172,10 @@ impl FromStr for Threshold {
         let metric = METRICS.into_iter().find(|(own, _)| *own == name);
         let (_, metric) = metric.ok_or_else(|| {
             let names = METRICS.map(|(name, _)| name).join(", ");
-            format!("there is no metric '{name}'; the metrics are {names}")
+            format!(
+                "there is no metric '{}'; the metrics are {names}",
+                name.escape_debug()
+            )
         })?;
         let comparator = COMPARATORS
             .into_iter()
@@ -192,6 +195,7 @@ mod tests {
     use super::super::pinning::Pinning;
     use super::*;
     use crate::measure::load::{Latency, LoadPlan, LoadResults};
+    use proptest::prelude::*;
 
     /// A report with a p50 of 1 ms over 1,000 messages in a second, and two errors.
     fn report() -> BenchReport {
@@ -253,6 +257,18 @@ mod tests {
         ] {
             let error = text.parse::<Threshold>().unwrap_err();
             assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_threshold_that_reads_back_or_an_error_of_one_line(
+            text in prop_oneof![any::<String>(), "(p99|max|rate|cpu|\n)?(>=|<|>| )?[0-9a-z.\n]{0,8}"],
+        ) {
+            match text.parse::<Threshold>() {
+                Ok(threshold) => prop_assert_eq!(threshold.to_string().parse(), Ok(threshold)),
+                Err(error) => prop_assert!(!error.contains('\n'), "{}", error),
+            }
         }
     }
 }

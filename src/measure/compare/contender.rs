@@ -61,6 +61,7 @@ impl ContenderSpec {
     pub fn command(name: impl Into<String>, command: CommandLine) -> Result<Self, String> {
         let name = name.into();
         if !command.contains(PORT) {
+            let name = name.escape_debug();
             return Err(format!("the command of `{name}` does not contain {PORT}"));
         }
         Ok(Self {
@@ -125,6 +126,7 @@ impl FromStr for ContenderSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_four_kinds_of_contender_are_told_apart() {
@@ -151,6 +153,27 @@ mod tests {
         ] {
             let error = text.parse::<ContenderSpec>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_contender_whose_origin_reads_back_or_an_error_of_one_line(
+            text in prop_oneof![any::<String>(), "[a-c\n]{0,2}=?[a-c:7 '\"\\\\\n]{0,9}(\\{port\\})?"],
+        ) {
+            let spec = match text.parse::<ContenderSpec>() {
+                Ok(spec) => spec,
+                Err(error) => {
+                    prop_assert!(!error.contains('\n'), "{}", error);
+                    return Ok(());
+                }
+            };
+            let again = match &spec.origin {
+                Origin::Own(mode) => mode.to_string(),
+                Origin::Running(endpoint) => format!("{}={endpoint}", spec.name),
+                Origin::Command(command) => format!("{}={command}", spec.name),
+            };
+            prop_assert_eq!(again.parse(), Ok(spec));
         }
     }
 }

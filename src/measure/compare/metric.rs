@@ -72,8 +72,8 @@ impl Metric {
             Self::P99 => values.p99_ns.map(seconds),
             Self::CpuPerMessage => per_message(seconds(cost?.cpu_ns())),
             Self::SwitchesPerMessage => {
-                let switches = cost?.voluntary_switches + cost?.involuntary_switches;
-                per_message(float(switches))
+                let switches = float(cost?.voluntary_switches) + float(cost?.involuntary_switches);
+                per_message(switches)
             }
             Self::FloodBandwidth => per_second(values.flood_bytes?, values.flood_elapsed_ns?),
             Self::Memory => Some(float(cost?.resident_bytes)),

@@ -220,7 +220,7 @@ pub struct ServerCost {
 impl ServerCost {
     /// Processor time, user and system together.
     pub(super) fn cpu_ns(&self) -> u64 {
-        self.user_ns + self.system_ns
+        self.user_ns.saturating_add(self.system_ns)
     }
 }
 

@@ -39,6 +39,9 @@ pub fn from_json(text: &str) -> Result<Comparison, String> {
 mod tests {
     use super::*;
     use crate::measure::compare::example;
+    use crate::measure::compare::report;
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
     fn a_saved_comparison_is_read_as_it_was() {
@@ -53,5 +56,74 @@ mod tests {
         assert!(error.contains("format 99"), "{error}");
         let error = from_json("[]").unwrap_err();
         assert!(error.starts_with("not a comparison"), "{error}");
+    }
+
+    /// All reports of a comparison that is read; anything else is an error of one line.
+    fn survives(text: &str) -> Result<(), TestCaseError> {
+        let comparison = match from_json(text) {
+            Ok(comparison) => comparison,
+            Err(error) => {
+                prop_assert!(!error.contains('\n'), "{}", error);
+                return Ok(());
+            }
+        };
+        report::terminal(&comparison);
+        report::html(&comparison);
+        report::svg(&comparison);
+        report::markdown(&comparison);
+        report::csv(&comparison);
+        let written = json(&comparison).unwrap();
+        prop_assert_eq!(from_json(&written), Ok(comparison));
+        Ok(())
+    }
+
+    /// The numbers of a comparison, in the order of the text.
+    fn numbers(value: &mut Value) -> Vec<&mut Value> {
+        match value {
+            Value::Number(_) => vec![value],
+            Value::Array(values) => values.iter_mut().flat_map(numbers).collect(),
+            Value::Object(fields) => fields.values_mut().flat_map(numbers).collect(),
+            Value::Null | Value::Bool(_) | Value::String(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_comparison_of_the_largest_numbers_is_reported_or_refused() {
+        let example = serde_json::to_value(example::comparison()).unwrap();
+        for large in [u64::MAX, u64::MAX / 2 + 1, 0] {
+            let mut hostile = example.clone();
+            hostile["format"] = FORMAT.into();
+            for number in numbers(&mut hostile) {
+                if number.as_u64().is_some_and(|number| number > 100) {
+                    *number = large.into();
+                }
+            }
+            survives(&hostile.to_string()).unwrap();
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn a_comparison_with_any_numbers_is_reported_or_refused(
+            changes in prop::collection::vec(
+                (any::<prop::sample::Index>(), prop_oneof![Just(0), Just(u64::MAX), any::<u64>(), 0..5_u64]),
+                1..6,
+            ),
+        ) {
+            let mut hostile = serde_json::to_value(example::comparison()).unwrap();
+            let mut numbers = numbers(&mut hostile);
+            for (at, value) in changes {
+                let at = at.index(numbers.len());
+                *numbers[at] = value.into();
+            }
+            survives(&hostile.to_string())?;
+        }
+
+        #[test]
+        fn any_text_is_no_comparison_in_one_line(text in any::<String>()) {
+            survives(&text)?;
+        }
     }
 }
