@@ -35,6 +35,7 @@
 //! | [`client`] | the other side: send, receive, verify | |
 //! | `trace` | SEEING it: what the server does, as text, JSON Lines and a timeline | `trace` |
 //! | `measure` | COMPARING it: the load generator, other processes, `bench` and `compare` | `measure` |
+//! | `check` | TESTING any server: promises that an echo server keeps, each put to the test | `measure` |
 //! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in eleven chapters | `learn` |
 //!
 //! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. Without the three
@@ -59,6 +60,8 @@ compile_error!(
     "mio-echo is not supported on illumos and Solaris: an accepted socket inherits no options there"
 );
 
+#[cfg(feature = "measure")]
+pub mod check;
 pub mod client;
 pub mod connection;
 #[cfg(feature = "learn")]

@@ -21,6 +21,11 @@ impl Interrupt {
         Ok(Self(has_arrived))
     }
 
+    /// The flag.
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
     /// Resets the flag, and returns whether it was set.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)

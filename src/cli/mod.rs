@@ -10,6 +10,8 @@
 
 #[cfg(feature = "measure")]
 mod bench;
+#[cfg(feature = "measure")]
+mod check;
 mod client;
 #[cfg(feature = "measure")]
 mod compare;
@@ -29,6 +31,8 @@ mod values;
 
 #[cfg(feature = "measure")]
 use bench::BenchArguments;
+#[cfg(feature = "measure")]
+use check::CheckArguments;
 use clap::{ArgAction, Args, Parser};
 use client::ClientArguments;
 #[cfg(feature = "measure")]
@@ -95,6 +99,10 @@ enum Subcommand {
     /// Measure echo servers against each other
     #[command(after_help = compare::EXAMPLES)]
     Compare(Box<CompareArguments>),
+    #[cfg(feature = "measure")]
+    /// Check that an echo server keeps its promises
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<CheckArguments>),
     #[cfg(feature = "trace")]
     /// Draw a trace that serve --trace has written
     #[command(after_help = timeline::EXAMPLES)]
@@ -135,6 +143,8 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Bench(arguments) => bench::run(&arguments),
         #[cfg(feature = "measure")]
         Subcommand::Compare(arguments) => compare::run(&arguments),
+        #[cfg(feature = "measure")]
+        Subcommand::Check(arguments) => check::run(&arguments),
         #[cfg(feature = "trace")]
         Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]

@@ -2,7 +2,11 @@
 //! that does not block.
 
 pub mod background_writer;
+#[cfg(feature = "measure")]
+pub mod chapter;
 pub mod endpoint;
+#[cfg(feature = "measure")]
+pub mod nearest;
 pub mod os_error;
 #[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod page;

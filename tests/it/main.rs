@@ -50,6 +50,8 @@ mod trace_format;
 #[cfg(feature = "measure")]
 mod bench;
 #[cfg(feature = "measure")]
+mod check;
+#[cfg(feature = "measure")]
 mod compare;
 #[cfg(feature = "measure")]
 mod load;

@@ -1,5 +1,7 @@
 //! What an experiment consists of, and what running one yields.
 
+pub use crate::text::chapter::Chapter;
+
 use crate::text::units::{self, TIME};
 use crate::trace::Trace;
 use std::fmt::{self, Debug};
@@ -39,20 +41,6 @@ pub enum Variant {
 pub struct Environment {
     /// Path of the `mio-echo` program. Only `threads-vs-loop` uses it: it compares whole processes.
     pub program: PathBuf,
-}
-
-/// A chapter of the guide that has experiments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the titles are the documentation")]
-pub enum Chapter {
-    BlockingEcho,
-    Readiness,
-    EdgesAndDraining,
-    PartialWrites,
-    Fairness,
-    Endings,
-    Accepting,
-    Contrast,
 }
 
 /// A finished run of both variants.
@@ -130,9 +118,8 @@ impl Experiment {
 
     /// Further reading, in one sentence.
     pub fn see_also(&self) -> String {
-        let (number, title) = (self.chapter.number(), self.chapter.title());
-        let sources = self.sources;
-        format!("See guide chapter {number}, {title}; {sources}.")
+        let (chapter, sources) = (self.chapter, self.sources);
+        format!("See guide {chapter}; {sources}.")
     }
 }
 
@@ -142,36 +129,6 @@ impl fmt::Display for Variant {
             Self::Wrong => "wrong",
             Self::Right => "right",
         })
-    }
-}
-
-impl Chapter {
-    /// Its number in the guide.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::BlockingEcho => 1,
-            Self::Readiness => 2,
-            Self::EdgesAndDraining => 3,
-            Self::PartialWrites => 4,
-            Self::Fairness => 5,
-            Self::Endings => 6,
-            Self::Accepting => 7,
-            Self::Contrast => 9,
-        }
-    }
-
-    /// Its title in the guide.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::BlockingEcho => "a blocking echo",
-            Self::Readiness => "readiness",
-            Self::EdgesAndDraining => "edges and draining",
-            Self::PartialWrites => "partial writes and backpressure",
-            Self::Fairness => "fairness and budgets",
-            Self::Endings => "half-close, linger, RST",
-            Self::Accepting => "accept, limits, EMFILE",
-            Self::Contrast => "the contrast: a thread for each connection",
-        }
     }
 }
 

@@ -59,13 +59,8 @@ pub fn find(name: &str) -> Option<Experiment> {
 
 /// The experiment whose name is most similar to `name`, unless none is similar enough.
 pub fn nearest(name: &str) -> Option<Experiment> {
-    /// Jaro-Winkler similarity, from 0 (nothing in common) to 1 (equal).
-    const SIMILAR: f64 = 0.7;
-    let similarity = |one: &Experiment| strsim::jaro_winkler(one.name, name);
-    let best = EXPERIMENTS
-        .into_iter()
-        .max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
-    best.filter(|one| similarity(one) > SIMILAR)
+    let names = EXPERIMENTS.iter().map(|one| one.name);
+    find(crate::text::nearest::nearest(name, names)?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! not somewhere behind it.
 
 use crate::measure::rng::SplitMix64;
+use std::ops::RangeInclusive;
 
 /// The length after which the sequence repeats. It is a prime, so no block of a round size divides it: a block
 /// that is lost, duplicated or swapped never lands on equal bytes. It is short enough for a level 2 cache,
@@ -20,17 +21,28 @@ const STRIDE: usize = 7_919;
 
 /// The sequence: one period, followed by as many further bytes as the longest slice needs.
 #[derive(Debug)]
-pub(super) struct Payload {
+pub(crate) struct Payload {
     bytes: Box<[u8]>,
 }
 
 impl Payload {
     pub(super) fn new() -> Self {
+        Self::of(0..=u8::MAX)
+    }
+
+    /// Printable ASCII only, which even a server of text echoes.
+    pub(crate) fn printable() -> Self {
+        Self::of(b' '..=b'~')
+    }
+
+    fn of(values: RangeInclusive<u8>) -> Self {
+        let (first, count) = (*values.start(), values.len() as u64);
         let mut rng = SplitMix64::new(0);
         let mut last = 0;
         let mut period: Vec<u8> = Vec::with_capacity(PERIOD);
         while period.len() < PERIOD {
-            let [byte, ..] = rng.next_u64().to_le_bytes();
+            let [value, ..] = (rng.next_u64() % count).to_le_bytes();
+            let byte = first + value;
             let is_final = period.len() == PERIOD - 1;
             if byte != last && !(is_final && period.first() == Some(&byte)) {
                 period.push(byte);
@@ -44,12 +56,12 @@ impl Payload {
     }
 
     /// The offset at which the connection with this `number` starts.
-    pub(super) fn offset_of(number: u64) -> u64 {
+    pub(crate) fn offset_of(number: u64) -> u64 {
         number.wrapping_mul(STRIDE as u64) % PERIOD as u64
     }
 
     /// The bytes from `position` on: `length` of them, but at most [`MAX_SLICE`].
-    pub(super) fn slice(&self, position: u64, length: u64) -> &[u8] {
+    pub(crate) fn slice(&self, position: u64, length: u64) -> &[u8] {
         let from = usize::try_from(position % PERIOD as u64).unwrap_or(0);
         let length = usize::try_from(length).map_or(MAX_SLICE, |it| it.min(MAX_SLICE));
         self.bytes.get(from..from + length).unwrap_or_default()
@@ -62,8 +74,16 @@ mod tests {
 
     #[test]
     fn neighbours_differ_also_where_the_sequence_repeats() {
-        let payload = Payload::new();
-        assert!(payload.bytes.windows(2).all(|pair| pair[0] != pair[1]));
+        for payload in [Payload::new(), Payload::printable()] {
+            assert!(payload.bytes.windows(2).all(|pair| pair[0] != pair[1]));
+        }
+    }
+
+    #[test]
+    fn printable_bytes_are_printable() {
+        let printable = Payload::printable();
+        let mut bytes = printable.bytes.iter();
+        assert!(bytes.all(|byte| byte.is_ascii_graphic() || *byte == b' '));
     }
 
     #[test]

@@ -41,6 +41,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "socket2",
         &[
+            "check/probe.rs",
             "learn/lab/harness/client.rs",
             "learn/lab/harness/server.rs",
             "measure/load/dialer.rs",
@@ -62,6 +63,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "rustix",
         &[
+            "check/",
+            "cli/check.rs",
             "measure/compare/machine.rs",
             "learn/lab/experiments/always_writable.rs",
             "learn/lab/harness/descriptors.rs",
@@ -91,7 +94,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bytesize", &["cli/"]),
-    ("strsim", &["learn/lab/mod.rs"]),
+    ("strsim", &["text/nearest.rs"]),
     (
         "hdrhistogram",
         &["measure/bench/export.rs", "measure/load/latency.rs"],
@@ -99,6 +102,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "serde",
         &[
+            "check/",
+            "text/chapter.rs",
             "measure/bench/",
             "measure/compare/",
             "measure/load/",
@@ -109,8 +114,17 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/mode.rs",
         ],
     ),
-    ("serde_json", &["cli/", "measure/compare/", "trace/"]),
-    ("comfy_table", &["measure/compare/report/terminal.rs"]),
+    (
+        "serde_json",
+        &["check/report/", "cli/", "measure/compare/", "trace/"],
+    ),
+    (
+        "comfy_table",
+        &[
+            "check/report/table.rs",
+            "measure/compare/report/terminal.rs",
+        ],
+    ),
     (
         "maud",
         &[
@@ -120,6 +134,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "trace/timeline/",
         ],
     ),
+    ("quick_xml", &["check/report/junit.rs"]),
     ("shlex", &["measure/compare/contender.rs"]),
     ("indicatif", &["cli/"]),
     ("nix", &["measure/process/proc.rs"]),

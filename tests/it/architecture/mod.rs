@@ -27,6 +27,7 @@ const LAYERS: &[&str] = &[
     "measure/load",
     "measure/bench",
     "measure/compare",
+    "check",
     "learn/lab",
     "learn/guide",
 ];
@@ -39,6 +40,10 @@ const STRANGERS: &[(&str, &str)] = &[
     ("measure/load", "server"),
     ("measure/load", "client"),
     ("measure/load", "measure/process"),
+    ("check", "server"),
+    ("check", "client"),
+    ("check", "measure/bench"),
+    ("check", "measure/compare"),
     ("learn/lab", "client"),
     ("learn/lab", "measure/load"),
     ("learn/lab", "measure/bench"),

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Checks servers that others wrote with `mio-echo check`, and prints which promises each of them breaks.
+
+usage: benches/check_peers.py [NAME...] [--program FILE] [--results FILE] > table.md
+
+The servers are those of benches/peers, and whichever of socat, ncat, inetd, xinetd, HAProxy, node, uvloop and
+mio's example this machine has. Those that are missing are named on standard error and left out. --results
+writes versions and symptoms as JSON. Build the program first: cargo build. It takes about ten minutes.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / "benches" / "peers"
+TARGET = ROOT / "target"
+WORK = TARGET / "check-peers"
+PROGRAM = TARGET / "debug" / "mio-echo"
+
+NODE = "require('net').createServer(peer => { peer.on('error', () => {}); peer.pipe(peer) }).listen(process.argv[1])"
+
+UVLOOP = """
+import runpy, sys, uvloop
+uvloop.install()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+XINETD = """
+defaults
+{
+    instances = UNLIMITED
+    cps = 100000 1
+    per_source = UNLIMITED
+}
+service echo
+{
+    type = INTERNAL UNLISTED
+    id = echo-stream
+    socket_type = stream
+    protocol = tcp
+    wait = no
+    bind = 127.0.0.1
+    port = PORT
+}
+"""
+
+HAPROXY = """
+global
+    maxconn 4000
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen echo
+    bind 127.0.0.1:${PORT} backlog 4096
+    server ours 127.0.0.2:${PORT}
+"""
+
+
+class Missing(Exception):
+    """What a server needs and this machine lacks."""
+
+
+def need(program):
+    found = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not found:
+        raise Missing(f"no {program}")
+    return found
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    return done.stdout + done.stderr
+
+
+def version(text, pattern=r"\d+(\.\d+)+"):
+    found = re.search(pattern, text)
+    return found.group(0) if found else "?"
+
+
+def package_version(name):
+    return version(output("dpkg-query", "-W", "-f", "${Version}", name))
+
+
+def file(name, text):
+    path = WORK / name
+    path.write_text(text)
+    return str(path)
+
+
+# Each returns its version and its command.
+
+
+def socat():
+    program = need("socat")
+    command = [program, "tcp-listen:{port},fork,reuseaddr,backlog=4096", "exec:cat"]
+    return version(output(program, "-V")), command
+
+
+def ncat():
+    program = need("ncat")
+    command = [program, "-l", "-k", "-e", "/bin/cat", "127.0.0.1", "{port}"]
+    return version(output(program, "--version")), command
+
+
+def xinetd():
+    program = need("xinetd")
+    config = file("xinetd.conf", XINETD)
+    script = f"sed 's/PORT/{{port}}/' {config} > {config}.{{port}}; exec {program} -dontfork -f {config}.{{port}}"
+    return version(output(program, "-version")), ["sh", "-c", script]
+
+
+def inetd():
+    program = need("inetd")
+    line = "127.0.0.1:{port} stream tcp nowait root /bin/cat cat"
+    config = WORK / "inetd.conf"
+    script = f"echo '{line}' > {config}.{{port}}; exec {program} -i -R 1000000 {config}.{{port}}"
+    return package_version("openbsd-inetd"), ["sh", "-c", script]
+
+
+def haproxy():
+    program = need("haproxy")
+    config = file("haproxy.cfg", HAPROXY)
+    script = f"{PROGRAM} serve --quiet --listen 127.0.0.2:{{port}} & PORT={{port}} exec {program} -q -f {config}"
+    return version(output(program, "-v")), ["sh", "-c", script]
+
+
+def node():
+    program = need("node")
+    return version(output(program, "--version")), [program, "-e", NODE, "{port}"]
+
+
+def uvloop():
+    for program in ["python3", "/usr/bin/python3"]:
+        found = output(program, "-c", "import uvloop; print(uvloop.__version__)")
+        if "Error" not in found:
+            return found.strip(), [program, "-c", UVLOOP, str(PEERS / "protocol.py"), "{port}"]
+    raise Missing("no uvloop")
+
+
+def blog():
+    script = ROOT / "tests" / "blog" / "server.py"
+    return python_version(), ["python3", str(script), "127.0.0.1", "{port}"]
+
+
+def mio_example():
+    """As published, but for the port, which is fixed there."""
+    metadata = json.loads(output("cargo", "metadata", "--format-version", "1", "--manifest-path", str(ROOT / "Cargo.toml")))
+    package = next(it for it in metadata["packages"] if it["name"] == "mio")
+    copy = WORK / "mio"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(Path(package["manifest_path"]).parent, copy)
+    source = copy / "examples" / "tcp_server.rs"
+    port = 'format!("127.0.0.1:{}", std::env::args().nth(1).unwrap())'
+    text = source.read_text()
+    source.write_text(text.replace('"127.0.0.1:9000".parse()', f"{port}.parse()"))
+    (copy / "Cargo.toml").write_text((copy / "Cargo.toml").read_text() + "\n[workspace]\n")
+    build = ["cargo", "build", "--quiet", "--example", "tcp_server", "--features", "os-poll net"]
+    build += ["--manifest-path", str(copy / "Cargo.toml"), "--target-dir", str(TARGET / "check-peers" / "target")]
+    if subprocess.run(build).returncode != 0:
+        raise Missing("mio's example cannot be built")
+    return package["version"], [str(WORK / "target" / "debug" / "examples" / "tcp_server"), "{port}"]
+
+
+def python_version():
+    return version(output("python3", "--version"))
+
+
+PEER_VERSIONS = {
+    "epoll": lambda: version(output("gcc", "--version")),
+    "libuv": lambda: package_version("libuv1-dev"),
+    "tokio": lambda: locked_version("tokio", PEERS / "tokio"),
+    "std-threads": lambda: version(output("rustc", "--version")),
+    "go": lambda: version(output("go", "version"), r"\d+\.\d+(\.\d+)?"),
+    "asyncio": python_version,
+    "python-threads": python_version,
+}
+
+
+def locked_version(name, folder=ROOT):
+    lock = (folder / "Cargo.lock").read_text()
+    return re.search(f'name = "{name}"\nversion = "(.*?)"', lock).group(1)
+
+
+def peer(recipe):
+    """A server of benches/peers."""
+    for program in recipe["needs"]:
+        need(program)
+    name = recipe["name"]
+    names = {"dir": str(PEERS), "target": str(TARGET)}
+    names["out"] = fill(recipe.get("product", "{target}/peers/" + name), names)
+    (TARGET / "peers").mkdir(parents=True, exist_ok=True)
+    build = [fill(word, names) for word in recipe.get("build", [])]
+    if build and subprocess.run(build, cwd=PEERS).returncode != 0:
+        raise Missing(f"{name} cannot be built")
+    command = [fill(word, names) for word in recipe["run"]]
+    return PEER_VERSIONS.get(name, lambda: "–")(), command
+
+
+def fill(word, names):
+    for name, value in names.items():
+        word = word.replace("{" + name + "}", value)
+    return word
+
+
+def servers():
+    """Name, what it is, and a function for its version and its command."""
+    for mode in ["event-loop", "threads"]:
+        command = [str(PROGRAM), "serve", "-v", "--listen", "127.0.0.1:{port}", "--mode", mode]
+        yield mode, f"`mio-echo serve --mode {mode}`", lambda command=command: (locked_version("mio-echo"), command)
+    for recipe in json.loads((PEERS / "peers.json").read_text())["peers"]:
+        yield recipe["name"], recipe["about"], lambda recipe=recipe: peer(recipe)
+    yield "node", "node's `net`, `peer.pipe(peer)`", node
+    yield "uvloop", "the asyncio server on uvloop", uvloop
+    yield "blog", "a Python server from a blog, `tests/blog/server.py`", blog
+    yield "haproxy", "HAProxy in front of `mio-echo serve`", haproxy
+    yield "socat", "`socat tcp-listen:…,fork exec:cat`", socat
+    yield "ncat", "`ncat -l -k -e /bin/cat`", ncat
+    yield "inetd", "OpenBSD's inetd with `cat`", inetd
+    yield "xinetd", "xinetd's internal echo", xinetd
+    yield "mio-example", "mio's example `tcp_server` (it sends a greeting and echoes nothing)", mio_example
+
+
+def check(command):
+    """The report. A busy machine can make a check fail, so what fails is checked again, and has to fail twice."""
+    report = run(command, [])
+    failed = [it["name"] for it in report["results"] if it["status"] == "failed"] if report else []
+    again = run(command, ["--only", ",".join(failed)]) if failed else None
+    if again:
+        second = {it["name"]: it for it in again["results"]}
+        report["results"] = [second.get(it["name"], it) for it in report["results"]]
+    return report
+
+
+def run(command, options):
+    with tempfile.NamedTemporaryFile(suffix=".json", dir=WORK) as report:
+        done = subprocess.run([PROGRAM, "check", "--json", report.name, *options, "--", *command], stdout=subprocess.DEVNULL)
+        if done.returncode == 2:
+            return None
+        return json.load(report)["servers"][0]
+
+
+def row(about, number, report):
+    results = report["results"]
+    count = {status: 0 for status in ["passed", "failed", "not-applicable"]}
+    for result in results:
+        count[result["status"]] += 1
+    broken = [f"`{it['name']}`" for it in results if it["status"] == "failed"]
+    kept = f"{count['passed']} of {count['passed'] + count['failed']}"
+    what = "everything" if count["passed"] == 0 else ", ".join(broken) or "–"
+    return f"| {about} | {number} | {kept} | {what} |"
+
+
+def symptoms(number, report):
+    """What of a report is kept: the version, and what was not as promised."""
+    of = {"failed": "symptom", "not-applicable": "reason"}
+    found = {it["name"]: it[of[it["status"]]] for it in report["results"] if it["status"] in of}
+    return {"version": number, "seconds": round(report["seconds"], 1), "symptoms": found}
+
+
+def main():
+    global PROGRAM
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--program", metavar="FILE", type=Path, default=PROGRAM)
+    parser.add_argument("--results", metavar="FILE", type=Path)
+    options = parser.parse_args()
+    PROGRAM = options.program
+    WORK.mkdir(parents=True, exist_ok=True)
+    results = {}
+    print("| server | version | keeps | breaks |\n| --- | --- | ---: | --- |")
+    for name, about, prepare in servers():
+        if options.names and name not in options.names:
+            continue
+        try:
+            number, command = prepare()
+        except Missing as missing:
+            print(f"{name} is left out: {missing}", file=sys.stderr)
+            continue
+        report = check(command)
+        if report is None:
+            print(f"{name} is left out: it does not start", file=sys.stderr)
+            continue
+        results[name] = symptoms(number, report)
+        print(row(about, number, report), flush=True)
+    if options.results:
+        options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+main()

@@ -1,0 +1,84 @@
+//! JUnit XML, which every system for continuous integration reads: a test suite for each server, a test case for
+//! each check.
+
+use crate::check::results::{CheckReport, CheckResult, CheckStatus};
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+use std::io::{self, Write};
+
+/// Writes the reports as JUnit XML.
+///
+/// # Errors
+///
+/// `output` cannot be written.
+pub fn write_junit(reports: &[CheckReport], output: &mut dyn Write) -> io::Result<()> {
+    let mut xml = Writer::new_with_indent(output, b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    xml.create_element("testsuites")
+        .write_inner_content(|xml| reports.iter().try_for_each(|report| suite(xml, report)))?;
+    writeln!(xml.get_mut())
+}
+
+fn suite(xml: &mut Writer<&mut dyn Write>, report: &CheckReport) -> io::Result<()> {
+    let [tests, failures, skipped] = [
+        report.results.len(),
+        report.failed(),
+        report.not_applicable(),
+    ]
+    .map(|count| count.to_string());
+    let time = seconds(report.seconds);
+    xml.create_element("testsuite")
+        .with_attributes([
+            ("name", report.server.as_str()),
+            ("tests", &tests),
+            ("failures", &failures),
+            ("errors", "0"),
+            ("skipped", &skipped),
+            ("time", &time),
+        ])
+        .write_inner_content(|xml| {
+            let mut results = report.results.iter();
+            results.try_for_each(|result| case(xml, report, result))
+        })?;
+    Ok(())
+}
+
+fn case(
+    xml: &mut Writer<&mut dyn Write>,
+    report: &CheckReport,
+    result: &CheckResult,
+) -> io::Result<()> {
+    let time = seconds(result.seconds);
+    let case = xml.create_element("testcase").with_attributes([
+        ("classname", report.server.as_str()),
+        ("name", result.check.name),
+        ("time", &time),
+    ]);
+    match &result.status {
+        CheckStatus::Passed { measured: None } => case.write_empty()?,
+        CheckStatus::Passed {
+            measured: Some(text),
+        } => case.write_inner_content(|xml| {
+            let element = xml.create_element("system-out");
+            element.write_text_content(BytesText::new(text)).map(drop)
+        })?,
+        CheckStatus::Failed { symptom, .. } => case.write_inner_content(|xml| {
+            let check = &result.check;
+            let text = format!("{}\n{}\n{}", check.promise, check.why, check.hint);
+            xml.create_element("failure")
+                .with_attribute(("message", symptom.as_str()))
+                .write_text_content(BytesText::new(&text))
+                .map(drop)
+        })?,
+        CheckStatus::NotApplicable { reason } => case.write_inner_content(|xml| {
+            let element = xml.create_element("skipped");
+            let element = element.with_attribute(("message", reason.as_str()));
+            element.write_empty().map(drop)
+        })?,
+    };
+    Ok(())
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds:.3}")
+}

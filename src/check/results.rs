@@ -1,0 +1,81 @@
+//! The results of checks: plain values that know neither servers nor reports.
+
+use super::definition::Check;
+use serde::Serialize;
+
+/// How a check ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum CheckStatus {
+    /// The server kept its promise.
+    Passed {
+        /// What was measured, if anything.
+        measured: Option<String>,
+    },
+    /// The server broke its promise.
+    Failed {
+        /// What the client saw, in one line.
+        symptom: String,
+        /// The first byte of the echo that is wrong or missing, counted from 0.
+        offset: Option<u64>,
+    },
+    /// The promise could not be tested.
+    NotApplicable {
+        /// Why not, in one line.
+        reason: String,
+    },
+}
+
+/// One check of one server.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckResult {
+    /// What was checked.
+    #[serde(flatten)]
+    pub check: Check,
+    /// What came of it.
+    #[serde(flatten)]
+    pub status: CheckStatus,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+impl CheckResult {
+    /// Whether the server broke its promise.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.status, CheckStatus::Failed { .. })
+    }
+}
+
+/// All checks of one server.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// The server: the name of its mode, its address or its command line.
+    pub server: String,
+    /// One for each check, in the order in which they ran.
+    pub results: Vec<CheckResult>,
+    /// How long all of them took, in seconds.
+    pub seconds: f64,
+}
+
+impl CheckReport {
+    /// The promises that were broken.
+    pub fn failures(&self) -> impl Iterator<Item = &CheckResult> {
+        self.results.iter().filter(|result| result.is_failure())
+    }
+
+    /// The number of promises that were kept.
+    pub fn passed(&self) -> usize {
+        let kept = |result: &&CheckResult| matches!(result.status, CheckStatus::Passed { .. });
+        self.results.iter().filter(kept).count()
+    }
+
+    /// The number of promises that were broken.
+    pub fn failed(&self) -> usize {
+        self.failures().count()
+    }
+
+    /// The number of promises that could not be tested.
+    pub fn not_applicable(&self) -> usize {
+        self.results.len() - self.passed() - self.failed()
+    }
+}

@@ -1,0 +1,174 @@
+//! The server under check: one that runs already, or one that is started for the check and ended after it.
+
+use super::process::ServerProcess;
+use super::time_limit::{SLICE, TimeLimit, Wait};
+use crate::measure::process::{Child, ChildFailure, CommandLine};
+use crate::text::endpoint::Endpoint;
+use crate::text::os_error;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The placeholder in a command line for the port to listen on.
+pub const PORT: &str = "{port}";
+
+/// How long a server may take to accept connections. An interpreter or a virtual machine takes a second or two.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a start is tried.
+const START_ATTEMPTS: u32 = 3;
+
+/// A server to be checked.
+#[derive(Debug, Clone)]
+pub enum CheckTarget {
+    /// It is running already.
+    Running(Endpoint),
+    /// It is started with this command line, in which `{port}` stands for the port to listen on.
+    Command(CommandLine),
+}
+
+/// The conditions under which a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setup {
+    /// Nothing special.
+    Ordinary,
+    /// At most this many open descriptors (getrlimit(2), `RLIMIT_NOFILE`).
+    DescriptorLimit(u32),
+    /// Its standard output and standard error are a pipe from which nothing is read.
+    UnreadOutput,
+}
+
+/// A server that accepts connections.
+#[derive(Debug)]
+pub(super) struct CheckedServer {
+    address: SocketAddr,
+    /// Present if it was started here. It ends with this value.
+    started: Option<(Child, ServerProcess)>,
+}
+
+impl CheckedServer {
+    /// The first address of `endpoint` that accepts a connection.
+    pub(super) fn running(endpoint: &Endpoint, timeout: Duration) -> Result<Self, String> {
+        let addresses = endpoint.resolve().map_err(|error| {
+            format!("cannot resolve {endpoint}: {}", os_error::describe(&error))
+        })?;
+        let mut reasons = Vec::new();
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, timeout) {
+                Ok(_) => {
+                    return Ok(Self {
+                        address,
+                        started: None,
+                    });
+                }
+                Err(error) => reasons.push(format!("{address} ({})", os_error::describe(&error))),
+            }
+        }
+        Err(format!("cannot connect to {}", reasons.join(", ")))
+    }
+
+    /// Starts a server and waits until it accepts connections. One that ends at once is started again: the free
+    /// port that was found may have been taken by the time the server bound it.
+    pub(super) fn start(
+        command: &CommandLine,
+        setup: Setup,
+        cancelled: &AtomicBool,
+    ) -> Result<Self, String> {
+        let wait = TimeLimit::new(Instant::now() + START_TIMEOUT, START_TIMEOUT, cancelled).wait();
+        let mut attempt = 1;
+        loop {
+            let started = Self::start_once(command, setup, &wait);
+            if started.is_ok() || wait.is_over() || attempt == START_ATTEMPTS {
+                return started.map_err(|reason| format!("cannot start `{command}`: {reason}"));
+            }
+            attempt += 1;
+        }
+    }
+
+    fn start_once(command: &CommandLine, setup: Setup, wait: &Wait<'_>) -> Result<Self, String> {
+        let described = |error: io::Error| os_error::describe(&error);
+        let address = free_address().map_err(described)?;
+        let line = setup.wrap(&command.replace(PORT, &address.port().to_string()));
+        let mut child = Child::spawn(&line, None).map_err(described)?;
+        loop {
+            match child.wait_until_accepting(address, SLICE) {
+                Ok(()) => break,
+                Err(failure @ ChildFailure::Exited { .. }) => return Err(failure.to_string()),
+                Err(ChildFailure::NotReady { .. }) if wait.is_over() => {
+                    let port = address.port();
+                    return Err(format!("it does not listen on port {port}"));
+                }
+                Err(ChildFailure::NotReady { .. }) => {}
+            }
+        }
+        let process = ServerProcess::new(child.pid(), command.clone());
+        Ok(Self {
+            address,
+            started: Some((child, process)),
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process, if it was started here.
+    pub(super) fn process(&self) -> Option<&ServerProcess> {
+        self.started.as_ref().map(|(_, process)| process)
+    }
+
+    /// How it ended; `None` while it is running.
+    pub(super) fn early_exit(&mut self) -> Option<String> {
+        let (child, _) = self.started.as_mut()?;
+        Some(child.early_exit()?.to_string())
+    }
+
+    /// How it ended; `None` if it is running after `time`.
+    pub(super) fn early_exit_within(&mut self, time: Duration) -> Option<String> {
+        let deadline = Instant::now() + time;
+        while self.started.is_some() && Instant::now() < deadline {
+            if let Some(how) = self.early_exit() {
+                return Some(how);
+            }
+            thread::sleep(SLICE / 5);
+        }
+        None
+    }
+
+    /// Whether any byte comes back on a fresh connection within `timeout`, in reply to a line, or to a line and a
+    /// FIN.
+    pub(super) fn echoes_anything(&self, timeout: Duration) -> bool {
+        let Ok(stream) = TcpStream::connect_timeout(&self.address, timeout) else {
+            return false;
+        };
+        let sends_a_byte = || {
+            let set = stream.set_read_timeout(Some(timeout / 2));
+            set.is_ok() && matches!((&stream).read(&mut [0]), Ok(1..))
+        };
+        (&stream).write_all(b"?\n").is_ok()
+            && (sends_a_byte() || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte())
+    }
+}
+
+impl Setup {
+    /// The command line that starts `command` under these conditions.
+    fn wrap(self, command: &CommandLine) -> CommandLine {
+        let script = match self {
+            Self::Ordinary => return command.clone(),
+            Self::DescriptorLimit(limit) => format!(r#"ulimit -n {limit}; exec "$0" "$@""#),
+            // The reader of the pipe is a process that never reads.
+            Self::UnreadOutput => r#""$0" "$@" 2>&1 | exec sleep 3600"#.to_owned(),
+        };
+        let words = [command.program.clone()];
+        let words = words.into_iter().chain(command.arguments.iter().cloned());
+        CommandLine::new("sh", ["-c".into(), script.into()].into_iter().chain(words))
+    }
+}
+
+/// A port that is free now on every IPv4 address, on the loopback interface.
+fn free_address() -> io::Result<SocketAddr> {
+    let free = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?;
+    Ok((Ipv4Addr::LOCALHOST, free.port()).into())
+}

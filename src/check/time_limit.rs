@@ -1,0 +1,114 @@
+//! How long a check may take, and how long the server may be silent.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that a call blocks before the limit and the request to stop are looked at again.
+pub(super) const SLICE: Duration = Duration::from_millis(50);
+
+/// The limits of one check.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimit<'a> {
+    /// When the check has to end.
+    end: Instant,
+    /// The longest silence of the server while a byte or a FIN is due.
+    silence: Duration,
+    /// Set when the run is interrupted.
+    cancelled: &'a AtomicBool,
+}
+
+/// One wait for the server.
+#[derive(Debug)]
+pub(super) struct Wait<'a> {
+    started: Instant,
+    until: Instant,
+    end_of_check: Instant,
+    cancelled: &'a AtomicBool,
+}
+
+/// Why a wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndOfWait {
+    /// The server was silent for this long.
+    Silence(Duration),
+    /// The check as a whole has taken too long.
+    TimeIsUp,
+}
+
+impl<'a> TimeLimit<'a> {
+    pub(super) fn new(end: Instant, silence: Duration, cancelled: &'a AtomicBool) -> Self {
+        Self {
+            end,
+            silence,
+            cancelled,
+        }
+    }
+
+    /// Starts a wait for the server's next byte.
+    pub(super) fn wait(&self) -> Wait<'a> {
+        self.wait_at_most(self.silence)
+    }
+
+    /// Starts a wait that may take as long as the check.
+    pub(super) fn wait_to_the_end(&self) -> Wait<'a> {
+        self.wait_at_most(Duration::MAX)
+    }
+
+    /// Sleeps for `time`, or until the check has to end or is interrupted.
+    pub(super) fn pause(&self, time: Duration) {
+        let wait = self.wait_at_most(time);
+        while !wait.is_over() {
+            thread::sleep(wait.left().min(SLICE));
+        }
+    }
+
+    /// Polls `is_true` until it is, or until a wait for the server is over. Returns the last value.
+    pub(super) fn eventually(&self, mut is_true: impl FnMut() -> bool) -> bool {
+        let wait = self.wait();
+        loop {
+            if is_true() {
+                return true;
+            }
+            if wait.is_over() {
+                return false;
+            }
+            thread::sleep(SLICE / 5);
+        }
+    }
+
+    fn wait_at_most(&self, time: Duration) -> Wait<'a> {
+        let started = Instant::now();
+        Wait {
+            started,
+            until: started
+                .checked_add(time)
+                .map_or(self.end, |it| it.min(self.end)),
+            end_of_check: self.end,
+            cancelled: self.cancelled,
+        }
+    }
+}
+
+impl Wait<'_> {
+    pub(super) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The time left; none once the run is interrupted.
+    pub(super) fn left(&self) -> Duration {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Duration::ZERO;
+        }
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// Why it is over.
+    pub(super) fn end(&self) -> EndOfWait {
+        if self.until == self.end_of_check {
+            EndOfWait::TimeIsUp
+        } else {
+            EndOfWait::Silence(self.started.elapsed())
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! `mio-echo check`: its arguments, and running the checks that they select.
+
+#![allow(
+    clippy::doc_markdown,
+    reason = "the comments on arguments are the help text, where a backtick would be printed"
+)]
+
+use super::files::write_to;
+use super::interrupt::Interrupt;
+use super::output::{FAILED, NOT_STARTED, fail, may_colour, print_line};
+use super::values::positive_duration;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use mio_echo::check::{
+    self, Check, CheckError, CheckPlan, CheckReport, CheckTarget, Effort, Level, OnFailure, PORT,
+    Selection,
+    report::{self, Layout},
+};
+use mio_echo::measure::process::CommandLine;
+use mio_echo::server::Mode;
+use mio_echo::text::endpoint::Endpoint;
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(crate) const EXAMPLES: &str = "\
+Without ADDR and COMMAND, the server of this program is checked in both modes. Checks of processor \
+time, memory, descriptors, signals and the log need a COMMAND, because only the process of a server \
+that was started here is known.
+
+Exit codes:
+  0 no promise was broken; 1 one was; 2 wrong usage, or no server; 130 interrupted.
+
+Examples:
+  mio-echo check
+  mio-echo check localhost:7 --quick
+  mio-echo check --junit echo.xml -- socat tcp-listen:{port},fork,reuseaddr exec:cat
+  mio-echo check --level 3 -- python3 my_server.py {port}
+  mio-echo check --list";
+
+/// How long a server may be silent, by default.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same with --quick.
+const QUICK_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// How long all checks of a server may take with --quick.
+const QUICK_TIME: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A running server, HOST:PORT or [IPV6]:PORT
+    addr: Option<Endpoint>,
+
+    /// A server to start, with {port} for the port to listen on
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "addr")]
+    command: Vec<OsString>,
+
+    /// Run only these checks
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Checks"
+    )]
+    only: Vec<String>,
+
+    /// Leave out these checks
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Checks"
+    )]
+    skip: Vec<String>,
+
+    /// Run only the checks that together take less than two seconds, for the probes of a load balancer
+    #[arg(long, help_heading = "Checks")]
+    quick: bool,
+
+    /// Grade a step of the course: run the checks of this level, 1 to 6, and of those below it, and stop
+    /// at the first failure
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = level,
+        conflicts_with_all = ["only", "skip", "quick"],
+        help_heading = "Checks"
+    )]
+    level: Option<Level>,
+
+    /// List the checks and run none
+    #[arg(long, help_heading = "Checks")]
+    list: bool,
+
+    /// How long the server may be silent while a byte is due [default: 5s, with --quick 800ms]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, help_heading = "Checks")]
+    timeout: Option<Duration>,
+
+    /// Write the results as JSON; - for standard output, in place of the table
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    json: Option<PathBuf>,
+
+    /// Write the results as JUnit XML; - for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    junit: Option<PathBuf>,
+
+    /// Write the results in the Test Anything Protocol; - for standard output
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    tap: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
+    let plans = match arguments.plans() {
+        Ok(plans) => plans,
+        Err(mistake) => return fail(NOT_STARTED, &mistake),
+    };
+    if arguments.list {
+        let checks = plans.first().map(|plan| plan.checks.as_slice());
+        print_line(&report::list(checks.unwrap_or_default(), layout()));
+        return ExitCode::SUCCESS;
+    }
+    let reports = match check_all(&plans, arguments) {
+        Ok(reports) => reports,
+        Err(CheckError::Interrupted) => return fail(INTERRUPTED, "interrupted"),
+        Err(error) => return fail(NOT_STARTED, &error.to_string()),
+    };
+    if let Err(reason) = arguments.write_files(&reports) {
+        return fail(FAILED, &reason);
+    }
+    if reports.iter().all(|report| report.failed() == 0) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    }
+}
+
+/// Checks one server after the other, and prints each report when it is complete.
+fn check_all(
+    plans: &[CheckPlan],
+    arguments: &CheckArguments,
+) -> Result<Vec<CheckReport>, CheckError> {
+    let interrupt = Interrupt::catch().map_err(|error| CheckError::NoServer(error.to_string()))?;
+    let mut reports = Vec::new();
+    for plan in plans {
+        let report = check(plan, &interrupt)?;
+        if !arguments.stdout_is_taken() {
+            if !reports.is_empty() {
+                print_line("");
+            }
+            print(&report, arguments.level);
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, CheckError> {
+    // Invisible where standard error is no terminal.
+    let bar = ProgressBar::new(plan.checks.len() as u64);
+    let style = ProgressStyle::with_template("{bar:20} {pos:>2} of {len}  {wide_msg}");
+    let bar = match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    };
+    let show = |index: usize, check: &Check| {
+        bar.set_position(index as u64);
+        bar.set_message(check.name);
+    };
+    let report = check::run(plan, interrupt.flag(), show);
+    bar.finish_and_clear();
+    report
+}
+
+fn print(report: &CheckReport, level: Option<Level>) {
+    let layout = layout();
+    print_line(&report::table(report, layout));
+    let explanation = report::explanation(report, layout);
+    if !explanation.is_empty() {
+        print_line(explanation.trim_end());
+    }
+    if let Some(level) = level {
+        print_line(&format!("\n{}", report::grade(report, level)));
+    }
+}
+
+impl CheckArguments {
+    /// One plan for each server.
+    fn plans(&self) -> Result<Vec<CheckPlan>, String> {
+        if self.outputs_to_stdout() > 1 {
+            return Err("only one of --json, --junit and --tap can go to standard output".into());
+        }
+        let selection = Selection {
+            only: self.only.clone(),
+            skip: self.skip.clone(),
+            quick: self.quick,
+            level: self.level,
+        };
+        let checks = selection.checks().map_err(|error| error.to_string())?;
+        let plan = |(name, target)| CheckPlan {
+            name,
+            target,
+            checks: checks.clone(),
+            effort: if self.quick {
+                Effort::Quick
+            } else {
+                Effort::Thorough
+            },
+            time: self.quick.then_some(QUICK_TIME),
+            timeout: self
+                .timeout
+                .unwrap_or(if self.quick { QUICK_TIMEOUT } else { TIMEOUT }),
+            on_failure: match self.level {
+                Some(_) => OnFailure::Stop,
+                None => OnFailure::Continue,
+            },
+        };
+        Ok(self.targets()?.into_iter().map(plan).collect())
+    }
+
+    /// The servers, with their names.
+    fn targets(&self) -> Result<Vec<(String, CheckTarget)>, String> {
+        if let Some(endpoint) = &self.addr {
+            let target = CheckTarget::Running(endpoint.clone());
+            return Ok(vec![(endpoint.to_string(), target)]);
+        }
+        if let Some((program, arguments)) = self.command.split_first() {
+            let command = CommandLine::new(program, arguments);
+            if !command.contains(PORT) {
+                return Err(format!(
+                    "`{command}` does not say where the port goes: {PORT}"
+                ));
+            }
+            let name = command.to_string();
+            return Ok(vec![(name, CheckTarget::Command(command))]);
+        }
+        let program = env::current_exe().map_err(|error| error.to_string())?;
+        let own = |mode: Mode| {
+            let command = CommandLine::new(&program, own_server(&mode.to_string()));
+            (mode.to_string(), CheckTarget::Command(command))
+        };
+        Ok([Mode::EventLoop, Mode::Threads].map(own).into())
+    }
+
+    fn write_files(&self, reports: &[CheckReport]) -> Result<(), String> {
+        if let Some(path) = &self.json {
+            write_to(path, |file| report::write_json(reports, file))?;
+        }
+        if let Some(path) = &self.junit {
+            write_to(path, |file| report::write_junit(reports, file))?;
+        }
+        if let Some(path) = &self.tap {
+            write_to(path, |file| report::write_tap(reports, file))?;
+        }
+        Ok(())
+    }
+
+    fn stdout_is_taken(&self) -> bool {
+        self.outputs_to_stdout() > 0
+    }
+
+    fn outputs_to_stdout(&self) -> usize {
+        let outputs = [&self.json, &self.junit, &self.tap].into_iter().flatten();
+        outputs.filter(|path| *path == Path::new("-")).count()
+    }
+}
+
+/// The arguments of our own server. It logs each connection: the log must not get in its way.
+fn own_server(mode: &str) -> [String; 6] {
+    let listen = format!("127.0.0.1:{PORT}");
+    ["serve", "--verbose", "--listen", &listen, "--mode", mode].map(str::to_owned)
+}
+
+/// As wide as the terminal, within reason, or as a page where standard output is none.
+fn layout() -> Layout {
+    const PAGE: u16 = 100;
+    let stdout = io::stdout();
+    let terminal = rustix::termios::tcgetwinsize(&stdout).ok();
+    // A terminal that does not know its size reports 0.
+    let columns = terminal.map(|size| size.ws_col).filter(|it| *it > 0);
+    Layout {
+        width: columns.unwrap_or(PAGE).clamp(60, 120),
+        colour: may_colour(&stdout),
+    }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let number = text.parse().ok();
+    let level = number.and_then(Level::of);
+    level.ok_or_else(|| "expected a number from 1 to 6".to_owned())
+}

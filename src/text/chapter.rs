@@ -1,0 +1,70 @@
+//! The chapters of the guide: their numbers and titles, for everything that refers to one.
+
+use std::fmt;
+
+/// A chapter of the guide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(into = "u8")]
+#[expect(missing_docs, reason = "the titles say it")]
+pub enum Chapter {
+    BlockingEcho,
+    Readiness,
+    EdgesAndDraining,
+    PartialWrites,
+    Fairness,
+    Endings,
+    Accepting,
+    Shutdown,
+    Contrast,
+    Measuring,
+    Beyond,
+}
+
+impl Chapter {
+    /// Its number in the guide.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::BlockingEcho => 1,
+            Self::Readiness => 2,
+            Self::EdgesAndDraining => 3,
+            Self::PartialWrites => 4,
+            Self::Fairness => 5,
+            Self::Endings => 6,
+            Self::Accepting => 7,
+            Self::Shutdown => 8,
+            Self::Contrast => 9,
+            Self::Measuring => 10,
+            Self::Beyond => 11,
+        }
+    }
+
+    /// Its title in the guide.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::BlockingEcho => "a blocking echo",
+            Self::Readiness => "readiness",
+            Self::EdgesAndDraining => "edges and draining",
+            Self::PartialWrites => "partial writes and backpressure",
+            Self::Fairness => "fairness and budgets",
+            Self::Endings => "half-close, linger, RST",
+            Self::Accepting => "accept, limits, EMFILE",
+            Self::Shutdown => "shutdown",
+            Self::Contrast => "the contrast: a thread for each connection",
+            Self::Measuring => "measuring without fooling yourself",
+            Self::Beyond => "past one core and one machine",
+        }
+    }
+}
+
+impl From<Chapter> for u8 {
+    fn from(chapter: Chapter) -> Self {
+        chapter.number()
+    }
+}
+
+/// `chapter 6, half-close, linger, RST`.
+impl fmt::Display for Chapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chapter {}, {}", self.number(), self.title())
+    }
+}

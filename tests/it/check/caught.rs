@@ -1,0 +1,194 @@
+//! Each check catches the server that breaks its promise, and no other check does.
+
+use super::faulty_server::Fault;
+use super::{assert_failed, checked, command, expect_each, expect_failures, report, words};
+use mio_echo::check::{CHECKS, CheckResult, CheckStatus};
+use mio_echo::measure::process::CommandLine;
+use std::ffi::OsString;
+
+#[test]
+fn a_right_server_without_a_handler_fails_only_what_needs_one() {
+    let names: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    let report = checked(Fault::None, &names);
+    let failed: Vec<&str> = report.failures().map(|it| it.check.name).collect();
+    assert_eq!(failed, ["stop-without-loss", "urgent-data"], "{report:#?}");
+    assert_eq!(report.not_applicable(), 0, "{report:#?}");
+}
+
+#[test]
+fn wrong_bytes_are_found_at_their_offset() {
+    let failures = [
+        ("exact-sizes", "65,535 bytes: byte 5000 differs"),
+        ("all-byte-values", "byte 5000 differs"),
+    ];
+    expect_failures(Fault::CorruptsAByte, &failures);
+    let report = checked(Fault::CorruptsAByte, &["all-byte-values"]);
+    let offset = match report.results[0].status {
+        CheckStatus::Failed { offset, .. } => offset,
+        _ => None,
+    };
+    assert_eq!(offset, Some(5000));
+    let failures = [("exact-sizes", "more came back than the 4,096 bytes sent")];
+    expect_failures(Fault::AddsAByte, &failures);
+}
+
+#[test]
+fn a_server_of_text_is_found() {
+    let report = checked(Fault::EchoesLines, &["byte-by-byte", "half-close"]);
+    assert_eq!(report.failed(), 2, "{report:#?}");
+    let decodes = [
+        ("all-byte-values", "after 0 of 131,072 bytes"),
+        ("split-utf8", "after 0 of 21 bytes"),
+    ];
+    expect_failures(Fault::DecodesText, &decodes);
+}
+
+#[test]
+fn a_half_close_that_loses_bytes_is_found() {
+    let closed = [
+        ("half-close", "FIN after 1 byte: closed after 0 of 1 byte"),
+        ("half-close-bulk", "4 MiB: "),
+        ("half-close-read-late", "64 KiB: "),
+        (
+            "fin-with-data",
+            "connection 1 of 50: closed after 0 of 64 bytes",
+        ),
+    ];
+    let given_up = [("half-close-read-late", "16 MiB: ")];
+    expect_each(&[
+        (Fault::ClosesOnFin, &closed),
+        (Fault::GivesUpAfterFin, &given_up),
+    ]);
+}
+
+#[test]
+fn a_server_of_one_client_at_a_time_is_found() {
+    let one = [
+        ("several-clients", "connection 5 of 5: silent for"),
+        ("stays-open", "silent for"),
+        ("slow-beside-quick", "silent for"),
+    ];
+    expect_failures(Fault::OneAtATime, &one);
+}
+
+#[test]
+fn a_server_with_a_limit_of_a_hundred_is_found() {
+    let hundred = [
+        ("connections-150", "connection 101 of 150: "),
+        ("connections-1000", "of 1,000: "),
+    ];
+    expect_failures(Fault::ServesAHundred, &hundred);
+}
+
+#[test]
+fn a_listener_that_is_not_drained_is_found() {
+    let report = checked(Fault::AcceptsOnce, &["burst"]);
+    assert_failed(&report, &[("burst", "of 5 clients: silent for")]);
+}
+
+#[test]
+fn a_server_that_cannot_bear_silence_is_found() {
+    expect_failures(
+        Fault::ClosesIdleConnections,
+        &[("stays-open", "closed an idle connection")],
+    );
+    let report = checked(Fault::ExitsWhenIdle, &["alive-after-pause"]);
+    assert_failed(
+        &report,
+        &[("alive-after-pause", "the server exited with status 0")],
+    );
+}
+
+#[test]
+fn a_server_that_burns_processor_time_is_found() {
+    let spins = [
+        ("idle-cpu", "uses "),
+        ("stalled-cpu", "beside a client that does not read: uses "),
+    ];
+    expect_each(&[(Fault::Spins, &spins), (Fault::SpinsOnWrite, &spins[1..])]);
+}
+
+#[test]
+fn a_server_without_backpressure_is_found() {
+    let names = ["both-directions-full", "stalled-reader"];
+    let report = checked(Fault::ForgetsTheRest, &names);
+    let offset = |result: &CheckResult| match result.status {
+        CheckStatus::Failed { offset, .. } => offset,
+        _ => None,
+    };
+    // Where the first byte is missing depends on the buffers of the kernel.
+    let mut offsets = report.results.iter().map(offset);
+    assert!(
+        offsets.all(|offset| offset > Some(64 * 1024)),
+        "{report:#?}"
+    );
+    expect_failures(Fault::QueuesWithoutBound, &[("stalled-memory", "grew by")]);
+}
+
+#[test]
+fn a_server_that_lets_one_client_delay_the_others_is_found() {
+    let slow = [(
+        "slow-beside-quick",
+        "beside a client that does not read: silent for",
+    )];
+    expect_failures(Fault::BlocksInWrite, &slow);
+    let flood = [("flood-beside-polite", "beside")];
+    let report = checked(Fault::StaysWithOne, &["flood-beside-polite"]);
+    assert_failed(&report, &flood);
+}
+
+#[test]
+fn a_server_that_a_reset_harms_is_found() {
+    let exits = [("reset-midway", "the server exited with status 104")];
+    let leaks = [("descriptor-leak", "descriptors are left after 300 resets")];
+    expect_each(&[(Fault::ExitsOnReset, &exits), (Fault::LeaksOnReset, &leaks)]);
+}
+
+#[test]
+fn a_server_that_short_connections_harm_is_found() {
+    let exits = [("connect-and-leave", "the server exited with status 3")];
+    expect_failures(Fault::ExitsAfterEmptyConnections, &exits);
+    let report = checked(Fault::ClosesEveryFiftieth, &["churn"]);
+    assert_failed(&report, &[("churn", " of 25: ")]);
+}
+
+#[test]
+fn a_server_that_scarce_descriptors_harm_is_found() {
+    for (fault, symptom) in [
+        (
+            Fault::ExitsOnEmfile,
+            "out of descriptors: the server's process has ended",
+        ),
+        (Fault::SpinsOnEmfile, "out of descriptors: uses "),
+        (
+            Fault::DeafAfterEmfile,
+            "after the connections had ended: silent for",
+        ),
+    ] {
+        let report = checked(fault, &["descriptor-limit"]);
+        assert_failed(&report, &[("descriptor-limit", symptom)]);
+    }
+}
+
+#[test]
+fn a_server_that_ignores_sigterm_is_found() {
+    let ignoring = ["-c", r#"trap "" TERM; exec "$0" "$@""#].map(OsString::from);
+    let arguments = ignoring.into_iter().chain(words(&command(Fault::None)));
+    let report = report(CommandLine::new("sh", arguments), &["stop-without-loss"]);
+    assert_failed(&report, &[("stop-without-loss", "the server does not end")]);
+}
+
+#[test]
+fn a_server_that_waits_for_its_log_is_found() {
+    let report = checked(Fault::WaitsForItsLog, &["unread-log"]);
+    assert_failed(&report, &[("unread-log", "of 1,500: silent for")]);
+}
+
+#[test]
+fn a_server_that_dies_is_started_again_for_the_next_check() {
+    let report = checked(Fault::ExitsOnReset, &["reset-midway", "churn", "burst"]);
+    assert_failed(
+        &report,
+        &[("reset-midway", "the server exited with status 104")],
+    );
+}

@@ -1,0 +1,260 @@
+//! What the command prints, writes and returns.
+
+use super::faulty_server::Fault;
+use super::{command, words};
+use crate::harness::{Child, Signal, eventually, program};
+use mio_echo::check::CHECKS;
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::process::Output;
+
+#[test]
+fn our_own_server_passes_in_both_modes() {
+    let output = run(&["--quick", "--json", "-"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    let servers = document["servers"].as_array().unwrap();
+    let names: Vec<&str> = servers
+        .iter()
+        .map(|it| it["server"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["event-loop", "threads"]);
+    let quick = CHECKS.iter().filter(|check| check.quick).count();
+    for server in servers {
+        let results = server["results"].as_array().unwrap();
+        assert_eq!(results.len(), quick);
+        assert!(
+            results.iter().all(|it| it["status"] == "passed"),
+            "{server:#}"
+        );
+        assert!(server["seconds"].as_f64().unwrap() < 2.0, "{server:#}");
+    }
+}
+
+#[test]
+fn a_table_explains_what_is_broken() {
+    let output = run_on(Fault::ClosesOnFin, &["--only", "half-close,byte-by-byte"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        " pass  byte-by-byte",
+        " FAIL  half-close",
+        "→ FIN after 1 byte: closed after 0 of 1 byte",
+        "1 passed, 1 failed, in ",
+        " why   Otherwise `printf hello | nc -N`",
+        " see   guide chapter 6, half-close, linger, RST; mio-echo lab close-on-eof",
+    ] {
+        assert!(text.contains(words), "expected {words:?} in:\n{text}");
+    }
+    // The command line of the server stands on the first line, however long it is.
+    let mut lines = text.lines().skip(1);
+    assert!(lines.all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn reports_for_other_programs_are_well_formed() {
+    let folder = tempfile::tempdir().unwrap();
+    let [json, junit, tap] =
+        ["check.json", "check.xml", "check.tap"].map(|it| folder.path().join(it));
+    let output = program(&["check", "--only", "half-close,byte-by-byte,idle-cpu"])
+        .arg("--json")
+        .arg(&json)
+        .arg("--junit")
+        .arg(&junit)
+        .arg("--tap")
+        .arg(&tap)
+        .args(["--", "env", "TITLE=<&\"# ']]>"])
+        .args(words(&command(Fault::ClosesOnFin)))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let [json, junit, tap] = [json, junit, tap].map(|path| fs::read_to_string(path).unwrap());
+
+    let document: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(document["format"], 1);
+    let results = document["servers"][0]["results"].as_array().unwrap();
+    assert_eq!(results[1]["name"], "half-close");
+    assert_eq!(results[1]["status"], "failed");
+    assert_eq!(results[1]["offset"], 0);
+    assert_eq!(results[1]["chapter"], 6);
+
+    let elements = elements_of(&junit);
+    let count = |name: &str| elements.iter().filter(|it| *it == name).count();
+    let counts = ["testsuites", "testsuite", "testcase", "failure"].map(count);
+    assert_eq!(counts, [1, 1, 3, 1], "{junit}");
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+
+    let lines: Vec<&str> = tap.lines().collect();
+    assert_eq!(lines[..2], ["TAP version 14", "1..3"]);
+    assert!(
+        lines[2].starts_with("ok 1 - ") && lines[2].ends_with(": byte-by-byte"),
+        "{tap}"
+    );
+    assert!(
+        lines[3].starts_with("not ok 2 - ") && lines[3].contains(r#"<&"\# "#),
+        "{tap}"
+    );
+    assert_eq!(lines[4], "  ---");
+    assert!(
+        lines.contains(&"  offset: 0") && lines.contains(&"  ..."),
+        "{tap}"
+    );
+}
+
+/// The names of the elements of a document, which is well-formed.
+fn elements_of(xml: &str) -> Vec<String> {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    let mut names = Vec::new();
+    loop {
+        use quick_xml::events::Event;
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => {
+                assert!(
+                    element.attributes().all(|attribute| attribute.is_ok()),
+                    "{xml}"
+                );
+                names.push(element.name().as_ref().to_owned());
+            }
+            Event::Eof => return names,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_level_stops_at_the_first_failure_and_says_what_comes_next() {
+    let reached = run_on(Fault::OneAtATime, &["--level", "1"]);
+    let text = String::from_utf8(reached.stdout).unwrap();
+    assert_eq!(reached.status.code(), Some(0), "{text}");
+    let next = "Level 1 (one client at a time, blocking) is reached. Next: --level 2";
+    assert!(text.contains(next), "{text}");
+
+    let missed = run_on(Fault::OneAtATime, &["--level", "3", "--timeout", "1s"]);
+    let text = String::from_utf8(missed.stdout).unwrap();
+    assert_eq!(missed.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("is not reached: `several-clients` comes next"),
+        "{text}"
+    );
+    assert!(
+        text.contains(" hint  Do not block on one connection"),
+        "{text}"
+    );
+    assert!(!text.contains("stays-open"), "{text}");
+}
+
+#[test]
+fn what_needs_a_process_does_not_apply_to_an_address() {
+    let (_server, address) = Child::serve(&[]);
+    let address = address.to_string();
+    let output = run(&[&address, "--only", "idle-cpu,byte-by-byte"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("→ the process of the server is not known"),
+        "{text}"
+    );
+    assert!(text.contains("1 passed, 1 not applicable"), "{text}");
+}
+
+#[test]
+fn the_list_names_every_check() {
+    let output = run(&["--list"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for check in CHECKS {
+        assert!(text.contains(check.name), "{}", check.name);
+    }
+}
+
+#[test]
+fn wrong_usage_and_a_missing_server_are_told_apart_from_a_failure() {
+    let silent = refusing_address();
+    for (arguments, words) in [
+        (&["--only", "halfclose"][..], "did you mean `half-close`?"),
+        (&["--skip", "everything"], "there is no check `everything`"),
+        (&["--only", "idle-cpu", "--quick"], "leave no check"),
+        (&["--level", "7"], "expected a number from 1 to 6"),
+        (&["--level", "2", "--quick"], "cannot be used with"),
+        (&["--json", "-", "--tap", "-"], "only one of"),
+        (&["--", "cat"], "does not say where the port goes: {port}"),
+        (
+            &["--", "false", "{port}"],
+            "cannot start `false {port}`: exited with status 1",
+        ),
+        (
+            &["--", "no-such-program", "{port}"],
+            "cannot start `no-such-program {port}`",
+        ),
+        (&[&silent], "cannot connect to 127.0.0.1:"),
+    ] {
+        let output = run(arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_ends_the_run_and_the_server() {
+    let mut slow = program(&["check", "--only", "stays-open,alive-after-pause"]);
+    let words = words(&command(Fault::None));
+    let run = Child::spawn(slow.args(["--timeout", "1m", "--"]).args(words));
+    let is_server = |pid: &u32| parent_of(*pid) == Some(run.id());
+    let mut server = None;
+    eventually("the server is started", || {
+        server = processes().find(is_server);
+        server.is_some()
+    });
+    run.signal(Signal::INT);
+    let exit = run.wait();
+    assert_eq!(exit.code, Some(130), "{}", exit.stderr);
+    assert_eq!(exit.stderr, "mio-echo: interrupted");
+    assert!(processes().all(|pid| Some(pid) != server));
+}
+
+#[cfg(target_os = "linux")]
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+}
+
+#[cfg(target_os = "linux")]
+/// The second field behind the name (`proc_pid_stat(5)`).
+fn parent_of(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1).map(str::to_owned)
+}
+
+#[cfg(feature = "learn")]
+#[test]
+fn each_experiment_that_a_check_names_exists() {
+    for check in CHECKS {
+        if let Some(name) = check.experiment {
+            let experiment = mio_echo::learn::lab::find(name);
+            assert!(experiment.is_some(), "{} names {name}", check.name);
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(&["check"]).args(arguments).output().unwrap()
+}
+
+fn run_on(fault: Fault, arguments: &[&str]) -> Output {
+    let mut program = program(&["check"]);
+    program
+        .args(arguments)
+        .arg("--")
+        .args(words(&command(fault)));
+    program.output().unwrap()
+}
+
+/// An address on which nothing listens.
+fn refusing_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
