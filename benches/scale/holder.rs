@@ -16,6 +16,10 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// Connections opened before one of them is used: the server has caught up then, and its backlog stays short.
 const IN_A_ROW: usize = 500;
 
+/// The local port of a holder's first connection, below the ephemeral ports. A port of the system's choice would be
+/// searched for, which takes long once most of them are in use.
+const FIRST_PORT: u16 = 10_000;
+
 /// What a holder does with all of its connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
@@ -134,9 +138,17 @@ fn open(
     count: usize,
 ) -> Result<(), Box<dyn Error>> {
     rlimit::increase_nofile_limit(u64::MAX)?;
+    let mut ports = FIRST_PORT..;
     for number in 1..=count {
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        // A port whose last connection is in TIME-WAIT will do.
+        socket.set_reuse_address(true)?;
+        let bind = |port| {
+            socket
+                .bind(&SocketAddr::from((source, port)).into())
+                .is_ok()
+        };
+        ports.find(|port| bind(*port)).ok_or("no port left")?;
         socket
             .connect_timeout(&server.into(), TIMEOUT)
             .map_err(|error| format!("connection {number}: {error}"))?;

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Where the peers come from.
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1));
 
+/// Where the connections come from that are there before the others.
+const OTHER_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 1, 3));
+
 /// How long the server may take to close what was reset.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -38,7 +41,7 @@ pub(crate) fn threads(connections: usize) -> Rows {
 fn coming_and_going(connections: usize, options: &[&str]) -> Rows {
     let server = serve(options)?;
     // What is allocated once, at the first connection, does not count.
-    drop(Holder::open(server.address, SOURCE, 1)?);
+    drop(Holder::open(server.address, OTHER_SOURCE, 1)?);
     thread::sleep(SECOND);
     let empty = server.usage()?;
     let descriptors = server.descriptors()?;
@@ -93,12 +96,16 @@ fn coming_and_going(connections: usize, options: &[&str]) -> Rows {
 
 /// The walk over all connections that looks for idle ones.
 fn idle_tick(connections: usize) -> Result<Row, Box<dyn Error>> {
-    // Eight ticks per timeout, so one in two seconds.
-    let server = serve(&["--idle-timeout", "16s"])?;
-    let _one = Holder::open(server.address, SOURCE, 1)?;
-    let without = cpu_within(&server, 4 * SECOND)? / 2;
+    // Eight ticks per timeout. No connection is silent for that long here.
+    let tick = 4 * SECOND;
+    let server = serve(&["--idle-timeout", "32s"])?;
+    let _one = Holder::open(server.address, OTHER_SOURCE, 1)?;
+    let without = cpu_within(&server, 2 * tick)? / 2;
+    let descriptors = server.descriptors()?;
     let holder = Holder::open(server.address, SOURCE, connections - 1)?;
-    let with = cpu_within(&server, 8 * SECOND)? / 4;
+    let with = cpu_within(&server, 4 * tick)? / 4;
+    let open = server.descriptors()? - descriptors + 1;
+    assert_eq!(open, connections, "some have expired");
     drop(holder);
     server.stop()?;
     let walk = with.saturating_sub(without);
@@ -133,7 +140,7 @@ fn stop(connections: usize, options: &[&str]) -> Rows {
     );
 
     let mut with_timeout = options.to_vec();
-    with_timeout.extend(["--drain-timeout", "3s"]);
+    with_timeout.extend(["--drain-timeout", "8s"]);
     let server = serve(&with_timeout)?;
     let mut holder = Holder::open(server.address, SOURCE, connections)?;
     holder.carry_out(Order::Echo)?;
@@ -141,7 +148,8 @@ fn stop(connections: usize, options: &[&str]) -> Rows {
     let before = server.usage()?;
     server.signal(Signal::TERM)?;
     let start = Instant::now();
-    thread::sleep(2 * SECOND);
+    // Long before the timeout: the usage of thousands of threads takes a while to read.
+    thread::sleep(3 * SECOND);
     let drain = server.cpu_since(&before)?;
     server.wait_for_exit()?;
     let time = start.elapsed();
@@ -149,7 +157,7 @@ fn stop(connections: usize, options: &[&str]) -> Rows {
     Ok(vec![
         polite,
         Row::new(
-            "stop, peers that never close, `--drain-timeout 3s`",
+            "stop, peers that never close, `--drain-timeout 8s`",
             format!(
                 "{time:.2?}; to drain them, {drain:.1?} of processor time, {} each",
                 per(drain, connections)

@@ -41,7 +41,8 @@ impl Server {
     }
 
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        Usage::of(self.pid())
+        let error = |error| io::Error::other(format!("the server cannot be observed: {error}"));
+        Usage::of(self.pid()).map_err(error)
     }
 
     /// Processor time used since `before`.
