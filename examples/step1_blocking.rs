@@ -19,6 +19,7 @@ fn main() -> io::Result<()> {
     loop {
         // Sleeps until a peer connects.
         let (stream, _peer) = listener.accept()?;
+        // Until its FIN, or an error. Dropping the stream closes the connection.
         while matches!(echo(&stream), Ok(1..)) {}
     }
 }

@@ -20,7 +20,7 @@ use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-const LISTENER: EventData = EventData::new_u64(0);
+const LISTENER: EventData = EventData::new_u64(0); // the key of no connection
 
 struct Connection {
     stream: TcpStream,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::env;
 use std::io::{self, ErrorKind, Read, Write};
 
-const LISTENER: Token = Token(0);
+const LISTENER: Token = Token(0); // the key of no connection
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 struct Connection {

@@ -19,7 +19,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 use std::{env, mem, net::Shutdown};
 
-const LISTENER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX); // the key of no connection
 const SIGNALS: Token = Token(usize::MAX - 1);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const PAUSE: Duration = Duration::from_millis(100); // before a failed accept is tried again
@@ -31,7 +31,7 @@ struct Connection {
 }
 
 fn main() -> io::Result<()> {
-    let (mut listener, mut signals) = (listen()?, Signals::new([SIGINT, SIGTERM])?);
+    let (mut signals, mut listener) = (Signals::new([SIGINT, SIGTERM])?, listen()?);
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(1024));
     let registry = poll.registry().try_clone()?;
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
