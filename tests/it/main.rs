@@ -65,6 +65,7 @@ mod soak;
 mod usage;
 
 // Learning.
+mod exercises;
 #[cfg(feature = "learn")]
 mod guide;
 #[cfg(feature = "learn")]

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The steps, in the order of the course.
-const STEPS: [&str; 6] = [
+pub(crate) const STEPS: [&str; 6] = [
     "step1_blocking",
     "step2_spinning",
     "step3_poll",
@@ -31,12 +31,12 @@ const STEPS: [&str; 6] = [
 const LONGEST_STEP: usize = 120;
 
 /// Long enough for an echo that is due to arrive. That none comes can only be seen by waiting.
-const A_WHILE: Duration = Duration::from_millis(200);
+pub(crate) const A_WHILE: Duration = Duration::from_millis(200);
 
 #[test]
 fn every_step_is_a_short_program_without_this_library_and_without_unsafe() {
     for step in STEPS {
-        let text = fs::read_to_string(source(step)).unwrap();
+        let text = fs::read_to_string(source_of(step)).unwrap();
         let lines = text.lines().count();
         assert!(lines <= LONGEST_STEP, "{step} has {lines} lines");
         for forbidden in ["mio_echo", "unsafe", "unwrap()", "expect("] {
@@ -174,7 +174,7 @@ fn level_6_step_6_survives_a_lack_of_descriptors() {
     let limited = |step| {
         let mut shell = command("sh");
         shell.args(["-c", "ulimit -n 16; exec \"$0\" 127.0.0.1:0"]);
-        let server = Child::spawn(shell.arg(binary(step)));
+        let server = Child::spawn(shell.arg(built_example(step)));
         let address = server.address();
         let peers: Vec<TcpStream> = (0..16).map(|_| connect(address)).collect();
         (server, peers)
@@ -235,32 +235,43 @@ fn from_step(number: usize, body: impl Fn(&str) + Sync) {
     });
 }
 
-fn start(step: &str) -> (Child, SocketAddr) {
-    let server = Child::spawn(command(binary(step)).arg("127.0.0.1:0"));
+/// Starts an example on a port of the system's choice.
+pub(crate) fn start(example: &str) -> (Child, SocketAddr) {
+    let server = Child::spawn(command(built_example(example)).arg("127.0.0.1:0"));
     let address = server.address();
     (server, address)
 }
 
-fn source(step: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{step}.rs"))
-}
-
-/// The program that cargo has built from the example, beside the test program.
+/// The program that cargo has built from an example, beside the test program.
 ///
 /// # Panics
 ///
 /// There is none, or it is older than its source: `cargo test` builds the examples, `cargo test --test it` does not.
-fn binary(step: &str) -> PathBuf {
+pub(crate) fn built_example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.parent().and_then(Path::parent).unwrap();
-    let binary = target.join("examples").join(step);
-    let written = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let program = target.join("examples").join(name);
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let built = modified(&program);
     assert!(
-        written(&binary) >= written(&source(step)),
-        "{} is missing or out of date: run `cargo build --examples` first",
-        binary.display()
+        built.is_some() && built >= modified(&source_of(name)),
+        "{} is missing or out of date: run `cargo build --examples`",
+        program.display()
     );
-    binary
+    program
+}
+
+/// The file of an example: the one that `Cargo.toml` names, or else the one in `examples/`.
+pub(crate) fn source_of(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let listed = manifest
+        .split_once(&format!("name = \"{name}\"\npath = \""))
+        .and_then(|(_, rest)| rest.split_once('"'));
+    match listed {
+        Some((path, _)) => root.join(path),
+        None => root.join(format!("examples/{name}.rs")),
+    }
 }
 
 /// Asserts that it uses no more than a clock tick of processor time for a while.
@@ -318,7 +329,7 @@ fn traced(step: &str, calls: &str, body: impl FnOnce(&Child, SocketAddr)) -> Vec
     let trace = || fs::read_to_string(file.path()).unwrap();
     let mut strace = command("strace");
     strace.args(["-D", "-e", calls, "-o"]);
-    strace.arg(file.path()).arg(binary(step));
+    strace.arg(file.path()).arg(built_example(step));
     let server = Child::spawn(strace.arg("127.0.0.1:0"));
     body(&server, server.address());
     server.signal(Signal::KILL);
