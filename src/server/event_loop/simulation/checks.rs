@@ -2,14 +2,14 @@
 
 use super::kernel::{SharedNetwork, SimulatedKernel};
 use super::link::Link;
-use super::network::Network;
+use super::network::{Backlog, Network};
 use crate::connection::{Deadline, Phase, Reason};
 use crate::readiness::EventFlags;
 use crate::server::event_loop::EventLoop;
 use crate::server::limits::{ACCEPTS_PER_ITERATION, IDLE_TICKS};
 use crate::server::observer::{ConnectionId, ConnectionSummary, LoopPhase, Observer};
 use crate::server::sources::Source;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The event loop under test.
@@ -84,6 +84,8 @@ pub(super) struct Checks {
     idle_polls: usize,
     /// For each connection on the run queue: since which iteration, and after how many it must have had its turn.
     queued: BTreeMap<ConnectionId, (usize, usize)>,
+    /// Those of them that are not to be closed: they wait for the server, and cannot be idle.
+    waiting: BTreeSet<ConnectionId>,
 }
 
 impl Checks {
@@ -93,7 +95,7 @@ impl Checks {
         let mut network = network.borrow_mut();
         (network.calls, network.accepts) = (0, 0);
         for link in &mut network.links {
-            (link.reads, link.writes, link.unread_reported) = (0, 0, None);
+            (link.reads, link.writes) = (0, 0);
         }
         let is_calm = network.is_calm();
         self.calm_iterations += usize::from(is_calm);
@@ -136,6 +138,10 @@ impl Checks {
                     forgotten.unwrap_or_default()
                 )
             });
+            let is_open = event_loop.shutdown.is_under_way() && connection.phase() == Phase::Open;
+            network.require(!is_open, || {
+                format!("link {number} does not take part in the stop")
+            });
             network.require(!overdue, || {
                 format!("link {number} is idle and never expires")
             });
@@ -166,6 +172,7 @@ impl Checks {
         let now = self.coverage.iterations;
         let open = event_loop.connections.len();
         let before = std::mem::take(&mut self.queued);
+        self.waiting.clear();
         for (key, slot) in &event_loop.connections {
             if !event_loop.run_queue.contains(key) {
                 continue;
@@ -178,6 +185,9 @@ impl Checks {
                 .filter(|_| !event_loop.observer.turns.contains(&id));
             let (since, within) = waits_still.copied().unwrap_or((now, open));
             self.queued.insert(id, (since, within));
+            if !matches!(slot.connection.phase(), Phase::Closed(_)) {
+                self.waiting.insert(id);
+            }
             network.require(now - since <= within, || {
                 format!(
                     "connection {id} has waited {} iterations for its turn",
@@ -217,12 +227,13 @@ impl Checks {
                 self.coverage.idle += 1;
                 setup.idle_timeout.is_some_and(|timeout| {
                     let tick = timeout / IDLE_TICKS;
-                    let waited = self.queued.contains_key(&id);
+                    let waited = self.waiting.contains(&id);
                     let has_moved = now - link.moved_at < timeout;
                     let is_pending = summary.bytes_in > summary.bytes_out;
                     let room =
                         is_pending && link.room_since.is_some_and(|since| now - since > tick * 3);
-                    let unread = !is_pending && link.unread_reported.unwrap_or(0) > 0;
+                    let has_asked = !setup.reports_unread || link.found_empty;
+                    let unread = !is_pending && !has_asked;
                     !waited && !has_moved && !room && !unread
                 })
             }
@@ -302,16 +313,18 @@ fn is_overdue(network: &Network, link: &Link, pending: usize) -> bool {
     let idles = pending == 0 && !link.has_input();
     let quiet = network.now - link.moved_at;
     let timeout = network.setup.idle_timeout;
-    idles && timeout.is_some_and(|timeout| quiet > timeout * 3)
+    // A slow server is late.
+    idles && !network.setup.slow && timeout.is_some_and(|timeout| quiet > timeout * 3)
 }
 
 /// Before an iteration: what the loop may not sleep on.
-pub(super) fn may_sleep(event_loop: &Simulated, network: &Network) -> bool {
+pub(super) fn set_limits_of_sleep(event_loop: &Simulated, network: &mut Network) {
     let has_room = event_loop.connections.len() < network.setup.max_connections;
     let is_paused = network
         .accept_paused_until
         .is_some_and(|until| until > network.now);
-    let waits = |backlog: &super::network::Backlog| backlog.is_known && !backlog.waiting.is_empty();
+    let waits = |backlog: &Backlog| backlog.is_known && !backlog.waiting.is_empty();
     let can_accept = has_room && !is_paused && network.backlogs.iter().any(waits);
-    event_loop.run_queue.is_empty() && !can_accept
+    network.has_room = has_room;
+    network.may_sleep = event_loop.run_queue.is_empty() && !can_accept;
 }

@@ -6,7 +6,7 @@ use super::network::Network;
 use crate::connection::Stream;
 use crate::readiness::EventFlags;
 use crate::server::kernel::{Accept, Kernel, Socket};
-use crate::server::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
+use crate::server::limits::FAILED_ACCEPTS_IN_A_ROW;
 use crate::server::observer::ConnectionId;
 use crate::server::sources::Source;
 use rustix::io::Errno;
@@ -15,6 +15,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How long the loop must leave accept(2) alone when descriptors or memory have run out, and no longer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The network, shared by all that the loop holds of it.
 pub(super) type SharedNetwork = Rc<RefCell<Network>>;
@@ -161,7 +164,7 @@ fn accept_error(network: &mut Network, listener: usize) -> Option<Errno> {
     let is_hopeless = network.failed_accepts_in_a_row > FAILED_ACCEPTS_IN_A_ROW as usize;
     if is_hopeless || !(concerns_the_peer || errno == Errno::INTR) {
         network.failed_accepts_in_a_row = 0;
-        network.accept_paused_until = Some(network.now + ACCEPT_RETRY);
+        network.accept_paused_until = Some(network.now + PAUSE);
     }
     Some(errno)
 }
@@ -221,6 +224,7 @@ impl Read for SimulatedSocket {
                 *byte = link.byte(link.read + at);
             }
             link.read += bytes;
+            link.found_empty = false;
             link.mark = link.mark.filter(|mark| *mark >= link.read);
             // What is discarded behind our FIN is no activity.
             if !link.our_fin {
@@ -312,7 +316,7 @@ impl Socket for SimulatedSocket {
             return None;
         }
         let link = &mut network.links[self.link];
-        link.unread_reported = Some(link.unread());
+        link.found_empty |= link.unread() == 0;
         u32::try_from(link.unread()).ok()
     }
 

@@ -61,8 +61,8 @@ pub(super) struct Link {
 
     /// When it was accepted, or last moved a byte of the echo.
     pub(super) moved_at: Instant,
-    /// The answer to the last FIONREAD, in this iteration.
-    pub(super) unread_reported: Option<usize>,
+    /// FIONREAD has reported that nothing is unread, since a byte was read.
+    pub(super) found_empty: bool,
     /// What had been sent when a stop was noted: at least this much must be echoed.
     pub(super) sent_before_stop: Option<usize>,
     /// Reads that found nothing, and how many of them have an excuse: an event, a drain.
@@ -99,7 +99,7 @@ impl Link {
             id: None,
             edge: EventFlags::default(),
             moved_at: crate::server::clock::now(),
-            unread_reported: None,
+            found_empty: false,
             sent_before_stop: None,
             empty_reads: 0,
             excuses: 0,
@@ -190,11 +190,14 @@ impl Link {
         now
     }
 
-    /// The peer resets the connection, or it times out.
+    /// The peer resets the connection, which every flag reports; or it times out, which the flag for errors reports.
     pub(super) fn break_with(&mut self, errno: Errno) {
         self.error = Some(errno);
         self.finished = true;
-        self.edge = self.level();
+        if errno == Errno::CONNRESET {
+            self.edge = self.level();
+        }
+        self.edge.error = true;
     }
 
     /// The peer reads what it can of `bytes`. Returns how much that is.

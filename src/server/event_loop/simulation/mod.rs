@@ -41,7 +41,7 @@ use crate::server::config::Config;
 use crate::server::listener::Listeners;
 use crate::server::receive_buffer::ReceiveBuffer;
 use crate::server::shutdown::Shutdown;
-use checks::{Checks, Coverage, Log, Simulated, may_sleep};
+use checks::{Checks, Coverage, Log, Simulated, set_limits_of_sleep};
 use decisions::Decisions;
 use kernel::{SharedNetwork, SimulatedKernel, SimulatedListener};
 use mutant::{MUTANTS, Mutant};
@@ -64,8 +64,7 @@ fn simulate(numbers: &[u8], mutant: Option<Mutant>) -> Result<Coverage, String> 
     let mut checks = Checks::default();
     while !event_loop.is_done() {
         checks.begin(&mut event_loop, &network);
-        let may_sleep = may_sleep(&event_loop, &network.borrow());
-        network.borrow_mut().may_sleep = may_sleep;
+        set_limits_of_sleep(&event_loop, &mut network.borrow_mut());
         let iterated = match mutant {
             None => event_loop.iterate(),
             Some(mutant) => mutant::iterate(&mut event_loop, mutant),

@@ -35,6 +35,9 @@ impl Network {
     /// What may happen between two system calls.
     pub(super) fn move_between_calls(&mut self) {
         self.calls += 1;
+        if self.setup.slow {
+            self.set_time(self.now + Duration::from_millis(5));
+        }
         if self.decisions.one_in(4) {
             self.peer_moves();
         }

@@ -37,6 +37,10 @@ pub(super) struct Handed {
 }
 
 /// The world of one run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent conditions, not a state machine"
+)]
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) decisions: Decisions,
@@ -61,6 +65,8 @@ pub(super) struct Network {
     /// System calls, and accepts alone, in this iteration.
     pub(super) calls: usize,
     pub(super) accepts: usize,
+    /// Whether the loop has room for one more connection.
+    pub(super) has_room: bool,
     /// Whether nothing is due for the loop to do.
     pub(super) may_sleep: bool,
     /// The first promise that was broken.
@@ -95,6 +101,7 @@ impl Network {
             accepts_denied: 0,
             calls: 0,
             accepts: 0,
+            has_room: true,
             may_sleep: true,
             violation: None,
         };
@@ -147,6 +154,13 @@ impl Network {
         self.handed.clear();
         let may_sleep = self.may_sleep || timeout == Some(Duration::ZERO);
         self.require(may_sleep, || "sleeps although there is work".to_owned());
+        let is_open = |link: &Link| link.id.is_some() && !link.closed;
+        let can_be_idle = self.setup.idle_timeout.is_some() && self.links.iter().any(is_open);
+        self.require(timeout.is_some() || !can_be_idle, || {
+            "sleeps without a limit while a connection can be idle".to_owned()
+        });
+        let is_late = self.sleeps_beyond_a_pause(timeout);
+        self.require(!is_late, || "sleeps beyond a pause".to_owned());
         if self.decisions.one_in(16) {
             if self.is(Mutant::LoseEventsOnInterrupt) {
                 self.collect_events();
@@ -177,6 +191,18 @@ impl Network {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the loop would leave a peer waiting when the pause of its listener is over.
+    fn sleeps_beyond_a_pause(&self, timeout: Option<Duration>) -> bool {
+        let left = self
+            .accept_paused_until
+            .map(|until| until.saturating_duration_since(self.now));
+        let waits = |backlog: &Backlog| backlog.is_known && !backlog.waiting.is_empty();
+        self.has_room
+            && self.backlogs.iter().any(waits)
+            && left
+                .is_some_and(|left| !left.is_zero() && timeout.is_none_or(|timeout| timeout > left))
     }
 
     pub(super) fn set_time(&mut self, now: Instant) {

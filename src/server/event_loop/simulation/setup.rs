@@ -17,6 +17,8 @@ pub(super) struct Setup {
     pub(super) reports_unread: bool,
     /// Whether system calls fail without a reason that a peer gave.
     pub(super) faults: bool,
+    /// Whether every system call takes a while, so that connections wait for their turns.
+    pub(super) slow: bool,
     /// How many peers there may be altogether.
     pub(super) peers: usize,
 }
@@ -35,6 +37,7 @@ impl Setup {
             backlog: [20, 0, 3][decisions.choose(3)],
             reports_unread: !decisions.one_in(8),
             faults: decisions.one_in(2),
+            slow: decisions.one_in(4),
             peers: [4, 8, 12, 100][decisions.choose(4)],
         }
     }
