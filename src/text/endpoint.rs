@@ -1,5 +1,6 @@
 //! `HOST:PORT`, and the addresses that it stands for.
 
+use super::one_line;
 use std::fmt;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -49,14 +50,14 @@ impl FromStr for Endpoint {
             .ok_or("expected HOST:PORT or [IPV6]:PORT")?;
         let port = port
             .parse()
-            .map_err(|_| format!("`{}` is not a port (0 to 65535)", port.escape_debug()))?;
+            .map_err(|_| format!("`{}` is not a port (0 to 65535)", one_line::escaped(port)))?;
         let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
             Some(literal) => {
                 // A link-local address names its interface after a % (RFC 4007, section 11).
                 let address = literal.split('%').next().unwrap_or(literal);
-                let _: Ipv6Addr = address
-                    .parse()
-                    .map_err(|_| format!("`{}` is not an IPv6 address", literal.escape_debug()))?;
+                let _: Ipv6Addr = address.parse().map_err(|_| {
+                    format!("`{}` is not an IPv6 address", one_line::escaped(literal))
+                })?;
                 literal
             }
             None if host.contains(':') => {

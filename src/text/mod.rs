@@ -7,6 +7,7 @@ pub mod chapter;
 pub mod endpoint;
 #[cfg(feature = "measure")]
 pub mod nearest;
+pub mod one_line;
 pub mod os_error;
 #[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod page;

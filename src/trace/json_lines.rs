@@ -63,7 +63,7 @@
 
 use super::header::{FORMAT, Header, VERSION};
 use super::record::Record;
-use crate::text::os_error;
+use crate::text::{one_line, os_error};
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 
@@ -85,8 +85,9 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    fn at(line: usize, problem: impl Into<String>) -> Self {
-        let problem = problem.into();
+    fn at(line: usize, problem: &str) -> Self {
+        // A trace may come from anywhere, and its words are quoted.
+        let problem = one_line::escaped(problem).into_owned();
         Self { line, problem }
     }
 }
@@ -174,14 +175,14 @@ fn next_line(
     let mut bounded = input.take(LONGEST_LINE);
     bounded
         .read_until(b'\n', line)
-        .map_err(|error| ReadError::at(number, os_error::describe(&error)))?;
+        .map_err(|error| ReadError::at(number, &os_error::describe(&error)))?;
     Ok(match line.last() {
         None => Line::None,
         Some(b'\n') => Line::Complete,
         Some(_) if bounded.limit() == 0 => {
             return Err(ReadError::at(
                 number,
-                format!("longer than {LONGEST_LINE} bytes"),
+                &format!("longer than {LONGEST_LINE} bytes"),
             ));
         }
         Some(_) => Line::Unterminated,
@@ -198,11 +199,11 @@ fn read_header(line: &[u8]) -> Result<Header, ReadError> {
     let any = serde_json::from_slice::<AnyVersion>(line).ok();
     let version = match any {
         Some(AnyVersion { format, version }) if format == FORMAT => version,
-        _ => return Err(ReadError::at(1, format!("not a trace: no `{FORMAT}`"))),
+        _ => return Err(ReadError::at(1, &format!("not a trace: no `{FORMAT}`"))),
     };
     if version != VERSION {
         let other = format!("a trace of version {version}; this program reads version {VERSION}");
-        return Err(ReadError::at(1, other));
+        return Err(ReadError::at(1, &other));
     }
     serde_json::from_slice(line).map_err(|error| not_a_record(1, &error))
 }
@@ -269,6 +270,12 @@ mod tests {
             }
             reads_back(&bytes)?;
         }
+    }
+
+    #[test]
+    fn an_error_that_quotes_a_line_break_is_one_line() {
+        let sample = include_str!("every_event.jsonl").replace("woken_by", "woken\\n_by");
+        reads_back(sample.as_bytes()).unwrap();
     }
 
     #[test]

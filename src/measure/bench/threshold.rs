@@ -6,7 +6,7 @@
 //! ```
 
 use super::report::BenchReport;
-use crate::text::units;
+use crate::text::{one_line, units};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -142,7 +142,7 @@ impl ThresholdMetric {
             let number = text.parse().ok();
             (number.filter(|number: &f64| number.is_finite()), "a number")
         };
-        limit.ok_or_else(|| format!("'{}' is not {expected}", text.escape_debug()))
+        limit.ok_or_else(|| format!("'{}' is not {expected}", one_line::escaped(text)))
     }
 
     fn format(self, value: f64) -> String {
@@ -174,7 +174,7 @@ impl FromStr for Threshold {
             let names = METRICS.map(|(name, _)| name).join(", ");
             format!(
                 "there is no metric '{}'; the metrics are {names}",
-                name.escape_debug()
+                one_line::escaped(name)
             )
         })?;
         let comparator = COMPARATORS

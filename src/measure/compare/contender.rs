@@ -4,6 +4,7 @@ use super::model::{Contender, Role};
 use crate::measure::process::CommandLine;
 use crate::server::Mode;
 use crate::text::endpoint::Endpoint;
+use crate::text::one_line;
 use std::str::FromStr;
 
 /// Placeholder in a command for the port to listen on.
@@ -61,7 +62,7 @@ impl ContenderSpec {
     pub fn command(name: impl Into<String>, command: CommandLine) -> Result<Self, String> {
         let name = name.into();
         if !command.contains(PORT) {
-            let name = name.escape_debug();
+            let name = one_line::escaped(&name);
             return Err(format!("the command of `{name}` does not contain {PORT}"));
         }
         Ok(Self {

@@ -1,6 +1,7 @@
 //! The comparison itself, from which all reports can be made again.
 
 use crate::measure::compare::model::{Comparison, FORMAT};
+use crate::text::one_line;
 use serde::Deserialize;
 
 /// The comparison as JSON, with a newline at its end.
@@ -24,7 +25,10 @@ pub fn from_json(text: &str) -> Result<Comparison, String> {
     struct Head {
         format: u32,
     }
-    let malformed = |error| format!("not a comparison: {error}");
+    let malformed = |error: serde_json::Error| {
+        let error = error.to_string();
+        format!("not a comparison: {}", one_line::escaped(&error))
+    };
     let head: Head = serde_json::from_str(text).map_err(malformed)?;
     if head.format != FORMAT {
         return Err(format!(
@@ -56,6 +60,10 @@ mod tests {
         assert!(error.contains("format 99"), "{error}");
         let error = from_json("[]").unwrap_err();
         assert!(error.starts_with("not a comparison"), "{error}");
+        let mut hostile = serde_json::to_value(example::comparison()).unwrap();
+        hostile["pinning"] = "two\nlines".into();
+        let error = from_json(&hostile.to_string()).unwrap_err();
+        assert!(error.contains(r"two\nlines"), "{error}");
     }
 
     /// All reports of a comparison that is read; anything else is an error of one line.
