@@ -1,0 +1,36 @@
+//! What an argument can be: an endpoint, a threshold of `bench`, a contender of `compare`. Each reads back as it is
+//! written, and each error is one line.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mio_echo::measure::bench::Threshold;
+use mio_echo::measure::compare::{ContenderSpec, Origin};
+use mio_echo::text::endpoint::Endpoint;
+
+fuzz_target!(|text: &str| {
+    match text.parse::<Endpoint>() {
+        Ok(endpoint) => assert_eq!(endpoint.to_string().parse(), Ok(endpoint)),
+        Err(error) => one_line(&error),
+    }
+    match text.parse::<Threshold>() {
+        Ok(threshold) => assert_eq!(threshold.to_string().parse(), Ok(threshold)),
+        Err(error) => one_line(&error),
+    }
+    match text.parse::<ContenderSpec>() {
+        Ok(spec) => assert_eq!(written(&spec).parse(), Ok(spec)),
+        Err(error) => one_line(&error),
+    }
+});
+
+fn written(spec: &ContenderSpec) -> String {
+    match &spec.origin {
+        Origin::Own(mode) => mode.to_string(),
+        Origin::Running(endpoint) => format!("{}={endpoint}", spec.name),
+        Origin::Command(command) => format!("{}={command}", spec.name),
+    }
+}
+
+fn one_line(error: &str) {
+    assert!(!error.contains('\n'), "more than one line: {error}");
+}

@@ -1,0 +1,27 @@
+//! Sizes, durations, counts and rates of the command line: a value or an error of one line.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../src/cli/values.rs"]
+#[allow(dead_code, reason = "the program uses the rest")]
+mod values;
+
+fuzz_target!(|text: &str| {
+    let errors = [
+        values::size_up_to(1 << 20, text).err(),
+        values::duration(text).err(),
+        values::positive_duration(text).err(),
+        values::at_least_one(text).err(),
+        values::positive_rate(text).err(),
+    ];
+    for error in errors.into_iter().flatten() {
+        assert!(!error.contains('\n'), "more than one line: {error}");
+    }
+    if let Ok(size) = values::size_up_to(usize::MAX, text) {
+        let shown = size.to_string();
+        let again = values::size_up_to(usize::MAX, &shown).unwrap();
+        assert_eq!(again.to_string(), shown);
+    }
+});
