@@ -94,6 +94,55 @@ fn resident_memory_is_reported_while_it_is_in_use() {
 }
 
 #[test]
+fn the_time_of_a_child_counts_for_its_group_while_it_runs_and_after_it_has_ended() {
+    let line = "busy() { i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; }; \
+                (busy; echo done; read -r go </dev/null; exec sleep 60) & wait";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(Duration::from_mins(1)).unwrap();
+    let alone = Usage::of(shell.pid()).unwrap().cpu();
+    let group = Usage::of_group(shell.pid()).unwrap();
+    assert!(
+        alone < Duration::from_millis(50),
+        "the shell itself only waits: {alone:?}"
+    );
+    assert!(group.cpu() > Duration::from_millis(50), "{group:?}");
+    assert_eq!((group.processes, group.threads), (2, 2));
+
+    let line = "(i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done); echo done; exec sleep 60";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(Duration::from_mins(1)).unwrap();
+    let group = Usage::of_group(shell.pid()).unwrap();
+    assert!(group.cpu() > Duration::from_millis(50), "{group:?}");
+    assert_eq!(group.processes, 1);
+}
+
+#[test]
+fn a_member_of_the_group_counts_although_its_parent_has_ended() {
+    let line = "(sleep 60 & sleep 60 & echo started); exec sleep 60";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(DEADLINE).unwrap();
+    eventually("three are left", || {
+        Usage::of_group(shell.pid()).unwrap().processes == 3
+    });
+}
+
+#[test]
+fn memory_that_the_processes_of_a_group_share_is_counted_once() {
+    let line = "x=$(head -c 16777216 /dev/zero | tr '\\0' x); \
+                (sleep 60; : $x) & (sleep 60; : $x) & (sleep 60; : $x) & echo forked; wait";
+    let mut shell = spawn("sh", &["-c", line]);
+    shell.ready_line(DEADLINE).unwrap();
+    let usage = Usage::of_group(shell.pid()).unwrap();
+    assert!(usage.processes >= 4, "{usage:?}");
+    let Some(proportional) = usage.proportional else {
+        skip("this system does not report proportional memory");
+        return;
+    };
+    assert!(usage.resident >= 4 * (16 << 20), "{usage:?}");
+    assert!((16 << 20..48 << 20).contains(&proportional), "{usage:?}");
+}
+
+#[test]
 fn a_process_that_has_exited_has_no_usage() {
     let mut brief = spawn("true", &[]);
     eventually("it has exited", || brief.early_exit().is_some());
@@ -101,6 +150,7 @@ fn a_process_that_has_exited_has_no_usage() {
     assert!(Usage::of(pid).is_err(), "exited, but not reaped");
     brief.terminate();
     assert!(Usage::of(pid).is_err(), "reaped");
+    assert!(Usage::of_group(pid).is_err(), "so is its group");
 }
 
 #[test]

@@ -21,5 +21,5 @@ pub use own_server::{OwnServer, OwnServerError};
 pub use pinning::{Pinning, Placement};
 pub use report::{BenchReport, GeneratorReport, LatencySummary, PlanReport, ServerReport};
 pub use threshold::{Threshold, ThresholdStatus};
-pub use usage::UsageSampler;
+pub use usage::{MemoryMethod, ServerMemory, UsageSampler};
 pub use warning::BenchWarning;

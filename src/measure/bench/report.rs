@@ -1,7 +1,7 @@
 //! All that was measured, as plain data.
 
 use super::pinning::Pinning;
-use super::usage::UsageSampler;
+use super::usage::{MemoryMethod, UsageSampler};
 use super::warning::BenchWarning;
 use crate::measure::load::{
     Failures, Latency, LoadPlan, LoadResults, Mismatch, QUANTILES, StopCondition, TimedOut, Verify,
@@ -122,8 +122,12 @@ pub struct ServerReport {
     pub resident_bytes_before: u64,
     /// Resident memory at the end of the measurement, with the connections open.
     pub resident_bytes: u64,
-    /// Threads at the end of the measurement.
+    /// How the memory is counted.
+    pub memory_method: MemoryMethod,
+    /// Threads of all its processes at the end of the measurement.
     pub threads: u64,
+    /// Processes at the end of the measurement.
+    pub processes: u64,
 }
 
 /// What the load cost the generator.
@@ -236,7 +240,7 @@ fn as_map<S: Serializer>(
 
 impl ServerReport {
     fn new(sampler: &UsageSampler, results: &LoadResults) -> Option<Self> {
-        let usage = sampler.usage()?;
+        let (usage, memory) = (sampler.usage()?, sampler.memory()?);
         let time_each = |time| microseconds_each(time, results.messages);
         Some(Self {
             pid: sampler.pid(),
@@ -246,8 +250,10 @@ impl ServerReport {
             cpu_share: share(usage.cpu(), results.elapsed),
             voluntary_switches_per_message: each(usage.voluntary_switches, results.messages),
             involuntary_switches_per_message: each(usage.involuntary_switches, results.messages),
-            resident_bytes_before: sampler.resident_bytes_before(),
-            resident_bytes: usage.resident,
+            resident_bytes_before: memory.before,
+            resident_bytes: memory.bytes,
+            memory_method: memory.method,
+            processes: usage.processes,
             threads: usage.threads,
         })
     }

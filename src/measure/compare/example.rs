@@ -8,7 +8,7 @@ use super::model::{
 };
 use super::scenario::{Scenario, ScenarioPattern};
 use super::statistics::float;
-use crate::measure::bench::Pinning;
+use crate::measure::bench::{MemoryMethod, Pinning};
 use crate::measure::load::{Mismatch, Verify};
 use crate::measure::rng::SplitMix64;
 
@@ -135,6 +135,8 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             voluntary_switches: 1_000,
             involuntary_switches: 10,
             threads: 1,
+            processes: 1,
+            memory_method: MemoryMethod::Resident,
             resident_bytes_before: 4_000_000,
             resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),

@@ -55,6 +55,7 @@ impl Metric {
     pub fn value(self, scenario: &Scenario, values: &Values) -> Option<f64> {
         let pattern = scenario.pattern;
         let cost = values.server.as_ref();
+        let seen_cost = cost.filter(|cost| cost.is_plausible(values.messages, scenario.depth));
         // For the fairness pattern, most of the work is the flood's and not that of the messages.
         let has_messages = values.messages > 0 && pattern != ScenarioPattern::Fairness;
         let per_message = |total: f64| has_messages.then(|| total / float(values.messages));
@@ -70,10 +71,10 @@ impl Metric {
             }
             Self::P50 => values.p50_ns.map(seconds),
             Self::P99 => values.p99_ns.map(seconds),
-            Self::CpuPerMessage => per_message(seconds(cost?.cpu_ns())),
+            Self::CpuPerMessage => per_message(seconds(seen_cost?.cpu_ns())),
             Self::SwitchesPerMessage => {
-                let switches = float(cost?.voluntary_switches) + float(cost?.involuntary_switches);
-                per_message(switches)
+                let (cost, involuntary) = (seen_cost?, seen_cost?.involuntary_switches);
+                per_message(float(cost.voluntary_switches) + float(involuntary))
             }
             Self::FloodBandwidth => per_second(values.flood_bytes?, values.flood_elapsed_ns?),
             Self::Memory => Some(float(cost?.resident_bytes)),

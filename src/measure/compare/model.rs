@@ -6,7 +6,7 @@
 
 use super::machine::Machine;
 use super::scenario::Scenario;
-use crate::measure::bench::Pinning;
+use crate::measure::bench::{MemoryMethod, Pinning};
 use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -198,7 +198,7 @@ pub struct Values {
     pub generator_cpu_ns: u64,
 }
 
-/// What a measurement cost the server.
+/// What a measurement cost the server: its process, the group that it leads, and their descendants together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerCost {
     /// Processor time in user mode.
@@ -211,16 +211,33 @@ pub struct ServerCost {
     pub involuntary_switches: u64,
     /// Threads, with all connections open.
     pub threads: u64,
-    /// Resident memory before the first connection.
+    /// Processes, with all connections open; 0 in comparisons that did not count them.
+    #[serde(default)]
+    pub processes: u64,
+    /// Memory before the first connection.
     pub resident_bytes_before: u64,
-    /// Resident memory with all connections open, at the end of the measurement.
+    /// Memory with all connections open, at the end of the measurement.
     pub resident_bytes: u64,
+    /// How the memory is counted.
+    #[serde(default)]
+    pub memory_method: MemoryMethod,
 }
+
+/// Nanoseconds that a message costs at least, or a batch of as many as are in flight on a connection: any system call
+/// takes longer, and a server needs two.
+const MIN_COST: u64 = 100;
 
 impl ServerCost {
     /// Processor time, user and system together.
     pub(super) fn cpu_ns(&self) -> u64 {
         self.user_ns.saturating_add(self.system_ns)
+    }
+
+    /// Whether this many messages can have cost as little as this. If not, other processes than the observed ones have
+    /// served them.
+    pub(super) fn is_plausible(&self, messages: u64, depth: usize) -> bool {
+        let batches = messages / (depth.max(1) as u64);
+        self.cpu_ns() >= batches.saturating_mul(MIN_COST)
     }
 }
 

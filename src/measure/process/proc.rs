@@ -10,10 +10,20 @@ use std::time::Duration;
 /// Some fields of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
+    /// The process that started it, or adopted it.
+    pub(super) parent: u32,
+    /// Its process group.
+    pub(super) group: u32,
+    /// Whether it has ended and waits to be reaped. Its processor time can still be read, its memory is gone.
+    pub(super) is_zombie: bool,
     /// Processor time in user mode, in clock ticks.
     user: u64,
     /// Processor time in the kernel, in clock ticks.
     system: u64,
+    /// User time of the children that it has waited for, and of theirs, in clock ticks.
+    children_user: u64,
+    /// Their time in the kernel, in clock ticks.
+    children_system: u64,
     /// Threads that exist now.
     pub(super) threads: u64,
 }
@@ -26,6 +36,17 @@ impl Stat {
         let part = (cpu.as_nanos() * u128::from(self.system)).checked_div(both);
         Duration::from_nanos_u128(part.unwrap_or_default())
     }
+
+    /// User and system time of the children that have ended and were waited for, to the tick (10 ms).
+    pub(super) fn ended_children(&self) -> (Duration, Duration) {
+        (from_ticks(self.children_user), from_ticks(self.children_system))
+    }
+}
+
+fn from_ticks(ticks: u64) -> Duration {
+    let per_second = u128::from(rustix::param::clock_ticks_per_second());
+    let nanoseconds = u128::from(ticks) * 1_000_000_000;
+    Duration::from_nanos_u128(nanoseconds.checked_div(per_second).unwrap_or_default())
 }
 
 /// Context switches of all threads that exist now.
@@ -47,6 +68,17 @@ pub(super) fn stat(pid: u32) -> io::Result<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(unexpected_format)
 }
 
+/// All processes that can be seen, with their state. One that ends meanwhile is left out.
+pub(super) fn all() -> io::Result<Vec<(u32, Stat)>> {
+    let mut processes = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let pid = name.to_str().and_then(|name| name.parse().ok());
+        processes.extend(pid.and_then(|pid| Some((pid, stat(pid).ok()?))));
+    }
+    Ok(processes)
+}
+
 /// Summed over the threads: the status file of the process covers only its first thread.
 pub(super) fn switches(pid: u32) -> io::Result<Switches> {
     let mut sum = Switches::default();
@@ -63,20 +95,36 @@ pub(super) fn switches(pid: u32) -> io::Result<Switches> {
     Ok(sum)
 }
 
-/// Resident memory in bytes, from `smaps_rollup`, which counts page by page. The totals in `statm` and `status`
-/// are kept per processor and may be off by some hundred KiB, more than a thousand idle connections occupy; they
-/// serve only where `smaps_rollup` does not exist or is not readable.
-pub(super) fn resident(pid: u32) -> io::Result<u64> {
-    let kibibytes: Option<u64> = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
-        Ok(text) => field(&text, "Rss:"),
-        Err(_) => field(
-            &fs::read_to_string(format!("/proc/{pid}/status"))?,
-            "VmRSS:",
-        ),
+/// The memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// Resident bytes, shared pages included.
+    pub(super) resident: u64,
+    /// Resident bytes, with a page that `n` processes share counted as an `n`-th; `None` where `smaps_rollup` does not
+    /// exist or is not readable.
+    pub(super) proportional: Option<u64>,
+}
+
+/// Memory from `smaps_rollup`, which counts page by page. The totals in `statm` and `status` are kept per processor
+/// and may be off by some hundred KiB, more than a thousand idle connections occupy; they serve only where
+/// `smaps_rollup` cannot be read.
+pub(super) fn memory(pid: u32) -> io::Result<Memory> {
+    let (resident, proportional) = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+        Ok(text) => (kibibytes(&text, "Rss:"), kibibytes(&text, "Pss:")),
+        Err(_) => {
+            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+            (kibibytes(&status, "VmRSS:"), None)
+        }
     };
-    // A zombie has a status, but no memory.
-    let kibibytes = kibibytes.ok_or(ErrorKind::NotFound)?;
-    Ok(kibibytes * 1024)
+    Ok(Memory {
+        // A zombie has a status, but no memory.
+        resident: resident.ok_or(ErrorKind::NotFound)?,
+        proportional,
+    })
+}
+
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    field::<u64>(text, name)?.checked_mul(1024)
 }
 
 /// `proc_pid_stat(5)` counts the fields from 1. The second is the name in parentheses, which may itself contain
@@ -84,13 +132,16 @@ pub(super) fn resident(pid: u32) -> io::Result<u64> {
 fn parse_stat(line: &str) -> Option<Stat> {
     const THIRD: usize = 3;
     let (_, after_name) = line.rsplit_once(')')?;
-    let number = |field: usize| {
-        let text = after_name.split_whitespace().nth(field - THIRD)?;
-        text.parse().ok()
-    };
+    let text = |field: usize| after_name.split_whitespace().nth(field - THIRD);
+    let number = |field: usize| text(field)?.parse().ok();
     Some(Stat {
+        parent: text(4)?.parse().ok()?,
+        group: text(5)?.parse().ok()?,
+        is_zombie: matches!(text(THIRD)?, "Z" | "X"),
         user: number(14)?,
         system: number(15)?,
+        children_user: number(16)?,
+        children_system: number(17)?,
         threads: number(20)?,
     })
 }
@@ -126,9 +177,11 @@ mod tests {
 
     #[test]
     fn a_name_with_spaces_and_parentheses_shifts_no_field() {
-        let line = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 30 10 0 0 20 0 7 0 99 1 1";
+        let line = "42 (a) b (c) S 1 40 42 0 -1 4194560 100 0 0 0 30 10 5 6 20 0 7 0 99 1 1";
         let stat = parse_stat(line).unwrap();
+        assert_eq!((stat.parent, stat.group, stat.is_zombie), (1, 40, false));
         assert_eq!((stat.user, stat.system, stat.threads), (30, 10, 7));
+        assert_eq!((stat.children_user, stat.children_system), (5, 6));
         assert_eq!(
             stat.system_part(Duration::from_millis(408)),
             Duration::from_millis(102)

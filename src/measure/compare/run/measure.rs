@@ -116,15 +116,17 @@ impl<P: FnMut(u64) -> ControlFlow<()>> LoadObserver for SamplingObserver<'_, P> 
 }
 
 fn server_cost(sampler: &UsageSampler) -> Option<ServerCost> {
-    let usage = sampler.usage()?;
+    let (usage, memory) = (sampler.usage()?, sampler.memory()?);
     Some(ServerCost {
         user_ns: nanoseconds(usage.user),
         system_ns: nanoseconds(usage.system),
         voluntary_switches: usage.voluntary_switches,
         involuntary_switches: usage.involuntary_switches,
         threads: usage.threads,
-        resident_bytes_before: sampler.resident_bytes_before(),
-        resident_bytes: usage.resident,
+        processes: usage.processes,
+        resident_bytes_before: memory.before,
+        resident_bytes: memory.bytes,
+        memory_method: memory.method,
     })
 }
 
