@@ -122,6 +122,12 @@ impl Child {
         Some(self.exited(reason))
     }
 
+    /// How the process ended, if it ends within `timeout`.
+    pub fn exit_within(&mut self, timeout: Duration) -> Option<ChildFailure> {
+        let reason = self.group.wait_for_exit(timeout)?;
+        Some(self.exited(reason))
+    }
+
     /// Terminates the process and its descendants and waits until it has exited. Dropping the value does the
     /// same.
     pub fn terminate(self) {

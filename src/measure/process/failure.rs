@@ -1,5 +1,6 @@
 //! How a child process failed that was still needed.
 
+use signal_hook::low_level::signal_name;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -37,9 +38,16 @@ pub enum ChildFailure {
 impl ChildFailure {
     /// The last line of standard error that is not blank. It usually names the cause.
     pub fn last_stderr_line(&self) -> Option<&str> {
+        self.last_stderr_lines(1).pop()
+    }
+
+    /// The last lines of standard error that are not blank, at most `count`.
+    pub fn last_stderr_lines(&self, count: usize) -> Vec<&str> {
         let (Self::Exited { stderr, .. } | Self::NotReady { stderr, .. }) = self;
-        let mut lines = stderr.lines().map(str::trim);
-        lines.rfind(|line| !line.is_empty())
+        let lines = stderr.lines().rev().map(str::trim);
+        let mut lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(count).collect();
+        lines.reverse();
+        lines
     }
 }
 
@@ -47,7 +55,10 @@ impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exited with status {code}"),
-            Self::Signal(signal) => write!(f, "killed by signal {signal}"),
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "killed by {name}"),
+                None => write!(f, "killed by signal {signal}"),
+            },
             Self::Unknown => f.write_str("ended with unknown status"),
         }
     }
@@ -84,7 +95,8 @@ mod tests {
             exited(ExitReason::Code(1), "trace\nport taken\n\n"),
             "exited with status 1: port taken"
         );
-        assert_eq!(exited(ExitReason::Signal(9), ""), "killed by signal 9");
+        assert_eq!(exited(ExitReason::Signal(9), ""), "killed by SIGKILL");
+        assert_eq!(exited(ExitReason::Signal(42), ""), "killed by signal 42");
         let not_ready = ChildFailure::NotReady {
             waited: Duration::from_secs(5),
             stderr: " \n".to_owned(),

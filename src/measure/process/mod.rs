@@ -1,25 +1,27 @@
 //! Processes under test: started, pinned, measured from outside, terminated.
 //!
-//! A child started here does not outlive this program, unless this program itself is killed with SIGKILL. Its
-//! output never blocks it. Its cost is read from outside, so the server and the load generator are accounted
-//! for separately. This module knows neither a server nor a load.
+//! A child started here does not outlive this program, not even if this program is killed with SIGKILL. Its
+//! output never blocks it. Its cost is read from outside, with that of the processes that it starts, so the server and
+//! the load generator are accounted for separately. This module knows neither a server nor a load.
 //!
 //! | file | what it owns |
 //! | --- | --- |
 //! | `command_line` | [`CommandLine`]: what to start, as a plain value |
 //! | `process_group` | a process and its descendants, terminated together |
+//! | `guard` | what ends the group if this program cannot |
 //! | `output` | what a process writes, read until it ends |
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
 //! | `cores` | pinning threads and processes to processor cores |
 //! | `proc` | what proc(5) and the process clocks report |
-//! | `usage` | [`Usage`]: what a process has cost so far |
+//! | `usage` | [`Usage`]: what a process, or its whole group, has cost so far |
 //! | `syscalls` | [`SyscallCounter`]: its system calls, counted by perf(1) or strace(1) |
 
 mod child;
 mod command_line;
 pub mod cores;
 mod failure;
+mod guard;
 mod output;
 #[cfg(target_os = "linux")]
 mod proc;

@@ -39,7 +39,10 @@ impl Stat {
 
     /// User and system time of the children that have ended and were waited for, to the tick (10 ms).
     pub(super) fn ended_children(&self) -> (Duration, Duration) {
-        (from_ticks(self.children_user), from_ticks(self.children_system))
+        (
+            from_ticks(self.children_user),
+            from_ticks(self.children_system),
+        )
     }
 }
 
@@ -109,13 +112,13 @@ pub(super) struct Memory {
 /// and may be off by some hundred KiB, more than a thousand idle connections occupy; they serve only where
 /// `smaps_rollup` cannot be read.
 pub(super) fn memory(pid: u32) -> io::Result<Memory> {
-    let (resident, proportional) = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
-        Ok(text) => (kibibytes(&text, "Rss:"), kibibytes(&text, "Pss:")),
-        Err(_) => {
+    let (resident, proportional) =
+        if let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+            (kibibytes(&text, "Rss:"), kibibytes(&text, "Pss:"))
+        } else {
             let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
             (kibibytes(&status, "VmRSS:"), None)
-        }
-    };
+        };
     Ok(Memory {
         // A zombie has a status, but no memory.
         resident: resident.ok_or(ErrorKind::NotFound)?,

@@ -1,6 +1,7 @@
 //! A process and its descendants, terminated together.
 
 use super::failure::ExitReason;
+use super::guard::Guard;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
 };
@@ -18,20 +19,27 @@ const TERM_GRACE: Duration = Duration::from_secs(2);
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A process group (setpgid(2)) and its leader, which we started. Dropping this value, also while
-/// unwinding, terminates the group. A process that has left the group is out of reach.
+/// unwinding, terminates the group; if this program ends without doing so, the [`Guard`] kills it. A process that has
+/// left the group is out of reach.
 ///
 /// The leader is reaped last. Until then the kernel cannot reuse its number, which is also the group's, so a
 /// signal to the group never reaches an unrelated process.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
     leader: process::Child,
+    /// `None` where it could not be started. Dropped last, when the group has been terminated.
+    _guard: Option<Guard>,
 }
 
 impl ProcessGroup {
     /// Starts `command` as the leader of a new group.
     pub(super) fn spawn(command: &mut process::Command) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
-        Ok(Self { leader })
+        let guard = Guard::start(Pid::from_child(&leader)).ok();
+        Ok(Self {
+            leader,
+            _guard: guard,
+        })
     }
 
     pub(super) fn leader(&mut self) -> &mut process::Child {

@@ -173,7 +173,12 @@ mod system {
             let system = stat.system_part(cpu);
             let user = cpu.saturating_sub(system);
             let (proportional, ended) = (Some(0), Usage::default());
-            return Ok(Usage { user, system, proportional, ..ended });
+            return Ok(Usage {
+                user,
+                system,
+                proportional,
+                ..ended
+            });
         }
         let stat = proc::stat(pid)?;
         let mut usage = usage(pid, &stat, cpu)?;
