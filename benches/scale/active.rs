@@ -3,7 +3,7 @@
 use super::holder::Holder;
 use super::server::Server;
 use super::{Row, Rows, serve};
-use mio_echo::measure::compare::statistics::Ratio;
+use mio_echo::measure::compare::ratio::{Criterion, Ratio};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -102,7 +102,7 @@ pub(crate) fn cost_per_message(silent: usize, pairs: usize) -> Rows {
 }
 
 fn ratio(pairs: &[(f64, f64)]) -> String {
-    let ratio = Ratio::of(pairs).expect("there are rounds");
+    let ratio = Ratio::of(pairs, Criterion::default()).expect("there are rounds");
     let interval = ratio.interval.expect("there are enough rounds");
     format!(
         "{:.3} (95 %: {:.3} to {:.3}; {} rounds)",

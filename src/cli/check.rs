@@ -32,7 +32,7 @@ time, memory, descriptors, signals and the log need a COMMAND, because only the 
 that was started here is known.
 
 Exit codes:
-  0 no promise was broken; 1 one was; 2 wrong usage, or no server; 130 interrupted.
+  0 no promise was broken; 1 one was; 2 wrong usage, or no server; 130, 143 or 129 interrupted.
 
 Examples:
   mio-echo check
@@ -123,9 +123,15 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
         print_line(&report::list(checks.unwrap_or_default(), layout()));
         return ExitCode::SUCCESS;
     }
-    let reports = match check_all(&plans, arguments) {
+    let interrupt = match Interrupt::catch() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return fail(NOT_STARTED, &error.to_string()),
+    };
+    let reports = match check_all(&plans, arguments, &interrupt) {
         Ok(reports) => reports,
-        Err(CheckError::Interrupted) => return fail(INTERRUPTED, "interrupted"),
+        Err(CheckError::Interrupted) => {
+            return fail(interrupt.exit_code().unwrap_or(FAILED), "interrupted");
+        }
         Err(error) => return fail(NOT_STARTED, &error.to_string()),
     };
     if let Err(reason) = arguments.write_files(&reports) {
@@ -142,11 +148,11 @@ pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
 fn check_all(
     plans: &[CheckPlan],
     arguments: &CheckArguments,
+    interrupt: &Interrupt,
 ) -> Result<Vec<CheckReport>, CheckError> {
-    let interrupt = Interrupt::catch().map_err(|error| CheckError::NoServer(error.to_string()))?;
     let mut reports = Vec::new();
     for plan in plans {
-        let report = check(plan, &interrupt)?;
+        let report = check(plan, interrupt)?;
         if !arguments.stdout_is_taken() {
             if !reports.is_empty() {
                 print_line("");
@@ -157,9 +163,6 @@ fn check_all(
     }
     Ok(reports)
 }
-
-/// The exit code after Ctrl-C, as shells have it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, CheckError> {
     // Invisible where standard error is no terminal.

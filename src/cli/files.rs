@@ -1,9 +1,14 @@
 //! Files that a command writes, where `-` is standard output.
+//!
+//! A file is written under another name beside its place and then renamed, so that an earlier one is replaced as a whole
+//! or not at all.
 
 use mio_echo::text::os_error;
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process;
 
 /// Writes a file through `write`, or standard output if `path` is `-`. A standard output whose reader has closed it is
 /// not an error.
@@ -22,16 +27,119 @@ pub(super) fn write_to(
             _ => Err(error),
         })
     } else {
-        File::create(path).map(BufWriter::new).and_then(|mut file| {
-            write(&mut file)?;
-            file.flush()
-        })
+        replace(path, write)
     };
     result.map_err(|error| cannot_write(path, &error))
+}
+
+/// Fails if `path` cannot be written. Leaves what is there as it is, and no empty file where there is none.
+///
+/// # Errors
+///
+/// One line that names the file.
+#[cfg(feature = "measure")]
+pub(super) fn check_writable(path: &Path) -> Result<(), String> {
+    let checked = if path.exists() {
+        OpenOptions::new().append(true).open(path).map(drop)
+    } else {
+        let temporary = beside(path);
+        File::create_new(&temporary).and_then(|_| fs::remove_file(&temporary))
+    };
+    checked.map_err(|error| cannot_write(path, &error))
 }
 
 /// The error line for a file that cannot be written.
 pub(super) fn cannot_write(path: &Path, error: &io::Error) -> String {
     let error = os_error::describe(error);
     format!("cannot write {}: {error}", path.display())
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    // A symbolic link stays one.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let existing = fs::metadata(&target).ok();
+    let is_file = existing.as_ref().is_none_or(fs::Metadata::is_file);
+    let temporary = beside(&target);
+    match File::create_new(&temporary) {
+        Ok(file) if is_file => {
+            let written = write_all(file, write).and_then(|()| {
+                if let Some(existing) = existing {
+                    fs::set_permissions(&temporary, existing.permissions())?;
+                }
+                fs::rename(&temporary, &target)
+            });
+            if written.is_err() {
+                let _gone = fs::remove_file(&temporary);
+            }
+            written
+        }
+        created => {
+            // A device or a pipe cannot be replaced, nor can a file in a directory that may not be written.
+            if created.is_ok() {
+                fs::remove_file(&temporary)?;
+            }
+            write_all(File::create(&target)?, write)
+        }
+    }
+}
+
+fn write_all(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
+    write(&mut file)?;
+    file.flush()
+}
+
+/// A name in the same directory, so that the file can be renamed.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        let fails = |file: &mut dyn Write| {
+            file.write_all(b"half")?;
+            Err(io::ErrorKind::InvalidData.into())
+        };
+        assert!(write_to(&path, fails).is_err());
+        assert!(!path.exists());
+        write_to(&path, |file| file.write_all(b"whole")).unwrap();
+        assert!(write_to(&path, fails).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_symbolic_link_stays_one_and_a_device_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_to(&link, |file| file.write_all(b"new")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        write_to(Path::new("/dev/null"), |file| file.write_all(b"new")).unwrap();
+    }
+
+    #[cfg(feature = "measure")]
+    #[test]
+    fn a_check_leaves_no_file_and_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        check_writable(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        fs::write(&path, "old").unwrap();
+        check_writable(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert!(check_writable(&folder.path().join("none/report")).is_err());
+        assert!(check_writable(folder.path()).is_err());
+    }
 }

@@ -45,7 +45,7 @@ pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
-pub use shutdown::Stopper;
+pub use shutdown::{Stopper, is_hangup_ignored};
 pub use stats::Stats;
 
 use event_loop::EventLoop;

@@ -191,7 +191,7 @@ impl Shutdown {
 
 /// Whether SIGHUP is ignored. Source: proc(5), `/proc/PID/status`, `SigIgn`. Elsewhere than on Linux this cannot be
 /// found out without unsafe code, and SIGHUP keeps the disposition that it has.
-fn is_hangup_ignored() -> bool {
+pub fn is_hangup_ignored() -> bool {
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return true;
     };

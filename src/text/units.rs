@@ -83,6 +83,12 @@ pub(crate) fn count(count: usize) -> String {
     text
 }
 
+/// `1 connection`, `10,000 connections`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{} {noun}", self::count(count))
+}
+
 /// `64 B`, `4 KiB`: every digit, in the largest unit that needs no decimals.
 pub(crate) fn size(bytes: usize) -> String {
     let whole = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

@@ -3,6 +3,8 @@
 
 use crate::harness::browser::document_of;
 use crate::harness::{self, Child, Exit, PROGRAM, Signal, command, program, tool_or_skip};
+#[cfg(target_os = "linux")]
+use mio_echo::measure::bench::MemoryMethod;
 use mio_echo::measure::compare::model::{Comparison, MeasurementStatus, SyscallStatus};
 use mio_echo::measure::compare::report;
 use std::fs;
@@ -163,7 +165,117 @@ fn a_server_that_is_already_running_is_measured_and_left_running() {
     TcpStream::connect(address).expect("it should still be running");
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn the_costs_of_a_server_behind_a_shell_are_those_of_the_server() {
+    let behind = "behind=sh -c '\"$0\" serve -q --listen 127.0.0.1:$1; :' PROGRAM {port}";
+    let behind = behind.replace("PROGRAM", PROGRAM);
+    let arguments = [
+        "--duration=300ms",
+        "--connections=2",
+        "--rounds=1",
+        "--json=-",
+    ];
+    let finished = run(&[&arguments[..], &[&behind]].concat());
+    let comparison = comparison(text(&finished));
+    let cost = |comparison: &Comparison| {
+        let measurement = &comparison.scenarios[0].measurements[0];
+        let MeasurementStatus::Measured(values) = &measurement.status else {
+            panic!("{measurement:?}");
+        };
+        (values.messages, values.server.unwrap())
+    };
+    let (messages, behind) = cost(&comparison);
+    assert_eq!((behind.processes, behind.threads), (2, 2), "{behind:?}");
+    let each = (behind.user_ns + behind.system_ns) / messages.max(1);
+    assert!(each > 500, "a message takes two system calls: {each} ns");
+    assert_eq!(behind.memory_method, MemoryMethod::Proportional);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn socat_forks_a_process_for_each_connection_and_all_are_counted() {
+    if !tool_or_skip("socat") {
+        return;
+    }
+    let socat = "socat=socat tcp-listen:{port},fork,reuseaddr pipe";
+    let arguments = [
+        "--duration=500ms",
+        "--connections=3",
+        "--rounds=1",
+        "--json=-",
+    ];
+    let finished = run(&[&arguments[..], &[socat]].concat());
+    let comparison = comparison(text(&finished));
+    let MeasurementStatus::Measured(values) = &comparison.scenarios[0].measurements[0].status
+    else {
+        panic!("{comparison:?}");
+    };
+    let cost = values.server.unwrap();
+    assert!(
+        cost.processes >= 4,
+        "one listens, one for each connection: {cost:?}"
+    );
+    assert!(cost.is_plausible(values.messages, 1), "{values:?}");
+    assert!(report::terminal(&comparison).contains("proportional (PSS)"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_costs_of_a_server_that_is_already_running_are_measured_by_its_process() {
+    let (server, address) = Child::serve(&["--listen=127.0.0.1:0"]);
+    let contender = format!("there={address},pid={}", server.id());
+    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
+    let comparison = comparison(text(&finished));
+    let MeasurementStatus::Measured(values) = &comparison.scenarios[0].measurements[0].status
+    else {
+        panic!("{comparison:?}");
+    };
+    assert!(
+        values.server.is_some_and(|cost| cost.processes == 1),
+        "{values:?}"
+    );
+}
+
 // A contender that fails is a row.
+
+#[test]
+fn a_contender_that_is_killed_is_a_row_that_names_the_signal() {
+    let killed = "killed=sh -c '\"$0\" serve -q --listen 127.0.0.1:$1 & sleep 0.5; kill -KILL $!; kill -KILL $$' \
+                  PROGRAM {port}";
+    let killed = killed.replace("PROGRAM", PROGRAM);
+    let finished = run(&["--duration=5s", "--connections=1", "--rounds=1", &killed]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let table = text(&finished);
+    assert!(
+        table.contains("killed failed in round 1: terminated: killed by SIGKILL"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_port_that_another_program_took_in_between_is_replaced_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let flag = folder.path().join("flag");
+    // The first attempt loses its port to a process outside of its group, which ends by itself.
+    let unlucky = "unlucky=sh -c 'if mkdir \"$1\" 2>/dev/null; then \
+                   setsid timeout 20 \"$0\" serve -q --listen 127.0.0.1:$2 | read -r ready; exit 1; \
+                   fi; exec \"$0\" serve -q --listen 127.0.0.1:$2' PROGRAM FLAG {port}";
+    let unlucky = unlucky
+        .replace("PROGRAM", PROGRAM)
+        .replace("FLAG", &flag.display().to_string());
+    if !tool_or_skip("setsid") {
+        return;
+    }
+    let finished = run_short(&["--rounds=1", &unlucky]);
+    assert_eq!(
+        finished.code,
+        Some(0),
+        "{}{}",
+        text(&finished),
+        finished.stderr
+    );
+}
 
 #[test]
 fn a_contender_that_corrupts_is_a_row_with_the_position() {
@@ -277,7 +389,7 @@ fn system_calls_are_counted_where_a_tool_can() {
     };
     // One wait, one recv, one send.
     assert!(syscalls >= 2 * messages, "{passes:?}");
-    assert!(report::terminal(&comparison).contains(" syscalls "));
+    assert!(report::terminal(&comparison).contains("  syscalls\n"));
 }
 
 // The reports.
@@ -304,6 +416,9 @@ fn every_report_is_written_and_a_saved_comparison_is_reported_again() {
     assert_eq!(written("json"), saved());
     assert_eq!(written("csv").lines().count(), 1 + 2 * 3 * 6);
     assert_eq!(written("markdown").matches("\n| threads |").count(), 2);
+    for kind in ["html", "markdown", "csv", "json", "svg"] {
+        assert!(!written(kind).contains("no difference"), "{kind}");
+    }
     assert!(written("svg").starts_with("<svg"));
 }
 
@@ -385,26 +500,101 @@ fn seen_in_a_browser(page: &str, width: u32) -> Vec<String> {
 
 #[test]
 fn a_signal_ends_early_and_what_was_measured_is_reported() {
-    let (connected, connections) = mpsc::channel();
-    let address = serve_and_report(|_offset, byte| byte, Some(connected));
-    let contender = format!("there={address}");
-    let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
-    let running = Child::spawn(&mut compare(&short));
-    // One connection per measurement: with the third, two measurements are done.
-    for _ in 0..3 {
-        connections
-            .recv_timeout(Duration::from_mins(1))
-            .expect("a measurement");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (connected, connections) = mpsc::channel();
+        let address = serve_and_report(|_offset, byte| byte, Some(connected));
+        let contender = format!("there={address}");
+        let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
+        let running = Child::spawn(&mut compare(&short));
+        // One connection per measurement: with the third, two measurements are done.
+        for _ in 0..3 {
+            connections
+                .recv_timeout(Duration::from_mins(1))
+                .expect("a measurement");
+        }
+        running.signal(signal);
+        let _before_the_signal = connections.try_iter().count();
+        let finished = running.wait();
+        let after = connections.try_iter().count();
+        assert!(after <= 3, "{after} more measurements after the signal");
+        assert_eq!(finished.code, Some(code), "{}", finished.stderr);
+        let table = text(&finished);
+        assert!(table.contains("ended early"), "{table}");
+        assert!(table.contains("messages/s"), "{table}");
     }
-    running.signal(Signal::INT);
-    let _before_the_signal = connections.try_iter().count();
-    let finished = running.wait();
-    let after = connections.try_iter().count();
-    assert!(after <= 3, "{after} more measurements after the signal");
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
+fn a_comparison_without_values_replaces_no_file_and_shows_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    fs::write(&old, "an earlier report").unwrap();
+    let json = format!("--json={}", old.display());
+    let html = format!("--html={}", new.display());
+    let dies = "dies=sh -c 'echo one >&2; echo no such luck >&2; exit 3' {port}";
+    let finished = run_short(&["--rounds=1", &json, &html, dies]);
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    let note = "mio-echo: nothing was measured, so the files are left as they are";
+    assert!(finished.stderr.contains(note), "{}", finished.stderr);
     let table = text(&finished);
-    assert!(table.contains("ended early"), "{table}");
-    assert!(table.contains("messages/s"), "{table}");
+    assert!(
+        table.contains("exited with status 3: no such luck"),
+        "{table}"
+    );
+    assert!(table.contains("    | one\n    | no such luck\n"), "{table}");
+    assert_eq!(fs::read_to_string(&old).unwrap(), "an earlier report");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "no empty file"
+    );
+}
+
+#[test]
+fn what_was_measured_is_saved_after_each_scenario() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("saved.json");
+    let json = format!("--json={}", path.display());
+    // The second scenario takes longer than the test.
+    let arguments = [
+        "--duration=30ms",
+        "--warmup=0s",
+        "--connections=1,2",
+        "--rounds=1",
+    ];
+    let stalls = "stalls=sh -c 'n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n >n; \
+                  [ $n -gt 2 ] && exec sleep 60; exec \"$0\" serve -q --listen 127.0.0.1:{port}' PROGRAM";
+    let stalls = stalls.replace("PROGRAM", PROGRAM);
+    let mut command = compare(&[&arguments[..], &["--timeout=1m", &json, &stalls]].concat());
+    let running = Child::spawn(command.current_dir(folder.path()));
+    harness::eventually("the first scenario is saved", || path.exists());
+    let so_far = comparison(&fs::read_to_string(&path).unwrap());
+    assert!(
+        so_far.ended_early && so_far.scenarios.len() == 1,
+        "{so_far:?}"
+    );
+    running.signal(Signal::KILL);
+    assert_eq!(running.wait().code, None);
+}
+
+#[test]
+fn servers_do_not_outlive_a_comparison_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let forks = "forks=sh -c 'sleep 60 & echo $! >pid; exec \"$0\" serve -q --listen 127.0.0.1:{port}' PROGRAM";
+    let forks = forks.replace("PROGRAM", PROGRAM);
+    let mut command = compare(&["--duration=1m", "--connections=1", "--rounds=1", &forks]);
+    let running = Child::spawn(command.current_dir(folder.path()));
+    let mut pid = String::new();
+    harness::eventually("the server has started a process", || {
+        pid = fs::read_to_string(folder.path().join("pid")).unwrap_or_default();
+        pid.ends_with('\n')
+    });
+    let process = format!("/proc/{}/cmdline", pid.trim());
+    let is_running = || fs::read(&process).is_ok_and(|command| !command.is_empty());
+    assert!(!cfg!(target_os = "linux") || is_running());
+    running.signal(Signal::KILL);
+    running.wait();
+    harness::eventually("it has ended with the comparison", || !is_running());
 }
 
 #[test]
@@ -422,6 +612,10 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
         (
             &["--html=/nowhere/report.html"],
             "cannot write /nowhere/report.html: no such file",
+        ),
+        (
+            &["--connections=18446744073709551615"],
+            "18,446,744,073,709,551,615 connections do not fit within the limit on open files: ",
         ),
         (
             &["--from=/nowhere/saved.json"],
@@ -451,6 +645,10 @@ fn invalid_arguments_are_rejected_with_the_reason() {
         ("--rounds=0", "0 is not in 1..=1000"),
         ("--pattern=ping", "fairness"),
         ("--duration=0s", "longer than zero"),
+        ("--duration=999999999days", "at most 1day"),
+        ("--depth=18446744073709551615", "at most 65536"),
+        ("--margin=0", "above 0"),
+        ("it=localhost:7,pid=x", "not the number of a process"),
     ] {
         let finished = run(&[argument]);
         assert_eq!(finished.code, Some(2), "{argument}");

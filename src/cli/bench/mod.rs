@@ -152,7 +152,7 @@ impl LoadObserver for BenchObserver {
             "{} connections, {} messages",
             progress.connected, progress.messages
         ));
-        if self.interrupt.take() {
+        if self.interrupt.has_arrived() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())

@@ -4,6 +4,8 @@ use super::reports::ReportFormat;
 use crate::cli::values::{Bytes, at_least_one, duration, positive_duration, size_up_to};
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::Placement;
+use mio_echo::measure::compare::ratio::Criterion;
+use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
     ContenderSpec, MODES, Plan, Scenario, ScenarioPattern, SyscallPass,
 };
@@ -15,16 +17,21 @@ use std::time::Duration;
 pub(crate) const EXAMPLES: &str = "\
 Contenders:
   event-loop, threads     mio-echo serve in that mode; the default is both
-  NAME=HOST:PORT          a server that is already running; its costs are not measured
+  NAME=HOST:PORT,pid=N    a server that is already running; without its process N, its costs are not measured
   NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}
 The others are compared with the first one, which is measured twice in each round: its difference \
-from itself is the noise of the machine.
+from itself is the noise of the machine. The costs are those of all processes of a server.
+
+What a ratio shows, with its interval:
+  slower ×1.31 (1.20–1.44)        the interval excludes 1, corrected for all comparisons of the report
+  same within ±5 % (0.98–1.02)    the interval is inside --margin
+  undecided (0.69–1.28)           everything else: more rounds may decide it
 
 A FILE of - is standard output (for --from, standard input); a report there replaces the table.
 
 Exit codes:
   0 done; 1 a contender failed a scenario, or a report could not be written;
-  2 wrong usage. Ctrl-C ends early and reports what was measured; pressed twice, it exits with 130.
+  2 wrong usage; 129, 130, 143 ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was measured.
 
 Examples:
   mio-echo compare
@@ -38,11 +45,17 @@ const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// With nine rounds the interval leaves out the lowest and the highest ratio, so that one round in which the machine
 /// was disturbed does not widen it.
-const ROUNDS: u32 = 9;
+pub(super) const LEAST_ROUNDS: u32 = 9;
+
+/// The most messages in flight on a connection.
+const LARGEST_DEPTH: usize = 1 << 16;
+
+/// The longest measurement.
+const LONGEST: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// The contenders: event-loop, threads, NAME=HOST:PORT or NAME='COMMAND {port}'
+    /// The contenders: event-loop, threads, NAME=HOST:PORT[,pid=N] or NAME='COMMAND {port}'
     contender: Vec<ContenderSpec>,
 
     /// Compare the servers of the manifest peers.json in DIR too, and build them first if this machine can;
@@ -64,19 +77,24 @@ pub(crate) struct CompareArguments {
     size: Vec<Bytes>,
 
     /// Messages in flight on each connection, or a list [default: 1; stream 8]
-    #[arg(short, long, value_name = "LIST", value_parser = at_least_one, value_delimiter = ',', help_heading = "Scenarios")]
+    #[arg(short, long, value_name = "LIST", value_parser = depth, value_delimiter = ',', help_heading = "Scenarios")]
     depth: Vec<usize>,
 
-    /// How often each scenario measures each contender; an interval needs at least 6
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), default_value_t = ROUNDS, help_heading = "Rounds")]
-    rounds: u32,
+    /// How often each scenario measures each contender [default: 9, or more if there are so many comparisons that 9
+    /// decide none]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Rounds")]
+    pub(super) rounds: Option<u32>,
+
+    /// The largest difference that does not matter [default: 5%]
+    #[arg(long, value_name = "SHARE", value_parser = margin, help_heading = "Rounds")]
+    pub(super) margin: Option<f64>,
 
     /// How long a measurement takes
-    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "1s", help_heading = "Rounds")]
+    #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "1s", help_heading = "Rounds")]
     duration: Duration,
 
     /// How long the load runs before each measurement
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "200ms", help_heading = "Rounds")]
+    #[arg(long, value_name = "TIME", value_parser = warm_up_time, default_value = "200ms", help_heading = "Rounds")]
     warmup: Duration,
 
     /// Seed of the order of contenders in each round, to repeat it [default: random]
@@ -84,7 +102,7 @@ pub(crate) struct CompareArguments {
     seed: Option<u64>,
 
     /// How long a server may take to start, a connect to succeed, a reply to arrive
-    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s", help_heading = "Rounds")]
+    #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "5s", help_heading = "Rounds")]
     timeout: Duration,
 
     /// Let the scheduler place servers and generator, instead of pinning them to separate cores
@@ -115,9 +133,9 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     csv: Option<PathBuf>,
 
-    /// Write the whole comparison, which --from can report again
+    /// Write the whole comparison, which --from can report again; also what there is after each scenario
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
 
     /// Measure nothing: report the comparison that an earlier --json wrote
     #[arg(
@@ -172,7 +190,7 @@ impl CompareArguments {
             .collect()
     }
 
-    /// What to compare, without the peers of a manifest.
+    /// What to compare, without the peers of a manifest, in the fewest rounds.
     pub(super) fn plan(&self) -> Plan {
         let mut contenders = self.contender.clone();
         if contenders.is_empty() {
@@ -181,7 +199,8 @@ impl CompareArguments {
         Plan {
             contenders,
             scenarios: self.scenarios(),
-            rounds: self.rounds,
+            rounds: LEAST_ROUNDS,
+            margin: self.margin.unwrap_or(Criterion::MARGIN),
             duration: self.duration,
             warm_up: self.warmup,
             seed: self.seed.unwrap_or_else(random_seed),
@@ -232,4 +251,40 @@ fn non_empty_or<'a>(values: &'a [usize], default: &'a [usize]) -> &'a [usize] {
 
 fn message_size(text: &str) -> Result<Bytes, String> {
     size_up_to(LARGEST_MESSAGE, text)
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    match at_least_one(text)? {
+        depth if depth > LARGEST_DEPTH => Err(format!("must be at most {LARGEST_DEPTH}")),
+        depth => Ok(depth),
+    }
+}
+
+fn measuring_time(text: &str) -> Result<Duration, String> {
+    positive_duration(text).and_then(up_to_longest)
+}
+
+fn warm_up_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(up_to_longest)
+}
+
+fn up_to_longest(duration: Duration) -> Result<Duration, String> {
+    if duration > LONGEST {
+        let longest = humantime::format_duration(LONGEST);
+        return Err(format!("must be at most {longest}"));
+    }
+    Ok(duration)
+}
+
+/// `5%` or `0.05`.
+fn margin(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number / unit <= LARGEST_MARGIN => Ok(number / unit),
+        Ok(_) => Err("must be above 0 and at most 100%".to_owned()),
+        Err(_) => Err("expected a share, as in 5% or 0.05".to_owned()),
+    }
 }

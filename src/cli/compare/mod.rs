@@ -6,9 +6,10 @@ mod reports;
 
 pub(crate) use arguments::{CompareArguments, EXAMPLES};
 
-use crate::cli::output::{FAILED, NOT_STARTED, fail};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
+use arguments::LEAST_ROUNDS;
 use mio_echo::measure::compare::model::Comparison;
-use mio_echo::measure::compare::{self, ContenderSpec, Plan, peers, report, summary};
+use mio_echo::measure::compare::{self, ContenderSpec, Plan, peers, report, rounds_for, summary};
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
@@ -17,30 +18,53 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The exit code after a second Ctrl-C: that of a shell for a process that SIGINT killed.
-const INTERRUPTED: u8 = 130;
+/// What there is to report.
+struct Outcome {
+    comparison: Comparison,
+    /// The exit code after an interrupt.
+    interrupted: Option<u8>,
+}
 
 pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
-    let reports = arguments.reports();
-    if let Err(error) = reports::check_writable(&reports) {
+    let mut reports = arguments.reports();
+    if let Err(error) = reports::check(&reports) {
         return fail(NOT_STARTED, &error);
     }
-    let comparison = match &arguments.from {
-        Some(file) => read(file).map(Some),
+    let outcome = match &arguments.from {
+        Some(file) => read_again(file, arguments),
         None => measure(arguments),
     };
-    let comparison = match comparison {
-        Ok(Some(comparison)) => comparison,
-        Ok(None) => return ExitCode::from(INTERRUPTED),
+    let Outcome {
+        comparison,
+        interrupted,
+    } = match outcome {
+        Ok(outcome) => outcome,
         Err(error) => return fail(NOT_STARTED, &error),
     };
+    if !summary::has_values(&comparison) {
+        let files = reports.len();
+        reports.retain(|(_, path)| *path == Path::new("-"));
+        if reports.len() < files {
+            print_error("nothing was measured, so the files are left as they are");
+        }
+    }
     if let Err(error) = reports::write(&comparison, &reports) {
         return fail(FAILED, &error);
     }
-    if summary::has_failures(&comparison) {
-        return ExitCode::from(FAILED);
+    match interrupted {
+        Some(code) => ExitCode::from(code),
+        None if summary::has_failures(&comparison) => ExitCode::from(FAILED),
+        None => ExitCode::SUCCESS,
     }
-    ExitCode::SUCCESS
+}
+
+fn read_again(file: &Path, arguments: &CompareArguments) -> Result<Outcome, String> {
+    let mut comparison = read(file)?;
+    comparison.margin = arguments.margin.unwrap_or(comparison.margin);
+    Ok(Outcome {
+        comparison,
+        interrupted: None,
+    })
 }
 
 fn read(file: &Path) -> Result<Comparison, String> {
@@ -56,19 +80,25 @@ fn read(file: &Path) -> Result<Comparison, String> {
     report::from_json(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// `None` after a second interrupt.
-fn measure(arguments: &CompareArguments) -> Result<Option<Comparison>, String> {
+fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
     let mut plan = arguments.plan();
+    plan.check()?;
     if let Some(folder) = &arguments.peers {
         plan.contenders.extend(build_peers(folder)?);
     }
     check_names(&plan)?;
-    let mut progress = TerminalProgress::new().map_err(|error| {
+    let enough = || rounds_for(plan.contenders.len(), &plan.scenarios, LEAST_ROUNDS);
+    plan.rounds = arguments.rounds.unwrap_or_else(enough);
+    let json = arguments.json.as_deref();
+    let json = json.filter(|path| *path != Path::new("-"));
+    let mut progress = TerminalProgress::new(json).map_err(|error| {
         let reason = os_error::describe(&error);
         format!("cannot catch signals: {reason}")
     })?;
-    let comparison = compare::run(&plan, &mut progress);
-    Ok((progress.finish() < 2).then_some(comparison))
+    Ok(Outcome {
+        comparison: compare::run(&plan, &mut progress),
+        interrupted: progress.finish(),
+    })
 }
 
 /// The servers of a manifest. Those that cannot be built here are logged and skipped.

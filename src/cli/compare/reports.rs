@@ -1,10 +1,9 @@
 //! The files that a comparison is reported in, and the table on standard output.
 
-use crate::cli::files::{cannot_write, write_to};
+use crate::cli::files::{check_writable, write_to};
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::report;
 use std::collections::HashSet;
-use std::fs::OpenOptions;
 use std::path::Path;
 
 /// The format of a report.
@@ -18,7 +17,7 @@ pub(super) enum ReportFormat {
 }
 
 /// Fails if a report could not be written, since an hour of measuring is too late to find out.
-pub(super) fn check_writable(reports: &[(ReportFormat, &Path)]) -> Result<(), String> {
+pub(super) fn check(reports: &[(ReportFormat, &Path)]) -> Result<(), String> {
     let mut paths = HashSet::new();
     for (_, path) in reports {
         let is_stdout = *path == Path::new("-");
@@ -31,12 +30,16 @@ pub(super) fn check_writable(reports: &[(ReportFormat, &Path)]) -> Result<(), St
             return Err(format!("two reports cannot both go to {place}"));
         }
         if !is_stdout {
-            // Opening for appending keeps the content.
-            let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened.map_err(|error| cannot_write(path, &error))?;
+            check_writable(path)?;
         }
     }
     Ok(())
+}
+
+/// Saves a comparison that has not ended, for the case that it never does.
+pub(super) fn save(comparison: &Comparison, path: &Path) -> Result<(), String> {
+    let text = report::json(comparison)?;
+    write_to(path, |file| file.write_all(text.as_bytes()))
 }
 
 /// Writes the reports, and prints the table unless a report goes to standard output.

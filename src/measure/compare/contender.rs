@@ -1,6 +1,6 @@
 //! A contender as the command line names it, and where its server comes from.
 
-use super::model::{Contender, Role};
+use super::model::{Contender, Launch, Role};
 use crate::measure::process::CommandLine;
 use crate::server::Mode;
 use crate::text::endpoint::Endpoint;
@@ -37,7 +37,12 @@ pub enum Origin {
     /// `mio-echo serve` in this mode, started for each measurement.
     Own(Mode),
     /// A server that is already running, and is left running.
-    Running(Endpoint),
+    Running {
+        /// Where it listens.
+        endpoint: Endpoint,
+        /// Its process, whose costs are measured with those of its descendants; `None` if it is not known.
+        pid: Option<u32>,
+    },
     /// This command, started for each measurement; it contains `{port}`.
     Command(CommandLine),
 }
@@ -80,10 +85,21 @@ impl ContenderSpec {
             },
             origin: match &self.origin {
                 Origin::Own(mode) => format!("mio-echo serve --mode {mode}"),
-                Origin::Running(endpoint) => format!("already running at {endpoint}"),
+                Origin::Running {
+                    endpoint,
+                    pid: None,
+                } => format!("already running at {endpoint}"),
+                Origin::Running {
+                    endpoint,
+                    pid: Some(pid),
+                } => format!("already running at {endpoint}, process {pid}"),
                 Origin::Command(command) => command.to_string(),
             },
             role,
+            launch: match &self.origin {
+                Origin::Running { .. } => Launch::Running,
+                Origin::Own(_) | Origin::Command(_) => Launch::Started,
+            },
         }
     }
 }
@@ -96,8 +112,8 @@ pub(super) fn with_port(command: &CommandLine, port: u16) -> CommandLine {
 impl FromStr for ContenderSpec {
     type Err = String;
 
-    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT` or `NAME=COMMAND`, which is split into words as a shell
-    /// splits it.
+    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=HOST:PORT,pid=N` or `NAME=COMMAND`, which is split into
+    /// words as a shell splits it.
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((name, origin)) = text.split_once('=') else {
             let mode = MODES.into_iter().find(|mode| mode.to_string() == text);
@@ -109,19 +125,38 @@ impl FromStr for ContenderSpec {
         if name.is_empty() {
             return Err("the name before the = is missing".to_owned());
         }
-        if let Ok(endpoint) = origin.parse()
-            && !origin.contains([' ', '{', '/'])
-        {
-            return Ok(Self {
-                name: name.to_owned(),
-                origin: Origin::Running(endpoint),
-            });
+        if let Some(origin) = running(origin)? {
+            let name = name.to_owned();
+            return Ok(Self { name, origin });
         }
         let words = shlex::split(origin).ok_or("a quote is not closed")?;
         let mut words = words.into_iter();
         let program = words.next().ok_or("the command after the = is missing")?;
         Self::command(name, CommandLine::new(program, words))
     }
+}
+
+/// `HOST:PORT` or `HOST:PORT,pid=N`; `None` if it is neither, but a command.
+fn running(text: &str) -> Result<Option<Origin>, String> {
+    let (endpoint, pid) = match text.split_once(",pid=") {
+        Some((endpoint, pid)) => (endpoint, Some(pid)),
+        None => (text, None),
+    };
+    let Ok(endpoint) = endpoint.parse() else {
+        return Ok(None);
+    };
+    if text.contains([' ', '{', '/']) {
+        return Ok(None);
+    }
+    let number = |pid: &str| match pid.parse() {
+        Ok(0) | Err(_) => {
+            let pid = pid.escape_debug();
+            Err(format!("`{pid}` is not the number of a process"))
+        }
+        Ok(pid) => Ok(pid),
+    };
+    let pid = pid.map(number).transpose()?;
+    Ok(Some(Origin::Running { endpoint, pid }))
 }
 
 #[cfg(test)]
@@ -133,8 +168,12 @@ mod tests {
     fn the_four_kinds_of_contender_are_told_apart() {
         let origin = |text: &str| text.parse::<ContenderSpec>().unwrap().origin;
         assert_eq!(origin("threads"), Origin::Own(Mode::Threads));
-        let running = Origin::Running("[::1]:7".parse().unwrap());
-        assert_eq!(origin("it=[::1]:7"), running);
+        let running = |pid| Origin::Running {
+            endpoint: "[::1]:7".parse().unwrap(),
+            pid,
+        };
+        assert_eq!(origin("it=[::1]:7"), running(None));
+        assert_eq!(origin("it=[::1]:7,pid=42"), running(Some(42)));
         assert_eq!(
             origin("it='./my echo' --listen=:{port}"),
             Origin::Command(CommandLine::new("./my echo", ["--listen=:{port}"]))
@@ -151,6 +190,8 @@ mod tests {
             ("it=", "missing"),
             ("it=./echo 7", "{port}"),
             ("it='./echo {port}", "quote"),
+            ("it=localhost:7,pid=0", "`0` is not the number of a process"),
+            ("it=localhost:7,pid=x", "`x` is not the number of a process"),
         ] {
             let error = text.parse::<ContenderSpec>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
@@ -171,7 +212,10 @@ mod tests {
             };
             let again = match &spec.origin {
                 Origin::Own(mode) => mode.to_string(),
-                Origin::Running(endpoint) => format!("{}={endpoint}", spec.name),
+                Origin::Running { endpoint, pid } => {
+                    let pid = pid.map(|pid| format!(",pid={pid}")).unwrap_or_default();
+                    format!("{}={endpoint}{pid}", spec.name)
+                }
                 Origin::Command(command) => format!("{}={command}", spec.name),
             };
             prop_assert_eq!(again.parse(), Ok(spec));

@@ -3,9 +3,10 @@
 
 use super::machine::{Build, Machine};
 use super::model::{
-    Comparison, Contender, ContenderFailure, FORMAT, Measurement, MeasurementStatus, Role,
+    Comparison, Contender, ContenderFailure, FORMAT, Launch, Measurement, MeasurementStatus, Role,
     ScenarioResults, ServerCost, Values,
 };
+use super::ratio::Criterion;
 use super::scenario::{Scenario, ScenarioPattern};
 use super::statistics::float;
 use crate::measure::bench::{MemoryMethod, Pinning};
@@ -20,7 +21,8 @@ const CONTENDERS: [(&str, Role, f64, u64); 4] = [
     ("event-loop (again)", Role::Again, 1.0, 105),
 ];
 
-const ROUNDS: u32 = 9;
+/// Enough for conclusions from all of its comparisons.
+const ROUNDS: u32 = 11;
 
 /// The same on every call.
 pub(super) fn comparison() -> Comparison {
@@ -47,6 +49,7 @@ pub(super) fn comparison() -> Comparison {
         },
         seed: 42,
         rounds: ROUNDS,
+        margin: Criterion::MARGIN,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
         verify: Verify::EveryByte,
@@ -66,6 +69,7 @@ fn contender(name: &str, role: Role) -> Contender {
         name: name.to_owned(),
         origin: "this program".to_owned(),
         role,
+        launch: Launch::Started,
     }
 }
 

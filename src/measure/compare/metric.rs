@@ -9,7 +9,7 @@ use crate::text::units;
 const MIN_CONNECTIONS_FOR_MEMORY: usize = 100;
 
 /// A figure that contenders are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Metric {
     /// Messages per second; for the churn pattern, connections.
     Throughput,
@@ -19,13 +19,17 @@ pub enum Metric {
     P50,
     /// 99th percentile of the latency.
     P99,
+    /// 99.9th percentile of the latency.
+    P999,
+    /// Longest latency.
+    Max,
     /// Processor time of the server per message, user and system together.
     CpuPerMessage,
     /// Bytes per second of the flooding connection; only for the fairness pattern.
     FloodBandwidth,
-    /// Resident memory of the server that each connection adds.
+    /// Memory of the server that each connection adds.
     MemoryPerConnection,
-    /// Resident memory of the server with all connections open.
+    /// Memory of the server with all connections open.
     Memory,
     /// Threads of the server.
     Threads,
@@ -37,11 +41,13 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of the reports.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Throughput,
         Self::Bandwidth,
         Self::P50,
         Self::P99,
+        Self::P999,
+        Self::Max,
         Self::CpuPerMessage,
         Self::FloodBandwidth,
         Self::MemoryPerConnection,
@@ -71,6 +77,8 @@ impl Metric {
             }
             Self::P50 => values.p50_ns.map(seconds),
             Self::P99 => values.p99_ns.map(seconds),
+            Self::P999 => values.p999_ns.map(seconds),
+            Self::Max => values.max_ns.map(seconds),
             Self::CpuPerMessage => per_message(seconds(seen_cost?.cpu_ns())),
             Self::SwitchesPerMessage => {
                 let (cost, involuntary) = (seen_cost?, seen_cost?.involuntary_switches);
@@ -93,6 +101,8 @@ impl Metric {
             Self::Bandwidth => "bytes/s",
             Self::P50 => "p50",
             Self::P99 => "p99",
+            Self::P999 => "p99.9",
+            Self::Max => "max",
             Self::CpuPerMessage if pattern == ScenarioPattern::Churn => "CPU/connection",
             Self::CpuPerMessage => "CPU/message",
             Self::FloodBandwidth => "flood bytes/s",
@@ -112,22 +122,51 @@ impl Metric {
             Self::Bandwidth => "Bytes echoed per second",
             Self::P50 => "Latency, median",
             Self::P99 => "Latency, 99th percentile",
+            Self::P999 => "Latency, 99.9th percentile",
+            Self::Max => "Latency, maximum of a round",
             Self::CpuPerMessage if pattern == ScenarioPattern::Churn => {
                 "Server CPU time per connection"
             }
             Self::CpuPerMessage => "Server CPU time per message",
             Self::FloodBandwidth => "Bytes echoed per second to the flooding connection",
-            Self::MemoryPerConnection => "Resident memory of the server per connection",
-            Self::Memory => "Resident memory of the server",
+            Self::MemoryPerConnection => "Memory of the server per connection",
+            Self::Memory => "Memory of the server",
             Self::Threads => "Threads of the server",
             Self::SwitchesPerMessage => "Context switches of the server per message",
             Self::SyscallsPerMessage => "System calls of the server per message",
         }
     }
 
-    /// Whether its ratio is meaningful. That of threads is not: a server has one, or as many as connections.
+    /// Whether its ratio is meaningful. That of threads is not: a server has one, or as many as connections. Those of
+    /// the far tail rest on a few samples.
     pub(super) fn has_ratio(self) -> bool {
-        self != Self::Threads
+        !matches!(self, Self::Threads | Self::P999 | Self::Max)
+    }
+
+    /// How many of the metrics are compared in `scenario`, without system calls, which are counted only once.
+    pub(super) fn compared_in(scenario: &Scenario) -> usize {
+        let per_connection = scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY;
+        let others = match scenario.pattern {
+            // Memory.
+            ScenarioPattern::Idle => 1,
+            // Both percentiles, the flood, memory.
+            ScenarioPattern::Fairness => 4,
+            // A rate, both percentiles, CPU time, memory, switches.
+            ScenarioPattern::Echo | ScenarioPattern::Churn | ScenarioPattern::Stream => 6,
+        };
+        others + usize::from(per_connection)
+    }
+
+    /// What a contender is whose `ratio` to the baseline is not 1.
+    pub fn word(self, ratio: f64) -> &'static str {
+        let is_rate = self.direction() == Direction::HigherIsBetter;
+        let is_time = matches!(self, Self::P50 | Self::P99 | Self::P999 | Self::Max);
+        match (ratio > 1.0, is_rate, is_time) {
+            (true, true, _) | (false, false, true) => "faster",
+            (false, true, _) | (true, false, true) => "slower",
+            (true, false, false) => "more",
+            (false, false, false) => "less",
+        }
     }
 
     /// Whether higher or lower values are better.
@@ -136,6 +175,8 @@ impl Metric {
             Self::Throughput | Self::Bandwidth | Self::FloodBandwidth => Direction::HigherIsBetter,
             Self::P50
             | Self::P99
+            | Self::P999
+            | Self::Max
             | Self::CpuPerMessage
             | Self::MemoryPerConnection
             | Self::Memory
@@ -173,7 +214,7 @@ impl Metric {
         match self {
             Self::Throughput => units::RATE,
             Self::Bandwidth | Self::FloodBandwidth => units::BANDWIDTH,
-            Self::P50 | Self::P99 | Self::CpuPerMessage => units::TIME,
+            Self::P50 | Self::P99 | Self::P999 | Self::Max | Self::CpuPerMessage => units::TIME,
             Self::MemoryPerConnection | Self::Memory => units::BYTES,
             Self::Threads | Self::SwitchesPerMessage | Self::SyscallsPerMessage => units::COUNT,
         }

@@ -11,25 +11,28 @@
 //! 1. [`Plan`], [`ContenderSpec`], [`Scenario`]: what can be asked for;
 //! 2. `run`: the rounds, and what one measurement is;
 //! 3. [`model`]: every raw value. All that follows is a pure function of it;
-//! 4. [`statistics`]: medians, intervals, conclusions; [`Metric`] and [`summary`] apply them;
-//! 5. [`warning`]: what a reader of the figures has to know;
+//! 4. [`statistics`]: medians and intervals; [`ratio`]: conclusions; [`correction`]: what a report with many of them takes;
+//!    [`Metric`] and [`summary`] apply both;
+//! 5. [`warning`]: what a reader of the figures has to know; [`diagnosis`]: when; `wording`: how the reports put it;
 //! 6. [`report`]: table, page, chart, Markdown, CSV, JSON.
 //!
 //! [`peers`] builds servers to compare with from a manifest.
 //!
 //! ```
-//! use mio_echo::measure::compare::statistics::{Conclusion, Ratio};
+//! use mio_echo::measure::compare::ratio::{Conclusion, Criterion, Ratio};
 //!
 //! // Processor time per message of two servers in nine rounds, on a machine that drifts.
 //! let rounds = [
 //!     (6.1, 6.0), (6.6, 6.7), (7.1, 7.0), (9.0, 9.2), (8.1, 8.0), (7.0, 7.0), (6.5, 6.4), (6.2, 6.3),
 //!     (6.1, 6.1),
 //! ];
-//! let ratio = Ratio::of(&rounds).unwrap();
-//! assert_eq!(ratio.conclusion(), Conclusion::NoDifference);
+//! let ratio = Ratio::of(&rounds, Criterion::default()).unwrap();
+//! assert_eq!(ratio.conclusion, Conclusion::Same, "the interval is inside 1 ± 5 %");
 //! ```
 
 mod contender;
+pub mod correction;
+pub mod diagnosis;
 #[cfg(test)]
 mod example;
 pub mod machine;
@@ -37,15 +40,17 @@ mod metric;
 pub mod model;
 pub mod peers;
 mod plan;
+pub mod ratio;
 pub mod report;
 mod run;
 mod scenario;
 pub mod statistics;
 pub mod summary;
 pub mod warning;
+mod wording;
 
 pub use contender::{ContenderSpec, MODES, Origin};
 pub use metric::{Direction, Metric};
-pub use plan::{Plan, SyscallPass};
+pub use plan::{Plan, SyscallPass, rounds_for};
 pub use run::{MeasurementStart, ProgressObserver, run};
 pub use scenario::{Axis, Scenario, ScenarioPattern};

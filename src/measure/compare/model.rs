@@ -5,6 +5,7 @@
 //! 0 to 1.
 
 use super::machine::Machine;
+use super::ratio::Criterion;
 use super::scenario::Scenario;
 use crate::measure::bench::{MemoryMethod, Pinning};
 use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
@@ -33,6 +34,9 @@ pub struct Comparison {
     pub seed: u64,
     /// Rounds that were asked for.
     pub rounds: u32,
+    /// The largest difference that does not matter, as a share of 1.
+    #[serde(default = "default_margin")]
+    pub margin: f64,
     /// How long each measurement was to take.
     pub duration_ns: u64,
     /// How long the load ran before each measurement.
@@ -47,6 +51,10 @@ pub struct Comparison {
     pub ended_early: bool,
 }
 
+fn default_margin() -> f64 {
+    Criterion::MARGIN
+}
+
 /// A server that was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contender {
@@ -56,6 +64,20 @@ pub struct Contender {
     pub origin: String,
     /// Its part in the comparison.
     pub role: Role,
+    /// Where its server came from.
+    #[serde(default)]
+    pub launch: Launch,
+}
+
+/// Where the server of a contender came from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Launch {
+    /// Started for each measurement, on the core of the servers if there is one.
+    #[default]
+    Started,
+    /// Already running, wherever the scheduler placed it.
+    Running,
 }
 
 /// The part of a contender in the comparison.
@@ -235,7 +257,7 @@ impl ServerCost {
 
     /// Whether this many messages can have cost as little as this. If not, other processes than the observed ones have
     /// served them.
-    pub(super) fn is_plausible(&self, messages: u64, depth: usize) -> bool {
+    pub fn is_plausible(&self, messages: u64, depth: usize) -> bool {
         let batches = messages / (depth.max(1) as u64);
         self.cpu_ns() >= batches.saturating_mul(MIN_COST)
     }
@@ -249,11 +271,17 @@ pub enum ContenderFailure {
     NotStarted {
         /// Why, in one line.
         reason: String,
+        /// The last lines of its standard error.
+        #[serde(default)]
+        stderr: Vec<String>,
     },
     /// The server terminated during the measurement.
     Terminated {
         /// Its exit code or signal, and the last line of its standard error.
         reason: String,
+        /// The last lines of its standard error.
+        #[serde(default)]
+        stderr: Vec<String>,
     },
     /// A byte came back with another value, or at another position.
     Corrupted(Mismatch),
@@ -278,11 +306,25 @@ pub enum ContenderFailure {
     },
 }
 
+impl ContenderFailure {
+    /// The last lines that the server wrote to its standard error, if that is what it failed of.
+    pub fn stderr(&self) -> &[String] {
+        match self {
+            Self::NotStarted { stderr, .. } | Self::Terminated { stderr, .. } => stderr,
+            Self::Corrupted(_)
+            | Self::ConnectionsFailed { .. }
+            | Self::Starved { .. }
+            | Self::Stalled
+            | Self::NotMeasured { .. } => &[],
+        }
+    }
+}
+
 impl fmt::Display for ContenderFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotStarted { reason } => write!(f, "did not start: {reason}"),
-            Self::Terminated { reason } => write!(f, "terminated: {reason}"),
+            Self::NotStarted { reason, .. } => write!(f, "did not start: {reason}"),
+            Self::Terminated { reason, .. } => write!(f, "terminated: {reason}"),
             Self::Corrupted(mismatch) => write!(f, "corrupted {mismatch}"),
             Self::ConnectionsFailed {
                 failures,

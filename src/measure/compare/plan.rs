@@ -1,10 +1,14 @@
 //! What to compare, and how.
 
 use super::contender::ContenderSpec;
+use super::correction::rounds_needed;
+use super::metric::Metric;
 use super::model::Role;
 use super::scenario::Scenario;
 use crate::measure::bench::Placement;
 use crate::measure::load::Verify;
+use crate::server::{Mode, connections_that_fit};
+use crate::text::units;
 use std::time::Duration;
 
 /// What a measurement takes besides its warm-up and its duration: starting and stopping a server, opening
@@ -18,8 +22,10 @@ pub struct Plan {
     pub contenders: Vec<ContenderSpec>,
     /// The scenarios, each of them run with every contender.
     pub scenarios: Vec<Scenario>,
-    /// Rounds for each scenario, at least one.
+    /// Rounds for each scenario, at least one. [`rounds_for`] is a good number.
     pub rounds: u32,
+    /// The largest difference between contenders that does not matter, as a share of 1.
+    pub margin: f64,
     /// How long each measurement takes.
     pub duration: Duration,
     /// How long the load runs before each measurement.
@@ -60,12 +66,46 @@ impl Plan {
     /// Measurements in total, unless a contender fails.
     pub(super) fn measurements(&self) -> usize {
         let rounds = usize::try_from(self.rounds).unwrap_or(usize::MAX);
-        self.participants().count() * self.scenarios.len() * rounds
+        let each_round = self
+            .participants()
+            .count()
+            .saturating_mul(self.scenarios.len());
+        each_round.saturating_mul(rounds)
     }
 
     /// How long all of them may take together.
     pub(super) fn estimate(&self) -> Duration {
-        let each = self.duration + self.warm_up + OVERHEAD;
-        each * u32::try_from(self.measurements()).unwrap_or(u32::MAX)
+        let each = self
+            .duration
+            .saturating_add(self.warm_up)
+            .saturating_add(OVERHEAD);
+        each.saturating_mul(u32::try_from(self.measurements()).unwrap_or(u32::MAX))
     }
+
+    /// Whether this machine can run it.
+    ///
+    /// # Errors
+    ///
+    /// A scenario has more connections than this program, or a server that it starts, may have open files
+    /// (`RLIMIT_NOFILE`, getrlimit(2)). The error is one line of text.
+    pub fn check(&self) -> Result<(), String> {
+        let connections = self.scenarios.iter().map(|scenario| scenario.connections);
+        let most = connections.max().unwrap_or(0);
+        let fit = connections_that_fit(Mode::EventLoop);
+        if most > fit {
+            return Err(format!(
+                "{} do not fit within the limit on open files: at most {} do (ulimit -n)",
+                units::counted(most, "connection", "connections"),
+                units::count(fit)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// As many rounds as it takes to draw conclusions from this many contenders in these scenarios, and no fewer than `least`.
+pub fn rounds_for(contenders: usize, scenarios: &[Scenario], least: u32) -> u32 {
+    let metrics = scenarios.iter().map(Metric::compared_in).sum::<usize>();
+    let comparisons = contenders.saturating_sub(1).saturating_mul(metrics);
+    rounds_needed(comparisons).max(least)
 }

@@ -103,10 +103,14 @@ impl Scenario {
     fn name_of_value_on(&self, axis: Axis) -> Option<String> {
         let has_messages = self.pattern != ScenarioPattern::Idle;
         match axis {
-            Axis::Connections if self.connections == 1 => Some("1 connection".to_owned()),
-            Axis::Connections => Some(format!("{} connections", units::count(self.connections))),
+            Axis::Connections => Some(units::counted(
+                self.connections,
+                "connection",
+                "connections",
+            )),
             Axis::Size => has_messages.then(|| units::size(self.size)),
-            Axis::Depth => (has_messages && self.depth > 1).then(|| format!("{} deep", self.depth)),
+            Axis::Depth => (has_messages && self.depth > 1)
+                .then(|| format!("{} deep", units::count(self.depth))),
         }
     }
 }

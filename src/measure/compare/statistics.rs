@@ -21,7 +21,7 @@
 //! bootstrap covers less than it claims: its "95 %" interval of 7 values covers the median in 87.5 % of all cases.
 //! A test below measures both.
 
-const CONFIDENCE: f64 = 0.95;
+pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// The fewest values that have an interval: lowest to highest of five covers the median in only 93.75 % of cases.
 pub const MIN_VALUES_FOR_INTERVAL: usize = 6;
@@ -68,69 +68,16 @@ impl Interval {
     }
 }
 
-/// What the ratio of two contenders shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conclusion {
-    /// The interval excludes 1: they differ.
-    Different,
-    /// The interval contains 1: this number of rounds on this machine cannot tell them apart.
-    NoDifference,
-    /// There is no interval, so nothing can be concluded.
-    TooFewRounds,
-}
-
-/// How a contender compares with the baseline: one ratio for each round in which both were measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ratio {
-    /// The median of the ratios.
-    pub median: f64,
-    /// The interval of that median; `None` after too few rounds.
-    pub interval: Option<Interval>,
-    /// The number of ratios.
-    pub rounds: usize,
-}
-
-impl Ratio {
-    /// The ratio of `pairs`, first value to second. Pairs whose ratio is not finite are left out; `None` if no pair
-    /// is left.
-    ///
-    /// ```
-    /// use mio_echo::measure::compare::statistics::{Conclusion, Ratio};
-    ///
-    /// let slow_machine_or_fast: Vec<(f64, f64)> = [1.0, 5.0, 2.0, 9.0, 1.5, 3.0]
-    ///     .map(|baseline| (2.0 * baseline, baseline))
-    ///     .to_vec();
-    /// let ratio = Ratio::of(&slow_machine_or_fast).unwrap();
-    /// assert_eq!((ratio.median, ratio.conclusion()), (2.0, Conclusion::Different));
-    /// ```
-    pub fn of(pairs: &[(f64, f64)]) -> Option<Self> {
-        let ratios: Vec<f64> = pairs
-            .iter()
-            .map(|(value, baseline)| value / baseline)
-            .filter(|ratio| ratio.is_finite())
-            .collect();
-        Some(Self {
-            median: Spread::of(&ratios)?.median,
-            interval: median_interval(&ratios),
-            rounds: ratios.len(),
-        })
-    }
-
-    /// What it shows.
-    pub fn conclusion(&self) -> Conclusion {
-        match self.interval {
-            None => Conclusion::TooFewRounds,
-            Some(interval) if interval.contains(1.0) => Conclusion::NoDifference,
-            Some(_) => Conclusion::Different,
-        }
-    }
-}
-
 /// The 95 % confidence interval of the median that `values` are samples of; `None` for fewer than
 /// [`MIN_VALUES_FOR_INTERVAL`]. The top of this module explains it.
 pub fn median_interval(values: &[f64]) -> Option<Interval> {
+    interval_at(values, 1.0 - CONFIDENCE)
+}
+
+/// The interval that misses the median with a probability of at most `level`.
+pub(super) fn interval_at(values: &[f64], level: f64) -> Option<Interval> {
     let sorted = sorted(values);
-    let outside = values_outside(sorted.len())?;
+    let outside = values_outside(sorted.len(), level)?;
     Some(Interval {
         low: *sorted.get(outside)?,
         high: *sorted.get(sorted.len() - 1 - outside)?,
@@ -138,21 +85,24 @@ pub fn median_interval(values: &[f64]) -> Option<Interval> {
 }
 
 /// How many of `count` sorted values the interval leaves out on each side: the largest number for which both tails
-/// of the binomial distribution together stay below 5 %.
-fn values_outside(count: usize) -> Option<usize> {
-    // The probability of exactly `heads` heads in `count` tosses, from none upwards.
-    let mut probability = 0.5_f64.powi(i32::try_from(count).ok()?);
+/// of the binomial distribution together stay within `level`.
+fn values_outside(count: usize, level: f64) -> Option<usize> {
+    let tails = lower_tails(count).take(count);
+    tails
+        .take_while(|tail| 2.0 * tail <= level)
+        .count()
+        .checked_sub(1)
+}
+
+/// The probabilities of at most 0, 1, 2, … heads in `count` tosses.
+pub(super) fn lower_tails(count: usize) -> impl Iterator<Item = f64> {
+    let mut probability = i32::try_from(count).map_or(0.0, |count| 0.5_f64.powi(count));
     let mut tail = 0.0;
-    let mut outside = None;
-    for heads in 0..count {
+    (0..=count).map(move |heads| {
         tail += probability;
-        if 2.0 * tail > 1.0 - CONFIDENCE {
-            break;
-        }
-        outside = Some(heads);
         probability *= as_f64(count - heads) / as_f64(heads + 1);
-    }
-    outside
+        tail
+    })
 }
 
 fn median(sorted: &[f64]) -> Option<f64> {
@@ -216,7 +166,7 @@ mod tests {
             (50, Some(17)),
             (100, Some(39)),
         ] {
-            assert_eq!(values_outside(count), expected, "{count} values");
+            assert_eq!(values_outside(count, 0.05), expected, "{count} values");
         }
         assert_eq!(MIN_VALUES_FOR_INTERVAL, 6);
     }
@@ -229,27 +179,6 @@ mod tests {
             high: 8.0,
         };
         assert_eq!(median_interval(&values), Some(expected));
-    }
-
-    #[test]
-    fn a_ratio_is_judged_by_its_interval() {
-        let around = |center: f64| {
-            let noise = [-0.02, -0.01, 0.0, 0.0, 0.01, 0.02];
-            let pairs: Vec<(f64, f64)> = noise.iter().map(|n| (center + n, 1.0)).collect();
-            Ratio::of(&pairs).unwrap().conclusion()
-        };
-        assert_eq!(around(1.01), Conclusion::NoDifference);
-        assert_eq!(around(1.05), Conclusion::Different);
-        assert_eq!(around(0.95), Conclusion::Different);
-        let few = Ratio::of(&[(2.0, 1.0); 5]).unwrap();
-        assert_eq!(few.conclusion(), Conclusion::TooFewRounds);
-    }
-
-    #[test]
-    fn a_ratio_to_zero_is_left_out() {
-        let ratio = Ratio::of(&[(1.0, 0.0), (0.0, 0.0), (3.0, 2.0)]).unwrap();
-        assert_eq!((ratio.median, ratio.rounds), (1.5, 1));
-        assert_eq!(Ratio::of(&[(1.0, 0.0)]), None);
     }
 
     #[test]
@@ -284,26 +213,6 @@ mod tests {
             let interval = median_interval(&values).unwrap();
             prop_assert!(values.contains(&interval.low) && values.contains(&interval.high));
             prop_assert!(interval.contains(Spread::of(&values).unwrap().median));
-        }
-
-        #[test]
-        fn a_ratio_is_independent_of_the_speed_of_the_machine_in_each_round(
-            rounds in prop::collection::vec((0.5..2.0_f64, 1.0..1e6_f64), 6..20)
-        ) {
-            let steady: Vec<_> = rounds.iter().map(|(ratio, _)| (*ratio, 1.0)).collect();
-            let drifting: Vec<_> = rounds.iter().map(|(ratio, speed)| (ratio * speed, *speed)).collect();
-            let (steady, drifting) = (Ratio::of(&steady).unwrap(), Ratio::of(&drifting).unwrap());
-            prop_assert!((steady.median - drifting.median).abs() < 1e-9);
-        }
-
-        #[test]
-        fn swapping_the_two_inverts_the_ratio(
-            pairs in prop::collection::vec((1.0..100.0_f64, 1.0..100.0_f64), 9..10)
-        ) {
-            let swapped: Vec<_> = pairs.iter().map(|(a, b)| (*b, *a)).collect();
-            let (ratio, inverse) = (Ratio::of(&pairs).unwrap(), Ratio::of(&swapped).unwrap());
-            prop_assert!((ratio.median * inverse.median - 1.0).abs() < 1e-9);
-            prop_assert_eq!(ratio.conclusion(), inverse.conclusion());
         }
     }
 

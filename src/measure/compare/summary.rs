@@ -1,12 +1,18 @@
 //! From raw values to the figures of a report: for each scenario a row per contender, and for each metric its median,
 //! its spread, and its ratio to the baseline. Pure functions.
+//!
+//! All ratios of a report are one family, whose claims are certain together ([`correction`](super::correction)). Those
+//! of the baseline to itself are a family of their own.
 
+use super::correction::holm_levels;
 use super::metric::Metric;
 use super::model::{
     Comparison, Contender, ContenderFailure, Measurement, Role, ScenarioResults, SyscallStatus,
 };
+use super::ratio::{Criterion, Ratio, ratios, sign_test};
 use super::scenario::Scenario;
-use super::statistics::{Interval, Ratio, Spread, float, median_interval};
+use super::statistics::{Interval, Spread, float, median_interval};
+use std::collections::HashMap;
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +64,15 @@ pub struct Cell {
 }
 
 impl Table<'_> {
-    /// The metrics worth a column: memory in total is left out where there is memory per connection.
+    /// The metrics worth a column: memory in total is left out where there is memory per connection, and so is the far
+    /// tail of the latency.
     pub fn columns(&self) -> impl Iterator<Item = Metric> {
+        let columns = self.wide_columns();
+        columns.filter(|metric| !matches!(metric, Metric::P999 | Metric::Max))
+    }
+
+    /// The same where there is room, with the far tail of the latency.
+    pub fn wide_columns(&self) -> impl Iterator<Item = Metric> {
         let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
         let metrics = self.metrics.iter().copied();
         metrics.filter(move |metric| !(per_connection && *metric == Metric::Memory))
@@ -78,10 +91,96 @@ impl Row<'_> {
 
 /// All scenarios of `comparison`, in the order in which they were measured.
 pub fn tables(comparison: &Comparison) -> Vec<Table<'_>> {
+    let families = Families::of(comparison);
     let scenarios = comparison.scenarios.iter();
     scenarios
-        .map(|results| table(&comparison.contenders, results))
+        .enumerate()
+        .map(|(at, results)| table(&comparison.contenders, results, &families.in_scenario(at)))
         .collect()
+}
+
+/// How many ratios `comparison` draws conclusions from, without those of the baseline to itself.
+pub fn comparisons(comparison: &Comparison) -> usize {
+    let contenders = &comparison.contenders;
+    let levels = Families::of(comparison).levels.into_keys();
+    levels
+        .filter(|(_, contender, _)| !is_again(contenders, *contender))
+        .count()
+}
+
+/// Whether anything was measured.
+pub fn has_values(comparison: &Comparison) -> bool {
+    let scenarios = comparison.scenarios.iter();
+    let mut measurements = scenarios.flat_map(|results| &results.measurements);
+    measurements.any(|measurement| measurement.values().is_some())
+}
+
+/// A ratio: the index of its scenario, that of its contender, and its metric.
+type RatioKey = (usize, usize, Metric);
+
+/// What each ratio of a report is judged by.
+struct Families {
+    levels: HashMap<RatioKey, f64>,
+    margin: f64,
+}
+
+impl Families {
+    fn of(comparison: &Comparison) -> Self {
+        let p_values = p_values(comparison).into_iter();
+        let (again, others): (Vec<_>, Vec<_>) = p_values
+            .partition(|((_, contender, _), _)| is_again(&comparison.contenders, *contender));
+        let mut levels = HashMap::new();
+        for family in [again, others] {
+            let (keys, p_values): (Vec<RatioKey>, Vec<f64>) = family.into_iter().unzip();
+            levels.extend(keys.into_iter().zip(holm_levels(&p_values)));
+        }
+        let margin = comparison.margin;
+        Self { levels, margin }
+    }
+
+    fn in_scenario(&self, scenario: usize) -> impl Fn(usize, Metric) -> Criterion {
+        move |contender, metric| Criterion {
+            level: match self.levels.get(&(scenario, contender, metric)) {
+                Some(level) => *level,
+                None => Criterion::default().level,
+            },
+            margin: self.margin,
+        }
+    }
+}
+
+fn is_again(contenders: &[Contender], contender: usize) -> bool {
+    let contender = contenders.get(contender);
+    contender.is_some_and(|contender| contender.role == Role::Again)
+}
+
+fn position_of_baseline(contenders: &[Contender]) -> Option<usize> {
+    let mut contenders = contenders.iter();
+    contenders.position(|contender| contender.role == Role::Baseline)
+}
+
+/// Of every ratio that has more than one round.
+fn p_values(comparison: &Comparison) -> Vec<(RatioKey, f64)> {
+    let Some(baseline) = position_of_baseline(&comparison.contenders) else {
+        return Vec::new();
+    };
+    let mut p_values = Vec::new();
+    for (scenario, results) in comparison.scenarios.iter().enumerate() {
+        for contender in (0..comparison.contenders.len()).filter(|it| *it != baseline) {
+            if results.failure_of(contender).is_some() || results.failure_of(baseline).is_some() {
+                continue;
+            }
+            let compared =
+                |metric: &Metric| metric.has_ratio() && *metric != Metric::SyscallsPerMessage;
+            for metric in Metric::ALL.into_iter().filter(compared) {
+                let ratios = ratios(&pairs(results, contender, baseline, metric));
+                if !ratios.is_empty() {
+                    p_values.push(((scenario, contender, metric), sign_test(&ratios)));
+                }
+            }
+        }
+    }
+    p_values
 }
 
 /// Whether a measurement failed, and with it the comparison as a whole.
@@ -91,20 +190,22 @@ pub fn has_failures(comparison: &Comparison) -> bool {
     measurements.any(|measurement| measurement.values().is_none())
 }
 
-fn table<'a>(contenders: &'a [Contender], results: &'a ScenarioResults) -> Table<'a> {
-    let baseline = contenders
-        .iter()
-        .position(|contender| contender.role == Role::Baseline);
+fn table<'a>(
+    contenders: &'a [Contender],
+    results: &'a ScenarioResults,
+    criterion: &impl Fn(usize, Metric) -> Criterion,
+) -> Table<'a> {
+    let baseline = position_of_baseline(contenders);
     let rows: Vec<Row<'_>> = contenders
         .iter()
         .enumerate()
-        .map(|(index, contender)| Row {
-            contender,
-            status: status(
-                results,
-                index,
-                baseline.filter(|baseline| *baseline != index),
-            ),
+        .map(|(index, contender)| {
+            let baseline = baseline.filter(|baseline| *baseline != index);
+            let cell = |metric| cell(results, index, baseline, metric, criterion(index, metric));
+            Row {
+                contender,
+                status: status(results, index, cell),
+            }
         })
         .collect();
     let has_value = |metric: &Metric| rows.iter().any(|row| row.cell(*metric).is_some());
@@ -115,16 +216,18 @@ fn table<'a>(contenders: &'a [Contender], results: &'a ScenarioResults) -> Table
     }
 }
 
-fn status(results: &ScenarioResults, contender: usize, baseline: Option<usize>) -> RowStatus<'_> {
+fn status(
+    results: &ScenarioResults,
+    contender: usize,
+    cell: impl Fn(Metric) -> Option<Cell>,
+) -> RowStatus<'_> {
     if let Some((round, failure)) = results.failure_of(contender) {
         return RowStatus::Failed { round, failure };
     }
     if results.measurements_of(contender).next().is_none() {
         return RowStatus::NotMeasured;
     }
-    let metrics = Metric::ALL.into_iter();
-    let cells = metrics.filter_map(|metric| cell(results, contender, baseline, metric));
-    RowStatus::Measured(cells.collect())
+    RowStatus::Measured(Metric::ALL.into_iter().filter_map(cell).collect())
 }
 
 fn cell(
@@ -132,26 +235,34 @@ fn cell(
     contender: usize,
     baseline: Option<usize>,
     metric: Metric,
+    criterion: Criterion,
 ) -> Option<Cell> {
     let rounds = values_by_round(results, contender, metric);
     let values: Vec<f64> = rounds.iter().map(|(_, value)| *value).collect();
     let baseline = baseline.filter(|_| metric.has_ratio());
-    let baseline = baseline.map(|baseline| values_by_round(results, baseline, metric));
+    let pairs = baseline.map(|baseline| pairs(results, contender, baseline, metric));
     Some(Cell {
         metric,
         spread: Spread::of(&values)?,
         interval: median_interval(&values),
-        ratio: baseline.and_then(|baseline| Ratio::of(&paired(&rounds, &baseline))),
+        ratio: pairs.and_then(|pairs| Ratio::of(&pairs, criterion)),
     })
 }
 
 /// The values of two contenders in the rounds in which both have one.
-fn paired(rounds: &[(u32, f64)], baseline: &[(u32, f64)]) -> Vec<(f64, f64)> {
-    let pair = |(round, value): &(u32, f64)| {
-        let (_, baseline) = baseline.iter().find(|(other, _)| other == round)?;
-        Some((*value, *baseline))
+fn pairs(
+    results: &ScenarioResults,
+    contender: usize,
+    baseline: usize,
+    metric: Metric,
+) -> Vec<(f64, f64)> {
+    let baseline = values_by_round(results, baseline, metric);
+    let pair = |(round, value): (u32, f64)| {
+        let (_, baseline) = baseline.iter().find(|(other, _)| *other == round)?;
+        Some((value, *baseline))
     };
-    rounds.iter().filter_map(pair).collect()
+    let rounds = values_by_round(results, contender, metric).into_iter();
+    rounds.filter_map(pair).collect()
 }
 
 /// The values of a contender, each with its round. The pass that counts system calls is round 0.
@@ -180,8 +291,9 @@ fn syscalls_per_message(results: &ScenarioResults, contender: usize) -> Option<f
 
 #[cfg(test)]
 mod tests {
+    use super::super::correction::rounds_needed;
     use super::super::example;
-    use super::super::statistics::Conclusion;
+    use super::super::ratio::Conclusion;
     use super::*;
 
     #[test]
@@ -198,16 +310,42 @@ mod tests {
         assert!((ratio.median - 0.6).abs() < 0.02, "{ratio:?}");
         let interval = ratio.interval.unwrap();
         assert!(interval.high - interval.low < 0.02, "{ratio:?}");
-        assert_eq!(ratio.conclusion(), Conclusion::Different);
+        assert_eq!(ratio.conclusion, Conclusion::Different);
     }
 
     #[test]
-    fn the_second_baseline_shows_no_difference() {
+    fn the_second_baseline_is_the_same() {
         let comparison = example::comparison();
         let again = &tables(&comparison)[0].rows[3];
         assert_eq!(again.contender.role, Role::Again);
         let ratio = again.cell(Metric::Throughput).unwrap().ratio.unwrap();
-        assert_eq!(ratio.conclusion(), Conclusion::NoDifference);
+        assert_eq!(ratio.conclusion, Conclusion::Same);
+    }
+
+    #[test]
+    fn too_few_rounds_for_the_number_of_comparisons_decide_nothing() {
+        let mut comparison = example::comparison();
+        let needed = rounds_needed(comparisons(&comparison));
+        let conclusions = |comparison: &Comparison| {
+            let row = tables(comparison)[0].rows[1].clone();
+            row.cell(Metric::Throughput).unwrap().ratio.unwrap()
+        };
+        assert_eq!(conclusions(&comparison).conclusion, Conclusion::Different);
+        for results in &mut comparison.scenarios {
+            results.measurements.retain(|one| one.round < needed);
+        }
+        let ratio = conclusions(&comparison);
+        assert_eq!(
+            (ratio.conclusion, ratio.interval),
+            (Conclusion::Undecided, None)
+        );
+        comparison.scenarios.truncate(1);
+        let alone = conclusions(&comparison);
+        assert_eq!(
+            alone.conclusion,
+            Conclusion::Different,
+            "fewer comparisons need fewer rounds"
+        );
     }
 
     #[test]

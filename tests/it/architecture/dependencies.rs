@@ -50,7 +50,14 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/kernel.rs",
         ],
     ),
-    ("signal_hook", &["cli/interrupt.rs", "server/shutdown.rs"]),
+    (
+        "signal_hook",
+        &[
+            "cli/interrupt.rs",
+            "measure/process/failure.rs",
+            "server/shutdown.rs",
+        ],
+    ),
     ("signal_hook_mio", &["server/shutdown.rs"]),
     (
         "rlimit",

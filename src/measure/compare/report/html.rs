@@ -2,12 +2,13 @@
 
 use super::chart::{ChartGroup, groups};
 use super::svg::{Document, draw};
-use super::wording;
+use crate::measure::compare::diagnosis::warnings;
 use crate::measure::compare::model::{Comparison, Role};
-use crate::measure::compare::statistics::{Conclusion, MIN_VALUES_FOR_INTERVAL};
+use crate::measure::compare::statistics::MIN_VALUES_FOR_INTERVAL;
 use crate::measure::compare::summary::{Cell, Row, Table};
-use crate::measure::compare::warning::warnings;
+use crate::measure::compare::wording;
 use crate::text::page::page;
+use crate::text::units;
 use maud::{Markup, html};
 
 const STYLE: &str = concat!(include_str!("page.css"), include_str!("chart.css"));
@@ -21,7 +22,7 @@ pub fn html(comparison: &Comparison) -> String {
             (introduction(comparison))
             (warning_box(comparison))
             @for (number, group) in groups(comparison).iter().enumerate() {
-                (section(number, group))
+                (section(number, group, comparison.margin))
             }
             (method(comparison))
         }
@@ -46,16 +47,17 @@ fn introduction(comparison: &Comparison) -> Markup {
     let rounds = usize::try_from(comparison.rounds).unwrap_or(usize::MAX);
     html! {
         p.soft {
-            (comparison.started) " · " (machine.processor) ", " (machine.cores) " cores · " (machine.kernel)
+            (comparison.started) " · " (machine.processor) ", "
+            (units::counted(machine.cores, "core", "cores")) " · " (machine.kernel)
         }
         p {
             "Verified: " (wording::verified(comparison.verify)) ". "
             @if rounds < MIN_VALUES_FOR_INTERVAL {
                 "Whiskers run from the lowest to the highest value"
             } @else {
-                "Whiskers and numbers in parentheses are 95\u{a0}% intervals of the median"
+                "Whiskers are 95\u{a0}% intervals of the median, each by itself"
             }
-            "; ratios are to " (wording::baseline(comparison)) ", paired by round."
+            "; ratios are to " (wording::baseline(comparison)) ", paired by round. " (wording::reading(comparison))
         }
     }
 }
@@ -72,7 +74,7 @@ fn warning_box(comparison: &Comparison) -> Markup {
     }
 }
 
-fn section(number: usize, group: &ChartGroup<'_>) -> Markup {
+fn section(number: usize, group: &ChartGroup<'_>, margin: f64) -> Markup {
     html! {
         section {
             h2 { (group.title) }
@@ -81,12 +83,12 @@ fn section(number: usize, group: &ChartGroup<'_>) -> Markup {
                     figure { (draw(chart, &format!("chart-{number}-{at}"), Document::Page)) }
                 }
             }
-            @for table in &group.tables { (self::table(table)) }
+            @for table in &group.tables { (self::table(table, margin)) }
         }
     }
 }
 
-fn table(table: &Table<'_>) -> Markup {
+fn table(table: &Table<'_>, margin: f64) -> Markup {
     let (name, pattern) = (table.scenario.to_string(), table.scenario.pattern);
     html! {
         h3 { (name) }
@@ -95,31 +97,34 @@ fn table(table: &Table<'_>) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "contender" }
-                        @for metric in table.columns() {
+                        @for metric in table.wide_columns() {
                             th scope="col" title=(metric.description(pattern)) { (metric.title(pattern)) }
                         }
                     }
                 }
-                tbody { @for row in &table.rows { (self::row(table, row)) } }
+                tbody { @for row in &table.rows { (self::row(table, row, margin)) } }
             }
         }
     }
 }
 
-fn row(table: &Table<'_>, row: &Row<'_>) -> Markup {
+fn row(table: &Table<'_>, row: &Row<'_>, margin: f64) -> Markup {
     html! {
         tr {
             th scope="row" { (row.contender.name) }
             @if let Some(failure) = wording::failure(row) {
-                td.failed colspan=(table.columns().count().max(1)) { (failure) }
+                td.failed colspan=(table.wide_columns().count().max(1)) {
+                    (failure)
+                    @for line in wording::stderr(row) { br; code { (line) } }
+                }
             } @else {
-                @for metric in table.columns() { td { (cell(row.cell(metric))) } }
+                @for metric in table.wide_columns() { td { (cell(row.cell(metric), margin)) } }
             }
         }
     }
 }
 
-fn cell(cell: Option<&Cell>) -> Markup {
+fn cell(cell: Option<&Cell>, margin: f64) -> Markup {
     let Some(cell) = cell else {
         return html! { "–" };
     };
@@ -127,15 +132,9 @@ fn cell(cell: Option<&Cell>) -> Markup {
         (cell.metric.format(cell.spread.median))
         @if let Some(spread) = wording::spread(cell) { small { (spread) } }
         @if let Some(ratio) = &cell.ratio {
-            small {
-                @match (ratio.conclusion(), ratio.interval) {
-                    // Two lines keep the column narrow.
-                    (Conclusion::NoDifference, Some(interval)) => {
-                        "no difference" br; "(" (wording::interval(interval)) ")"
-                    }
-                    _ => (wording::ratio(ratio)),
-                }
-            }
+            // Two lines keep the column narrow.
+            small { (wording::conclusion(cell.metric, ratio, margin)) }
+            @if let Some(interval) = ratio.interval { small { "(" (wording::interval(interval)) ")" } }
         }
     }
 }
@@ -167,15 +166,14 @@ fn reading() -> Markup {
             A ratio compares two contenders of the same round, so a machine that is slow for a while is slow for both."
         }
         p {
-            "Each cell has the median of all rounds, below it the lowest and the highest value, and below that the \
-            ratio with its interval, which covers the true median in at least 95 of 100 cases, whatever the \
-            distribution of the noise. If that interval contains 1, the two cannot be told apart: “no difference”. \
-            “(again)” is the first contender measured a second time: its difference from itself is the noise of this \
-            machine."
+            "Each cell has the median of all rounds, below it the lowest and the highest value, and below that what the \
+            ratio shows, with its interval. Nothing is assumed about the distribution of the noise. p99.9 and max have \
+            no ratio: they rest on a few messages."
         }
         p {
             "The generator costs about as much as a server. Where it was the limit, the throughput shows more of it \
-            than of the server; the server’s CPU time per message does not depend on it."
+            than of the server. The server’s CPU time per message depends on the load too: a server that gets more \
+            messages at a time needs less for each."
         }
     }
 }

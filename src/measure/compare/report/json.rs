@@ -1,8 +1,11 @@
 //! The comparison itself, from which all reports can be made again.
 
-use crate::measure::compare::model::{Comparison, FORMAT};
+use crate::measure::compare::model::{Comparison, FORMAT, Role};
 use crate::text::one_line;
 use serde::Deserialize;
+
+/// A larger margin would call everything the same.
+pub const LARGEST_MARGIN: f64 = 1.0;
 
 /// The comparison as JSON, with a newline at its end.
 ///
@@ -19,7 +22,7 @@ pub fn json(comparison: &Comparison) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// The text is not a comparison, or one of another format. The error is one line of text.
+/// The text is not a comparison, one of another format, or one that contradicts itself. The error is one line of text.
 pub fn from_json(text: &str) -> Result<Comparison, String> {
     #[derive(Deserialize)]
     struct Head {
@@ -36,7 +39,52 @@ pub fn from_json(text: &str) -> Result<Comparison, String> {
             head.format
         ));
     }
-    serde_json::from_str(text).map_err(malformed)
+    let comparison: Comparison = serde_json::from_str(text).map_err(malformed)?;
+    match contradiction(&comparison) {
+        Some(contradiction) => Err(format!("not a comparison: {contradiction}")),
+        None => Ok(comparison),
+    }
+}
+
+/// What cannot be in a comparison that this program has written.
+fn contradiction(comparison: &Comparison) -> Option<&'static str> {
+    let contenders = &comparison.contenders;
+    let has_role = |role| contenders.iter().filter(|it| it.role == role).count();
+    let is_share = |share: &f64| (0.0..=1.0).contains(share);
+    let mut measurements = comparison
+        .scenarios
+        .iter()
+        .flat_map(|results| &results.measurements);
+    let mut syscalls = comparison
+        .scenarios
+        .iter()
+        .flat_map(|results| &results.syscalls);
+    let mut scenarios = comparison.scenarios.iter().map(|results| results.scenario);
+    let wrong = [
+        (has_role(Role::Baseline) != 1, "it needs one baseline"),
+        (has_role(Role::Again) > 1, "it has two second baselines"),
+        (
+            !(comparison.margin > 0.0 && comparison.margin <= LARGEST_MARGIN),
+            "its margin is not a share",
+        ),
+        (
+            measurements
+                .clone()
+                .any(|one| one.contender >= contenders.len())
+                || syscalls.any(|one| one.contender >= contenders.len()),
+            "a measurement has no contender",
+        ),
+        (
+            measurements.any(|one| one.stolen_share.is_some_and(|share| !is_share(&share))),
+            "a share of stolen time is not a share",
+        ),
+        (
+            scenarios.any(|it| it.connections == 0 || it.size == 0 || it.depth == 0),
+            "a scenario has no connections or no messages",
+        ),
+    ];
+    let mut wrong = wrong.into_iter();
+    wrong.find_map(|(is_wrong, what)| is_wrong.then_some(what))
 }
 
 #[cfg(test)]
@@ -64,6 +112,31 @@ mod tests {
         hostile["pinning"] = "two\nlines".into();
         let error = from_json(&hostile.to_string()).unwrap_err();
         assert!(error.contains(r"two\nlines"), "{error}");
+    }
+
+    #[test]
+    fn contradictions_are_errors_that_name_them() {
+        type Change = fn(&mut Comparison);
+        let cases: [(Change, &str); 6] = [
+            (|it| it.contenders.clear(), "one baseline"),
+            (|it| it.contenders[1].role = Role::Again, "second baselines"),
+            (|it| it.margin = -0.05, "margin"),
+            (
+                |it| it.scenarios[0].measurements[0].contender = 99,
+                "no contender",
+            ),
+            (
+                |it| it.scenarios[0].measurements[0].stolen_share = Some(-1.0),
+                "stolen time",
+            ),
+            (|it| it.scenarios[0].scenario.depth = 0, "no messages"),
+        ];
+        for (change, words) in cases {
+            let mut comparison = example::comparison();
+            change(&mut comparison);
+            let error = from_json(&json(&comparison).unwrap()).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     /// All reports of a comparison that is read; anything else is an error of one line.

@@ -1,21 +1,21 @@
 //! Tables to paste into a README or an issue.
 
-use super::wording;
+use crate::measure::compare::diagnosis::warnings;
 use crate::measure::compare::model::Comparison;
 use crate::measure::compare::summary::{self, Cell, Row, Table};
-use crate::measure::compare::warning::warnings;
+use crate::measure::compare::wording;
 
 /// The comparison as Markdown: a table for each scenario, then how it was measured.
 pub fn markdown(comparison: &Comparison) -> String {
     let mut lines = Vec::new();
     for table in summary::tables(comparison) {
         lines.push(format!("### {}\n", table.scenario));
-        lines.extend(table_lines(&table));
+        lines.extend(table_lines(&table, comparison.margin));
         lines.push(String::new());
     }
-    let baseline = escape_markdown(wording::baseline(comparison));
+    let reading = escape_markdown(&wording::reading(comparison));
     lines.push(format!(
-        "Medians, followed by the ratio to {baseline}, paired by round, with its 95 % interval.\n"
+        "Medians, followed by what the ratio shows. {reading}\n"
     ));
     for warning in warnings(comparison) {
         let warning = escape_markdown(&warning.to_string());
@@ -27,7 +27,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     lines.join("\n") + "\n"
 }
 
-fn table_lines(table: &Table<'_>) -> Vec<String> {
+fn table_lines(table: &Table<'_>, margin: f64) -> Vec<String> {
     let titles = table
         .columns()
         .map(|metric| metric.title(table.scenario.pattern).to_owned());
@@ -41,7 +41,7 @@ fn table_lines(table: &Table<'_>) -> Vec<String> {
         format!("| --- |{}", " ---: |".repeat(head.len() - 1)),
     ];
     let rows = table.rows.iter();
-    lines.extend(rows.map(|row| row_line(&cells(table, row, head.len()))));
+    lines.extend(rows.map(|row| row_line(&cells(table, row, head.len(), margin))));
     lines
 }
 
@@ -49,24 +49,23 @@ fn row_line(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-fn cells(table: &Table<'_>, row: &Row<'_>, count: usize) -> Vec<String> {
+fn cells(table: &Table<'_>, row: &Row<'_>, count: usize, margin: f64) -> Vec<String> {
     let mut cells = vec![escape_markdown(&row.contender.name)];
     match wording::failure(row) {
         Some(failure) => cells.push(escape_markdown(&failure)),
-        None => cells.extend(
-            table
-                .columns()
-                .map(|metric| row.cell(metric).map_or_else(String::new, cell)),
-        ),
+        None => cells.extend(table.columns().map(|metric| match row.cell(metric) {
+            Some(value) => cell(value, margin),
+            None => "–".to_owned(),
+        })),
     }
     cells.resize(count, String::new());
     cells
 }
 
-fn cell(cell: &Cell) -> String {
+fn cell(cell: &Cell, margin: f64) -> String {
     let median = cell.metric.format(cell.spread.median);
     match &cell.ratio {
-        Some(ratio) => format!("{median}, {}", wording::ratio(ratio)),
+        Some(ratio) => format!("{median}, {}", wording::ratio(cell.metric, ratio, margin)),
         None => median,
     }
 }

@@ -1,7 +1,6 @@
 //! The reports: a comparison as a table, a page, a chart, and as data.
 //!
-//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `wording` is the text that they
-//! share; `chart` selects what is drawn, and `svg` draws it.
+//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `chart` selects what is drawn, and `svg` draws it.
 
 mod bar_chart;
 mod chart;
@@ -14,11 +13,10 @@ mod scale;
 mod shape;
 mod svg;
 mod terminal;
-mod wording;
 
 pub use csv::csv;
 pub use html::html;
-pub use json::{from_json, json};
+pub use json::{LARGEST_MARGIN, from_json, json};
 pub use markdown::markdown;
 pub use svg::svg;
 pub use terminal::terminal;

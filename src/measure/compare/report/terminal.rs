@@ -1,119 +1,181 @@
-//! Tables for a terminal, 100 columns wide and without colours.
+//! Tables for a terminal, 80 columns wide and without colours: the figures of each scenario, a row for each contender,
+//! and below them what the comparison with the baseline shows.
 
-use super::wording;
+use crate::measure::compare::diagnosis::warnings;
 use crate::measure::compare::metric::Metric;
 use crate::measure::compare::model::Comparison;
-use crate::measure::compare::statistics::Conclusion;
-use crate::measure::compare::summary::{self, Cell, Row, Table};
-use crate::measure::compare::warning::warnings;
-use crate::text::units;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Grid, presets};
+use crate::measure::compare::scenario::ScenarioPattern;
+use crate::measure::compare::summary::{self, Row, Table};
+use crate::measure::compare::wording;
 
-/// Columns of the widest table.
-const WIDTH: u16 = 100;
+/// Columns of the terminal.
+const WIDTH: usize = 80;
 
-/// Metrics that get a line below the contender's name instead of a column.
-const BELOW_THE_NAME: [Metric; 3] = [
-    Metric::Threads,
-    Metric::SwitchesPerMessage,
-    Metric::SyscallsPerMessage,
-];
+/// Columns that a name gets at most.
+const LONGEST_NAME: usize = 20;
 
-/// The comparison as tables of text.
+/// Columns of the labels that introduce text: those of the longest, and what separates it from the text.
+const LABEL: usize = 11;
+
+/// The comparison as text.
 pub fn terminal(comparison: &Comparison) -> String {
     let mut lines = Vec::new();
     for table in summary::tables(comparison) {
         lines.push(table.scenario.to_string());
-        if !table.metrics.is_empty() {
-            lines.push(grid(&table));
-        }
+        lines.extend(figures(&table));
         for row in &table.rows {
-            let failure = wording::failure(row);
-            lines.extend(failure.map(|failure| format!("{} {failure}", row.contender.name)));
+            lines.extend(failure_lines(row));
+        }
+        let baseline = wording::baseline(comparison);
+        for row in &table.rows {
+            lines.extend(comparison_lines(&table, row, baseline, comparison.margin));
         }
         lines.push(String::new());
     }
-    let baseline = wording::baseline(comparison);
-    lines.push(format!(
-        "Each cell: median, lowest–highest, ratio to {baseline} with its 95 % interval. Switches and\n\
-         syscalls are per message. (again) is {baseline} a second time: the noise of this machine.\n"
-    ));
-    let warnings = warnings(comparison).into_iter();
-    lines.extend(warnings.map(|warning| format!("Warning: {warning}")));
-    let setup = wording::setup(comparison).into_iter();
-    lines.extend(setup.map(|(label, text)| format!("{label:>9}  {text}")));
+    lines.extend(wrap("", &wording::reading(comparison), 0));
+    lines.push(String::new());
+    for warning in warnings(comparison) {
+        lines.extend(wrap("Warning:", &warning.to_string(), LABEL));
+    }
+    for (label, text) in wording::setup(comparison) {
+        lines.extend(wrap(label, &text, LABEL));
+    }
     lines.join("\n") + "\n"
 }
 
-fn grid(table: &Table<'_>) -> String {
-    let columns: Vec<Metric> = table
-        .columns()
-        .filter(|metric| !BELOW_THE_NAME.contains(metric))
-        .collect();
-    let mut grid = Grid::new();
-    grid.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    grid.set_content_arrangement(ContentArrangement::Dynamic);
-    grid.set_width(WIDTH);
-    let titles = columns
+/// The medians, a row for each contender that has any.
+fn figures(table: &Table<'_>) -> Vec<String> {
+    let columns: Vec<Metric> = table.columns().collect();
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let pattern = table.scenario.pattern;
+    let heads = columns.iter().map(|metric| short_title(*metric, pattern));
+    let mut rows = vec![("contender", heads.map(str::to_owned).collect::<Vec<_>>())];
+    for row in table
+        .rows
         .iter()
-        .map(|metric| metric.title(table.scenario.pattern));
-    grid.set_header(std::iter::once("contender").chain(titles));
-    for row in &table.rows {
-        let has_failed = wording::failure(row).is_some();
-        let cells = columns
-            .iter()
-            .enumerate()
-            .map(|(at, metric)| match row.cell(*metric) {
-                Some(cell) => cell_lines(cell),
-                None if at == 0 && has_failed => "failed".to_owned(),
-                None => "–".to_owned(),
-            });
-        grid.add_row(std::iter::once(name_lines(row)).chain(cells));
-    }
-    for column in grid.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-        column.set_padding((1, 0));
-        // Names may wrap, figures may not.
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    grid.to_string()
-}
-
-fn name_lines(row: &Row<'_>) -> String {
-    let mut lines = vec![row.contender.name.clone()];
-    for cell in BELOW_THE_NAME.into_iter().filter_map(|it| row.cell(it)) {
-        let value = cell.metric.format(cell.spread.median);
-        let unit = match cell.metric {
-            Metric::Threads if value == "1" => "thread",
-            Metric::Threads => "threads",
-            Metric::SwitchesPerMessage => "switches",
-            _ => "syscalls",
+        .filter(|row| wording::failure(row).is_none())
+    {
+        let cell = |metric: &Metric| match row.cell(*metric) {
+            Some(cell) => metric.format(cell.spread.median),
+            None => "–".to_owned(),
         };
-        lines.push(format!("{value} {unit}"));
+        rows.push((&row.contender.name, columns.iter().map(cell).collect()));
     }
-    lines.join("\n")
+    grid(&rows)
 }
 
-fn cell_lines(cell: &Cell) -> String {
-    let mut lines = vec![
-        cell.metric.format(cell.spread.median),
-        // Without a spread, an empty line keeps the ratios of a row at the same height.
-        wording::spread(cell).unwrap_or_default(),
-    ];
-    if let Some(ratio) = &cell.ratio {
-        let interval = ratio
-            .interval
-            .map(|interval| format!(" {}", wording::interval(interval)));
-        lines.push(format!(
-            "×{}{}",
-            units::ratio(ratio.median),
-            interval.unwrap_or_default()
-        ));
-        if ratio.conclusion() == Conclusion::NoDifference {
-            lines.push("no difference".to_owned());
+/// Names to the left, figures to the right below each other. What does not fit beside the names follows in a table of its
+/// own. Names that are too long are cut: the lines below the tables have them in full.
+fn grid(rows: &[(&str, Vec<String>)]) -> Vec<String> {
+    let longest = rows.iter().map(|(name, _)| name.chars().count()).max();
+    let names = longest.unwrap_or(0).min(LONGEST_NAME);
+    let count = rows.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    let mut from = 0;
+    while from < count {
+        let mut room = WIDTH - names;
+        let mut to = from;
+        while to < count && (to == from || column_width(rows, to) <= room) {
+            room = room.saturating_sub(column_width(rows, to));
+            to += 1;
         }
+        let line = |(name, cells): &(&str, Vec<String>)| {
+            let cells = cells.iter().enumerate().take(to).skip(from);
+            let cells: Vec<String> = cells
+                .map(|(at, cell)| format!("{cell:>width$}", width = column_width(rows, at)))
+                .collect();
+            format!("{:names$}{}", cut(name, names), cells.concat())
+        };
+        lines.extend(rows.iter().map(line));
+        from = to;
     }
-    lines.join("\n")
+    lines
+}
+
+/// The widest figure of a column, and the space that separates it from the column before.
+fn column_width(rows: &[(&str, Vec<String>)], column: usize) -> usize {
+    let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
+    2 + cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", start.trim_end())
+}
+
+/// A title that keeps the table narrow. Switches and system calls are per message or per connection too.
+fn short_title(metric: Metric, pattern: ScenarioPattern) -> &'static str {
+    match metric {
+        Metric::Throughput if pattern == ScenarioPattern::Churn => "conn./s",
+        Metric::CpuPerMessage if pattern == ScenarioPattern::Churn => "CPU/conn.",
+        Metric::CpuPerMessage => "CPU/msg",
+        Metric::FloodBandwidth => "flood",
+        Metric::MemoryPerConnection => "mem/conn.",
+        Metric::SwitchesPerMessage => "switches",
+        Metric::SyscallsPerMessage => "syscalls",
+        metric => metric.title(pattern),
+    }
+}
+
+fn failure_lines(row: &Row<'_>) -> Vec<String> {
+    let Some(failure) = wording::failure(row) else {
+        return Vec::new();
+    };
+    let name = &row.contender.name;
+    // Not wrapped: the reason may be searched for.
+    let mut lines = vec![format!("{name} {failure}")];
+    lines.extend(
+        wording::stderr(row)
+            .iter()
+            .map(|line| format!("    | {line}")),
+    );
+    lines
+}
+
+/// What the ratios of a contender show, a line for each metric.
+fn comparison_lines(table: &Table<'_>, row: &Row<'_>, baseline: &str, margin: f64) -> Vec<String> {
+    let cells = table.columns().filter_map(|metric| row.cell(metric));
+    let compared: Vec<(&str, String)> = cells
+        .filter_map(|cell| {
+            let title = cell.metric.title(table.scenario.pattern);
+            let ratio = cell.ratio.as_ref()?;
+            Some((title, wording::ratio(cell.metric, ratio, margin)))
+        })
+        .collect();
+    if compared.is_empty() {
+        return Vec::new();
+    }
+    let name = &row.contender.name;
+    let mut lines = vec![format!("  {name} against {baseline}:")];
+    let line = |(title, text): &(&str, String)| format!("    {title:<15} {text}");
+    lines.extend(compared.iter().map(line));
+    lines
+}
+
+/// Lines of text that begin `indent` columns from the margin, the first one behind `label`. No word is broken.
+fn wrap(label: &str, text: &str, indent: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = format!("{label:<indent$}");
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        let longer = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+        if longer > WIDTH && !is_empty {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
 }
 
 #[cfg(test)]
@@ -122,18 +184,46 @@ mod tests {
     use crate::measure::compare::example;
 
     #[test]
-    fn it_fits_a_hundred_columns_and_has_every_row() {
+    fn it_fits_eighty_columns_and_has_a_row_for_every_contender() {
         let text = terminal(&example::comparison());
-        for line in text.lines() {
-            assert!(line.chars().count() <= 100, "{line}");
+        for line in text
+            .lines()
+            .filter(|line| !line.contains(" failed in round "))
+        {
+            assert!(line.chars().count() <= 80, "{line}");
         }
-        assert!(text.matches("no difference").count() > 3, "{text}");
         assert!(
             text.contains("failed in round 2: corrupted connection 3, byte 4096"),
             "{text}"
         );
-        for name in ["threads", "(again)", "<other> &"] {
-            assert!(text.matches(name).count() >= 3, "{name}: {text}");
+        for name in ["event-loop ", "threads ", "event-loop (again)", "<other> &"] {
+            let rows = text.lines().filter(|line| line.starts_with(name));
+            assert!(
+                rows.count() >= 3,
+                "{name} has a row for each scenario: {text}"
+            );
         }
+    }
+
+    #[test]
+    fn each_ratio_is_put_in_one_of_three_words() {
+        let text = terminal(&example::comparison());
+        assert!(text.contains("threads against event-loop:"), "{text}");
+        assert!(text.contains("messages/s      slower ×0.60 (0.5"), "{text}");
+        assert!(text.contains("CPU/message     more ×1.6"), "{text}");
+        assert!(
+            text.contains("memory          same within ±5 % (1.00–1.00)"),
+            "{text}"
+        );
+        assert!(!text.contains("no difference"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_cut_and_no_word_is_broken() {
+        assert_eq!(cut("a long name", 7), "a long…");
+        assert_eq!(cut("a long name", 3), "a…");
+        let lines = wrap("Warning:", &"word ".repeat(40), LABEL);
+        let words = lines.iter().flat_map(|line| line.split_whitespace());
+        assert!(words.skip(1).all(|word| word == "word"), "{lines:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! One measurement: a contender under the load of a scenario, with its values or its failure.
 
 use super::fairness::{self, LoadOutcome};
-use super::server::{ContenderServer, LaunchError};
+use super::server::{ContenderServer, LaunchError, last_lines};
 use crate::measure::bench::UsageSampler;
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::model::{ContenderFailure, MeasurementStatus, ServerCost, Values};
@@ -20,6 +20,9 @@ use std::time::Duration;
 /// A server that replies to no connection for this long has stalled. In less time a busy machine may not have
 /// scheduled it.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a server whose connections have failed gets to end, so that its end is reported as the cause.
+const EXIT_GRACE: Duration = Duration::from_millis(100);
 
 /// The progress observer asked to stop.
 #[derive(Debug)]
@@ -140,12 +143,15 @@ fn values(
         outcome.map_err(|error| ContenderFailure::NotMeasured {
             reason: format!("the load could not run: {}", os_error::describe(&error)),
         })?;
-    if let Some(failure) = server.early_exit() {
+    let failure = connection_failure(&results).or_else(|| connection_failure(flood.as_ref()?));
+    // Its connections are reset before its end can be seen.
+    let grace = failure.as_ref().map_or(Duration::ZERO, |_| EXIT_GRACE);
+    if let Some(exited) = server.exit_within(grace) {
         return Err(ContenderFailure::Terminated {
-            reason: failure.to_string(),
+            reason: exited.to_string(),
+            stderr: last_lines(&exited),
         });
     }
-    let failure = connection_failure(&results).or_else(|| connection_failure(flood.as_ref()?));
     if let Some(failure) = failure {
         return Err(failure);
     }

@@ -41,6 +41,9 @@ pub trait ProgressObserver {
     fn progress(&mut self, _done: usize, _per_mille: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+
+    /// A scenario is done, and others follow: the comparison so far, which counts as ended early.
+    fn scenario_done(&mut self, _so_far: &Comparison) {}
 }
 
 /// Ignores everything.
@@ -69,12 +72,14 @@ pub fn run(plan: &Plan, observer: &mut impl ProgressObserver) -> Comparison {
         pinning: Pinning::apply(plan.placement),
         seed: plan.seed,
         rounds: plan.rounds,
+        margin: plan.margin,
         duration_ns: nanoseconds(plan.duration),
         warm_up_ns: nanoseconds(plan.warm_up),
         verify: plan.verify,
         contenders: participants.iter().map(|it| it.contender.clone()).collect(),
         scenarios: Vec::new(),
-        ended_early: false,
+        // Until the last scenario is done.
+        ended_early: true,
     };
     observer.started(plan.measurements(), plan.estimate());
     let mut runner = Runner {
@@ -90,10 +95,13 @@ pub fn run(plan: &Plan, observer: &mut impl ProgressObserver) -> Comparison {
         let finished = runner.scenario(&mut results);
         comparison.scenarios.push(results);
         if let Err(Stopped) = finished {
-            comparison.ended_early = true;
-            break;
+            return comparison;
+        }
+        if comparison.scenarios.len() < plan.scenarios.len() {
+            runner.observer.scenario_done(&comparison);
         }
     }
+    comparison.ended_early = false;
     comparison
 }
 

@@ -10,6 +10,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+/// How many of the last lines of standard error a report shows.
+const STDERR_LINES: usize = 5;
+
 /// How often a wait for a starting server asks whether to go on.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -19,6 +22,8 @@ pub(super) struct ContenderServer {
     pub(super) address: SocketAddr,
     /// `None` for a server that was already running.
     child: Option<Child>,
+    /// The process whose costs are measured, with those of its descendants.
+    pid: Option<u32>,
 }
 
 /// Why there is no server to measure.
@@ -31,7 +36,7 @@ pub(super) enum LaunchError {
 
 impl ContenderServer {
     /// Starts the server of `spec` on `core` and waits until it accepts, for at most `timeout` and while `go_on`
-    /// returns `Continue`.
+    /// returns `Continue`. One that exits because another program has taken its port gets another port, once.
     pub(super) fn start(
         spec: &ContenderSpec,
         core: Option<usize>,
@@ -41,43 +46,56 @@ impl ContenderServer {
         match &spec.origin {
             Origin::Own(mode) => {
                 let own = OwnServer::start(*mode, core).map_err(not_started)?;
-                Ok(Self {
-                    address: own.address,
-                    child: Some(own.child),
-                })
+                Ok(Self::of(own.child, own.address))
             }
-            Origin::Running(endpoint) => {
+            Origin::Running { endpoint, pid } => {
                 let addresses = endpoint.resolve().map_err(io_error)?;
                 let first = addresses.first().copied();
                 Ok(Self {
                     address: first.ok_or_else(|| io_error(io::ErrorKind::NotFound.into()))?,
                     child: None,
+                    pid: *pid,
                 })
             }
-            Origin::Command(command) => Self::spawn(command, core, timeout, go_on),
+            Origin::Command(command) => {
+                let address = free_address().map_err(io_error)?;
+                let started = Self::spawn(command, address, core, timeout, go_on);
+                match started {
+                    Err(LaunchError::Failed(_)) if is_taken(address) => {
+                        let address = free_address().map_err(io_error)?;
+                        Self::spawn(command, address, core, timeout, go_on)
+                    }
+                    started => started,
+                }
+            }
+        }
+    }
+
+    fn of(child: Child, address: SocketAddr) -> Self {
+        Self {
+            address,
+            pid: Some(child.pid()),
+            child: Some(child),
         }
     }
 
     fn spawn(
         command: &CommandLine,
+        address: SocketAddr,
         core: Option<usize>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
     ) -> Result<Self, LaunchError> {
-        let address = free_address().map_err(io_error)?;
         let command = with_port(command, address.port());
         let mut child = Child::spawn(&command, core).map_err(io_error)?;
         let deadline = Instant::now() + timeout;
         loop {
             match child.wait_until_accepting(address, POLL_INTERVAL) {
-                Ok(()) => {
-                    let child = Some(child);
-                    return Ok(Self { address, child });
-                }
-                Err(exited @ ChildFailure::Exited { .. }) => return Err(not_started(exited)),
+                Ok(()) => return Ok(Self::of(child, address)),
+                Err(exited @ ChildFailure::Exited { .. }) => return Err(child_failed(&exited)),
                 Err(ChildFailure::NotReady { stderr, .. }) if Instant::now() >= deadline => {
                     let waited = timeout;
-                    return Err(not_started(ChildFailure::NotReady { waited, stderr }));
+                    return Err(child_failed(&ChildFailure::NotReady { waited, stderr }));
                 }
                 Err(ChildFailure::NotReady { .. }) => {
                     if go_on().is_break() {
@@ -88,15 +106,21 @@ impl ContenderServer {
         }
     }
 
-    /// Its process id, if its process is visible.
+    /// Its process id, if it is known.
     pub(super) fn pid(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::pid)
+        self.pid
     }
 
-    /// How it terminated, if it has.
-    pub(super) fn early_exit(&mut self) -> Option<ChildFailure> {
-        self.child.as_mut()?.early_exit()
+    /// How it terminated, if it has or does within `timeout`.
+    pub(super) fn exit_within(&mut self, timeout: Duration) -> Option<ChildFailure> {
+        self.child.as_mut()?.exit_within(timeout)
     }
+}
+
+/// The last lines of standard error that a report shows.
+pub(super) fn last_lines(failure: &ChildFailure) -> Vec<String> {
+    let lines = failure.last_stderr_lines(STDERR_LINES).into_iter();
+    lines.map(str::to_owned).collect()
 }
 
 /// A port that is free now. If another program takes it before the server does, the server does not start.
@@ -104,10 +128,24 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
+/// Whether a socket listens there, although the server that was to do so has ended.
+fn is_taken(address: SocketAddr) -> bool {
+    let bound = TcpListener::bind(address);
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+fn child_failed(failure: &ChildFailure) -> LaunchError {
+    LaunchError::Failed(ContenderFailure::NotStarted {
+        reason: failure.to_string(),
+        stderr: last_lines(failure),
+    })
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn not_started(reason: impl ToString) -> LaunchError {
     let reason = reason.to_string();
-    LaunchError::Failed(ContenderFailure::NotStarted { reason })
+    let stderr = Vec::new();
+    LaunchError::Failed(ContenderFailure::NotStarted { reason, stderr })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "used with map_err")]

@@ -8,6 +8,7 @@ use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{self, LoadObserver, Progress};
 use crate::measure::process::SyscallCounter;
+use crate::text::units;
 use std::ops::ControlFlow;
 
 /// Messages in flight when counting starts or ends are counted in part. This many times as many messages make the
@@ -53,12 +54,21 @@ pub(super) fn count_syscalls(
 }
 
 fn status(syscalls: Result<u64, String>, messages: u64, scenario: &Scenario) -> SyscallStatus {
-    let in_flight = (scenario.connections * scenario.depth) as u64;
+    let in_flight = scenario.connections.saturating_mul(scenario.depth) as u64;
     match syscalls {
         Err(reason) => SyscallStatus::NotCounted { reason },
-        Ok(_) if messages < MIN_MESSAGES_PER_IN_FLIGHT * in_flight => SyscallStatus::NotCounted {
-            reason: format!("{messages} messages are too few for a figure per message"),
-        },
+        Ok(_) if messages < MIN_MESSAGES_PER_IN_FLIGHT.saturating_mul(in_flight) => {
+            SyscallStatus::NotCounted {
+                reason: format!(
+                    "{} are too few for a figure per message",
+                    units::counted(
+                        usize::try_from(messages).unwrap_or(usize::MAX),
+                        "message",
+                        "messages"
+                    )
+                ),
+            }
+        }
         Ok(syscalls) => SyscallStatus::Counted { syscalls, messages },
     }
 }

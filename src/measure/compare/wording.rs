@@ -1,0 +1,258 @@
+//! The text that several reports share.
+
+use super::metric::Metric;
+use super::model::{Comparison, MeasurementStatus, Role};
+use super::ratio::{Conclusion, Ratio};
+use super::statistics::Interval;
+use super::summary::{Cell, Row, RowStatus};
+use crate::measure::bench::{MemoryMethod, Pinning};
+use crate::measure::load::Verify;
+use crate::measure::process::CommandLine;
+use crate::text::units;
+use std::time::Duration;
+
+/// `slower ×1.31 (1.20–1.44)`, `same within ±5 % (0.98–1.02)`, `undecided (0.69–1.28)`. Where there is no interval, the
+/// median stands in its place: `undecided (×1.31)`.
+pub(super) fn ratio(metric: Metric, ratio: &Ratio, margin: f64) -> String {
+    let conclusion = conclusion(metric, ratio, margin);
+    match ratio.interval {
+        Some(interval) => format!("{conclusion} ({})", self::interval(interval)),
+        None => format!("{conclusion} (×{})", units::ratio(ratio.median)),
+    }
+}
+
+/// `slower ×1.31`, `same within ±5 %`, or `undecided`.
+pub(super) fn conclusion(metric: Metric, ratio: &Ratio, margin: f64) -> String {
+    let median = ratio.median;
+    match ratio.conclusion {
+        Conclusion::Different => format!("{} ×{}", metric.word(median), units::ratio(median)),
+        Conclusion::Same => format!("same within ±{}", percent(margin)),
+        Conclusion::Undecided => "undecided".to_owned(),
+    }
+}
+
+/// `5 %`.
+fn percent(share: f64) -> String {
+    let percent = format!("{:.2}", share * 100.0);
+    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    format!("{percent} %")
+}
+
+/// What the words of [`ratio`] mean.
+pub(super) fn reading(comparison: &Comparison) -> String {
+    format!(
+        "Numbers in parentheses are the interval of the ratio to {baseline}. A difference is named only if the interval \
+         excludes 1, corrected for the number of comparisons in this report (Holm, 5 %); “same” only if the interval is \
+         inside ±{margin}; everything else is undecided. (again) is {baseline} measured a second time: its interval is the \
+         noise of this machine.",
+        baseline = baseline(comparison),
+        margin = percent(comparison.margin)
+    )
+    .replace(" %", "\u{a0}%")
+}
+
+/// `1.17–1.22`.
+pub(super) fn interval(interval: Interval) -> String {
+    format!(
+        "{}–{}",
+        units::ratio(interval.low),
+        units::ratio(interval.high)
+    )
+}
+
+/// `7.90–8.32 µs`: lowest to highest value; `None` if that reads like the median.
+pub(super) fn spread(cell: &Cell) -> Option<String> {
+    let spread = &cell.spread;
+    let range = cell.metric.format_range(spread.lowest, spread.highest);
+    (range != cell.metric.format(spread.median)).then_some(range)
+}
+
+/// Why `row` has no figures; `None` if it has.
+pub(super) fn failure(row: &Row<'_>) -> Option<String> {
+    match &row.status {
+        RowStatus::Measured(_) => None,
+        RowStatus::Failed { round, failure } => Some(format!("failed in round {round}: {failure}")),
+        RowStatus::NotMeasured => Some("not measured".to_owned()),
+    }
+}
+
+/// The last lines that the server of a failed `row` wrote to its standard error, if there are more than the one that the
+/// reason quotes.
+pub(super) fn stderr<'a>(row: &Row<'a>) -> &'a [String] {
+    match &row.status {
+        RowStatus::Failed { failure, .. } if failure.stderr().len() > 1 => failure.stderr(),
+        RowStatus::Failed { .. } | RowStatus::Measured(_) | RowStatus::NotMeasured => &[],
+    }
+}
+
+/// The name of the baseline.
+pub(super) fn baseline(comparison: &Comparison) -> &str {
+    let mut contenders = comparison.contenders.iter();
+    let baseline = contenders.find(|contender| contender.role == Role::Baseline);
+    baseline.map_or("the first", |baseline| &baseline.name)
+}
+
+/// What was checked of the bytes that came back.
+pub(super) fn verified(verify: Verify) -> &'static str {
+    match verify {
+        Verify::EveryByte => "every byte",
+        Verify::Nothing => "only the number of bytes, not their values",
+    }
+}
+
+/// How it was measured, as pairs of a label and its text.
+pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
+    let machine = &comparison.machine;
+    let load = machine.load_average;
+    let load = load.map(|load| format!(", load average {load:.2} at the start"));
+    let time = |nanoseconds| humantime::format_duration(Duration::from_nanos(nanoseconds));
+    vec![
+        (
+            "machine",
+            format!(
+                "{}, {}, {}{}",
+                machine.processor,
+                units::counted(machine.cores, "core", "cores"),
+                machine.kernel,
+                load.unwrap_or_default()
+            ),
+        ),
+        ("pinning", pinning(comparison.pinning, machine.cores)),
+        ("costs", costs(comparison)),
+        (
+            "measured",
+            format!(
+                "{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
+                units::counted(comparison.rounds as usize, "round", "rounds"),
+                time(comparison.duration_ns),
+                time(comparison.warm_up_ns),
+                comparison.seed
+            ),
+        ),
+        ("verified", verified(comparison.verify).to_owned()),
+        ("started", comparison.started.clone()),
+        ("program", comparison.program.clone()),
+        ("command", command(comparison)),
+    ]
+}
+
+fn pinning(pinning: Pinning, cores: usize) -> String {
+    match pinning {
+        Pinning::SeparateCores { server, generator } => {
+            format!("servers started for this on core {server}, generator on core {generator}")
+        }
+        Pinning::Off => "off".to_owned(),
+        Pinning::Unavailable if cores == 1 => "none: only one core may be used".to_owned(),
+        Pinning::Unavailable => "not available here".to_owned(),
+    }
+}
+
+/// Whose costs they are, and how memory is counted.
+fn costs(comparison: &Comparison) -> String {
+    let proportional = contenders_with_proportional_memory(comparison);
+    let memory = if proportional.is_empty() {
+        "memory is resident (RSS)".to_owned()
+    } else {
+        let names = proportional.join(", ");
+        format!("memory is resident (RSS), of several processes proportional (PSS): {names}")
+    };
+    format!("of all processes of a server, those that have ended included; {memory}")
+}
+
+fn contenders_with_proportional_memory(comparison: &Comparison) -> Vec<&str> {
+    let is_proportional = |contender: usize| {
+        let scenarios = comparison.scenarios.iter();
+        let mut measurements = scenarios.flat_map(|results| results.measurements_of(contender));
+        measurements.any(|measurement| match &measurement.status {
+            MeasurementStatus::Measured(values) => values
+                .server
+                .is_some_and(|cost| cost.memory_method == MemoryMethod::Proportional),
+            MeasurementStatus::Failed(_) => false,
+        })
+    };
+    let contenders = comparison.contenders.iter().enumerate();
+    contenders
+        .filter(|(index, _)| is_proportional(*index))
+        .map(|(_, contender)| contender.name.as_str())
+        .collect()
+}
+
+/// The command line, quoted for a shell.
+fn command(comparison: &Comparison) -> String {
+    let mut words = comparison.command_line.iter();
+    let program = words.next().map_or("", String::as_str);
+    CommandLine::new(program, words).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::compare::example;
+
+    #[test]
+    fn a_ratio_reads_as_one_of_three_words() {
+        let text = |metric, conclusion, median, low, high| {
+            let interval = Some(Interval { low, high });
+            let ratio = Ratio {
+                median,
+                interval,
+                conclusion,
+                rounds: 9,
+            };
+            ratio_of(metric, &ratio)
+        };
+        let (p99, cpu) = (Metric::P99, Metric::CpuPerMessage);
+        let different = Conclusion::Different;
+        assert_eq!(
+            text(p99, different, 1.31, 1.2, 1.44),
+            "slower ×1.31 (1.20–1.44)"
+        );
+        assert_eq!(
+            text(cpu, different, 1.31, 1.2, 1.44),
+            "more ×1.31 (1.20–1.44)"
+        );
+        assert_eq!(
+            text(cpu, different, 0.5, 0.4, 0.6),
+            "less ×0.50 (0.40–0.60)"
+        );
+        let throughput = Metric::Throughput;
+        assert_eq!(
+            text(throughput, different, 0.5, 0.4, 0.6),
+            "slower ×0.50 (0.40–0.60)"
+        );
+        assert_eq!(
+            text(p99, Conclusion::Same, 1.0, 0.98, 1.02),
+            "same within ±5 % (0.98–1.02)"
+        );
+        assert_eq!(
+            text(p99, Conclusion::Undecided, 1.0, 0.69, 1.28),
+            "undecided (0.69–1.28)"
+        );
+        let few = Ratio {
+            median: 1.31,
+            interval: None,
+            conclusion: Conclusion::Undecided,
+            rounds: 3,
+        };
+        assert_eq!(ratio_of(p99, &few), "undecided (×1.31)");
+    }
+
+    fn ratio_of(metric: Metric, ratio: &Ratio) -> String {
+        super::ratio(metric, ratio, 0.05)
+    }
+
+    #[test]
+    fn the_method_of_counting_memory_is_named() {
+        let mut comparison = example::comparison();
+        assert!(costs(&comparison).ends_with("memory is resident (RSS)"));
+        let MeasurementStatus::Measured(values) =
+            &mut comparison.scenarios[0].measurements[0].status
+        else {
+            panic!("the first one has values");
+        };
+        values.server.as_mut().unwrap().memory_method = MemoryMethod::Proportional;
+        let first = comparison.scenarios[0].measurements[0].contender;
+        let name = &comparison.contenders[first].name;
+        assert!(costs(&comparison).ends_with(&format!("proportional (PSS): {name}")));
+    }
+}
