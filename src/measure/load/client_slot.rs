@@ -8,9 +8,14 @@ use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A connection that has waited this long for its first echo is starved. In a shorter run none counts as starved,
-/// because some connection has to be the last to be served.
-const STARVED_AFTER: Duration = Duration::from_secs(1);
+/// A message that has not been echoed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outstanding {
+    /// When it was due.
+    pub(super) intended: Nanos,
+    /// When it was sent; `None` while it waits for a free place on its connection.
+    pub(super) actual: Option<Nanos>,
+}
 
 /// What the loop keeps for each connection.
 #[derive(Debug)]
@@ -20,6 +25,10 @@ pub(super) struct ClientSlot {
     opened: Nanos,
     /// The due times of messages that cannot start yet because `depth` messages are in flight.
     waiting: VecDeque<Nanos>,
+    /// When the place that the next waiting message takes became free; 0 if one has been free all along.
+    free_since: Nanos,
+    /// When the latest echo was complete.
+    last_echo: Option<Nanos>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +44,8 @@ impl ClientSlot {
             state: SlotState::Connecting,
             opened: now,
             waiting: VecDeque::new(),
+            free_since: 0,
+            last_echo: None,
         }
     }
 
@@ -65,30 +76,60 @@ impl ClientSlot {
         self.waiting.push_back(intended);
     }
 
-    /// Starts waiting messages, as long as fewer than `depth` are in flight.
-    pub(super) fn start_waiting_messages(&mut self, depth: usize, now: Nanos) {
-        while self.connection.in_flight().len() < depth
-            && let Some(intended) = self.waiting.pop_front()
-        {
-            self.connection.start_message(StartTimes {
-                intended,
-                actual: now,
-            });
+    /// Takes the oldest message if its echo is complete. The loop noticed the bytes at `noticed`, and now is `now`.
+    pub(super) fn finish_message(
+        &mut self,
+        depth: usize,
+        noticed: Nanos,
+        now: Nanos,
+    ) -> Option<StartTimes> {
+        let was_full = self.connection.in_flight().len() >= depth;
+        let times = self.connection.finish_message()?;
+        self.last_echo = Some(now);
+        if was_full {
+            self.free_since = noticed;
         }
+        Some(times)
     }
 
-    /// The number of messages, in flight or waiting, whose due time satisfies `counts`.
-    pub(super) fn outstanding(&self, counts: impl Fn(Nanos) -> bool) -> usize {
+    /// Starts the next waiting message, if fewer than `depth` are in flight. Returns when it was due, and for how long
+    /// the generator kept it waiting: since it was due, or since there was a place for it.
+    pub(super) fn start_waiting_message(
+        &mut self,
+        depth: usize,
+        now: Nanos,
+    ) -> Option<(Nanos, Nanos)> {
+        if self.connection.in_flight().len() >= depth {
+            return None;
+        }
+        let intended = self.waiting.pop_front()?;
+        self.connection.start_message(StartTimes {
+            intended,
+            actual: now,
+        });
+        Some((intended, now.saturating_sub(intended.max(self.free_since))))
+    }
+
+    /// The messages that have not been echoed yet, oldest first.
+    pub(super) fn outstanding(&self) -> impl Iterator<Item = Outstanding> {
         let in_flight = self.connection.in_flight().iter();
-        let in_flight = in_flight.map(|times| times.intended);
-        let waiting = self.waiting.iter().copied();
-        in_flight.chain(waiting).filter(|due| counts(*due)).count()
+        let in_flight = in_flight.map(|times| Outstanding {
+            intended: times.intended,
+            actual: Some(times.actual),
+        });
+        let waiting = self.waiting.iter().map(|&intended| Outstanding {
+            intended,
+            actual: None,
+        });
+        in_flight.chain(waiting)
     }
 
-    /// Whether it never received an echo, although a message was due long enough ago.
-    pub(super) fn is_starved(&self, now: Nanos) -> bool {
-        let long_ago = |due| after(due, STARVED_AFTER) <= now;
-        self.connection.finished() == 0 && self.outstanding(long_ago) > 0
+    /// Whether it received no echo after `since`, although a message has waited for one throughout the last `share` of
+    /// that time.
+    pub(super) fn is_starved(&self, since: Nanos, now: Nanos, share: Duration) -> bool {
+        let unserved = self.last_echo.is_none_or(|echo| echo < since);
+        let mut outstanding = self.outstanding();
+        unserved && outstanding.any(|it| after(it.intended.max(since), share) <= now)
     }
 
     /// Whether connecting, or the echo of the oldest message, takes longer than `timeout`.

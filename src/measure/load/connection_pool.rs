@@ -1,7 +1,7 @@
 //! The connections of a run: opened, found by key, counted, and replaced if they are short-lived.
 
 use super::client_connection::StartTimes;
-use super::client_slot::ClientSlot;
+use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::{Clock, Nanos};
 use super::dialer::{Dialer, Lifetime};
 use super::plan::{LoadPattern, LoadPlan};
@@ -10,6 +10,7 @@ use crate::readiness::{EventFlags, INTEREST};
 use mio::{Registry, Token};
 use slab::Slab;
 use std::io;
+use std::time::Duration;
 
 /// The open connections, and how many are still missing.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct ConnectionPool<'a> {
     connect_schedule: Option<Schedule>,
     /// Connections still to be opened.
     to_open: usize,
+    /// Whether a connection that is missing is still opened.
+    opening: Opening,
     /// Connections that are neither established nor failed yet.
     connecting: usize,
     /// Idle pattern only: connections whose one message has not been echoed yet.
@@ -29,6 +32,13 @@ pub(super) struct ConnectionPool<'a> {
     established: u64,
     /// Where the search for the next connection of the schedule begins.
     next_key: usize,
+}
+
+/// Whether connections that are missing are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    AsPlanned,
+    Never,
 }
 
 impl<'a> ConnectionPool<'a> {
@@ -43,6 +53,7 @@ impl<'a> ConnectionPool<'a> {
             dialer: Dialer::new(plan.target, lifetime),
             connect_schedule: plan.connect_rate.map(|rate| Schedule::new(rate, 0)),
             to_open: plan.connections,
+            opening: Opening::AsPlanned,
             connecting: 0,
             awaiting_echo: 0,
             established: 0,
@@ -107,9 +118,21 @@ impl<'a> ConnectionPool<'a> {
         true
     }
 
-    /// Takes the oldest message of a connection if its echo is complete.
-    pub(super) fn finish_message(&mut self, key: usize) -> Option<StartTimes> {
-        let times = self.slots.get_mut(key)?.connection.finish_message()?;
+    /// Opens no further connection.
+    pub(super) fn stop_opening(&mut self) {
+        self.opening = Opening::Never;
+        self.to_open = 0;
+    }
+
+    /// Takes the oldest message of a connection if its echo is complete. See [`ClientSlot::finish_message`].
+    pub(super) fn finish_message(
+        &mut self,
+        key: usize,
+        noticed: Nanos,
+        now: Nanos,
+    ) -> Option<StartTimes> {
+        let slot = self.slots.get_mut(key)?;
+        let times = slot.finish_message(self.plan.depth, noticed, now)?;
         if self.plan.pattern == LoadPattern::Idle {
             self.awaiting_echo -= 1;
         }
@@ -131,7 +154,7 @@ impl<'a> ConnectionPool<'a> {
     }
 
     fn replace_if_short_lived(&mut self) {
-        if self.plan.pattern == LoadPattern::Churn {
+        if self.plan.pattern == LoadPattern::Churn && self.opening == Opening::AsPlanned {
             self.to_open += 1;
         }
     }
@@ -176,19 +199,26 @@ impl<'a> ConnectionPool<'a> {
         Some((key, self.slots.get_mut(key)?))
     }
 
-    /// The number of messages, in flight or waiting, whose due time satisfies `counts`.
-    pub(super) fn outstanding(&self, counts: impl Fn(Nanos) -> bool) -> usize {
-        let slots = self.slots.iter();
-        slots.map(|(_, slot)| slot.outstanding(&counts)).sum()
+    /// The messages that have not been echoed yet.
+    pub(super) fn outstanding(&self) -> impl Iterator<Item = Outstanding> {
+        self.slots.iter().flat_map(|(_, slot)| slot.outstanding())
     }
 
-    /// The number of long-lived connections that never received an echo.
-    pub(super) fn starved(&self, now: Nanos) -> usize {
+    /// The number of long-lived connections that were starved between `since` and `now`; see
+    /// [`ClientSlot::is_starved`].
+    pub(super) fn starved(&self, since: Nanos, now: Nanos, share: Duration) -> usize {
         if self.plan.pattern == LoadPattern::Churn {
             return 0;
         }
         let slots = self.slots.iter();
-        slots.filter(|(_, slot)| slot.is_starved(now)).count()
+        slots
+            .filter(|(_, slot)| slot.is_starved(since, now, share))
+            .count()
+    }
+
+    /// The keys of all connections.
+    pub(super) fn keys(&self) -> Vec<usize> {
+        self.slots.iter().map(|(key, _)| key).collect()
     }
 
     /// The keys of the connections that have exceeded the timeout.

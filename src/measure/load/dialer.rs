@@ -1,6 +1,8 @@
 //! Opening connections without waiting for them, from as many source addresses as they need ports.
 
+use super::results::Failure;
 use mio::net::TcpStream;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,14 +85,34 @@ impl Dialer {
     }
 }
 
+/// Why a connection could not be opened. [`io::ErrorKind`] has no name for a lack of descriptors.
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => Self::NoDescriptor,
+            _ => error.kind().into(),
+        }
+    }
+}
+
 fn is_in_progress(error: &io::Error) -> bool {
-    let in_progress = rustix::io::Errno::INPROGRESS.raw_os_error();
-    error.raw_os_error() == Some(in_progress) || error.kind() == io::ErrorKind::WouldBlock
+    Errno::from_io_error(error) == Some(Errno::INPROGRESS)
+        || error.kind() == io::ErrorKind::WouldBlock
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_or_ports_has_a_name_of_its_own() {
+        let failure = |errno: Errno| Failure::from(&io::Error::from(errno));
+        assert_eq!(failure(Errno::MFILE), Failure::NoDescriptor);
+        assert_eq!(failure(Errno::NFILE), Failure::NoDescriptor);
+        assert_eq!(failure(Errno::ADDRNOTAVAIL), Failure::NoPort);
+        assert_eq!(failure(Errno::CONNREFUSED), Failure::Refused);
+        assert_eq!(failure(Errno::PERM), Failure::Other);
+    }
 
     /// The source addresses of the connections with these numbers.
     fn sources(target: &str, lifetime: Lifetime, numbers: &[u64]) -> Vec<Option<String>> {

@@ -7,7 +7,7 @@
 //! inserted or removed, so no event reaches the next owner of a slab key.
 
 use super::client_connection::{ConnectionError, StartTimes};
-use super::clock::{Clock, time_until};
+use super::clock::{Clock, Nanos, time_until};
 use super::connection_pool::ConnectionPool;
 use super::observer::LoadObserver;
 use super::payload::{MAX_SLICE, Payload};
@@ -40,6 +40,8 @@ pub(super) struct GeneratorLoop<'a, O> {
     events: Events,
     timer: Timer,
     clock: Clock,
+    /// When the latest wait ended: what the events report happened before.
+    woken: Nanos,
     pool: ConnectionPool<'a>,
     /// Connections that are due a turn.
     run_queue: RunQueue,
@@ -58,6 +60,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             clock: Clock::start(),
+            woken: 0,
             pool: ConnectionPool::new(plan),
             run_queue: RunQueue::default(),
             buffer: vec![0; MAX_SLICE].into(),
@@ -89,16 +92,18 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             Duration::ZERO
         };
         match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
-            result => result,
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
         }
+        self.woken = self.clock.now();
+        Ok(())
     }
 
     /// How long the loop may sleep. Only a scheduled message is worth the exact timer; every other deadline may be
     /// missed by a millisecond.
     fn timeout(&self) -> io::Result<Duration> {
         let now = self.clock.now();
-        let message = self.controller.next_message();
+        let message = self.controller.next_wake();
         if let Some(due) = message {
             self.timer.set(time_until(due, now))?;
         }
@@ -129,7 +134,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
         for _ in 0..CONNECTS_PER_TURN {
             match self.pool.open_next(self.poll.registry(), &self.clock) {
                 Some(Ok(())) => {}
-                Some(Err(error)) => self.controller.connect_failed(error.kind().into()),
+                Some(Err(error)) => self.controller.connect_failed((&error).into()),
                 None => break,
             }
         }
@@ -140,7 +145,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// Reports progress, and moves the run to its next stage when the current one is over.
     fn advance(&mut self) {
         self.controller
-            .advance(&self.clock, &mut self.pool, &mut self.run_queue);
+            .advance(self.woken, &self.clock, &mut self.pool, &mut self.run_queue);
     }
 
     // ── start messages ──────────────────────────────────────────────────────────────────────────
@@ -158,6 +163,8 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             if let Some((key, slot)) = self.pool.next_in_rotation() {
                 slot.add_due_message(due);
                 self.run_queue.push(key);
+            } else {
+                self.controller.no_connection_for(due, now);
             }
         }
     }
@@ -202,9 +209,9 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// Records the messages whose echo is complete. In the closed loop, a new message takes the place of each.
     fn finish_messages(&mut self, key: usize) {
         let now = self.clock.now();
-        while let Some(times) = self.pool.finish_message(key) {
+        while let Some(times) = self.pool.finish_message(key, self.woken, now) {
             self.controller.echoed(times, now);
-            if self.plan.is_closed_loop()
+            if self.controller.replaces_messages()
                 && let Some(slot) = self.pool.get_mut(key)
             {
                 slot.connection.start_message(StartTimes::at(now));
@@ -218,7 +225,10 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             return Ok(ClientTurnEnd::Parked);
         };
         if self.controller.is_scheduled() {
-            slot.start_waiting_messages(self.plan.depth, self.clock.now());
+            let (depth, now) = (self.plan.depth, self.clock.now());
+            while let Some((due, lag)) = slot.start_waiting_message(depth, now) {
+                self.controller.sent(due, lag);
+            }
         }
         slot.connection.write(&self.payload)?;
         Ok(if slot.connection.has_work() {
@@ -230,7 +240,8 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
 
     fn fail(&mut self, key: usize, error: ConnectionError) {
         if let Some(slot) = self.pool.remove(key) {
-            self.controller.connection_failed(&slot, error);
+            self.controller
+                .connection_failed(&slot, error, self.clock.now());
         }
     }
 }

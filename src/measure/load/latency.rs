@@ -28,6 +28,10 @@ pub const QUANTILES: [(&str, f64); 5] = [
 pub struct Latency {
     histogram: Histogram<u64>,
     max: u64,
+    /// Samples that are ages of unanswered messages.
+    unanswered: u64,
+    /// The least of these ages; `u64::MAX` without any.
+    least_age: u64,
 }
 
 impl Latency {
@@ -42,6 +46,8 @@ impl Latency {
         Self {
             histogram: histogram.expect("bounds of an hour and three digits are allowed"),
             max: 0,
+            unanswered: 0,
+            least_age: u64::MAX,
         }
     }
 
@@ -51,11 +57,34 @@ impl Latency {
         self.max = self.max.max(nanoseconds);
     }
 
+    /// Records `count` messages that were never answered, with their age: their latency is at least that (in the terms of
+    /// statistics, a *censored* value). So every percentile, the maximum and the mean are lower bounds from the least of
+    /// these ages on, and never too low by leaving out what was slowest.
+    pub fn record_unanswered(&mut self, age: u64, count: u64) {
+        self.histogram.saturating_record_n(age, count);
+        self.max = self.max.max(age);
+        self.unanswered += count;
+        self.least_age = self.least_age.min(age);
+    }
+
+    /// The number of samples that are ages of unanswered messages.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered
+    }
+
+    /// The value from which on every value is a lower bound, because some message of at least this age was never
+    /// answered. `None` if all were answered.
+    pub fn lower_bound_from(&self) -> Option<Duration> {
+        (self.unanswered > 0).then(|| Duration::from_nanos(self.least_age))
+    }
+
     /// Adds the samples of `other`. Percentiles cannot be averaged, but histograms can be added.
     pub fn merge(&mut self, other: &Self) {
         // Fails only if the other histogram has wider bounds, and all have the same.
         let _same_bounds = self.histogram.add(&other.histogram);
         self.max = self.max.max(other.max);
+        self.unanswered += other.unanswered;
+        self.least_age = self.least_age.min(other.least_age);
     }
 
     /// The number of samples.
@@ -146,6 +175,28 @@ mod tests {
         let expected = Duration::from_nanos(2 * MAX_RECORDED + 1);
         assert_eq!(latency.max(), Some(expected));
         assert_eq!(latency.count(), 3);
+    }
+
+    #[test]
+    fn an_unanswered_message_counts_as_late_as_it_is_old() {
+        let mut latency = of([1_000; 900]);
+        latency.record_unanswered(5_000_000, 50);
+        latency.record_unanswered(9_000_000, 50);
+        assert_eq!(latency.count(), 1000);
+        assert!(latency.quantile(0.5).unwrap() < Duration::from_micros(2));
+        assert!(latency.quantile(0.94).unwrap() >= Duration::from_millis(5));
+        assert!(latency.quantile(0.96).unwrap() >= Duration::from_millis(9));
+        assert_eq!(latency.max(), Some(Duration::from_millis(9)));
+        assert_eq!(latency.unanswered(), 100);
+        let bound = Some(Duration::from_millis(5));
+        assert_eq!(latency.lower_bound_from(), bound);
+        let mut merged = of([1]);
+        assert_eq!(merged.lower_bound_from(), None);
+        merged.merge(&latency);
+        assert_eq!(
+            (merged.unanswered(), merged.lower_bound_from()),
+            (100, bound)
+        );
     }
 
     #[test]

@@ -6,13 +6,20 @@
 //!
 //! Reading order:
 //!
-//! 1. [`LoadPlan`]: the load to generate;
+//! 1. [`LoadPlan`]: the load to generate, and `feasible`: whether it can be;
 //! 2. `payload` and `verify`: what is sent, and how the echo is checked;
 //! 3. `client_connection`: one connection, without a socket or a clock;
 //! 4. `schedule` and `run_stage`: when messages start, and when they are measured;
 //! 5. `generator_loop`, the event loop, with `connection_pool`, `client_slot`, `dialer` and `timer` below it;
 //! 6. `run_controller`, which moves the run from stage to stage;
 //! 7. `recorder` and [`LoadResults`]: what is measured, with the histograms in `latency`.
+//!
+//! # Nothing unanswered is forgotten
+//!
+//! When the measurement ends, no new message is sent, but those in flight are waited for, up to the timeout. What has
+//! not been echoed then, and what is lost with a connection, is counted ([`LoadResults::unanswered`]) and recorded with
+//! its age: the least that its latency can be ([`Latency::record_unanswered`]). So a server that stops and does not come
+//! back shows in the maximum and in the percentiles.
 //!
 //! # Closed and open loop
 //!
@@ -48,6 +55,7 @@ mod client_slot;
 mod clock;
 mod connection_pool;
 mod dialer;
+mod feasible;
 mod generator_loop;
 mod latency;
 mod observer;
@@ -61,6 +69,7 @@ mod schedule;
 mod timer;
 mod verify;
 
+pub use feasible::InfeasibleLoad;
 pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub(crate) use payload::Payload;
@@ -75,7 +84,8 @@ use std::io;
 ///
 /// # Errors
 ///
-/// The poll or the timer could not be created, or failed.
+/// The load is infeasible ([`LoadPlan::check`]), or the poll or the timer could not be created, or failed.
 pub fn run(plan: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadResults> {
+    plan.check()?;
     GeneratorLoop::new(plan, observer)?.run()
 }

@@ -29,7 +29,8 @@ pub struct LoadPlan {
     pub stop_when: StopCondition,
     /// Whether the echoed bytes are compared with those sent.
     pub verify: Verify,
-    /// How long connecting, or the echo of a message, may take before the connection counts as failed.
+    /// How long connecting, or the echo of a message, may take before the connection counts as failed. The run waits
+    /// this long for the messages in flight when the measurement ends.
     pub timeout: Duration,
 }
 

@@ -1,13 +1,13 @@
 //! Records the results of a run as they occur.
 
 use super::client_connection::{ConnectionError, StartTimes};
-use super::client_slot::ClientSlot;
+use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::Nanos;
-use super::connection_pool::ConnectionPool;
 use super::latency::Latency;
 use super::plan::{LoadPlan, StopCondition};
 use super::results::{Failure, GeneratorCost, LoadResults};
 use super::run_stage::RunStage;
+use super::schedule::Due;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) struct LoadRecorder {
     max_messages: u64,
     /// Processor time of this thread when the measurement started.
     cpu_before: Duration,
+    /// When the latest measured message was echoed; before the first one, when the measurement started.
+    last_echo: Nanos,
 }
 
 impl LoadRecorder {
@@ -37,32 +39,41 @@ impl LoadRecorder {
                 StopCondition::Elapsed(_) => u64::MAX,
             },
             cpu_before: Duration::ZERO,
+            last_echo: 0,
         }
     }
 
-    pub(super) fn measurement_started(&mut self) {
+    pub(super) fn measurement_started(&mut self, now: Nanos) {
         self.cpu_before = cpu_of_this_thread();
+        self.last_echo = now;
     }
 
-    pub(super) fn measurement_ended(&mut self, elapsed: Duration) {
+    /// The measurement took this long, and starved this many connections.
+    pub(super) fn measurement_ended(&mut self, elapsed: Duration, starved: usize) {
         self.results.elapsed = elapsed;
+        self.results.starved = starved;
         self.results.generator.cpu = cpu_of_this_thread().saturating_sub(self.cpu_before);
     }
 
+    /// Whether the latency of a message with this due time is measured. In the open loop, those that are due during the
+    /// measurement are, whenever they are echoed. In the closed loop, those that are in flight at some time during it.
+    pub(super) fn measures(&self, intended: Nanos, stage: RunStage) -> bool {
+        match &self.results.response {
+            None => stage.is_measuring() || stage.is_draining(),
+            Some(_) => stage.measures_message_due_at(intended),
+        }
+    }
+
     /// A message of `size` bytes was echoed completely. The throughput includes it if it was echoed during the
-    /// measurement. In the closed loop the same goes for its latency; in the open loop, its latencies are
-    /// included if it was *due* during the measurement, whenever it is echoed.
+    /// measurement.
     pub(super) fn echoed(&mut self, size: u64, times: StartTimes, now: Nanos, stage: RunStage) {
-        let in_time = stage.is_measuring() && !self.has_enough_messages();
-        if in_time {
+        if stage.is_measuring() && !self.has_enough_messages() {
             self.results.messages += 1;
             self.results.bytes += size;
         }
-        let is_measured = match &self.results.response {
-            None => in_time,
-            Some(_) => stage.measures_message_due_at(times.intended),
-        };
-        if is_measured {
+        if self.measures(times.intended, stage) {
+            self.record_gap(times.actual, now);
+            self.last_echo = now;
             self.results.service.record(now - times.actual);
             if let Some(response) = &mut self.results.response {
                 response.record(now - times.intended);
@@ -70,20 +81,21 @@ impl LoadRecorder {
         }
     }
 
-    /// The generator noticed this late that a measured message was due.
+    /// The time without an echo on any connection, while a message that was sent at `sent` was in flight.
+    fn record_gap(&mut self, sent: Nanos, now: Nanos) {
+        let gap = now.saturating_sub(sent.max(self.last_echo));
+        self.results.longest_gap = self.results.longest_gap.max(gap);
+    }
+
+    /// The generator sent a measured message this much later than it could have.
     pub(super) fn lagged(&mut self, lag: Nanos) {
         if let Some(lags) = &mut self.results.generator.lag {
             lags.record(lag);
         }
     }
 
-    /// A connection has failed. In the open loop, its measured messages remain unanswered.
-    pub(super) fn connection_failed(
-        &mut self,
-        slot: &ClientSlot,
-        error: ConnectionError,
-        stage: RunStage,
-    ) {
+    /// A connection has failed, or is still without an echo at the end.
+    pub(super) fn connection_failed(&mut self, slot: &ClientSlot, error: ConnectionError) {
         let results = &mut self.results;
         match error {
             ConnectionError::Corrupted(mismatch) => {
@@ -94,7 +106,6 @@ impl LoadRecorder {
             }
             ConnectionError::PeerFinished | ConnectionError::Io(_) => {}
         }
-        self.unanswered(slot.outstanding(|due| stage.measures_message_due_at(due)));
         self.failed(slot.failure(error));
     }
 
@@ -103,17 +114,33 @@ impl LoadRecorder {
         self.results.failures.count(failure);
     }
 
-    /// The run is over after this `stage`, with these connections still open.
-    pub(super) fn run_ended(&mut self, stage: RunStage, now: Nanos, pool: &ConnectionPool<'_>) {
-        self.results.ended_early = !stage.is_draining();
-        self.results.starved = pool.starved(now);
-        self.unanswered(pool.outstanding(|due| stage.measures_message_due_at(due)));
+    /// A measured message will not be echoed any more. Its age is the least that its latency can be.
+    pub(super) fn unanswered(&mut self, message: Outstanding, now: Nanos) {
+        self.results.unanswered += 1;
+        if let Some(sent) = message.actual {
+            self.record_gap(sent, now);
+            let age = now.saturating_sub(sent);
+            self.results.service.record_unanswered(age, 1);
+        }
+        if let Some(response) = &mut self.results.response {
+            response.record_unanswered(now.saturating_sub(message.intended), 1);
+        }
     }
 
-    fn unanswered(&mut self, messages: usize) {
-        if self.results.response.is_some() {
-            self.results.unanswered += messages as u64;
+    /// Messages that were due, and that the generator did not even come to assign to a connection.
+    pub(super) fn never_sent(&mut self, due: Due, now: Nanos) {
+        self.results.unanswered += due.count;
+        if let Some(response) = &mut self.results.response {
+            response.record_unanswered(now.saturating_sub(due.time), due.count);
         }
+        if let Some(lags) = &mut self.results.generator.lag {
+            lags.record_unanswered(now.saturating_sub(due.time), due.count);
+        }
+    }
+
+    /// The run ends before its stop condition.
+    pub(super) fn ended_early(&mut self) {
+        self.results.ended_early = true;
     }
 
     pub(super) fn messages(&self) -> u64 {

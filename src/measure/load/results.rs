@@ -19,15 +19,19 @@ pub struct LoadResults {
     pub bytes: u64,
     /// Connections established, including those of the connection phase and the warm-up.
     pub connected: u64,
-    /// Connections that sent a message at least one second before the end, stayed open until the end, and never
-    /// received an echo.
+    /// Connections that received no echo during the measurement, and had a message waiting for one throughout its second
+    /// half, or its last second if that is shorter. A wait of less than 100 ms does not count: some connection has to be
+    /// the last to be served.
     pub starved: usize,
     /// Service times: from sending a message, for churn from connect(2), to its complete echo.
     pub service: Latency,
     /// Response times: from the time at which a message was due to its complete echo. `None` in the closed loop.
     pub response: Option<Latency>,
-    /// Messages that were due during the measurement and never echoed. 0 in the closed loop.
+    /// Messages that were in flight or due during the measurement and never echoed: not within the timeout, or not
+    /// before their connection failed. They are in the histograms with their age.
     pub unanswered: u64,
+    /// The longest time in nanoseconds in which no connection received an echo although a message was in flight.
+    pub longest_gap: u64,
     /// Failed connections, from the first connection attempt to the end.
     pub failures: Failures,
     /// The first wrong byte.
@@ -52,6 +56,7 @@ impl LoadResults {
             service: Latency::new(),
             response: None,
             unanswered: 0,
+            longest_gap: 0,
             failures: Failures::default(),
             first_mismatch: None,
             first_timeout: None,
@@ -92,6 +97,12 @@ pub struct Failures {
     pub timed_out: u64,
     /// See [`Failure::Corrupted`].
     pub corrupted: u64,
+    /// See [`Failure::NoDescriptor`].
+    #[serde(default)]
+    pub no_descriptor: u64,
+    /// See [`Failure::NoPort`].
+    #[serde(default)]
+    pub no_port: u64,
     /// See [`Failure::Other`].
     pub other: u64,
 }
@@ -103,13 +114,15 @@ impl Failures {
     }
 
     /// Each kind with its count.
-    pub fn by_kind(&self) -> [(Failure, u64); 6] {
+    pub fn by_kind(&self) -> [(Failure, u64); 8] {
         [
             (Failure::Refused, self.refused),
             (Failure::Reset, self.reset),
             (Failure::ClosedEarly, self.closed_early),
             (Failure::TimedOut, self.timed_out),
             (Failure::Corrupted, self.corrupted),
+            (Failure::NoDescriptor, self.no_descriptor),
+            (Failure::NoPort, self.no_port),
             (Failure::Other, self.other),
         ]
     }
@@ -121,6 +134,8 @@ impl Failures {
             Failure::ClosedEarly => &mut self.closed_early,
             Failure::TimedOut => &mut self.timed_out,
             Failure::Corrupted => &mut self.corrupted,
+            Failure::NoDescriptor => &mut self.no_descriptor,
+            Failure::NoPort => &mut self.no_port,
             Failure::Other => &mut self.other,
         } += 1;
     }
@@ -139,7 +154,11 @@ pub enum Failure {
     TimedOut,
     /// A wrong byte came back.
     Corrupted,
-    /// Another error, for example no free descriptor or port.
+    /// The generator, or the system, had no descriptor left for it (socket(2), EMFILE and ENFILE).
+    NoDescriptor,
+    /// The generator had no port left for it (connect(2), EADDRNOTAVAIL).
+    NoPort,
+    /// Another error.
     Other,
 }
 
@@ -151,6 +170,8 @@ impl fmt::Display for Failure {
             Self::ClosedEarly => "closed early",
             Self::TimedOut => "timed out",
             Self::Corrupted => "corrupted",
+            Self::NoDescriptor => "without a descriptor",
+            Self::NoPort => "without a port",
             Self::Other => "other",
         })
     }
@@ -164,6 +185,7 @@ impl From<ErrorKind> for Failure {
                 Self::Reset
             }
             ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::AddrNotAvailable => Self::NoPort,
             _ => Self::Other,
         }
     }
@@ -210,7 +232,8 @@ impl fmt::Display for TimedOut {
 pub struct GeneratorCost {
     /// Processor time of its thread.
     pub cpu: Duration,
-    /// The delay between the time at which a message was due and the time at which the generator noticed. `None`
-    /// in the closed loop.
+    /// How much later messages were sent than they could have been: counted from the time at which they were due, or if
+    /// their connection had no free place then, from the time at which the generator was informed of the echo that made
+    /// one. Includes the generator's own queues. `None` in the closed loop.
     pub lag: Option<Latency>,
 }

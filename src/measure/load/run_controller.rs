@@ -1,7 +1,7 @@
 //! The course of a run: moves it from stage to stage, schedules its messages, and records its results.
 
 use super::client_connection::{ConnectionError, StartTimes};
-use super::client_slot::ClientSlot;
+use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::{Clock, Nanos};
 use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
@@ -19,6 +19,17 @@ const TICK: Nanos = 100_000_000;
 /// The run ends early after this many consecutive failures without an echo in between.
 const MAX_FAILURES: u64 = 1000;
 
+/// A connection without an echo throughout the last second of the measurement, or its second half if that is shorter, is
+/// starved, but not if that is less than [`SHORTEST_STARVATION`].
+const STARVED_AFTER: Duration = Duration::from_secs(1);
+
+/// In a shorter time, a busy machine may not have scheduled the server or one of its threads.
+const SHORTEST_STARVATION: Duration = Duration::from_millis(100);
+
+/// Scheduled messages that may wait for a free place on their connections, 8 bytes each. If the server falls behind
+/// further, the messages stay in the schedule, which needs no memory.
+const MOST_WAITING: u64 = 4_000_000;
+
 /// Everything about a run but its connections.
 #[derive(Debug)]
 pub(super) struct RunController<'a, O> {
@@ -31,6 +42,12 @@ pub(super) struct RunController<'a, O> {
     next_tick: Nanos,
     /// Failures since the last echo.
     failures_in_a_row: u64,
+    /// How many of them were timeouts.
+    timeouts_in_a_row: usize,
+    /// Scheduled messages that wait for a free place on their connection.
+    waiting: u64,
+    /// While draining: measured messages that may still be echoed.
+    outstanding: usize,
     /// The observer has ended the run.
     stop_requested: bool,
 }
@@ -45,6 +62,9 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             schedule: None,
             next_tick: TICK,
             failures_in_a_row: 0,
+            timeouts_in_a_row: 0,
+            waiting: 0,
+            outstanding: 0,
             stop_requested: false,
         }
     }
@@ -77,14 +97,61 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         next.filter(|due| self.stage.sends_message_due_at(*due))
     }
 
-    /// Takes the next scheduled message if it is due, and records how late that is noticed.
+    /// When the loop has to wake for a scheduled message; `None` if none is to be sent, or too many wait already.
+    pub(super) fn next_wake(&self) -> Option<Nanos> {
+        self.next_message().filter(|_| self.waiting < MOST_WAITING)
+    }
+
+    /// Takes the next scheduled message if it is due, to wait for a free place on a connection.
     pub(super) fn take_due_message(&mut self, now: Nanos) -> Option<Nanos> {
-        self.next_message()?;
+        self.next_wake()?;
         let due = self.schedule.as_mut()?.take_due(now)?;
-        if self.stage.measures_message_due_at(due) {
-            self.recorder.lagged(now - due);
+        self.waiting += 1;
+        if self.stage.is_draining() && self.measures(due) {
+            self.outstanding += 1;
         }
         Some(due)
+    }
+
+    /// A message that was taken found no connection.
+    pub(super) fn no_connection_for(&mut self, due: Nanos, now: Nanos) {
+        let message = Outstanding {
+            intended: due,
+            actual: None,
+        };
+        self.lose(message, now);
+    }
+
+    /// Records that a scheduled message was sent, which the generator delayed by `lag`.
+    pub(super) fn sent(&mut self, due: Nanos, lag: Nanos) {
+        self.waiting -= 1;
+        if self.measures(due) {
+            self.recorder.lagged(lag);
+        }
+    }
+
+    /// Whether the next message follows an echo, in the closed loop.
+    pub(super) fn replaces_messages(&self) -> bool {
+        self.plan.is_closed_loop()
+            && !self.stage.is_draining()
+            && !self.recorder.has_enough_messages()
+    }
+
+    fn measures(&self, due: Nanos) -> bool {
+        self.recorder.measures(due, self.stage)
+    }
+
+    /// Records a message that will not be echoed any more.
+    fn lose(&mut self, message: Outstanding, now: Nanos) {
+        if message.actual.is_none() {
+            self.waiting -= 1;
+        }
+        if self.measures(message.intended) {
+            self.recorder.unanswered(message, now);
+            if self.stage.is_draining() {
+                self.outstanding = self.outstanding.saturating_sub(1);
+            }
+        }
     }
 
     // ── stages ──────────────────────────────────────────────────────────────────────────────────
@@ -92,11 +159,11 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     /// Ticks if it is time, and moves to the next stage when the current one is over.
     pub(super) fn advance(
         &mut self,
+        now: Nanos,
         clock: &Clock,
         pool: &mut ConnectionPool<'_>,
         run_queue: &mut RunQueue,
     ) {
-        let now = clock.now();
         if now >= self.next_tick {
             self.tick(now, pool);
         }
@@ -105,17 +172,64 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             return;
         }
         if let RunStage::Measuring { since } = self.stage {
-            let elapsed = Duration::from_nanos(now - since);
-            self.recorder.measurement_ended(elapsed);
-            self.observer.measurement_ended();
+            self.end_measurement(since, now, pool);
         }
+        let previous = self.stage;
         match next {
-            RunStage::Connecting | RunStage::Draining { .. } => {}
             RunStage::WarmingUp { .. } => self.start_load(now, pool, run_queue),
             RunStage::Measuring { .. } => return self.start_measurement(clock),
-            RunStage::Done => self.recorder.run_ended(self.stage, now, pool),
+            RunStage::Connecting | RunStage::Draining { .. } => {}
+            RunStage::Done => self.end_run(now, pool),
         }
         self.stage = next;
+        if previous.is_measuring() {
+            let outstanding = pool.outstanding();
+            self.outstanding = outstanding.filter(|it| self.measures(it.intended)).count();
+        }
+    }
+
+    /// Records what depends on the end of the measurement. No connection is opened after it.
+    fn end_measurement(&mut self, since: Nanos, now: Nanos, pool: &mut ConnectionPool<'_>) {
+        pool.stop_opening();
+        let elapsed = Duration::from_nanos(now - since);
+        let share = (elapsed / 2).clamp(SHORTEST_STARVATION, STARVED_AFTER);
+        let starved = pool.starved(since, now, share);
+        self.recorder.measurement_ended(elapsed, starved);
+        self.observer.measurement_ended();
+        if self.stop_requested {
+            self.recorder.ended_early();
+        }
+    }
+
+    /// Records what has not been echoed in time. A connection without an echo has timed out, unless the run is cut
+    /// short.
+    fn end_run(&mut self, now: Nanos, pool: &mut ConnectionPool<'_>) {
+        let is_drained = self.stage.is_draining();
+        for key in pool.keys() {
+            let Some(slot) = pool.remove(key) else {
+                continue;
+            };
+            let has_waited_in_vain = slot.outstanding().any(|it| self.measures(it.intended));
+            if has_waited_in_vain && is_drained && !self.stop_requested {
+                self.connection_failed(&slot, ConnectionError::TimedOut, now);
+            } else {
+                slot.outstanding().for_each(|it| self.lose(it, now));
+            }
+        }
+        let end = match self.stage {
+            RunStage::Draining { ended, .. } => ended,
+            _ => now,
+        };
+        let unsent = self.schedule.as_mut();
+        let unsent = unsent.map(|schedule| schedule.take_all_before(end));
+        for due in unsent.unwrap_or_default() {
+            if self.measures(due.time) {
+                self.recorder.never_sent(due, now);
+            }
+        }
+        if !is_drained {
+            self.recorder.ended_early();
+        }
     }
 
     /// About ten times a second: reports progress and fails the connections that have timed out.
@@ -130,29 +244,23 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         self.stop_requested |= self.observer.progress(&progress).is_break();
         for key in pool.timed_out(now) {
             if let Some(slot) = pool.remove(key) {
-                self.connection_failed(&slot, ConnectionError::TimedOut);
+                self.connection_failed(&slot, ConnectionError::TimedOut, now);
             }
         }
     }
 
     fn stage_inputs(&self, now: Nanos, pool: &ConnectionPool<'_>) -> StageInputs {
-        let is_hopeless = pool.is_exhausted() || self.failures_in_a_row >= MAX_FAILURES;
+        let all_timed_out = self.timeouts_in_a_row >= self.plan.connections;
         StageInputs {
             now,
             is_built_up: pool.is_built_up(),
-            must_stop: self.stop_requested || is_hopeless,
+            stop_requested: self.stop_requested,
+            is_hopeless: pool.is_exhausted()
+                || all_timed_out
+                || self.failures_in_a_row >= MAX_FAILURES,
             has_enough_messages: self.recorder.has_enough_messages(),
-            has_outstanding_messages: self.has_outstanding_messages(pool),
+            has_outstanding_messages: self.outstanding > 0 || self.next_message().is_some(),
         }
-    }
-
-    /// Whether measured messages of the schedule may still be echoed. That takes a pass over all connections, so it is
-    /// determined only while draining, where it decides.
-    fn has_outstanding_messages(&self, pool: &ConnectionPool<'_>) -> bool {
-        let is_measured = |due| self.stage.measures_message_due_at(due);
-        self.stage.is_draining()
-            && self.is_scheduled()
-            && (self.next_message().is_some() || pool.outstanding(is_measured) > 0)
     }
 
     /// All connections are established. The open loop starts its schedule; the closed loop, the first messages of
@@ -173,8 +281,9 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     /// The observer may take a while to sample a server with many threads. That time is not measured.
     fn start_measurement(&mut self, clock: &Clock) {
         self.observer.measurement_started();
-        self.recorder.measurement_started();
-        self.stage = RunStage::Measuring { since: clock.now() };
+        let since = clock.now();
+        self.recorder.measurement_started(since);
+        self.stage = RunStage::Measuring { since };
     }
 
     // ── results ─────────────────────────────────────────────────────────────────────────────────
@@ -182,14 +291,25 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     /// Records a message whose echo is complete.
     pub(super) fn echoed(&mut self, times: StartTimes, now: Nanos) {
         self.failures_in_a_row = 0;
+        self.timeouts_in_a_row = 0;
         let size = self.plan.size as u64;
         self.recorder.echoed(size, times, now, self.stage);
+        if self.stage.is_draining() && self.measures(times.intended) {
+            self.outstanding = self.outstanding.saturating_sub(1);
+        }
     }
 
-    /// Records the failure of a connection that has been removed.
-    pub(super) fn connection_failed(&mut self, slot: &ClientSlot, error: ConnectionError) {
-        self.recorder.connection_failed(slot, error, self.stage);
+    /// Records the failure of a connection that has been removed, and the messages that are lost with it.
+    pub(super) fn connection_failed(
+        &mut self,
+        slot: &ClientSlot,
+        error: ConnectionError,
+        now: Nanos,
+    ) {
+        slot.outstanding().for_each(|it| self.lose(it, now));
+        self.recorder.connection_failed(slot, error);
         self.failures_in_a_row += 1;
+        self.timeouts_in_a_row += usize::from(error == ConnectionError::TimedOut);
     }
 
     /// Records a connection that could not be opened.

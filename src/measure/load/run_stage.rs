@@ -2,12 +2,19 @@
 //!
 //! ```text
 //! Connecting ─ all connected ─► WarmingUp ─ time over ─► Measuring ─ stop condition ─► Draining ─► Done
-//!      └──── no connection left, or ended by the observer ───┴──────────────────────────────┴───────►┘
+//!      └──── no connection left, or ended by the observer ──┴── no connection left ──────┴──────────►┘
 //! ```
+//!
+//! A measurement that the observer ends is drained too, but only for [`STOP_GRACE`].
 
 use super::clock::{Nanos, after};
 use super::plan::{LoadPlan, StopCondition};
 use crate::text::units::nanoseconds;
+use std::time::Duration;
+
+/// How long a run that the observer has ended still waits for the messages in flight. A server that keeps up needs far
+/// less, and the person who pressed Ctrl-C does not notice it.
+const STOP_GRACE: Duration = Duration::from_millis(200);
 
 /// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +25,7 @@ pub(super) enum RunStage {
     WarmingUp { until: Nanos },
     /// The load is measured.
     Measuring { since: Nanos },
-    /// Open loop only: no new message becomes due, but those due during the measurement may still be echoed.
+    /// No new message starts, but those in flight, or due during the measurement, may still be echoed.
     Draining {
         since: Nanos,
         ended: Nanos,
@@ -38,8 +45,10 @@ pub(super) struct StageInputs {
     pub(super) now: Nanos,
     /// Every connection is established or has failed.
     pub(super) is_built_up: bool,
-    /// The observer has ended the run, or it cannot go on.
-    pub(super) must_stop: bool,
+    /// The observer has ended the run.
+    pub(super) stop_requested: bool,
+    /// No connection is left, or none can be opened.
+    pub(super) is_hopeless: bool,
     /// The number of messages at which the measurement stops has been reached.
     pub(super) has_enough_messages: bool,
     /// Measured messages may still be echoed.
@@ -50,10 +59,16 @@ impl RunStage {
     /// The stage that follows; often the same.
     pub(super) fn next(self, inputs: StageInputs, plan: &LoadPlan) -> Self {
         let StageInputs { now, .. } = inputs;
-        if inputs.must_stop {
+        if inputs.is_hopeless {
             return Self::Done;
         }
         match self {
+            Self::Connecting | Self::WarmingUp { .. } if inputs.stop_requested => Self::Done,
+            Self::Measuring { since } if inputs.stop_requested => Self::Draining {
+                since,
+                ended: now,
+                until: after(now, plan.timeout.min(STOP_GRACE)),
+            },
             Self::Connecting if inputs.is_built_up => Self::WarmingUp {
                 until: after(now, plan.warm_up),
             },
@@ -70,6 +85,15 @@ impl RunStage {
             Self::Draining { until, .. } if now >= until || !inputs.has_outstanding_messages => {
                 Self::Done
             }
+            Self::Draining {
+                since,
+                ended,
+                until,
+            } if inputs.stop_requested => Self::Draining {
+                since,
+                ended,
+                until: until.min(after(now, STOP_GRACE)),
+            },
             stage => stage,
         }
     }
@@ -139,7 +163,8 @@ mod tests {
     const NOTHING_NEW: StageInputs = StageInputs {
         now: 100,
         is_built_up: false,
-        must_stop: false,
+        stop_requested: false,
+        is_hopeless: false,
         has_enough_messages: false,
         has_outstanding_messages: false,
     };
@@ -207,14 +232,43 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_every_stage() {
-        let stop = StageInputs {
-            must_stop: true,
+    fn a_run_without_connections_is_over_in_every_stage() {
+        let hopeless = StageInputs {
+            is_hopeless: true,
             ..NOTHING_NEW
         };
         for stage in [RunStage::Connecting, RunStage::Measuring { since: 99 }] {
-            assert_eq!(stage.next(stop, &plan()), RunStage::Done);
+            assert_eq!(stage.next(hopeless, &plan()), RunStage::Done);
         }
+    }
+
+    #[test]
+    fn a_stop_drains_what_was_measured_but_not_for_the_whole_timeout() {
+        let plan = LoadPlan {
+            timeout: Duration::from_secs(5),
+            ..plan()
+        };
+        let stop = StageInputs {
+            stop_requested: true,
+            has_outstanding_messages: true,
+            ..NOTHING_NEW
+        };
+        assert_eq!(RunStage::Connecting.next(stop, &plan), RunStage::Done);
+        let drained = RunStage::Draining {
+            since: 99,
+            ended: 100,
+            until: after(100, STOP_GRACE),
+        };
+        let measuring = RunStage::Measuring { since: 99 };
+        assert_eq!(measuring.next(stop, &plan), drained);
+        let patient = RunStage::Draining {
+            since: 99,
+            ended: 100,
+            until: u64::MAX,
+        };
+        assert_eq!(patient.next(stop, &plan), drained);
+        let later = StageInputs { now: 200, ..stop };
+        assert_eq!(drained.next(later, &plan), drained, "the deadline stays");
     }
 
     #[test]
