@@ -1,13 +1,16 @@
 //! `mio-echo bench`: its arguments.
 
+use crate::cli::files::cannot_write;
 use crate::cli::values::{
     Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, size_up_to,
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Placement, Threshold};
 use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
-use std::net::SocketAddr;
+use std::fs::{self, File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,16 +22,24 @@ stalls gets less load while it stalls, and the percentiles hide the stall. With 
 are due at fixed times (open loop), and the response time counts from the time at which a message \
 was due, even if it could not be sent then.
 
+At the end, the run waits for the messages in flight, up to --timeout. A message that does not come \
+back counts with its age in the latencies; figures marked > are at least that. It is a failure, and \
+so is a starved connection: one without a reply throughout the second half of the measurement, or \
+its last second. A stall is a time without any reply: at least 100 ms and ten times the median.
+
 Metrics for --fail-if:
   p50 p90 p99 p99.9 p99.99 mean max   latency: response time with --rate, else service time
   cpu                                 processor time of the server per message
+  stall                               the longest time without any reply, 0s if it is no stall
   rate errors starved unanswered      messages per second; connections; connections; messages
 
 A FILE of - is standard output, where it replaces the summary.
 
 Exit codes:
-  0 measured; 1 a threshold was crossed, a byte came back wrong, or a connection failed;
-  2 wrong usage, the server did not start, or it could not be reached.
+  0 measured; 1 a threshold was crossed, a byte came back wrong or not at all, or a connection failed;
+  2 wrong usage, a load that is too much for this machine, a file that cannot be written, or a server
+  that did not start or could not be reached;
+  130, 143, 129 ended by SIGINT, SIGTERM, SIGHUP; what was measured until then is reported.
 
 Examples:
   mio-echo bench
@@ -162,13 +173,41 @@ impl BenchArguments {
                 "only one of --json, --hgrm and --hlog can go to standard output".to_owned(),
             );
         }
+        self.check_load()?;
+        self.files().try_for_each(check_writable)
+    }
+
+    /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
+    fn check_load(&self) -> Result<(), String> {
+        // The address of a server that is still to be started is on the loopback interface.
+        let plan = self.load_plan((Ipv4Addr::LOCALHOST, 0).into());
+        plan.check().map_err(|error| error.to_string())?;
+        if let (Some(rate), StopCondition::Elapsed(time)) = (plan.rate, plan.stop_when)
+            && rate * time.as_secs_f64() < 1.0
+        {
+            return Err(format!(
+                "--rate {rate} is too low: --duration may end before a message is due"
+            ));
+        }
+        let fit = connections_that_fit(self.mode.into());
+        if self.addr.is_none() && self.connections > fit {
+            return Err(format!(
+                "a server in this mode can hold {fit} connections on this system, not {}",
+                self.connections
+            ));
+        }
         Ok(())
+    }
+
+    /// The files to write.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.json, &self.hgrm, &self.hlog].into_iter().flatten();
+        files.map(PathBuf::as_path)
     }
 
     /// How many of the files are standard output.
     pub(super) fn reports_on_stdout(&self) -> usize {
-        let files = [&self.json, &self.hgrm, &self.hlog].into_iter().flatten();
-        files.filter(|file| *file == Path::new("-")).count()
+        self.files().filter(|file| *file == Path::new("-")).count()
     }
 
     pub(super) fn placement(&self) -> Placement {
@@ -207,6 +246,20 @@ impl BenchArguments {
             timeout: self.timeout,
         }
     }
+}
+
+/// Finds out before the run whether a file can be written, and leaves it as it is.
+fn check_writable(path: &Path) -> Result<(), String> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let result = match fs::metadata(path) {
+        // Opening a pipe or a device may have an effect of its own.
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
+        Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
+        Err(_) => File::create_new(path).and_then(|_| fs::remove_file(path)),
+    };
+    result.map_err(|error| cannot_write(path, &error))
 }
 
 fn message_size(text: &str) -> Result<Bytes, String> {

@@ -26,7 +26,7 @@ struct BenchTarget {
     pinning: Pinning,
     /// `None` if its process is not visible.
     sampler: Option<UsageSampler>,
-    _child: Option<Child>,
+    child: Option<Child>,
 }
 
 /// What was measured.
@@ -34,6 +34,8 @@ struct Measured {
     report: BenchReport,
     results: LoadResults,
     started: SystemTime,
+    /// The exit code if a signal ended the run.
+    interrupted: Option<u8>,
 }
 
 pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
@@ -45,26 +47,31 @@ pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
     if let Err(error) = write_reports(&measured, arguments) {
         return fail(FAILED, &error);
     }
-    exit_code(&measured.report, arguments)
+    let code = exit_code(&measured.report, arguments);
+    measured.interrupted.map_or(code, ExitCode::from)
 }
 
 fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
-    let target = match &arguments.addr {
+    let mut target = match &arguments.addr {
         Some(endpoint) => running_server(endpoint, arguments)?,
         None => own_server(arguments)?,
     };
     let plan = arguments.load_plan(target.address);
-    let mut observer = BenchObserver::new(target.sampler, interrupt);
+    let mut observer = BenchObserver::new(target.sampler.take(), interrupt);
     let started = SystemTime::now();
     let results = load::run(&plan, &mut observer)
         .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
     observer.bar.finish_and_clear();
     let sampler = observer.sampler.as_ref();
+    let mut report = BenchReport::new(&plan, target.pinning, &results, sampler);
+    let exit = target.child.as_mut().and_then(Child::early_exit);
+    report.server_exit = exit.map(|failure| failure.to_string());
     Ok(Measured {
-        report: BenchReport::new(&plan, target.pinning, &results, sampler),
+        report,
         results,
         started,
+        interrupted: observer.interrupt.exit_code(),
     })
 }
 
@@ -76,7 +83,7 @@ fn own_server(arguments: &BenchArguments) -> Result<BenchTarget, String> {
         address: server.address,
         pinning,
         sampler: UsageSampler::new(server.child.pid()).ok(),
-        _child: Some(server.child),
+        child: Some(server.child),
     })
 }
 
@@ -85,7 +92,7 @@ fn running_server(endpoint: &Endpoint, arguments: &BenchArguments) -> Result<Ben
         address: reachable_address(endpoint, arguments.timeout)?,
         pinning: Pinning::Off,
         sampler: arguments.pid.map(sampler).transpose()?,
-        _child: None,
+        child: None,
     })
 }
 
@@ -166,6 +173,7 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
         report,
         results,
         started,
+        ..
     } = measured;
     if arguments.reports_on_stdout() == 0 {
         print_line(report.to_string().trim_end());

@@ -14,6 +14,15 @@ use std::time::Duration;
 /// The version of the JSON. It changes when a field changes its name or its meaning.
 const FORMAT: u32 = 2;
 
+/// The least time in nanoseconds without any reply that is reported as a stall.
+const MIN_STALL: u64 = 100_000_000;
+
+/// How many times the median service time a stall lasts at least.
+const STALL_FACTOR: u64 = 10;
+
+/// The least processor time that is divided into user and system time: 100 clock ticks.
+const MIN_DIVIDED: Duration = Duration::from_secs(1);
+
 /// All that was measured. The fields have the names that they have in the JSON; `_ns` are nanoseconds, `_us`
 /// microseconds, and `_share` is a share of one core. What could not be measured is `None`, in the JSON `null`.
 #[derive(Debug, Clone, Serialize)]
@@ -38,10 +47,15 @@ pub struct BenchReport {
     pub bytes_per_second: f64,
     /// Connections that were established.
     pub connected: u64,
-    /// Connections that sent at least a second before the end and never got a reply.
+    /// Connections that got no reply during the second half of the measurement, nor before in it, or during its last
+    /// second if that is shorter (but not less than 100 ms), although a message waited for one.
     pub starved: usize,
-    /// Messages that were due and never came back; 0 without a rate.
+    /// Messages that were in flight or due and did not come back, neither within the timeout nor before their connection
+    /// failed. The latencies contain them, with their age.
     pub unanswered: u64,
+    /// The longest time in which no connection got a reply although a message was in flight, if it is a stall: at least
+    /// 100 ms and at least ten times the median service time.
+    pub stall_ns: Option<u64>,
     /// Latency from the time at which a message was sent.
     pub service_time: LatencySummary,
     /// Latency from the time at which a message was due; only with a rate.
@@ -58,6 +72,8 @@ pub struct BenchReport {
     pub generator: GeneratorReport,
     /// Whether it was interrupted, or had no connection left.
     pub ended_early: bool,
+    /// How the server that was started for this ended, if it ended before it was stopped.
+    pub server_exit: Option<String>,
     /// Conditions under which the figures do not describe the server.
     pub warnings: Vec<BenchWarning>,
 }
@@ -99,6 +115,10 @@ pub struct LatencySummary {
     pub percentiles_ns: Vec<(&'static str, Option<u64>)>,
     /// The exact maximum.
     pub max_ns: Option<u64>,
+    /// Samples that are the ages of messages that did not come back.
+    pub unanswered: u64,
+    /// From this value on, the figures are lower bounds: the least of these ages.
+    pub lower_bound_from_ns: Option<u64>,
 }
 
 /// What the load cost the server. The figures per message are `None` without messages.
@@ -108,9 +128,10 @@ pub struct ServerReport {
     pub pid: u32,
     /// Processor time per message, user and system together.
     pub cpu_us_per_message: Option<f64>,
-    /// Processor time per message in user mode.
+    /// Processor time per message in user mode; `None` if the server used less than a second in all: the kernel divides
+    /// its time by sampling at clock ticks of 10 ms, and fewer than 100 of them say little.
     pub user_us_per_message: Option<f64>,
-    /// Processor time per message in the kernel.
+    /// Processor time per message in the kernel; `None` as for user mode.
     pub system_us_per_message: Option<f64>,
     /// The share of one core that it used; more than 1 is possible with threads.
     pub cpu_share: f64,
@@ -165,6 +186,7 @@ impl BenchReport {
             connected: results.connected,
             starved: results.starved,
             unanswered: results.unanswered,
+            stall_ns: stall(results),
             service_time: (&results.service).into(),
             response_time: results.response.as_ref().map(Into::into),
             failures: results.failures,
@@ -174,6 +196,7 @@ impl BenchReport {
             server,
             generator,
             ended_early: results.ended_early,
+            server_exit: None,
         }
     }
 
@@ -184,7 +207,16 @@ impl BenchReport {
 
     /// Whether every byte came back on every connection.
     pub fn is_flawless(&self) -> bool {
-        self.failures.total() == 0 && self.starved == 0 && self.unanswered == 0
+        self.failures.total() == 0
+            && self.starved == 0
+            && self.unanswered == 0
+            && self.server_exit.is_none()
+            && !self.is_silent()
+    }
+
+    /// Whether nothing came back, although something was expected.
+    pub(super) fn is_silent(&self) -> bool {
+        self.messages == 0 && self.plan.pattern != "idle" && !self.ended_early
     }
 }
 
@@ -217,6 +249,8 @@ impl From<&Latency> for LatencySummary {
             mean_ns: latency.mean().map(nanoseconds),
             percentiles_ns: QUANTILES.into_iter().map(percentile).collect(),
             max_ns: latency.max().map(nanoseconds),
+            unanswered: latency.unanswered(),
+            lower_bound_from_ns: latency.lower_bound_from().map(nanoseconds),
         }
     }
 }
@@ -242,11 +276,12 @@ impl ServerReport {
     fn new(sampler: &UsageSampler, results: &LoadResults) -> Option<Self> {
         let (usage, memory) = (sampler.usage()?, sampler.memory()?);
         let time_each = |time| microseconds_each(time, results.messages);
+        let divided = usage.cpu() >= MIN_DIVIDED;
         Some(Self {
             pid: sampler.pid(),
             cpu_us_per_message: time_each(usage.cpu()),
-            user_us_per_message: time_each(usage.user),
-            system_us_per_message: time_each(usage.system),
+            user_us_per_message: time_each(usage.user).filter(|_| divided),
+            system_us_per_message: time_each(usage.system).filter(|_| divided),
             cpu_share: share(usage.cpu(), results.elapsed),
             voluntary_switches_per_message: each(usage.voluntary_switches, results.messages),
             involuntary_switches_per_message: each(usage.involuntary_switches, results.messages),
@@ -275,6 +310,18 @@ impl GeneratorReport {
             lag: results.generator.lag.as_ref().map(Into::into),
         }
     }
+}
+
+/// The longest time without a reply in nanoseconds, if it is a stall. The median tells a stall from a slow server; a
+/// median that is itself a lower bound does not.
+fn stall(results: &LoadResults) -> Option<u64> {
+    let is_exact = |median: &Duration| {
+        let bound = results.service.lower_bound_from();
+        bound.is_none_or(|bound| *median < bound)
+    };
+    let median = results.service.quantile(0.5).filter(is_exact);
+    let usual = median.map_or(0, nanoseconds).saturating_mul(STALL_FACTOR);
+    (results.longest_gap >= usual.max(MIN_STALL)).then_some(results.longest_gap)
 }
 
 fn microseconds_each(time: Duration, messages: u64) -> Option<f64> {

@@ -54,6 +54,10 @@ fn write_load(f: &mut fmt::Formatter<'_>, plan: &PlanReport) -> fmt::Result {
 fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
     let elapsed = units::value(seconds(report.elapsed_ns), TIME);
     let verified = match report.plan.verify {
+        _ if report.first_mismatch.is_some() => "a wrong byte came back",
+        _ if report.is_silent() || report.connected == 0 => "nothing came back",
+        Verify::EveryByte if report.plan.pattern == "idle" => "one message verified on each",
+        Verify::EveryByte if report.bytes == 0 => "no message came back",
         Verify::EveryByte => "every byte verified",
         Verify::Nothing => "not verified",
     };
@@ -98,7 +102,9 @@ fn write_latency(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resul
 fn latency_columns(latency: &LatencySummary) -> String {
     let percentiles = latency.percentiles_ns.iter().map(|(_, time)| *time);
     let times = percentiles.chain([latency.max_ns, latency.mean_ns]);
+    let bound = latency.lower_bound_from_ns.unwrap_or(u64::MAX);
     columns(times.map(|time| match time {
+        Some(time) if time >= bound => format!(">{}", units::value(seconds(time), TIME)),
         Some(time) => units::value(seconds(time), TIME),
         None => "-".to_owned(),
     }))
@@ -111,13 +117,15 @@ fn columns(cells: impl Iterator<Item = impl fmt::Display>) -> String {
 
 fn write_server(f: &mut fmt::Formatter<'_>, server: &ServerReport) -> fmt::Result {
     let mut text = share_of_a_core(server.cpu_share);
-    if let (Some(all), Some(user), Some(system)) = (
-        server.cpu_us_per_message,
-        server.user_us_per_message,
-        server.system_us_per_message,
-    ) {
-        let [all, user, system] = [all, user, system].map(|us| units::value(us / 1e6, TIME));
-        write!(text, ", {all} per message (user {user}, system {system})")?;
+    let time = |us: f64| units::value(us / 1e6, TIME);
+    if let Some(all) = server.cpu_us_per_message {
+        write!(text, ", {} per message", time(all))?;
+        match (server.user_us_per_message, server.system_us_per_message) {
+            (Some(user), Some(system)) => {
+                write!(text, " (user {}, system {})", time(user), time(system))?;
+            }
+            _ => text.push_str(" (user -, system -: less than 100 clock ticks)"),
+        }
     }
     line(f, "server", &text)?;
     let (Some(voluntary), Some(involuntary)) = (
@@ -186,14 +194,36 @@ fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
         line(f, "timed out", &timed_out.to_string())?;
     }
     if report.starved > 0 {
-        let text = format!("{} connections never got a reply", report.starved);
-        line(f, "starved", &text)?;
+        let connections = counted(report.starved as u64, "connection");
+        line(f, "starved", &format!("{connections} got no reply"))?;
     }
     if report.unanswered > 0 {
-        let text = format!("{} messages that were due", report.unanswered);
+        let messages = counted(report.unanswered, "message");
+        let text = format!("{messages}, in the latencies with their age (>)");
         line(f, "unanswered", &text)?;
     }
+    if report.is_silent() {
+        line(f, "silent", "no message came back during the measurement")?;
+    }
+    if let Some(stall) = report.stall_ns {
+        let time = units::value(seconds(stall), TIME);
+        line(
+            f,
+            "stalled",
+            &format!("no connection got a reply for {time}"),
+        )?;
+    }
+    if let Some(exit) = &report.server_exit {
+        line(f, "server", &format!("ended during the run: {exit}"))?;
+    }
     Ok(())
+}
+
+/// `1 message`, `2,000 messages`.
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    let count = units::count(usize::try_from(count).unwrap_or(usize::MAX));
+    format!("{count} {noun}{plural}")
 }
 
 fn write_warnings(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {

@@ -32,6 +32,7 @@ enum ThresholdMetric {
     Errors,
     Starved,
     Unanswered,
+    Stall,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub enum ThresholdStatus {
 }
 
 /// Every metric by its name.
-const METRICS: [(&str, ThresholdMetric); 12] = [
+const METRICS: [(&str, ThresholdMetric); 13] = [
     ("p50", ThresholdMetric::Percentile("p50")),
     ("p90", ThresholdMetric::Percentile("p90")),
     ("p99", ThresholdMetric::Percentile("p99")),
@@ -67,6 +68,7 @@ const METRICS: [(&str, ThresholdMetric); 12] = [
     ("errors", ThresholdMetric::Errors),
     ("starved", ThresholdMetric::Starved),
     ("unanswered", ThresholdMetric::Unanswered),
+    ("stall", ThresholdMetric::Stall),
 ];
 
 /// Longest first: `>` is a prefix of `>=`.
@@ -124,12 +126,13 @@ impl ThresholdMetric {
             Self::Errors => Some(report.failures.total() as f64),
             Self::Starved => Some(report.starved as f64),
             Self::Unanswered => Some(report.unanswered as f64),
+            Self::Stall => Some(seconds(report.stall_ns.unwrap_or(0))),
         }
     }
 
     fn is_time(self) -> bool {
         match self {
-            Self::Percentile(_) | Self::Mean | Self::Max | Self::Cpu => true,
+            Self::Percentile(_) | Self::Mean | Self::Max | Self::Cpu | Self::Stall => true,
             Self::Rate | Self::Errors | Self::Starved | Self::Unanswered => false,
         }
     }

@@ -12,6 +12,9 @@ const SATURATED_SHARE: f64 = 0.95;
 /// A server that uses less than this share of a core beside a saturated generator was not the limit.
 const UNSATURATED_SHARE: f64 = 0.90;
 
+/// With a rate, a generator that uses more than this share of its core may have been late for lack of it.
+const BUSY_SHARE: f64 = 0.80;
+
 /// A schedule whose p99 lag exceeds this was not kept.
 const MAX_LAG: Duration = Duration::from_millis(1);
 
@@ -39,10 +42,30 @@ pub enum BenchWarning {
         /// 99th percentile of the time by which it was late.
         p99_lag_ns: u64,
     },
-    /// Fewer messages per second came back than were due.
+    /// Fewer messages per second came back than were due, and the generator was neither busy nor late.
     ServerDidNotKeepUp {
         /// Messages that came back, as a fraction of those due.
         fraction: f64,
+    },
+    /// Fewer messages per second came back than were due, because the generator was busy or late, and the server was not
+    /// busy.
+    GeneratorDidNotKeepUp {
+        /// Messages that came back, as a fraction of those due.
+        fraction: f64,
+        /// The share of its core that the generator used.
+        generator_cpu_share: f64,
+        /// The share of one core that the server used.
+        server_cpu_share: f64,
+    },
+    /// Fewer messages per second came back than were due. The generator was busy or late; the server was busy as well, or
+    /// its process is not visible.
+    RateNotReached {
+        /// Messages that came back, as a fraction of those due.
+        fraction: f64,
+        /// The share of its core that the generator used.
+        generator_cpu_share: f64,
+        /// The share of one core that the server used; `None` if its process is not visible.
+        server_cpu_share: Option<f64>,
     },
     /// This program is a debug build, which measures itself more than the server.
     DebugBuild,
@@ -60,7 +83,7 @@ impl BenchWarning {
         [
             generator_limit(plan, generator_cpu_share, server_cpu_share),
             missed_schedule(results),
-            shortfall(plan, results),
+            shortfall(plan, results, generator_cpu_share, server_cpu_share),
             cfg!(debug_assertions).then_some(Self::DebugBuild),
         ]
         .into_iter()
@@ -91,15 +114,44 @@ fn generator_limit(
 }
 
 fn missed_schedule(results: &LoadResults) -> Option<BenchWarning> {
-    let lag = results.generator.lag.as_ref()?.quantile(0.99)?;
-    (lag > MAX_LAG).then_some(BenchWarning::ScheduleNotKept {
+    late_by(results).map(|lag| BenchWarning::ScheduleNotKept {
         p99_lag_ns: nanoseconds(lag),
     })
 }
 
-fn shortfall(plan: &LoadPlan, results: &LoadResults) -> Option<BenchWarning> {
+/// The p99 of the generator's own lateness, if its schedule was not kept.
+fn late_by(results: &LoadResults) -> Option<Duration> {
+    let lag = results.generator.lag.as_ref()?.quantile(0.99)?;
+    (lag > MAX_LAG).then_some(lag)
+}
+
+/// Which side was the limit if the rate was not reached, on the evidence of both.
+fn shortfall(
+    plan: &LoadPlan,
+    results: &LoadResults,
+    generator_cpu_share: f64,
+    server_cpu_share: Option<f64>,
+) -> Option<BenchWarning> {
     let fraction = results.messages_per_second() / plan.rate?;
-    (fraction < MIN_FRACTION).then_some(BenchWarning::ServerDidNotKeepUp { fraction })
+    if fraction >= MIN_FRACTION {
+        return None;
+    }
+    let generator_kept_up = generator_cpu_share < BUSY_SHARE && late_by(results).is_none();
+    Some(match server_cpu_share {
+        _ if generator_kept_up => BenchWarning::ServerDidNotKeepUp { fraction },
+        Some(server_cpu_share) if server_cpu_share < UNSATURATED_SHARE => {
+            BenchWarning::GeneratorDidNotKeepUp {
+                fraction,
+                generator_cpu_share,
+                server_cpu_share,
+            }
+        }
+        server_cpu_share => BenchWarning::RateNotReached {
+            fraction,
+            generator_cpu_share,
+            server_cpu_share,
+        },
+    })
 }
 
 impl fmt::Display for BenchWarning {
@@ -131,6 +183,35 @@ impl fmt::Display for BenchWarning {
                 "the server did not keep up: {:.1} % of the messages due came back in time",
                 fraction * 100.0
             ),
+            Self::GeneratorDidNotKeepUp {
+                fraction,
+                generator_cpu_share,
+                server_cpu_share,
+            } => write!(
+                f,
+                "the generator did not keep up, not the server: {:.1} % of the messages due came back in time; it used \
+                 {:.0} % of a core, the server {:.0} %",
+                fraction * 100.0,
+                generator_cpu_share * 100.0,
+                server_cpu_share * 100.0
+            ),
+            Self::RateNotReached {
+                fraction,
+                generator_cpu_share,
+                server_cpu_share,
+            } => {
+                write!(
+                    f,
+                    "the rate was not reached, and either side may be the reason: {:.1} % of the messages due came back \
+                     in time; the generator used {:.0} % of a core, the server ",
+                    fraction * 100.0,
+                    generator_cpu_share * 100.0
+                )?;
+                match server_cpu_share {
+                    Some(share) => write!(f, "{:.0} %", share * 100.0),
+                    None => f.write_str("an unknown share"),
+                }
+            }
             Self::DebugBuild => f.write_str(
                 "this is a debug build of mio-echo: it measures itself more than the server",
             ),
@@ -182,8 +263,32 @@ mod tests {
     fn a_server_that_echoes_less_than_is_due_did_not_keep_up() {
         let mut results = LoadResults::empty();
         (results.messages, results.elapsed) = (900, Duration::from_secs(1));
-        assert!(shortfall(&plan(Some(1000.0)), &results).is_some());
-        assert_eq!(shortfall(&plan(Some(905.0)), &results), None);
-        assert_eq!(shortfall(&plan(None), &results), None);
+        let at = |rate| shortfall(&plan(rate), &results, 0.3, Some(0.3));
+        assert!(matches!(
+            at(Some(1000.0)),
+            Some(BenchWarning::ServerDidNotKeepUp { .. })
+        ));
+        assert_eq!(at(Some(905.0)), None);
+        assert_eq!(at(None), None);
+    }
+
+    #[test]
+    fn a_rate_that_was_not_reached_is_blamed_on_the_side_that_was_busy() {
+        let mut results = LoadResults::empty();
+        (results.messages, results.elapsed) = (900, Duration::from_secs(1));
+        let limit = |generator, server| {
+            let warning = shortfall(&plan(Some(1000.0)), &results, generator, server);
+            match warning.unwrap() {
+                BenchWarning::ServerDidNotKeepUp { .. } => "server",
+                BenchWarning::GeneratorDidNotKeepUp { .. } => "generator",
+                BenchWarning::RateNotReached { .. } => "either",
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(limit(0.85, Some(0.36)), "generator");
+        assert_eq!(limit(0.85, Some(0.95)), "either");
+        assert_eq!(limit(0.85, None), "either");
+        assert_eq!(limit(0.36, Some(0.36)), "server");
+        assert_eq!(limit(0.36, None), "server");
     }
 }
