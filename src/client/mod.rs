@@ -114,3 +114,77 @@ fn total_length(messages: &[Vec<u8>]) -> Option<u64> {
     let lengths = messages.iter().map(|message| message.len() as u64);
     (!messages.is_empty()).then(|| lengths.sum())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Cursor};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A request to a server for one connection.
+    fn request(messages: Vec<Vec<u8>>, serve: fn(TcpStream) -> io::Result<()>) -> Request {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || serve(listener.accept()?.0));
+        Request {
+            endpoint: endpoint.parse().unwrap(),
+            messages,
+            connect_timeout: SOON,
+            reply_timeout: SOON,
+        }
+    }
+
+    struct Fails;
+
+    impl Read for Fails {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("torn"))
+        }
+    }
+
+    #[test]
+    fn what_was_sent_before_the_input_failed_still_comes_back() {
+        let request = request(Vec::new(), |mut peer| {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all)?;
+            peer.write_all(&all)
+        });
+        let mut output = Vec::new();
+        let result = run(request, Cursor::new(b"abc").chain(Fails), &mut output);
+        assert!(matches!(result, Err(ClientError::Input(_))), "{result:?}");
+        assert_eq!(output, b"abc");
+    }
+
+    /// An input that is empty, and reports when it is dropped.
+    struct ReportsDrop(mpsc::Sender<()>);
+
+    impl Read for ReportsDrop {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Drop for ReportsDrop {
+        fn drop(&mut self) {
+            let _test_is_over = self.0.send(());
+        }
+    }
+
+    #[test]
+    fn after_a_failure_the_sending_thread_does_not_wait_for_the_server() {
+        let request = request(vec![b"a".to_vec(), b"b".to_vec()], |mut peer| {
+            peer.read_exact(&mut [0])
+        });
+        let (dropped, is_dropped) = mpsc::channel();
+        let result = run(request, ReportsDrop(dropped), &mut Vec::new());
+        assert!(
+            matches!(result, Err(ClientError::ClosedEarly { .. })),
+            "{result:?}"
+        );
+        is_dropped.recv_timeout(SOON).unwrap();
+    }
+}

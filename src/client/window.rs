@@ -233,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn the_timeout_for_the_fin_starts_with_our_own_however_long_the_input_paused() {
+        let window = Window::new(None);
+        let long_ago = Instant::now().checked_sub(SOON).unwrap();
+        window.lock().waiting_since = long_ago;
+        window.finish(Ok(()));
+        assert!(window.time_left(SOON) > SOON / 2);
+    }
+
+    #[test]
     fn the_first_byte_that_differs_is_reported() {
         let window = Window::new(None);
         window.push(b"abcdef");

@@ -10,16 +10,15 @@ use std::thread;
 
 /// Keeps how connections ended.
 #[derive(Debug, Clone, Default)]
-struct Ends(Vec<Reason>);
+struct Ends(Vec<ConnectionSummary>);
 
 impl Observer for Ends {
     fn closed(&mut self, summary: &ConnectionSummary) {
-        self.0.push(summary.reason);
+        self.0.push(*summary);
     }
 }
 
-/// A connection, both of its sockets, and what it shares with the server. The buffers between the connection and its
-/// peer's reads are small.
+/// A connection, both of its sockets, and what it shares with the server.
 struct Fixture {
     connection: ThreadConnection<Ends>,
     stream: TcpStream,
@@ -30,14 +29,21 @@ struct Fixture {
 }
 
 fn fixture(idle_timeout: Option<Duration>) -> Fixture {
+    fixture_with(idle_timeout, SMALL_BUFFERS)
+}
+
+/// Bytes of the send buffer and of the peer's receive buffer.
+const SMALL_BUFFERS: usize = 4 << 10;
+
+fn fixture_with(idle_timeout: Option<Duration>, buffers: usize) -> Fixture {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let peer = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    peer.set_recv_buffer_size(4 << 10).unwrap();
+    peer.set_recv_buffer_size(buffers).unwrap();
     peer.connect(&listener.local_addr().unwrap().into())
         .unwrap();
     let (stream, address) = listener.accept().unwrap();
     SockRef::from(&stream)
-        .set_send_buffer_size(4 << 10)
+        .set_send_buffer_size(buffers)
         .unwrap();
     let config = Config {
         idle_timeout,
@@ -69,7 +75,7 @@ const SOON: Duration = Duration::from_millis(60);
 const LATE: Duration = Duration::from_secs(2);
 
 /// Runs the connection beside its peer, and returns how it ended.
-fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> Reason {
+fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> ConnectionSummary {
     let Fixture {
         connection,
         stream,
@@ -100,9 +106,9 @@ fn a_connection_that_times_out_with_bytes_pending_is_reset() {
     // The thread can read all of it, and write only a part.
     peer.write_all(&vec![1; 48 << 10]).unwrap();
     let end = run(fixture, drop);
-    assert_eq!(end, Reason::TimedOut(Deadline::Idle));
-    let end = peer.read_to_end(&mut Vec::new()).unwrap_err();
-    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(end.reason, Reason::TimedOut(Deadline::Idle));
+    let error = peer.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
@@ -110,7 +116,7 @@ fn a_connection_that_times_out_with_nothing_pending_ends_in_order() {
     let end = run(fixture(Some(SOON)), |mut peer| {
         assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
     });
-    assert_eq!(end, Reason::TimedOut(Deadline::Idle));
+    assert_eq!(end.reason, Reason::TimedOut(Deadline::Idle));
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn at_a_stop_what_was_received_is_echoed_before_our_fin() {
             thread::sleep(Duration::from_millis(5));
         }
     });
-    assert_eq!(end, Reason::Finished);
+    assert_eq!(end.reason, Reason::Finished);
 }
 
 #[test]
@@ -136,36 +142,11 @@ fn a_peer_that_never_stops_sending_does_not_outlive_a_stop() {
     let fixture = fixture(None);
     request_stop(&fixture.shared, SOON);
     let end = run(fixture, |mut peer| {
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0, "our FIN");
         let start = Instant::now();
         while start.elapsed() < LATE && peer.write_all(&[0; 1024]).is_ok() {}
     });
-    assert_eq!(end, Reason::TimedOut(Deadline::Drain));
-}
-
-#[test]
-fn a_peer_that_reads_slowly_but_steadily_does_not_outlive_a_stop() {
-    let fixture = fixture(None);
-    let writer = fixture.peer.try_clone().unwrap();
-    let shared = Arc::clone(&fixture.shared);
-    let end = run(fixture, move |mut peer| {
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut writer = &writer;
-                // Ends with an error when the connection does.
-                let _reset = writer.write_all(&vec![1; 8 << 20]);
-                let _reset = writer.shutdown(Shutdown::Write);
-            });
-            let mut part = [0; 1 << 10];
-            peer.read_exact(&mut part).unwrap();
-            request_stop(&shared, SOON);
-            let start = Instant::now();
-            while start.elapsed() < LATE && peer.read_exact(&mut part).is_ok() {
-                thread::sleep(Duration::from_millis(2));
-            }
-            let _reset = peer.shutdown(Shutdown::Both);
-        });
-    });
-    assert_eq!(end, Reason::TimedOut(Deadline::Drain));
+    assert_eq!(end.reason, Reason::TimedOut(Deadline::Drain));
 }
 
 #[test]
@@ -208,9 +189,17 @@ fn a_stop_wakes_a_parked_thread_once() {
 
 #[test]
 fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
-    let mut fixture = fixture(Some(Duration::from_millis(400)));
+    let mut fixture = fixture_with(Some(Duration::from_millis(400)), 128 << 10);
     fixture.stream.set_nonblocking(true).unwrap();
-    while (&fixture.stream).write(&[0; 1 << 10]).is_ok() {}
+    let mut refused = 0;
+    while refused < 5 {
+        match (&fixture.stream).write(&[0; 8 << 10]) {
+            Ok(_) => refused = 0,
+            // What the peer's kernel acknowledges later makes room once more.
+            Err(_) => refused += 1,
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
     let parked = fixture.connection.park(&fixture.stream, Awaited::Room);
     assert_eq!(parked, Ok(()));
 }
