@@ -290,7 +290,7 @@ fn a_server_that_is_killed_is_named_with_its_signal() {
     let exit = bench.wait();
     assert_eq!(exit.code, Some(1), "{}", exit.stderr);
     let report = json(&exit);
-    assert_eq!(report["server_exit"], "killed by signal 9");
+    assert_eq!(report["server_exit"], "killed by SIGKILL");
     let failed = |kind: &str| report["failures"][kind].as_u64().unwrap();
     assert_eq!(failed("reset") + failed("closed_early"), 4, "{report}");
 }
@@ -299,12 +299,12 @@ fn a_server_that_is_killed_is_named_with_its_signal() {
 #[cfg(target_os = "linux")]
 fn a_server_that_freezes_and_does_not_come_back_fails_with_its_stall() {
     let (server, address) = Child::serve(&[]);
-    let arguments = ["--duration", "1500ms", "--warmup", "0s", "-c", "4"];
+    let arguments = ["--duration", "3s", "--warmup", "0s", "-c", "4"];
     let limits = ["--timeout", "700ms", "--fail-if", "max>100ms"];
     let address = address.to_string();
     let command = [["bench", &address].as_slice(), &arguments, &limits].concat();
     let bench = Child::spawn(&mut program(&command));
-    eventually("the load runs", || server.cpu_ticks() > 5);
+    eventually("the load runs", || server.cpu_ticks() > 1);
     server.signal(Signal::STOP);
     let exit = bench.wait();
     server.signal(Signal::CONT);
@@ -336,7 +336,7 @@ fn a_server_that_never_replies_is_a_failure_with_a_reason() {
         assert_eq!(exit.code, Some(1), "{pattern}: {}", exit.stderr);
         let text = exit.text();
         assert!(!text.contains("verified"), "{text}");
-        for words in ["nothing came back", "4 timed out", "unanswered"] {
+        for words in ["no message came back", "4 timed out", "unanswered"] {
             assert!(text.contains(words), "expected {words:?} in\n{text}");
         }
     }

@@ -55,9 +55,9 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
     let elapsed = units::value(seconds(report.elapsed_ns), TIME);
     let verified = match report.plan.verify {
         _ if report.first_mismatch.is_some() => "a wrong byte came back",
-        _ if report.is_silent() || report.connected == 0 => "nothing came back",
+        _ if report.connected == 0 => "no message came back",
+        _ if report.bytes == 0 && report.plan.pattern != "idle" => "no message came back",
         Verify::EveryByte if report.plan.pattern == "idle" => "one message verified on each",
-        Verify::EveryByte if report.bytes == 0 => "no message came back",
         Verify::EveryByte => "every byte verified",
         Verify::Nothing => "not verified",
     };
