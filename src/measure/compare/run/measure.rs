@@ -29,7 +29,7 @@ const EXIT_GRACE: Duration = Duration::from_millis(100);
 pub(super) struct Stopped;
 
 /// Measures the contender of `spec`, its server on `core`. `progress` gets the thousandths that are done and returns
-/// whether to go on.
+/// whether to go on. A server whose port another program has taken is measured once more, on another port.
 pub(super) fn measure(
     plan: &Plan,
     spec: &ContenderSpec,
@@ -37,9 +37,36 @@ pub(super) fn measure(
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<MeasurementStatus, Stopped> {
+    match measure_once(plan, spec, core, scenario, progress)? {
+        Attempt::PortLost => match measure_once(plan, spec, core, scenario, progress)? {
+            Attempt::PortLost => Ok(MeasurementStatus::Failed(ContenderFailure::NotStarted {
+                reason: "another program took its port, twice".to_owned(),
+                stderr: Vec::new(),
+            })),
+            Attempt::Done(status) => Ok(status),
+        },
+        Attempt::Done(status) => Ok(status),
+    }
+}
+
+enum Attempt {
+    Done(MeasurementStatus),
+    /// The server ended, and another program listens on its port.
+    PortLost,
+}
+
+fn measure_once(
+    plan: &Plan,
+    spec: &ContenderSpec,
+    core: Option<usize>,
+    scenario: &Scenario,
+    progress: &mut impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Attempt, Stopped> {
     let mut server = match ContenderServer::start(spec, core, plan.timeout, &mut || progress(0)) {
         Ok(server) => server,
-        Err(LaunchError::Failed(failure)) => return Ok(MeasurementStatus::Failed(failure)),
+        Err(LaunchError::Failed(failure)) => {
+            return Ok(Attempt::Done(MeasurementStatus::Failed(failure)));
+        }
         Err(LaunchError::Stopped) => return Err(Stopped),
     };
     let mut observer = SamplingObserver {
@@ -53,8 +80,9 @@ pub(super) fn measure(
     }
     let cost = observer.sampler.as_ref().and_then(server_cost);
     Ok(match values(scenario, outcome, cost, &mut server) {
-        Ok(values) => MeasurementStatus::Measured(values),
-        Err(failure) => MeasurementStatus::Failed(failure),
+        Ok(values) => Attempt::Done(MeasurementStatus::Measured(values)),
+        Err(ContenderFailure::Terminated { .. }) if server.has_lost_port() => Attempt::PortLost,
+        Err(failure) => Attempt::Done(MeasurementStatus::Failed(failure)),
     })
 }
 

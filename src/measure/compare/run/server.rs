@@ -111,6 +111,14 @@ impl ContenderServer {
         self.pid
     }
 
+    /// Ends the process that was started. Returns whether another program listens on its port.
+    pub(super) fn has_lost_port(&mut self) -> bool {
+        let started = self.child.take();
+        let was_started = started.is_some();
+        drop(started);
+        was_started && is_taken(self.address)
+    }
+
     /// How it terminated, if it has or does within `timeout`.
     pub(super) fn exit_within(&mut self, timeout: Duration) -> Option<ChildFailure> {
         self.child.as_mut()?.exit_within(timeout)
