@@ -7,6 +7,8 @@ use crate::harness::{
     Child, Signal, assert_same, command, connect, echo_roundtrip, eventually, fill_until_blocked,
     more_than_buffers_hold, pattern, peer, read, read_to_eof,
 };
+#[cfg(feature = "measure")]
+use crate::harness::{program, run};
 use crate::steps::{A_WHILE, STEPS, built_example, source_of, start};
 use std::fs;
 use std::io::Write;
@@ -51,6 +53,39 @@ fn lines_missing(text: &str, other: &str) -> usize {
         .filter(|line| !line.trim_start().starts_with("//"));
     code.filter(|line| other.lines().all(|same| same != *line))
         .count()
+}
+
+/// The grader agrees: one check of its level fails each start and passes the solution.
+#[cfg(feature = "measure")]
+#[test]
+fn check_fails_each_start_and_passes_its_solution() {
+    let checks = [
+        "all-byte-values",
+        "stays-open",
+        "idle-cpu",
+        "stalled-cpu",
+        "fin-with-data",
+        "descriptor-limit",
+    ];
+    let is_passed = |check: &str, example: &str| {
+        let mut grader = program(&["check", "--timeout", "2s", "--only", check, "--"]);
+        let exit = run(grader.arg(built_example(example)).arg("127.0.0.1:{port}"));
+        assert!(
+            matches!(exit.code, Some(0 | 1)),
+            "{example}: {}",
+            exit.stderr
+        );
+        exit.code == Some(0)
+    };
+    thread::scope(|scope| {
+        for (index, (check, step)) in checks.into_iter().zip(STEPS).enumerate() {
+            scope.spawn(move || {
+                let start = format!("exercise{}", index + 1);
+                assert!(!is_passed(check, &start), "{start} passes {check}");
+                assert!(is_passed(check, step), "{step} fails {check}");
+            });
+        }
+    });
 }
 
 #[test]
