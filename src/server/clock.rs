@@ -20,12 +20,12 @@ pub(super) mod simulated {
     }
 
     /// The time that was set last, or the real one.
-    pub(in crate::server) fn now() -> Instant {
+    pub(crate) fn now() -> Instant {
         SET.get().unwrap_or_else(Instant::now)
     }
 
     /// Sets the clock of this thread, which stands from now on.
-    pub(in crate::server) fn set(now: Instant) {
+    pub(crate) fn set(now: Instant) {
         SET.set(Some(now));
     }
 }

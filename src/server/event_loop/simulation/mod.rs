@@ -46,7 +46,7 @@ use decisions::Decisions;
 use kernel::{SharedNetwork, SimulatedKernel, SimulatedListener};
 use mutant::{MUTANTS, Mutant};
 use network::Network;
-use setup::Setup;
+use setup::SimulationSetup;
 use std::cell::RefCell;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +59,7 @@ const SEEDS: u64 = 2000;
 /// Plays one run to its end. Returns what it has seen, or the promise that was broken.
 fn simulate(numbers: &[u8], mutant: Option<Mutant>) -> Result<Coverage, String> {
     let mut decisions = Decisions::new(numbers);
-    let setup = Setup::choose(&mut decisions);
+    let setup = SimulationSetup::choose(&mut decisions);
     let (mut event_loop, network) = assemble(decisions, &setup, mutant);
     let mut checks = Checks::default();
     while !event_loop.is_done() {
@@ -78,7 +78,7 @@ fn simulate(numbers: &[u8], mutant: Option<Mutant>) -> Result<Coverage, String> 
 
 fn assemble(
     decisions: Decisions,
-    setup: &Setup,
+    setup: &SimulationSetup,
     mutant: Option<Mutant>,
 ) -> (Simulated, SharedNetwork) {
     // Only for the waker that a stop needs; no poll waits on it.

@@ -5,7 +5,7 @@
 use super::decisions::Decisions;
 use super::link::Link;
 use super::mutant::Mutant;
-use super::setup::Setup;
+use super::setup::SimulationSetup;
 use crate::readiness::EventFlags;
 use crate::server::clock;
 use crate::server::shutdown::Stopper;
@@ -44,7 +44,7 @@ pub(super) struct Handed {
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) decisions: Decisions,
-    pub(super) setup: Setup,
+    pub(super) setup: SimulationSetup,
     pub(super) mutant: Option<Mutant>,
     pub(super) now: Instant,
     pub(super) links: Vec<Link>,
@@ -76,7 +76,7 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(
         mut decisions: Decisions,
-        setup: Setup,
+        setup: SimulationSetup,
         stopper: Stopper,
         mutant: Option<Mutant>,
         now: Instant,

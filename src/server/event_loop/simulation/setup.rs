@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What is decided before a run.
 #[derive(Debug, Clone)]
-pub(super) struct Setup {
+pub(super) struct SimulationSetup {
     pub(super) read_buffer: usize,
     pub(super) read_budget: usize,
     pub(super) max_connections: usize,
@@ -23,7 +23,7 @@ pub(super) struct Setup {
     pub(super) peers: usize,
 }
 
-impl Setup {
+impl SimulationSetup {
     pub(super) fn choose(decisions: &mut Decisions) -> Self {
         let idle_timeout = [None, Some(Duration::from_millis(80))];
         let drain_timeout = [Duration::from_millis(200), Duration::ZERO, Duration::MAX];
