@@ -239,8 +239,7 @@ impl Checks {
             }
             Reason::TimedOut(Deadline::Drain) => {
                 self.coverage.expired += 1;
-                let expires = stop_noted.and_then(|at| at.checked_add(setup.drain_timeout));
-                expires.is_some_and(|at| at <= now)
+                network.is_drain_over()
             }
         };
         // An end that looks orderly to the peer means that it has everything.

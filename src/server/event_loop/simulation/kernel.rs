@@ -189,6 +189,11 @@ impl Drop for SimulatedListener {
             backlog.closed = true;
             for number in std::mem::take(&mut backlog.waiting) {
                 network.links[number].finished = true;
+                let waited = network.links[number].sent_before_stop.is_some();
+                let is_kept = !waited || network.is_drain_over();
+                network.require(is_kept, || {
+                    format!("link {number} waited when the stop came, and is dropped")
+                });
             }
         }
     }

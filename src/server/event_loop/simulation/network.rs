@@ -128,6 +128,14 @@ impl Network {
         self.setup.faults && self.decisions.one_in(cases)
     }
 
+    /// Whether the time of a stop is up.
+    pub(super) fn is_drain_over(&self) -> bool {
+        let expires = self
+            .stop_noted
+            .and_then(|at| at.checked_add(self.setup.drain_timeout));
+        expires.is_some_and(|at| at <= self.now)
+    }
+
     pub(super) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
