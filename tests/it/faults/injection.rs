@@ -6,6 +6,7 @@
 
 use crate::harness::{Child, Signal, command, eventually, skip, tool_or_skip};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -23,6 +24,8 @@ pub(super) enum Threads {
 /// An strace that is attached.
 pub(super) struct Injection {
     strace: Child,
+    /// The directory in proc(5) of the server's threads.
+    threads: PathBuf,
     /// Where it writes down the calls.
     directory: TempDir,
 }
@@ -62,7 +65,11 @@ impl Injection {
         eventually("a traced thread has made a call", || {
             !read(&directory).is_empty()
         });
-        Self { strace, directory }
+        Self {
+            strace,
+            threads: format!("/proc/{}/task", server.id()).into(),
+            directory,
+        }
     }
 
     /// How many calls were injected so far.
@@ -71,7 +78,10 @@ impl Injection {
     }
 
     /// Detaches: from now on all calls are executed.
+    ///
+    /// A call that is being injected at this moment would fail with ENOSYS, so this waits until all threads sleep.
     pub(super) fn end(self) -> Calls {
+        eventually("the server sleeps", || self.all_threads_sleep());
         self.strace.signal(Signal::INT);
         self.strace.wait();
         let calls = read(&self.directory);
@@ -80,6 +90,15 @@ impl Injection {
             all: calls.lines().filter(is_call).count(),
             injected: calls.matches(INJECTED).count(),
         }
+    }
+
+    fn all_threads_sleep(&self) -> bool {
+        let mut threads = fs::read_dir(&self.threads).unwrap().flatten();
+        threads.all(|thread| {
+            // The state follows the name, in parentheses. A thread that has ended has none.
+            let stat = fs::read_to_string(thread.path().join("stat"));
+            stat.map_or(true, |stat| stat.contains(") S "))
+        })
     }
 }
 
