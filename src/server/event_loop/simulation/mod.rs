@@ -33,6 +33,7 @@ mod kernel;
 mod link;
 mod moves;
 mod mutant;
+mod mutant_loop;
 mod network;
 mod setup;
 
@@ -67,7 +68,7 @@ fn simulate(numbers: &[u8], mutant: Option<Mutant>) -> Result<Coverage, String> 
         set_limits_of_sleep(&event_loop, &mut network.borrow_mut());
         let iterated = match mutant {
             None => event_loop.iterate(),
-            Some(mutant) => mutant::iterate(&mut event_loop, mutant),
+            Some(mutant) => mutant_loop::iterate(&mut event_loop, mutant),
         };
         iterated.map_err(|error| format!("the loop fails: {error}"))?;
         checks.check(&event_loop, &network)?;
