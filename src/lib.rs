@@ -1,4 +1,4 @@
-//! An echo server (RFC 862) on one thread, built on readiness — and the same server with a thread per connection, for
+//! A single-threaded, readiness-based echo server (RFC 862) — and the same server with a thread per connection, for
 //! contrast.
 //!
 //! This library is what the `mio-echo` program is made of, written to be read. This page is its architecture.
