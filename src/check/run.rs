@@ -5,7 +5,7 @@
 
 use super::definition::{Check, Run, TrialOutcome, TrialResult};
 use super::results::{CheckReport, CheckResult, CheckStatus};
-use super::server::{CheckTarget, CheckedServer, Setup};
+use super::server::{CheckTarget, CheckedServer, LaunchSetup};
 use super::symptom::Symptom;
 use super::time_limit::TimeLimit;
 use super::trial::{Effort, Trial};
@@ -214,7 +214,9 @@ impl<'a> CheckRunner<'a> {
 fn start(plan: &CheckPlan, cancelled: &AtomicBool) -> Result<CheckedServer, String> {
     match &plan.target {
         CheckTarget::Running(endpoint) => CheckedServer::running(endpoint, plan.timeout),
-        CheckTarget::Command(command) => CheckedServer::start(command, Setup::Ordinary, cancelled),
+        CheckTarget::Command(command) => {
+            CheckedServer::start(command, LaunchSetup::Ordinary, cancelled)
+        }
     }
 }
 

@@ -5,8 +5,11 @@ use super::time_limit::{SLICE, TimeLimit, Wait};
 use crate::measure::process::{Child, ChildFailure, CommandLine};
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,7 +34,7 @@ pub enum CheckTarget {
 
 /// The conditions under which a server is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Setup {
+pub(super) enum LaunchSetup {
     /// Nothing special.
     Ordinary,
     /// At most this many open descriptors (getrlimit(2), `RLIMIT_NOFILE`).
@@ -73,7 +76,7 @@ impl CheckedServer {
     /// port that was found may have been taken by the time the server bound it.
     pub(super) fn start(
         command: &CommandLine,
-        setup: Setup,
+        setup: LaunchSetup,
         cancelled: &AtomicBool,
     ) -> Result<Self, String> {
         let wait = TimeLimit::new(Instant::now() + START_TIMEOUT, START_TIMEOUT, cancelled).wait();
@@ -87,7 +90,11 @@ impl CheckedServer {
         }
     }
 
-    fn start_once(command: &CommandLine, setup: Setup, wait: &Wait<'_>) -> Result<Self, String> {
+    fn start_once(
+        command: &CommandLine,
+        setup: LaunchSetup,
+        wait: &Wait<'_>,
+    ) -> Result<Self, String> {
         let described = |error: io::Error| os_error::describe(&error);
         let address = free_address().map_err(described)?;
         let line = setup.wrap(&command.replace(PORT, &address.port().to_string()));
@@ -152,7 +159,7 @@ impl CheckedServer {
     }
 }
 
-impl Setup {
+impl LaunchSetup {
     /// The command line that starts `command` under these conditions.
     fn wrap(self, command: &CommandLine) -> CommandLine {
         let script = match self {
@@ -167,8 +174,22 @@ impl Setup {
     }
 }
 
-/// A port that is free now on every IPv4 address, on the loopback interface.
+/// A port on the loopback interface that is free now on every IPv4 address. It is drawn from below the range of the
+/// ports that the system chooses itself (ip(7), `ip_local_port_range`), so that no outgoing connection and no other
+/// program that asks for any port takes it before the server does.
 fn free_address() -> io::Result<SocketAddr> {
-    let free = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?;
-    Ok((Ipv4Addr::LOCALHOST, free.port()).into())
+    const PORTS: Range<u16> = 10_000..32_000;
+    const DRAWS: u32 = 100;
+    let rng = RandomState::new();
+    let mut result = Err(io::ErrorKind::AddrInUse.into());
+    for draw in 0..DRAWS {
+        let [low, high, ..] = rng.hash_one(draw).to_le_bytes();
+        let port = PORTS.start + u16::from_le_bytes([low, high]) % (PORTS.end - PORTS.start);
+        let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
+        result = bound.map(|_free| (Ipv4Addr::LOCALHOST, port).into());
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }

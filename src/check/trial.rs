@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::probe::Probe;
 use super::process::ServerProcess;
-use super::server::{CheckedServer, Setup};
+use super::server::{CheckedServer, LaunchSetup};
 use super::symptom::Symptom;
 use super::time_limit::TimeLimit;
 use crate::measure::load::Payload;
@@ -106,7 +106,7 @@ impl<'a> Trial<'a> {
     pub(super) fn start_another(
         &self,
         process: &ServerProcess,
-        setup: Setup,
+        setup: LaunchSetup,
     ) -> Result<CheckedServer, String> {
         CheckedServer::start(process.command(), setup, self.cancelled)
     }

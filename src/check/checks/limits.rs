@@ -3,7 +3,7 @@
 use super::quiet;
 use crate::check::definition::{Check, Level, Run, TrialOutcome, TrialResult};
 use crate::check::process::ServerProcess;
-use crate::check::server::Setup;
+use crate::check::server::LaunchSetup;
 use crate::check::symptom::Symptom;
 use crate::check::trial::{MESSAGE, Trial, place};
 use crate::text::chapter::Chapter;
@@ -30,7 +30,7 @@ fn descriptor_limit(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
     const LIMIT: u32 = 64;
     /// More than the limit. The first connection that does not fit into the backlog is the last one.
     const CLIENTS: usize = 100;
-    let Ok(server) = trial.start_another(process, Setup::DescriptorLimit(LIMIT)) else {
+    let Ok(server) = trial.start_another(process, LaunchSetup::DescriptorLimit(LIMIT)) else {
         let reason = format!("it does not start with {LIMIT} descriptors");
         return Ok(TrialOutcome::NotApplicable(reason));
     };
@@ -112,7 +112,7 @@ pub(super) const UNREAD_LOG: Check = Check {
 fn unread_log(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
     /// A line for each would fill a pipe of 64 KiB (pipe(7)).
     const CONNECTIONS: usize = 1500;
-    let server = match trial.start_another(process, Setup::UnreadOutput) {
+    let server = match trial.start_another(process, LaunchSetup::UnreadOutput) {
         Ok(server) => server,
         Err(reason) => return Ok(TrialOutcome::NotApplicable(reason)),
     };

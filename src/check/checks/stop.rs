@@ -3,7 +3,7 @@
 use crate::check::definition::{Check, Level, Run, TrialOutcome, TrialResult};
 use crate::check::probe::Probe;
 use crate::check::process::ServerProcess;
-use crate::check::server::Setup;
+use crate::check::server::LaunchSetup;
 use crate::check::symptom::Symptom;
 use crate::check::trial::{Trial, place};
 use crate::text::chapter::Chapter;
@@ -30,7 +30,7 @@ fn stop_without_loss(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult 
     const CLIENTS: usize = 5;
     /// Received by the kernel at once, on any system.
     const IN_FLIGHT: u64 = 16 * 1024;
-    let mut server = match trial.start_another(process, Setup::Ordinary) {
+    let mut server = match trial.start_another(process, LaunchSetup::Ordinary) {
         Ok(server) => server,
         Err(reason) => return Ok(TrialOutcome::NotApplicable(reason)),
     };

