@@ -3,6 +3,8 @@
 mod caught;
 mod command_line;
 mod faulty_server;
+#[cfg(target_os = "linux")]
+mod levels;
 
 use faulty_server::Fault;
 use mio_echo::check::{
