@@ -242,11 +242,12 @@ def check(command):
 
 
 def run(command, options):
-    with tempfile.NamedTemporaryFile(suffix=".json", dir=WORK) as report:
-        done = subprocess.run([PROGRAM, "check", "--json", report.name, *options, "--", *command], stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        report = Path(folder) / "check.json"
+        done = subprocess.run([PROGRAM, "check", "--json", report, *options, "--", *command], stdout=subprocess.DEVNULL)
         if done.returncode == 2:
             return None
-        return json.load(report)["servers"][0]
+        return json.loads(report.read_text())["servers"][0]
 
 
 def row(about, number, report):
