@@ -5,7 +5,7 @@
 
 use mio_echo::text::os_error;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -40,7 +40,7 @@ pub(super) fn write_to(
 #[cfg(feature = "measure")]
 pub(super) fn check_writable(path: &Path) -> Result<(), String> {
     let checked = if path.exists() {
-        OpenOptions::new().append(true).open(path).map(drop)
+        File::options().append(true).open(path).map(drop)
     } else {
         let temporary = beside(path);
         File::create_new(&temporary).and_then(|_| fs::remove_file(&temporary))
