@@ -2,14 +2,11 @@
 
 use super::process::ServerProcess;
 use super::time_limit::{SLICE, TimeLimit, Wait};
-use crate::measure::process::{Child, ChildFailure, CommandLine};
+use crate::measure::process::{Child, ChildFailure, CommandLine, free_address};
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::ops::Range;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -172,24 +169,4 @@ impl LaunchSetup {
         let words = words.into_iter().chain(command.arguments.iter().cloned());
         CommandLine::new("sh", ["-c".into(), script.into()].into_iter().chain(words))
     }
-}
-
-/// A port on the loopback interface that is free now on every IPv4 address. It is drawn from below the range of the
-/// ports that the system chooses itself (ip(7), `ip_local_port_range`), so that no outgoing connection and no other
-/// program that asks for any port takes it before the server does.
-fn free_address() -> io::Result<SocketAddr> {
-    const PORTS: Range<u16> = 10_000..32_000;
-    const DRAWS: u32 = 100;
-    let rng = RandomState::new();
-    let mut result = Err(io::ErrorKind::AddrInUse.into());
-    for draw in 0..DRAWS {
-        let [low, high, ..] = rng.hash_one(draw).to_le_bytes();
-        let port = PORTS.start + u16::from_le_bytes([low, high]) % (PORTS.end - PORTS.start);
-        let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
-        result = bound.map(|_free| (Ipv4Addr::LOCALHOST, port).into());
-        if result.is_ok() {
-            break;
-        }
-    }
-    result
 }

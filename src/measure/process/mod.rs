@@ -12,6 +12,7 @@
 //! | `output` | what a process writes, read until it ends |
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
+//! | `port` | [`free_address`]: where it can listen |
 //! | `cores` | pinning threads and processes to processor cores |
 //! | `proc` | what proc(5) and the process clocks report |
 //! | `usage` | [`Usage`]: what a process, or its whole group, has cost so far |
@@ -23,6 +24,7 @@ pub mod cores;
 mod failure;
 mod guard;
 mod output;
+mod port;
 #[cfg(target_os = "linux")]
 mod proc;
 mod process_group;
@@ -32,5 +34,6 @@ mod usage;
 pub use child::Child;
 pub use command_line::CommandLine;
 pub use failure::{ChildFailure, ExitReason};
+pub use port::free_address;
 pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
 pub use usage::Usage;

@@ -3,10 +3,10 @@
 use crate::measure::bench::OwnServer;
 use crate::measure::compare::contender::{ContenderSpec, Origin, with_port};
 use crate::measure::compare::model::ContenderFailure;
-use crate::measure::process::{Child, ChildFailure, CommandLine};
+use crate::measure::process::{Child, ChildFailure, CommandLine, free_address};
 use crate::text::os_error;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -129,11 +129,6 @@ impl ContenderServer {
 pub(super) fn last_lines(failure: &ChildFailure) -> Vec<String> {
     let lines = failure.last_stderr_lines(STDERR_LINES).into_iter();
     lines.map(str::to_owned).collect()
-}
-
-/// A port that is free now. If another program takes it before the server does, the server does not start.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 /// Whether a socket listens there, although the server that was to do so has ended.
