@@ -9,8 +9,8 @@ use std::fmt;
 pub enum Chapter {
     BlockingEcho,
     Readiness,
-    EdgesAndDraining,
     PartialWrites,
+    EdgesAndDraining,
     Fairness,
     Endings,
     Accepting,
@@ -26,8 +26,8 @@ impl Chapter {
         match self {
             Self::BlockingEcho => 1,
             Self::Readiness => 2,
-            Self::EdgesAndDraining => 3,
-            Self::PartialWrites => 4,
+            Self::PartialWrites => 3,
+            Self::EdgesAndDraining => 4,
             Self::Fairness => 5,
             Self::Endings => 6,
             Self::Accepting => 7,
@@ -43,8 +43,8 @@ impl Chapter {
         match self {
             Self::BlockingEcho => "a blocking echo",
             Self::Readiness => "readiness",
-            Self::EdgesAndDraining => "edges and draining",
             Self::PartialWrites => "partial writes and backpressure",
+            Self::EdgesAndDraining => "edges and draining",
             Self::Fairness => "fairness and budgets",
             Self::Endings => "half-close, linger, RST",
             Self::Accepting => "accept, limits, EMFILE",

@@ -52,10 +52,10 @@ const fn chapter(title: &'static str, module: &'static str) -> ChapterLink {
 
 const BLOCKING: ChapterLink = chapter("1. A blocking echo", "chapter_01_blocking_echo");
 const READINESS: ChapterLink = chapter("2. Readiness", "chapter_02_readiness");
-const EDGES: ChapterLink = chapter("3. Edges and draining", "chapter_03_edges");
+const EDGES: ChapterLink = chapter("4. Edges and draining", "chapter_04_edges");
 const PARTIAL_WRITES: ChapterLink = chapter(
-    "4. Partial writes and backpressure",
-    "chapter_04_partial_writes",
+    "3. Partial writes and backpressure",
+    "chapter_03_partial_writes",
 );
 const FAIRNESS: ChapterLink = chapter("5. Fairness and budgets", "chapter_05_fairness");
 const ENDINGS: ChapterLink = chapter("6. Half-close, linger, RST", "chapter_06_endings");

@@ -9,7 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The beginnings by which a path in the text is recognised.
-const TOP_LEVEL: [&str; 5] = ["src/", "tests/", "benches/", "README.md", "CHANGELOG.md"];
+const TOP_LEVEL: [&str; 7] = [
+    "src/",
+    "tests/",
+    "benches/",
+    "examples/",
+    "exercises/",
+    "README.md",
+    "CHANGELOG.md",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

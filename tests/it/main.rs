@@ -65,6 +65,8 @@ mod soak;
 mod usage;
 
 // Learning.
+#[cfg(all(feature = "learn", target_os = "linux"))]
+mod course;
 mod exercises;
 #[cfg(feature = "learn")]
 mod guide;

@@ -9,8 +9,8 @@
 //! | --- | --- | --- |
 //! | [1. A blocking echo](chapter_01_blocking_echo) | one send is one receive | `lab bytes-are-not-text`, `lab partial-write` |
 //! | [2. Readiness](chapter_02_readiness) | an event means that there is data | `lab always-writable`, `lab token-reuse` |
-//! | [3. Edges and draining](chapter_03_edges) | bytes that I leave are reported again | `lab read-once`, `lab short-read` |
-//! | [4. Partial writes and backpressure](chapter_04_partial_writes) | a write sends, and I go on reading | `lab partial-write`, `lab forgotten-writable`, `lab unbounded-queue` |
+//! | [3. Partial writes and backpressure](chapter_03_partial_writes) | a write sends, and I go on reading | `lab partial-write`, `lab forgotten-writable`, `lab unbounded-queue` |
+//! | [4. Edges and draining](chapter_04_edges) | bytes that I leave are reported again | `lab read-once`, `lab short-read` |
 //! | [5. Fairness and budgets](chapter_05_fairness) | a ready connection is served until nothing is left | `lab no-budget` |
 //! | [6. Half-close, linger, RST](chapter_06_endings) | reading 0 means that the connection is over | `lab close-on-eof`, `lab close-with-unread` |
 //! | [7. Accept, limits, EMFILE](chapter_07_accept) | an event is a connection, an error is the end | `lab accept-once`, `lab emfile` |
@@ -63,50 +63,54 @@
 //! | drain, linger | to echo what had been received; to read and discard after our own FIN |
 //! | backlog | connections that the kernel has established and the server has not accepted (listen(2)) |
 
-// A chapter is a Markdown file, so that it can be read without rustdoc. At its end, it defines its links as
-// paths to files. Here, links.md comes first and defines the same names as items; the first definition counts.
+// A chapter is a Markdown file, so that it can be read without rustdoc. `build.rs` completes it: the diffs between the
+// steps, the exercises and the pictures take the place of the references to them. At its end, a chapter defines its links
+// as paths to files. Here, links.md comes first and defines the same names as items; the first definition counts.
 // (The line numbers of a failing example therefore include the lines of links.md.)
 
+/// The chapters in order, as Markdown: complete, with the diffs between the steps, the exercises and the pictures.
+pub const CHAPTERS: &[&str] = include!(concat!(env!("OUT_DIR"), "/guide/chapters.rs"));
+
 #[doc = include_str!("links.md")]
-#[doc = include_str!("01_blocking_echo.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/01_blocking_echo.md"))]
 pub mod chapter_01_blocking_echo {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("02_readiness.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/02_readiness.md"))]
 pub mod chapter_02_readiness {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("03_edges.md")]
-pub mod chapter_03_edges {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/03_partial_writes.md"))]
+pub mod chapter_03_partial_writes {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("04_partial_writes.md")]
-pub mod chapter_04_partial_writes {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/04_edges.md"))]
+pub mod chapter_04_edges {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("05_fairness.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/05_fairness.md"))]
 pub mod chapter_05_fairness {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("06_endings.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/06_endings.md"))]
 pub mod chapter_06_endings {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("07_accept.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/07_accept.md"))]
 pub mod chapter_07_accept {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("08_shutdown.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/08_shutdown.md"))]
 pub mod chapter_08_shutdown {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("09_threads.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/09_threads.md"))]
 pub mod chapter_09_threads {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("10_measuring.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/10_measuring.md"))]
 pub mod chapter_10_measuring {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!("11_beyond.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/11_beyond.md"))]
 pub mod chapter_11_beyond {}
