@@ -177,6 +177,7 @@ def python_version():
 
 PEER_VERSIONS = {
     "epoll": lambda: version(output("gcc", "--version")),
+    "io_uring": lambda: version(output("gcc", "--version")),
     "libuv": lambda: package_version("libuv1-dev"),
     "tokio": lambda: locked_version("tokio", PEERS / "tokio"),
     "std-threads": lambda: version(output("rustc", "--version")),

@@ -20,7 +20,7 @@ const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers")
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
     let manifest = Manifest::read(Path::new(MANIFEST_DIR)).unwrap();
-    assert_eq!(manifest.recipes().len(), 7);
+    assert_eq!(manifest.recipes().len(), 8);
     // Side by side: most of the time is spent in waiting for buffers to fill up.
     thread::scope(|scope| {
         for recipe in manifest.recipes() {
