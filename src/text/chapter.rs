@@ -15,7 +15,10 @@ pub enum Chapter {
     Endings,
     Accepting,
     Shutdown,
+    Timers,
+    BlockingWork,
     Contrast,
+    Engines,
     Measuring,
     Beyond,
 }
@@ -32,9 +35,12 @@ impl Chapter {
             Self::Endings => 6,
             Self::Accepting => 7,
             Self::Shutdown => 8,
-            Self::Contrast => 9,
-            Self::Measuring => 10,
-            Self::Beyond => 11,
+            Self::Timers => 9,
+            Self::BlockingWork => 10,
+            Self::Contrast => 11,
+            Self::Engines => 12,
+            Self::Measuring => 13,
+            Self::Beyond => 14,
         }
     }
 
@@ -49,9 +55,12 @@ impl Chapter {
             Self::Endings => "half-close, linger, RST",
             Self::Accepting => "accept, limits, EMFILE",
             Self::Shutdown => "shutdown",
+            Self::Timers => "timers in a loop",
+            Self::BlockingWork => "what must not run in the loop",
             Self::Contrast => "the contrast: a thread for each connection",
+            Self::Engines => "completion and async Rust",
             Self::Measuring => "measuring without fooling yourself",
-            Self::Beyond => "past one core and one machine",
+            Self::Beyond => "beyond one core and one machine",
         }
     }
 }

@@ -62,8 +62,8 @@ const ENDINGS: ChapterLink = chapter("6. Half-close, linger, RST", "chapter_06_e
 const ACCEPT: ChapterLink = chapter("7. Accept, limits, EMFILE", "chapter_07_accept");
 const SHUTDOWN: ChapterLink = chapter("8. Shutdown", "chapter_08_shutdown");
 const THREADS: ChapterLink = chapter(
-    "9. The contrast: a thread for each connection",
-    "chapter_09_threads",
+    "11. The contrast: a thread for each connection",
+    "chapter_11_threads",
 );
 
 const LOOP: &str = "src/server/event_loop.rs";

@@ -35,8 +35,15 @@ fn chapters() -> BTreeMap<String, String> {
         .filter(|name| name.starts_with(|first: char| first.is_ascii_digit()))
         .map(|name| (name.clone(), guide(&name)))
         .collect();
-    assert_eq!(chapters.len(), 11, "{:?}", chapters.keys());
+    assert_eq!(chapters.len(), 14, "{:?}", chapters.keys());
     chapters
+}
+
+/// The chapters, and the pages behind them.
+fn pages() -> BTreeMap<String, String> {
+    let further = ["step_6_in_src.md", "terms.md"];
+    let further = further.map(|name| (name.to_owned(), guide(name)));
+    chapters().into_iter().chain(further).collect()
 }
 
 /// The text under the heading `title`, up to the next heading of the same level.
@@ -172,8 +179,38 @@ fn every_chapter_has_three_exercises_with_folded_answers() {
 }
 
 #[test]
+fn every_chapter_has_a_program_to_repair() {
+    for (name, text) in chapters() {
+        let exercise = text.lines().find_map(|line| {
+            let (_, target) = line.strip_prefix("[Exercise ")?.split_once("](../../../")?;
+            target.strip_suffix("/hint.md)")
+        });
+        let folder = root().join(exercise.unwrap_or_else(|| panic!("{name} has none")));
+        assert!(folder.join("start.rs").is_file(), "{name}: {folder:?}");
+    }
+}
+
+#[test]
+fn every_chapter_has_a_figure_that_says_in_words_what_it_shows() {
+    for (name, text) in chapters() {
+        let figures = text.lines().filter_map(|line| {
+            let (words, file) = line.strip_prefix("![")?.split_once("](")?;
+            Some((words, file.strip_suffix(')')?))
+        });
+        let mut seen = 0;
+        for (words, file) in figures {
+            seen += 1;
+            assert!(words.len() > 20, "{name}: {file} has no description");
+            let picture = guide(file);
+            assert!(picture.contains("<title>"), "{name}: {file} has no title");
+        }
+        assert!(seen > 0, "{name} has no figure");
+    }
+}
+
+#[test]
 fn every_mentioned_file_exists() {
-    let texts = chapters()
+    let texts = pages()
         .into_iter()
         .chain([("mod.rs".to_owned(), guide("mod.rs"))]);
     let mut mentioned = 0;
@@ -192,7 +229,7 @@ fn every_mentioned_file_exists() {
 fn every_link_has_the_same_target_with_and_without_rustdoc() {
     let links = guide("links.md");
     let rendered = definitions(&links);
-    for (name, text) in chapters() {
+    for (name, text) in pages() {
         let own = definitions(&text);
         for used in used_names(&text, rendered.keys().copied()) {
             assert!(own.contains_key(used), "{name} does not define {used:?}");
@@ -216,7 +253,7 @@ fn every_measured_figure_agrees_with_the_readme() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let measured: BTreeMap<_, _> = rows(&readme).collect();
     let mut compared = 0;
-    for name in ["09_threads.md", "11_beyond.md"] {
+    for name in ["11_threads.md", "14_beyond.md"] {
         let text = guide(name);
         let figures = rows(&text).filter(|(label, _)| is_measured(label));
         for (label, figures) in figures {
@@ -230,6 +267,77 @@ fn every_measured_figure_agrees_with_the_readme() {
         }
     }
     assert!(compared > 20, "the test no longer finds the figures");
+}
+
+/// The cells of the rows of a table, without its head.
+fn cells(text: &str) -> Vec<Vec<String>> {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let cells = |row: &str| {
+        let row = row.trim_matches('|').replace("\\|", "\0");
+        let cells = row.split('|').map(|cell| cell.trim().replace('\0', "|"));
+        cells.collect()
+    };
+    rows.skip(2).map(cells).collect()
+}
+
+#[test]
+fn the_table_of_step_6_names_lines_of_it_in_order_and_items_that_exist() {
+    let step = fs::read_to_string(root().join("examples/step6_server.rs")).unwrap();
+    let (mut seen, mut at) = (0, 0);
+    for row in cells(&guide("step_6_in_src.md")) {
+        let [lines, places, _] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        for (index, line) in quoted(lines).into_iter().enumerate() {
+            let found = step[at..].find(line);
+            let found =
+                found.unwrap_or_else(|| panic!("step 6 has no {line:?} behind the last row"));
+            at += if index == 0 { found } else { 0 };
+        }
+        for place in places.split("; ") {
+            seen += 1;
+            let [file, items @ ..] = &quoted(place)[..] else {
+                panic!("{place:?}");
+            };
+            let source = fs::read_to_string(root().join("src").join(file)).unwrap();
+            assert!(!items.is_empty(), "{file} without an item");
+            for item in items {
+                let is_word = |found: &str| found == *item;
+                let words = |line: &str| {
+                    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .any(is_word)
+                };
+                assert!(source.lines().any(words), "{file} has no {item}");
+            }
+        }
+    }
+    assert!(seen > 25, "the test has lost sight of the table");
+}
+
+#[test]
+fn the_index_has_each_term_once_in_order_and_its_chapter_explains_it() {
+    let index = guide("terms.md");
+    let targets = definitions(&index);
+    let rows = cells(&index);
+    let terms: Vec<String> = rows
+        .iter()
+        .map(|row| row[0].to_lowercase().replace('`', ""))
+        .collect();
+    assert!(terms.is_sorted_by(|a, b| a < b), "{terms:?}");
+    for (row, term) in rows.iter().zip(&terms) {
+        let (number, label) = row[2].strip_prefix('[').unwrap().split_once("][").unwrap();
+        let file = targets[label.trim_end_matches(']')];
+        assert_eq!(
+            file[..2].parse::<u8>().unwrap(),
+            number.parse::<u8>().unwrap()
+        );
+        let chapter = guide(file).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            chapter.to_lowercase().contains(term),
+            "{file} does not have {term}"
+        );
+    }
+    assert!(rows.len() > 50, "the test has lost sight of the terms");
 }
 
 /// The rows of all tables: the first cell, and the other cells that are not empty.

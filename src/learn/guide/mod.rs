@@ -15,9 +15,12 @@
 //! | [6. Half-close, linger, RST](chapter_06_endings) | reading 0 means that the connection is over | `lab close-on-eof`, `lab close-with-unread` |
 //! | [7. Accept, limits, EMFILE](chapter_07_accept) | an event is a connection, an error is the end | `lab accept-once`, `lab emfile` |
 //! | [8. Shutdown](chapter_08_shutdown) | to stop is to exit | `lab close-with-unread` |
-//! | [9. The contrast](chapter_09_threads) | an event loop is faster than threads | `lab threads-vs-loop` |
-//! | [10. Measuring](chapter_10_measuring) | the better average is faster | `lab no-budget`, `lab threads-vs-loop` |
-//! | [11. Beyond one core and one machine](chapter_11_beyond) | one thread is a dead end | `lab threads-vs-loop` |
+//! | [9. Timers in a loop](chapter_09_timers) | each connection needs a timer, and each message resets it | `lab emfile` |
+//! | [10. What must not run in the loop](chapter_10_blocking_work) | non-blocking sockets make a loop that never blocks | `lab no-budget` |
+//! | [11. The contrast](chapter_11_threads) | an event loop is faster than threads | `lab threads-vs-loop` |
+//! | [12. Completion and async Rust](chapter_12_engines) | `io_uring` is a faster epoll, async another kind of server | `lab read-once` |
+//! | [13. Measuring](chapter_13_measuring) | the better average is faster | `lab no-budget`, `lab threads-vs-loop` |
+//! | [14. Beyond one core and one machine](chapter_14_beyond) | one thread is a dead end | `lab threads-vs-loop` |
 //!
 //! # How to use it
 //!
@@ -37,31 +40,19 @@
 //! 1. **Watch it.** Run `mio-echo serve --trace` in one terminal and `mio-echo client localhost:50007 'Hello, world'`
 //!    in another: it prints every iteration of the loop, line by line. `mio-echo serve --trace=run.html` draws the
 //!    same as a timeline when the server stops.
-//! 2. **Break it.** Chapters 1 to 4, in order, because each builds on the previous one, with their experiments:
+//! 2. **Build it.** `examples/step1_blocking.rs` to `examples/step6_server.rs` are the server in six programs, without
+//!    this library. Chapters 1 to 5 open with what each step changes, and every chapter has an exercise: a program to
+//!    repair. [From step 6 to `src/`](step_6_in_src) then leads into the complete server.
+//! 3. **Break it.** Chapters 1 to 4, in order, because each builds on the previous one, with their experiments:
 //!    `mio-echo lab read-once`. They are the core of the course.
-//! 3. **Make a server of it.** Chapters 5 to 8, in any order: what turns a loop into a server that strangers can
+//! 4. **Make a server of it.** Chapters 5 to 10, in any order: what turns a loop into a server that strangers can
 //!    use.
-//! 4. **Measure it.** Chapters 9 to 11: what it is good for, how to find out (`mio-echo bench`, `mio-echo compare`),
-//!    and what comes after it.
+//! 5. **Measure it.** Chapters 11 to 14: what else there is, how to find out what is better (`mio-echo bench`,
+//!    `mio-echo compare`), and what comes after it.
 //!
 //! To begin with the code instead, read `src/server/event_loop.rs`, one short file, and come back with questions.
 //!
-//! # The words
-//!
-//! | word | meaning here |
-//! | --- | --- |
-//! | readiness | a call is worth making, because it would not block |
-//! | edge | the change that makes something ready, reported once |
-//! | evidence | a result from the kernel that shows that something is exhausted now |
-//! | `WouldBlock` | "not yet": the result of a call that would have had to sleep (`EAGAIN`) |
-//! | parked | waiting for an edge |
-//! | turn, budget, yield | the work that a connection does at a time; the bound on it; to stop there and queue up again |
-//! | run queue | the connections that need a turn |
-//! | pending | received but not yet written back |
-//! | backpressure | not reading from a peer that does not read |
-//! | half-close | one FIN is sent, and the other direction is still open |
-//! | drain, linger | to echo what had been received; to read and discard after our own FIN |
-//! | backlog | connections that the kernel has established and the server has not accepted (listen(2)) |
+//! The words of the course, each with its meaning and its chapter, are in the [index of terms](terms).
 
 // A chapter is a Markdown file, so that it can be read without rustdoc. `build.rs` completes it: the diffs between the
 // steps, the exercises and the pictures take the place of the references to them. At its end, a chapter defines its links
@@ -104,13 +95,33 @@ pub mod chapter_07_accept {}
 pub mod chapter_08_shutdown {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/09_threads.md"))]
-pub mod chapter_09_threads {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/09_timers.md"))]
+pub mod chapter_09_timers {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/10_measuring.md"))]
-pub mod chapter_10_measuring {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/10_blocking_work.md"))]
+pub mod chapter_10_blocking_work {}
 
 #[doc = include_str!("links.md")]
-#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/11_beyond.md"))]
-pub mod chapter_11_beyond {}
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/11_threads.md"))]
+pub mod chapter_11_threads {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/12_engines.md"))]
+pub mod chapter_12_engines {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/13_measuring.md"))]
+pub mod chapter_13_measuring {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/14_beyond.md"))]
+pub mod chapter_14_beyond {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("step_6_in_src.md")]
+pub mod step_6_in_src {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!("terms.md")]
+pub mod terms {}

@@ -138,6 +138,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "maud",
         &[
             "learn/lab/",
+            "learn/slides/",
             "measure/compare/report/",
             "text/page.rs",
             "trace/timeline/",
@@ -147,6 +148,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("shlex", &["measure/compare/contender.rs"]),
     ("indicatif", &["cli/"]),
     ("nix", &["measure/process/proc.rs"]),
+    ("pulldown_cmark", &["learn/slides/outline.rs"]),
     // Only build.rs needs it.
     ("similar", &[]),
 ];

@@ -30,6 +30,7 @@ const LAYERS: &[&str] = &[
     "check",
     "learn/lab",
     "learn/guide",
+    "learn/slides",
 ];
 
 /// Parts that must not know each other although the order allows it. The client and the load generator are the other
