@@ -25,6 +25,8 @@ mod log_observer;
 mod logger;
 mod output;
 mod serve;
+#[cfg(feature = "learn")]
+mod slides;
 #[cfg(feature = "trace")]
 mod timeline;
 mod values;
@@ -41,6 +43,8 @@ use compare::CompareArguments;
 use lab::LabArguments;
 use log::LevelFilter;
 use serve::ServeArguments;
+#[cfg(feature = "learn")]
+use slides::SlidesArguments;
 use std::process::ExitCode;
 #[cfg(feature = "trace")]
 use timeline::TimelineArguments;
@@ -111,6 +115,10 @@ enum Subcommand {
     /// Run a server with a deliberate mistake beside a correct one, and see how it fails
     #[command(after_help = lab::EXAMPLES)]
     Lab(LabArguments),
+    #[cfg(feature = "learn")]
+    /// Make slides of the chapters of the guide
+    #[command(after_help = slides::EXAMPLES)]
+    Slides(SlidesArguments),
 }
 
 impl Verbosity {
@@ -149,6 +157,8 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]
         Subcommand::Lab(arguments) => lab::run(&arguments),
+        #[cfg(feature = "learn")]
+        Subcommand::Slides(arguments) => slides::run(&arguments),
     }
 }
 
