@@ -6,7 +6,18 @@
 
 use std::process::Command;
 
+#[cfg(feature = "learn")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    set_version();
+    guide::write()
+}
+
+#[cfg(not(feature = "learn"))]
+fn main() {
+    set_version();
+}
+
+fn set_version() {
     // This script prints no rerun-if-changed, so cargo runs it whenever a file of the package has changed. A tree with
     // uncommitted changes is therefore always reported as dirty.
     let manifest_version = env!("CARGO_PKG_VERSION");
@@ -15,9 +26,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => manifest_version.to_owned(),
     };
     println!("cargo::rustc-env=MIO_ECHO_VERSION={version}");
-    #[cfg(feature = "learn")]
-    guide::write()?;
-    Ok(())
 }
 
 fn commit() -> Option<String> {

@@ -47,7 +47,7 @@ const EXERCISES: [Exercise; 15] = [
     exercise("8_too_many_peers", "step6_server", 3, Check("descriptor-limit")),
     exercise("9_lossy_stop", "step6_server", 39, Check("stop-without-loss")),
     exercise("10_eager_timers", "solution10", 2, Itself),
-    exercise("11_slow_call", "solution11", 25, Check("connections-150")),
+    exercise("11_slow_call", "solution11", 27, Check("connections-150")),
     exercise("12_first_error", "solution12", 10, Check("descriptor-limit")),
     exercise("13_lost_wakeup", "solution13", 3, Itself),
     exercise("14_closed_loop", "solution14", 11, Itself),
