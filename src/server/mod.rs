@@ -3,8 +3,8 @@
 //! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
 //! 1. `event_loop`, the loop that the rest of the program exists for;
-//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, and
-//!    [`readiness`](crate::readiness);
+//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
+//!    and [`readiness`](crate::readiness);
 //! 3. `threads`, the same server with a thread per connection.
 //!
 //! ```no_run
@@ -37,6 +37,7 @@ mod sources;
 mod stats;
 mod threads;
 mod unread;
+mod walk;
 
 pub use bind::StartError;
 pub use capacity::{connections_that_fit, raise_descriptor_limit};
