@@ -117,8 +117,10 @@ impl Server {
     }
 
     /// From now on SIGINT, SIGTERM and SIGHUP stop the server and SIGUSR1 requests a report from the observer. A second
-    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129. A
-    /// SIGHUP that is ignored at this time stays ignored (nohup(1)).
+    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129: the
+    /// signal handler does it, whatever the server is doing by then. It needs the server to have noticed the first one; a
+    /// server that is blocked by that time ends with SIGKILL only. A SIGHUP that is ignored at this time stays ignored
+    /// (nohup(1)).
     ///
     /// # Errors
     ///
