@@ -1,6 +1,8 @@
 //! Sets `MIO_ECHO_VERSION` to the version and the commit that the program is built from, for `--version` and the reports
-//! of measurements. Without git, or outside a repository, it is only the version.
+//! of measurements, and `MIO_ECHO_TARGET` to the target triple that it is built for. Without git, or outside a
+//! repository, the version stands alone.
 
+use std::env;
 use std::process::Command;
 
 fn main() {
@@ -12,6 +14,9 @@ fn main() {
         None => manifest_version.to_owned(),
     };
     println!("cargo::rustc-env=MIO_ECHO_VERSION={version}");
+    // Cargo sets TARGET for build scripts.
+    let target = env::var("TARGET").unwrap_or_default();
+    println!("cargo::rustc-env=MIO_ECHO_TARGET={target}");
 }
 
 fn commit() -> Option<String> {

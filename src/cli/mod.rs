@@ -15,7 +15,7 @@ mod check;
 mod client;
 #[cfg(feature = "measure")]
 mod compare;
-#[cfg(any(feature = "measure", feature = "trace"))]
+#[cfg(any(feature = "manual", feature = "measure", feature = "trace"))]
 mod files;
 #[cfg(feature = "measure")]
 mod interrupt;
@@ -23,6 +23,8 @@ mod interrupt;
 mod lab;
 mod log_observer;
 mod logger;
+#[cfg(feature = "manual")]
+mod manual;
 mod output;
 mod serve;
 #[cfg(feature = "trace")]
@@ -33,6 +35,8 @@ mod values;
 use bench::BenchArguments;
 #[cfg(feature = "measure")]
 use check::CheckArguments;
+#[cfg(feature = "manual")]
+use clap::CommandFactory;
 use clap::{ArgAction, Args, Parser};
 use client::ClientArguments;
 #[cfg(feature = "measure")]
@@ -40,6 +44,8 @@ use compare::CompareArguments;
 #[cfg(feature = "learn")]
 use lab::LabArguments;
 use log::LevelFilter;
+#[cfg(feature = "manual")]
+use manual::{CompletionsArguments, ManArguments};
 use serve::ServeArguments;
 use std::process::ExitCode;
 #[cfg(feature = "trace")]
@@ -49,9 +55,10 @@ use timeline::TimelineArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "mio-echo",
-    version = mio_echo::text::version::VERSION,
+    version = mio_echo::text::version::VERSION_AND_TARGET,
     max_term_width = 100,
-    after_help = EXIT_CODES
+    after_help = EXIT_CODES,
+    subcommand_help_heading = "Commands"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -62,7 +69,9 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
+Exit codes:
+  0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
+
 Results go to standard output, logs to standard error.";
 
 #[derive(Debug, Args)]
@@ -111,6 +120,14 @@ enum Subcommand {
     /// Run a server with a deliberate mistake beside a correct one, and see how it fails
     #[command(after_help = lab::EXAMPLES)]
     Lab(LabArguments),
+    #[cfg(feature = "manual")]
+    /// Print the completions of a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    #[cfg(feature = "manual")]
+    /// Print or write the man pages
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(ManArguments),
 }
 
 impl Verbosity {
@@ -149,6 +166,10 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]
         Subcommand::Lab(arguments) => lab::run(&arguments),
+        #[cfg(feature = "manual")]
+        Subcommand::Completions(arguments) => manual::print_completions(&arguments, Cli::command()),
+        #[cfg(feature = "manual")]
+        Subcommand::Man(arguments) => manual::run_man(&arguments, Cli::command()),
     }
 }
 

@@ -65,6 +65,14 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
+fn the_version_names_the_target_that_the_program_is_built_for() {
+    let exit = run(&["--version"]);
+    let version = exit.text();
+    assert!(version.contains(std::env::consts::ARCH), "{version}");
+    assert_eq!(version.trim_end().lines().count(), 1, "{version}");
+}
+
+#[test]
 fn an_address_in_use_is_named_and_no_ready_line_is_printed() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -38,6 +38,10 @@ mod stopping;
 mod blog;
 mod client;
 
+// What a package installs.
+#[cfg(feature = "manual")]
+mod manual;
+
 // Seeing it.
 #[cfg(feature = "trace")]
 mod timeline;

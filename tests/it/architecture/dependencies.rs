@@ -25,6 +25,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/manual.rs"]),
+    ("clap_mangen", &["cli/manual.rs"]),
     (
         "log",
         &[
