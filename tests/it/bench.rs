@@ -224,7 +224,7 @@ fn invalid_arguments_are_rejected_with_exit_code_2() {
         (&["--messages", "5", "--duration", "1s"], "--duration"),
         (&["--pid", "1"], "<ADDR>"),
         (&["localhost:7", "--mode", "threads"], "--mode"),
-        (&["nowhere"], "HOST:PORT"),
+        (&["no where"], "HOST:PORT"),
         (&["--json", "-", "--hgrm", "-"], "only one"),
     ] {
         let exit = bench(arguments);

@@ -2,7 +2,8 @@
 
 use crate::cli::files::cannot_write;
 use crate::cli::values::{
-    Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, size_up_to,
+    Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
+    size_up_to,
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Placement, Threshold};
@@ -52,7 +53,8 @@ const LARGEST_MESSAGE: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// The server to measure, HOST:PORT or [IPV6]:PORT [default: start one of our own]
+    /// The server to measure: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost)
+    /// [default: start one of our own]
     pub(super) addr: Option<Endpoint>,
 
     /// The mode of the server that is started
@@ -107,6 +109,7 @@ pub(crate) struct BenchArguments {
     #[arg(
         long,
         value_name = "PID",
+        value_parser = process_id,
         requires = "addr",
         help_heading = "Measurement"
     )]

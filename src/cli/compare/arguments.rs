@@ -1,7 +1,7 @@
 //! `mio-echo compare`: its arguments.
 
 use super::reports::ReportFormat;
-use crate::cli::values::{Bytes, at_least_one, duration, positive_duration, size_up_to};
+use crate::cli::values::{Bytes, at_least_one, duration, number_in, positive_duration, size_up_to};
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::Placement;
 use mio_echo::measure::compare::ratio::Criterion;
@@ -82,7 +82,7 @@ pub(crate) struct CompareArguments {
 
     /// How often each scenario measures each contender [default: 9, or more if there are so many comparisons that 9
     /// decide none]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Rounds")]
+    #[arg(short, long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
     /// The largest difference that does not matter [default: 5%]
@@ -98,7 +98,7 @@ pub(crate) struct CompareArguments {
     warmup: Duration,
 
     /// Seed of the order of contenders in each round, to repeat it [default: random]
-    #[arg(long, value_name = "N", help_heading = "Rounds")]
+    #[arg(long, value_name = "N", value_parser = seed, help_heading = "Rounds")]
     seed: Option<u64>,
 
     /// How long a server may take to start, a connect to succeed, a reply to arrive
@@ -254,10 +254,15 @@ fn message_size(text: &str) -> Result<Bytes, String> {
 }
 
 fn depth(text: &str) -> Result<usize, String> {
-    match at_least_one(text)? {
-        depth if depth > LARGEST_DEPTH => Err(format!("must be at most {LARGEST_DEPTH}")),
-        depth => Ok(depth),
-    }
+    number_in(1..=LARGEST_DEPTH, text)
+}
+
+fn rounds(text: &str) -> Result<u32, String> {
+    number_in(1..=1000, text)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    number_in(0..=u64::MAX, text)
 }
 
 fn measuring_time(text: &str) -> Result<Duration, String> {
