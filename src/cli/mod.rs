@@ -17,7 +17,6 @@ mod client;
 mod compare;
 #[cfg(any(feature = "manual", feature = "measure", feature = "trace"))]
 mod files;
-#[cfg(feature = "measure")]
 mod interrupt;
 #[cfg(feature = "learn")]
 mod lab;

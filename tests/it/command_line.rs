@@ -129,12 +129,7 @@ fn a_port_alone_is_that_port_of_localhost_for_server_and_client() {
             let port = address.port().to_string();
             for typed in [&port, &format!(":{port}"), &format!("localhost:{port}")] {
                 let client = run(&["client", typed, "to localhost"]);
-                assert_eq!(
-                    client.text(),
-                    "to localhost",
-                    "{typed}: {}",
-                    client.stderr
-                );
+                assert_eq!(client.text(), "to localhost", "{typed}: {}", client.stderr);
             }
         }
     });

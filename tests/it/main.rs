@@ -37,6 +37,7 @@ mod stopping;
 // The client.
 mod blog;
 mod client;
+mod ping;
 
 // What a package installs.
 #[cfg(feature = "manual")]
