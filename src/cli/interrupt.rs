@@ -1,5 +1,5 @@
-//! Ctrl-C as a request to end early, with a report of what was measured. The default action would end this program at once, with the servers running that it
-//! started and without the report.
+//! Ctrl-C as a request to end early, with a report of what was measured. The default action would end this program at
+//! once, without the report, and leave the servers running that it started.
 
 #![cfg_attr(
     not(feature = "measure"),
