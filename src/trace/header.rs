@@ -24,6 +24,9 @@ pub struct Header {
     pub mode: Mode,
     /// The wall-clock time at which the trace began (RFC 3339, UTC).
     pub started: String,
+    /// Whether the server was one of the lab's experiments, and not the server of this program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_the_lab: bool,
 }
 
 impl Header {
@@ -35,6 +38,15 @@ impl Header {
             program: concat!("mio-echo ", env!("CARGO_PKG_VERSION")).to_owned(),
             mode,
             started: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            is_of_the_lab: false,
+        }
+    }
+
+    /// The header of a trace of a server of the lab that begins now.
+    pub fn of_the_lab() -> Self {
+        Self {
+            is_of_the_lab: true,
+            ..Self::new(Mode::EventLoop)
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct LoopIteration {
     pub(super) from: u64,
     /// When the wait was over; `None` if the trace ends before.
     pub(super) woke: Option<u64>,
+    /// Whether the wait was given no time: it only collected what was ready.
+    pub(super) polls: bool,
     /// The phases in which something happened, and when the loop entered them.
     pub(super) phases: Vec<(u64, LoopPhase)>,
     /// When the next wait began, or the trace ended.
@@ -95,10 +97,11 @@ fn iterations(records: &[Record], end: u64) -> Vec<LoopIteration> {
                 _ => {}
             }
         }
-        if matches!(event, Event::Waiting { .. }) {
+        if let Event::Waiting { timeout_ns } = event {
             iterations.push(LoopIteration {
                 from: *at,
                 woke: None,
+                polls: *timeout_ns == Some(0),
                 phases: Vec::new(),
                 to: end,
                 records: index..records.len(),
@@ -212,6 +215,7 @@ mod tests {
         let first = LoopIteration {
             from: 1,
             woke: Some(5),
+            polls: false,
             phases: vec![(6, phase)],
             to: 9,
             records: 0..4,
@@ -219,6 +223,7 @@ mod tests {
         let second = LoopIteration {
             from: 9,
             woke: None,
+            polls: false,
             phases: Vec::new(),
             to: 9,
             records: 4..5,

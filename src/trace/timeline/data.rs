@@ -1,6 +1,7 @@
 //! The data of the page: the trace in the shape in which it is drawn. Records are columns of numbers, and
 //! texts that many records share are stored once.
 
+use super::source::SourceLines;
 use crate::server::{BlockingCall, LoopPhase, Mode};
 use crate::trace::explain::EventKind;
 use crate::trace::header::Header;
@@ -25,6 +26,8 @@ pub(super) struct Data<'trace> {
     records: Records,
     steps: Vec<TimelineStep>,
     lanes: Vec<LaneData>,
+    /// The lines of this program's server; none if it was a server of the lab.
+    source: Option<SourceLines>,
 }
 
 /// The records, a column for each of their properties.
@@ -47,6 +50,8 @@ struct TimelineStep {
     from: u64,
     /// When the wait was over and the work began.
     woke: u64,
+    /// Whether the wait was given no time, and so did not sleep.
+    polls: bool,
     to: u64,
     /// Its first record.
     first: usize,
@@ -94,6 +99,7 @@ impl<'trace> Data<'trace> {
             records: columns,
             steps,
             lanes,
+            source: (!header.is_of_the_lab).then(|| SourceLines::of(header.mode, records)),
         }
     }
 }
@@ -163,6 +169,7 @@ impl TimelineStep {
         Self {
             from: iteration.from,
             woke: iteration.woke.unwrap_or(iteration.to),
+            polls: iteration.polls,
             to: iteration.to,
             first: iteration.records.start,
             end: iteration.records.end,
@@ -175,6 +182,7 @@ impl TimelineStep {
         let step = |((first, record), to): ((usize, &Record), u64)| Self {
             from: record.at,
             woke: record.at,
+            polls: false,
             to,
             first,
             end: first + 1,

@@ -1,11 +1,13 @@
 //! The timeline: a trace as one self-contained page, without network or other files.
 //!
-//! What the page shows is prepared in `data`, its elements are in `body`. Style and scripts are files of
-//! their own: `page.css`, and in order of dependency `model.js` (queries on the trace), `draw.js` (the
-//! picture), `tables.js` (the text) and `page.js` (keys and pointer).
+//! What the page shows is prepared in `data`, the lines of the server that it quotes in `source`; its elements are in
+//! `body`. Style and scripts are files of their own: `page.css`, and in order of dependency `model.js` (queries on the
+//! trace), `axis.js` (time), `draw.js` (the picture), `marks.js` (the signs of events), `tables.js` (the text),
+//! `legend.js`, `source.js`, `page.js` (keys and pointer), `play.js`, `tour.js` and `predict.js`.
 
 mod body;
 mod data;
+mod source;
 
 use super::json_lines::Trace;
 use crate::text::page::page;

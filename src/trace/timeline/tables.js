@@ -56,6 +56,7 @@ function showStep() {
   if (isThreads) fillRows("events", Math.max(0, step.first - 5), Math.min(count, step.end + 5));
   else fillRows("events", step.first, step.end);
   showStates(step);
+  showSource();
 }
 
 function showStates(step) {
