@@ -239,8 +239,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         }
         let id = self.next_id;
         self.next_id = id.next();
-        self.observer.accepted(id, peer);
         let slot = entry.insert(Slot::new(id, peer, socket));
+        slot.show_socket(&mut self.observer);
+        self.observer.accepted(id, peer);
         if self.shutdown.is_under_way() {
             slot.drain();
             self.run_queue.push(key);

@@ -48,6 +48,8 @@ pub use observer::{
 };
 pub use shutdown::{Stopper, is_hangup_ignored};
 pub use stats::Stats;
+#[cfg(feature = "trace")]
+pub(crate) use unread::unread_bytes;
 
 use event_loop::EventLoop;
 use kernel::MioPoll;

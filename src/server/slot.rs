@@ -76,6 +76,16 @@ impl<S: Socket> Slot<S> {
     pub(super) fn show(&self, observer: &mut impl Observer) {
         observer.readiness_changed(self.id, self.connection.readiness());
         observer.phase_changed(self.id, self.connection.phase());
+        self.show_socket(observer);
+    }
+
+    /// Shows the socket to an observer that wants to see it.
+    pub(super) fn show_socket(&self, observer: &mut impl Observer) {
+        if observer.observes_sockets()
+            && let Some(socket) = self.connection.stream().descriptor()
+        {
+            observer.socket_seen(self.id, socket);
+        }
     }
 
     /// A tick of the idle clock, for a connection that is not on the run queue. Returns whether it is now worth a turn.

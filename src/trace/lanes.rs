@@ -44,6 +44,8 @@ pub(super) struct ConnectionLane {
     pub(super) writable: Vec<Span<bool>>,
     pub(super) calls: Vec<Span<Option<BlockingCall>>>,
     pub(super) pending: Vec<Span<usize>>,
+    /// Bytes received and not yet read, if they were looked at.
+    pub(super) unread: Vec<Span<usize>>,
 }
 
 /// All lanes of a trace.
@@ -155,6 +157,7 @@ struct Tracks {
     writable: Track<bool>,
     call: Track<Option<BlockingCall>>,
     pending: Track<usize>,
+    unread: Track<usize>,
 }
 
 impl Tracks {
@@ -166,6 +169,7 @@ impl Tracks {
             writable: Track::new(at, snapshot.writable),
             call: Track::new(at, snapshot.call),
             pending: Track::new(at, snapshot.pending),
+            unread: Track::new(at, 0),
             snapshot,
         }
     }
@@ -177,6 +181,7 @@ impl Tracks {
         self.writable.set(at, self.snapshot.writable);
         self.call.set(at, self.snapshot.call);
         self.pending.set(at, self.snapshot.pending);
+        self.unread.set(at, self.snapshot.unread.unwrap_or(0));
     }
 
     fn end(self, number: u64, at: u64) -> ConnectionLane {
@@ -189,6 +194,7 @@ impl Tracks {
             writable: self.writable.end(at),
             calls: self.call.end(at),
             pending: self.pending.end(at),
+            unread: self.unread.end(at),
         }
     }
 }

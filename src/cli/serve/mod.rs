@@ -27,7 +27,8 @@ Examples:
   mio-echo serve
   mio-echo serve --listen '*:7' --idle-timeout 5m -v
   mio-echo serve --mode threads --listen 127.0.0.1:0
-  mio-echo serve --trace=echo.html";
+  mio-echo serve --trace=explain
+  mio-echo serve --trace=echo.html,buffers";
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {

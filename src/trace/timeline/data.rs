@@ -71,6 +71,7 @@ struct LaneData {
     /// The blocking calls, by name.
     calls: Vec<(u64, u64, String)>,
     pending: Vec<(u64, u64, usize)>,
+    unread: Vec<(u64, u64, usize)>,
 }
 
 impl<'trace> Data<'trace> {
@@ -81,7 +82,10 @@ impl<'trace> Data<'trace> {
             connections,
             end,
         } = Lanes::of(records);
-        let (mut kinds, mut texts) = (Distinct::default(), Distinct::default());
+        let (mut kinds, mut texts) = (
+            Distinct::<&'static str, EventKind>::default(),
+            Distinct::default(),
+        );
         let columns = Records::of(records, &connections, &mut kinds, &mut texts);
         let steps = match header.mode {
             Mode::EventLoop => iterations.iter().map(TimelineStep::iteration).collect(),
@@ -94,7 +98,9 @@ impl<'trace> Data<'trace> {
             header,
             guide,
             end,
-            kinds: kinds.values,
+            kinds: (kinds.values.into_iter())
+                .map(|kind| kind.in_mode(header.mode))
+                .collect(),
             texts: texts.values,
             records: columns,
             steps,
@@ -212,6 +218,7 @@ impl LaneData {
             writable: Vec::new(),
             calls,
             pending: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -228,7 +235,10 @@ impl LaneData {
         let phase = |span: &Span<PhaseName>| (span.from, span.to, span.value.to_string());
         let call =
             |span: &Span<Option<BlockingCall>>| Some((span.from, span.to, span.value?.to_string()));
-        let pending = lane.pending.iter().filter(|span| span.value > 0);
+        let bytes = |spans: &[Span<usize>]| {
+            let some = spans.iter().filter(|span| span.value > 0);
+            some.map(|span| (span.from, span.to, span.value)).collect()
+        };
         Self {
             name: Lane::Connection(lane.number).to_string(),
             peer: lane.peer.map(|peer| peer.to_string()),
@@ -237,9 +247,8 @@ impl LaneData {
             readable: remembered(&lane.readable),
             writable: remembered(&lane.writable),
             calls: lane.calls.iter().filter_map(call).collect(),
-            pending: pending
-                .map(|span| (span.from, span.to, span.value))
-                .collect(),
+            pending: bytes(&lane.pending),
+            unread: bytes(&lane.unread),
         }
     }
 }

@@ -168,6 +168,10 @@ function drawSpans(lane, time) {
   const [, room] = marksOf(lane);
   drawCalls(lane, time, top, height);
   pen.globalAlpha = 0.45;
+  spansInView(lanes[lane].unread, time, ([, , bytes], x, width) => {
+    const tall = Math.max(2, (bytes / mostUnread) * room * 0.5);
+    fill("unread", x, top + height - room, width, tall);
+  });
   spansInView(pending, time, ([, , bytes], x, width) => {
     const tall = Math.max(2, (bytes / mostPending) * room);
     fill("pending", x, top + height - tall, width, tall);
@@ -247,10 +251,17 @@ function notches() {
     else if (asleep === last.asleep) Object.assign(last, { gap: last.gap + gap, number: last.number + 1 });
     else if (asleep) Object.assign(last, { gap, asleep, number: 1 });
   }
+  // A label begins at its notch, or before it if the next one is too close.
+  let free = layout.gutter;
   return groups.map((group, i) => {
-    const room = Math.min(groups[i + 1]?.x ?? layout.width, layout.width) - group.x;
-    const text = foldLabels(group).find((label) => pen.measureText(label).width + 6 <= room) ?? "";
-    return { ...group, text };
+    const end = Math.min(groups[i + 1]?.x ?? layout.width, layout.width) - 6;
+    const places = foldLabels(group).map((text) => {
+      const width = pen.measureText(text).width;
+      return { text, x: Math.max(free, Math.min(group.x, end - width)), width };
+    });
+    const { text, x, width } = places.find((place) => place.x + place.width <= end + 1) ?? { text: "", x: group.x, width: 0 };
+    free = Math.max(free, x + width + 10);
+    return { ...group, text, x };
   });
 }
 
@@ -301,12 +312,38 @@ function drawNames(first, visible) {
 
 function drawName(lane, y) {
   const { name, peer } = lanes[lane];
+  drawGauges(lane);
   pen.fillStyle = colours.ink;
   pen.fillText(name, 6, y);
   if (peer && layout.gutter > 100) {
+    const room = header.has_buffers ? 14 : 17;
     pen.fillStyle = colours.faint;
-    pen.fillText(peer.length > 17 ? `…${peer.slice(-16)}` : peer, 6 + Math.max(4, name.length + 1) * 7, y);
+    pen.fillText(peer.length > room ? `…${peer.slice(1 - room)}` : peer, 6 + Math.max(4, name.length + 1) * 7, y);
   }
+}
+
+/**
+ * The gauges beside a lane, for the selected instant: bytes unread in the kernel, bytes pending in the server, and the
+ * bytes unsent in the kernel, which are not known: a gauge of dashes.
+ */
+function drawGauges(lane) {
+  const step = steps[view.step];
+  if (!header.has_buffers || !step || lane === 0) return;
+  const state = stateBefore(lane, view.record >= 0 ? view.record + 1 : step.end);
+  const [top, height] = [topOf(lane) + 3, layout.lane - 7];
+  const gauge = (x, colour, share) => {
+    pen.strokeStyle = colours.faint;
+    pen.lineWidth = 1;
+    pen.setLineDash(share === undefined ? [2, 2] : []);
+    pen.strokeRect(x + 0.5, top + 0.5, 5, height);
+    pen.setLineDash([]);
+    const tall = Math.max(share > 0 ? 2 : 0, Math.min(1, share ?? 0) * height);
+    fill(colour, x + 1, top + height - tall, 4, tall);
+  };
+  const isOpen = state && !state.isClosed;
+  gauge(layout.gutter - 27, "unread", isOpen ? state.unread / mostUnread : 0);
+  gauge(layout.gutter - 18, "pending", isOpen ? state.pending / mostPending : 0);
+  gauge(layout.gutter - 9, "writable");
 }
 
 /** What is at a point of the canvas: a record, or only a lane and a time. */

@@ -18,10 +18,10 @@ function lastAtMost(length, value, key) {
   return low - 1;
 }
 
-/** The span [from, to, …] that holds at `time`, the first instant included. */
+/** The span [from, to, …] that holds at `time`, the first instant included; what holds at the end of the trace, at its end. */
 function spanAt(spans, time) {
   const span = spans[lastAtMost(spans.length, time, (i) => spans[i][0])];
-  return span && (time < span[1] || time === span[0]) ? span : undefined;
+  return span && (time < span[1] || time === span[0] || (time === trace.end && span[1] === time)) ? span : undefined;
 }
 
 /** For each lane the indices of its records, and the total bytes in and out after each. */
@@ -35,6 +35,7 @@ for (let i = 0; i < count; i++) {
 }
 
 const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);
+const mostUnread = lanes.reduce((most, lane) => lane.unread.reduce((m, span) => Math.max(m, span[2]), most), 1);
 const mostPending = lanes.reduce((most, lane) => lane.pending.reduce((m, span) => Math.max(m, span[2]), most), 1);
 
 /** The state of a connection after all records before number `end`; undefined if it was not open by then. */
@@ -54,6 +55,7 @@ function stateBefore(lane, end) {
     writable: spanAt(spans.writable, time) !== undefined,
     blocked: spanAt(spans.calls, time)?.[2],
     pending: spanAt(spans.pending, time)?.[2] ?? 0,
+    unread: spanAt(spans.unread, time)?.[2] ?? 0,
     bytesIn: bytesIn[seen],
     bytesOut: bytesOut[seen],
   };

@@ -199,9 +199,7 @@ for (const name of ["pointerup", "pointercancel"]) {
 
 canvas.addEventListener("pointerleave", () => (byId("tip").hidden = true));
 chart.addEventListener("scroll", refresh);
-// A resized canvas is empty until it is drawn, so this does not wait for a frame. The header is as wide as the chart, and
-// its size does not depend on that of the canvas.
-new ResizeObserver(() => arrange() && draw()).observe(document.querySelector("header"));
+// A resized canvas is empty until it is drawn, so this does not wait for a frame.
 addEventListener("resize", () => arrange() && draw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), showLegend(), refresh()));
 
@@ -222,15 +220,15 @@ function showAbout() {
 }
 
 function showHeads() {
-  const names = isThreads
-    ? ["connection", "phase", "blocked", "pending", "in", "out"]
-    : ["connection", "phase", "readable", "writable", "pending", "in", "out"];
+  const readiness = isThreads ? ["blocked"] : ["readable", "writable"];
+  const kernel = header.has_buffers ? ["unread", "unsent"] : [];
+  const names = ["connection", "phase", ...readiness, ...kernel, "pending", "in", "out"];
   const row = document.createElement("tr");
   for (const name of names) {
     const head = document.createElement("th");
     head.scope = "col";
     head.textContent = name;
-    head.classList.toggle("number", ["pending", "in", "out"].includes(name));
+    head.classList.toggle("number", ["unread", "unsent", "pending", "in", "out"].includes(name));
     row.append(head);
   }
   byId("states").tHead.replaceChildren(row);
@@ -247,6 +245,7 @@ function openPlace() {
     const { first, end } = steps[number];
     if (event > 0) goToRecord(Math.min(first + event, end) - 1);
     else goToStep(number);
+    if (!isNamed) show(0, view.axis.end);
   }
   if (place.has("from") && place.has("to")) {
     show(...["from", "to"].map((edge) => view.axis.placeOf(Number(place.get(edge)))));

@@ -75,12 +75,11 @@ impl SourceLines {
 
     fn line(&mut self, (file, name, piece): Place) -> Option<(usize, usize)> {
         let is_it = |one: &SourceFunction| (one.file, one.name) == (file.name, name);
-        let function = match self.functions.iter().position(is_it) {
-            Some(known) => known,
-            None => {
-                self.functions.push(file.function(name)?);
-                self.functions.len() - 1
-            }
+        let function = if let Some(known) = self.functions.iter().position(is_it) {
+            known
+        } else {
+            self.functions.push(file.function(name)?);
+            self.functions.len() - 1
         };
         let lines = &self.functions.get(function)?.lines;
         let line = lines.iter().position(|line| line.contains(piece))?;

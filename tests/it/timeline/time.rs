@@ -40,6 +40,8 @@ const LOOK: &str = r#"
     report.about = text("about");
     report.monotone = view.axis.places.every((place, i, all) => i === 0 || place >= all[i - 1]);
     report.inverse = records.at.every((at) => Math.abs(view.axis.timeAt(view.axis.placeOf(at)) - at) < 1);
+    press("Escape", "0");
+    draw();
     report.views = [look()];
     press("End", "f");
     for (let i = 0; i < 7; i++) {
@@ -122,6 +124,6 @@ fn threads_sleep_when_all_of_them_are_blocked() {
         "report.folds = view.axis.folds(0, view.axis.end).map(({ asleep, gap }) => [asleep, gap]);",
     );
     // After the peer's FIN the thread runs, so the second gap is no sleep.
-    let expected = serde_json::json!([[true, 9_000_000.0], [false, 850_000.0]]);
+    let expected = serde_json::json!([[true, 9_000_000], [false, 850_000]]);
     assert_eq!(report["folds"], expected, "{report:#}");
 }

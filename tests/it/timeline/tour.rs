@@ -255,3 +255,59 @@ fn a_narrow_page_and_a_dark_one_are_complete() {
     assert_eq!(wide["paper"], "rgb(255, 255, 255)");
     assert_ne!(narrow["paper"], wide["paper"], "the dark palette");
 }
+
+#[test]
+fn gauges_show_what_is_unread_and_say_that_what_is_unsent_is_not_known() {
+    if !tool_or_skip("chromium") {
+        return;
+    }
+    let peer = "127.0.0.1:4711".parse().unwrap();
+    let (bytes, offered) = (16, 16);
+    let records = vec![
+        record(0, 0, Event::Waiting { timeout_ns: None }),
+        record(1_000, 0, Event::Woke { events: 1 }),
+        record(2_000, 1, Event::Accepted { peer }),
+        record(3_000, 1, Event::Unread { bytes: 64 }),
+        record(4_000, 1, Event::Read { bytes }),
+        record(5_000, 1, Event::Wrote { bytes, offered }),
+        record(6_000, 1, Event::Unread { bytes: 48 }),
+        record(7_000, 0, Event::Waiting { timeout_ns: None }),
+        record(90_000_000, 0, Event::Ended),
+    ];
+    let header = Header {
+        has_buffers: true,
+        ..Header::new(Mode::EventLoop)
+    };
+    let report = open(
+        &Trace { header, records },
+        "#turn=2",
+        r#"
+        report.states = text("states");
+        report.reason = document.querySelector('#states td[title]').title;
+        const probe = document.createElement("canvas").getContext("2d");
+        probe.fillStyle = colours.unread;
+        const wanted = probe.fillStyle;
+        const scale = devicePixelRatio;
+        const filled = () => {
+          let rows = 0;
+          for (let y = topOf(1) + 4; y < topOf(1) + layout.lane - 5; y++) {
+            const [r, g, b] = pen.getImageData((layout.gutter - 24) * scale, y * scale, 1, 1).data;
+            rows += '#' + [r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("") === wanted;
+          }
+          return rows / (layout.lane - 7);
+        };
+        draw();
+        report.gauge = filled();
+        goToRecord(3);
+        draw();
+        report.full = filled();
+        "#,
+    );
+    let states = report["states"].as_str().unwrap();
+    assert!(states.contains("unread\tunsent"), "{states}");
+    assert!(states.contains("48\tnot known"), "{states}");
+    assert!(report["reason"].as_str().unwrap().contains("SIOCOUTQ"));
+    let share = |what: &str| report[what].as_f64().unwrap();
+    assert!((0.6..0.9).contains(&share("gauge")), "48 of 64: {report:#}");
+    assert!(share("full") > 0.9, "64 of 64: {report:#}");
+}

@@ -166,6 +166,7 @@ impl TestServer {
             connection.flags = flags;
             self.trace
                 .record(connection.lane, Event::FlagsReported { flags });
+            connection.look_at_buffer();
             connection.set_readiness(flags.readable, flags.writable);
             self.trace.take_events(connection);
             if !self.run_queue.contains(&key) {
@@ -204,6 +205,7 @@ impl TestServer {
             unreachable!("closing a connection takes its key off the run queue");
         };
         let flow = behaviour.serve(connection);
+        connection.look_at_buffer();
         if flow == Flow::Park {
             // To wait for the next edge is to treat both directions as exhausted.
             connection.set_readiness(false, !connection.has_pending());
