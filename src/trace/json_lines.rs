@@ -10,6 +10,9 @@
 //! {"time_ns":3262008,"connection":3,"event":"read","bytes":64}
 //! ```
 //!
+//! Two more fields of the header are `true` or absent: `has_buffers` (the kernel's buffers were looked at) and
+//! `is_of_the_lab` (the server was one of the lab's experiments).
+//!
 //! # Fields of every record
 //!
 //! | field | meaning |

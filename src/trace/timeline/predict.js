@@ -1,4 +1,4 @@
-// Predict, then reveal: what does this connection do next? The picture behind the question is covered until it is answered.
+// Predict, then reveal: what does this connection do next? What comes after the question is covered until it is answered.
 "use strict";
 
 const ACTIONS = {
@@ -37,9 +37,9 @@ function ask() {
   if (!next) return;
   quiz.asked = next;
   quiz.last = next.answer === "park" ? next.record : undefined;
-  goToRecord(next.after ?? Math.max(0, next.record - 1));
   view.veil = next.after ?? next.record - 1;
-  const state = stateBefore(next.lane, (next.after ?? next.record - 1) + 1);
+  goToRecord(Math.max(0, view.veil));
+  const state = stateBefore(next.lane, view.veil + 1);
   const ready = state ? `${state.readable ? "readable" : "not readable"}, ${state.writable ? "writable" : "not writable"}, ${state.pending.toLocaleString("en")} bytes pending` : "just accepted";
   byId("predict").hidden = false;
   byId("question").textContent = `${laneName(next.lane)} is ${ready}. What does it do next?`;
@@ -60,6 +60,7 @@ function reveal(guess) {
 function endQuiz() {
   quiz.asked = view.veil = undefined;
   byId("predict").hidden = true;
+  if (steps.length > 0) showStep();
   refresh();
 }
 

@@ -28,7 +28,7 @@ function showSource() {
   const step = steps[view.step];
   const now = view.record >= 0 ? source.of[view.record] : undefined;
   const parts = [];
-  for (const [number, lines] of executed(step.first, step.end)) {
+  for (const [number, lines] of executed(step.first, shownEnd(step.end))) {
     const { file, name, lines: text } = source.functions[number];
     const title = document.createElement("h3");
     title.textContent = `${file}, ${name}`;

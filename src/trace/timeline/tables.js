@@ -39,8 +39,14 @@ function recordRow(record) {
   return row;
 }
 
-function fillRows(table, from, end) {
+/** The end of what may be shown: an open question hides what comes after it. */
+function shownEnd(end) {
+  return view.veil === undefined ? end : Math.min(end, view.veil + 1);
+}
+
+function fillRows(table, from, to) {
   const rows = [];
+  const end = shownEnd(to);
   for (let i = from; i < Math.min(end, from + ROWS); i++) rows.push(recordRow(i));
   if (end > from + ROWS) {
     const row = document.createElement("tr");
