@@ -77,6 +77,7 @@ pub mod chapter_02_readiness {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("03_edges.md")]
+#[doc = include_str!("timelines/read_once_wrong.html")]
 pub mod chapter_03_edges {}
 
 #[doc = include_str!("links.md")]

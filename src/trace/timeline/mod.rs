@@ -12,6 +12,7 @@ mod source;
 use super::json_lines::Trace;
 use crate::text::page::page;
 use data::Data;
+use maud::html;
 use std::io::{self, Write};
 
 /// Writes the page, which names the chapters of the guide without links.
@@ -33,6 +34,21 @@ pub fn write_linked(trace: &Trace, guide: Option<&str>, output: &mut impl Write)
     let body = body::body(&within_script(&data));
     let page = page("mio-echo timeline", include_str!("page.css"), &body);
     output.write_all(page.into_string().as_bytes())
+}
+
+/// Writes the page as a frame of another page: an element of one line, which Markdown takes as it is.
+///
+/// # Errors
+///
+/// Any error of writing to `output`.
+pub fn write_frame(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
+    let mut page = Vec::new();
+    write(trace, &mut page)?;
+    let page = String::from_utf8_lossy(&page);
+    let style = "width: 100%; height: 44rem; border: 1px solid #8888; border-radius: 8px";
+    let frame = html! { iframe title="A timeline" style=(style) loading="lazy" srcdoc=(page) {} };
+    let line = frame.into_string().replace('\n', "&#10;");
+    writeln!(output, "{line}")
 }
 
 /// JSON in a form that is safe inside a script element: nothing in it can end the element or begin a comment
