@@ -13,6 +13,7 @@ use mio_echo::measure::compare::{self, ContenderSpec, Plan, peers, report, round
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
+use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -103,7 +104,8 @@ fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
 
 /// The servers of a manifest. Those that cannot be built here are logged and skipped.
 fn build_peers(folder: &Path) -> Result<Vec<ContenderSpec>, String> {
-    let peers = peers::prepare(folder).map_err(|error| error.to_string())?;
+    let program = env::current_exe().map_err(|error| os_error::describe(&error))?;
+    let peers = peers::prepare(folder, &program).map_err(|error| error.to_string())?;
     for skipped in &peers.skipped {
         log::warn!("skipping {}: {}", skipped.name, skipped.reason);
     }
