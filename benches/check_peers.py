@@ -178,7 +178,7 @@ def python_version():
 PEER_VERSIONS = {
     "epoll": lambda: version(output("gcc", "--version")),
     "libuv": lambda: package_version("libuv1-dev"),
-    "tokio": lambda: locked_version("tokio", PEERS / "tokio"),
+    "tokio": lambda: locked_version("tokio", PEERS / "rust"),
     "std-threads": lambda: version(output("rustc", "--version")),
     "go": lambda: version(output("go", "version"), r"\d+\.\d+(\.\d+)?"),
     "asyncio": python_version,
