@@ -23,7 +23,7 @@ const QUICK_BUILD: Duration = Duration::from_secs(3);
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
     let manifest = Manifest::read(Path::new(MANIFEST_DIR), Path::new(PROGRAM)).unwrap();
-    assert_eq!(manifest.recipes().len(), 13);
+    assert_eq!(manifest.recipes().len(), 21);
     // Side by side: most of the time is spent in waiting for buffers to fill up.
     thread::scope(|scope| {
         for recipe in manifest.recipes() {
