@@ -144,6 +144,18 @@ fn pending_after_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
 }
 
 #[test]
+fn what_every_peer_fails_is_on_record() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results/check.json");
+    let text = fs::read_to_string(path).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let manifest = Manifest::read(Path::new(MANIFEST_DIR), Path::new(PROGRAM)).unwrap();
+    for recipe in manifest.recipes() {
+        let symptoms = &record[recipe.name()]["symptoms"];
+        assert!(symptoms.is_object(), "{} is missing", recipe.name());
+    }
+}
+
+#[test]
 fn peers_that_cannot_be_built_are_skipped_with_the_reason() {
     let dir = manifest_of(
         r#"{"name": "exotic", "about": "", "source": "s", "needs": ["no-such-tool"], "run": ["x"]},
