@@ -1,16 +1,16 @@
 //! `mio-echo bench`: its arguments.
 
-use crate::cli::files::cannot_write;
+use crate::cli::files::check_writable;
 use crate::cli::values::{
     Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
     size_up_to,
 };
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::{Placement, Threshold};
+use mio_echo::measure::bench::{Origin, Threshold};
 use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::process::Placement;
 use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
-use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -177,7 +177,8 @@ impl BenchArguments {
             );
         }
         self.check_load()?;
-        self.files().try_for_each(check_writable)
+        let mut files = self.files().filter(|file| *file != Path::new("-"));
+        files.try_for_each(check_writable)
     }
 
     /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
@@ -213,8 +214,20 @@ impl BenchArguments {
         self.files().filter(|file| *file == Path::new("-")).count()
     }
 
+    /// Where the server comes from.
+    pub(super) fn origin(&self) -> Origin {
+        match &self.addr {
+            Some(endpoint) => Origin::Running {
+                endpoint: endpoint.clone(),
+                pid: self.pid,
+            },
+            None => Origin::Own(self.mode.into()),
+        }
+    }
+
+    /// A server that runs already is not moved, and so the generator is not either.
     pub(super) fn placement(&self) -> Placement {
-        if self.no_pin {
+        if self.no_pin || self.addr.is_some() {
             Placement::Anywhere
         } else {
             Placement::SeparateCores
@@ -249,20 +262,6 @@ impl BenchArguments {
             timeout: self.timeout,
         }
     }
-}
-
-/// Finds out before the run whether a file can be written, and leaves it as it is.
-fn check_writable(path: &Path) -> Result<(), String> {
-    if path == Path::new("-") {
-        return Ok(());
-    }
-    let result = match fs::metadata(path) {
-        // Opening a pipe or a device may have an effect of its own.
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
-        Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
-        Err(_) => File::create_new(path).and_then(|_| fs::remove_file(path)),
-    };
-    result.map_err(|error| cannot_write(path, &error))
 }
 
 fn message_size(text: &str) -> Result<Bytes, String> {

@@ -3,13 +3,13 @@
 use super::reports::ReportFormat;
 use crate::cli::values::{Bytes, at_least_one, duration, number_in, positive_duration, size_up_to};
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::Placement;
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
     ContenderSpec, MODES, Plan, Scenario, ScenarioPattern, SyscallPass,
 };
 use mio_echo::measure::load::Verify;
+use mio_echo::measure::process::Placement;
 use mio_echo::measure::rng::random_seed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,16 +1,16 @@
 //! An invented comparison for the tests of the reports: three contenders and the second baseline, three numbers of
 //! connections, one failure, a machine whose speed drifts.
 
-use super::machine::{Build, Machine};
 use super::model::{
     Comparison, Contender, ContenderFailure, FORMAT, Launch, Measurement, MeasurementStatus, Role,
-    ScenarioResults, ServerCost, Values,
+    ScenarioResults,
 };
 use super::ratio::Criterion;
 use super::scenario::{Scenario, ScenarioPattern};
-use super::statistics::float;
-use crate::measure::bench::{MemoryMethod, Pinning};
+use crate::measure::bench::float;
+use crate::measure::bench::{Build, LatencySummary, Machine, MemoryMethod, ServerCost, Values};
 use crate::measure::load::{Mismatch, Verify};
+use crate::measure::process::Pinning;
 use crate::measure::rng::SplitMix64;
 
 /// Speed relative to the baseline, and bytes of memory per connection.
@@ -127,12 +127,7 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
         elapsed_ns: 1_000_000_000,
         messages: messages as u64,
         bytes: messages as u64 * 64,
-        p50_ns: Some(latency as u64),
-        p99_ns: Some((latency * 1.8) as u64),
-        p999_ns: Some((latency * 2.5) as u64),
-        max_ns: Some((latency * 9.0) as u64),
-        flood_bytes: None,
-        flood_elapsed_ns: None,
+        service_time: latency_summary(latency as u64),
         server: Some(ServerCost {
             user_ns: cpu / 20,
             system_ns: cpu / 20 * 19,
@@ -145,5 +140,18 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),
         generator_cpu_ns: 700_000_000,
+        ..Values::default()
+    }
+}
+
+/// A distribution with this median.
+fn latency_summary(median: u64) -> LatencySummary {
+    let percentiles = [("p50", 10), ("p99", 18), ("p99.9", 25)];
+    let percentile = |(name, tenths): (&str, u64)| (name.to_owned(), Some(median * tenths / 10));
+    LatencySummary {
+        count: 40_000,
+        percentiles_ns: percentiles.into_iter().map(percentile).collect(),
+        max_ns: Some(median * 9),
+        ..LatencySummary::default()
     }
 }

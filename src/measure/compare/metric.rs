@@ -1,8 +1,7 @@
 //! The figures that contenders are compared by, each with its unit and its names.
 
-use super::model::{ServerCost, Values};
 use super::scenario::{Scenario, ScenarioPattern};
-use super::statistics::float;
+use crate::measure::bench::{ServerCost, Values, float};
 use crate::text::units;
 
 /// The fewest connections for a figure of memory per connection: the kernel counts in pages of 4 KiB.
@@ -64,27 +63,31 @@ impl Metric {
         let seen_cost = cost.filter(|cost| cost.is_plausible(values.messages, scenario.depth));
         // For the fairness pattern, most of the work is the flood's and not that of the messages.
         let has_messages = values.messages > 0 && pattern != ScenarioPattern::Fairness;
-        let per_message = |total: f64| has_messages.then(|| total / float(values.messages));
+        let per_message = |total| values.per_message(total).filter(|_| has_messages);
+        let percentile = |name| values.latency().percentile(name).map(seconds);
         match self {
             Self::Throughput => match pattern {
                 ScenarioPattern::Echo | ScenarioPattern::Churn => {
-                    per_second(values.messages, values.elapsed_ns)
+                    Some(values.messages_per_second())
                 }
                 ScenarioPattern::Idle | ScenarioPattern::Stream | ScenarioPattern::Fairness => None,
             },
             Self::Bandwidth if pattern == ScenarioPattern::Stream => {
-                per_second(values.bytes, values.elapsed_ns)
+                Some(values.bytes_per_second())
             }
-            Self::P50 => values.p50_ns.map(seconds),
-            Self::P99 => values.p99_ns.map(seconds),
-            Self::P999 => values.p999_ns.map(seconds),
-            Self::Max => values.max_ns.map(seconds),
-            Self::CpuPerMessage => per_message(seconds(seen_cost?.cpu_ns())),
+            Self::P50 => percentile("p50"),
+            Self::P99 => percentile("p99"),
+            Self::P999 => percentile("p99.9"),
+            Self::Max => values.latency().max_ns.map(seconds),
+            Self::CpuPerMessage => Some(per_message(seen_cost?.cpu_ns())? / 1e9),
             Self::SwitchesPerMessage => {
                 let (cost, involuntary) = (seen_cost?, seen_cost?.involuntary_switches);
-                per_message(float(cost.voluntary_switches) + float(involuntary))
+                per_message(cost.voluntary_switches.saturating_add(involuntary))
             }
-            Self::FloodBandwidth => per_second(values.flood_bytes?, values.flood_elapsed_ns?),
+            Self::FloodBandwidth => {
+                let flood = values.flood.filter(|flood| flood.elapsed_ns > 0)?;
+                Some(float(flood.bytes) / seconds(flood.elapsed_ns))
+            }
             Self::Memory => Some(float(cost?.resident_bytes)),
             Self::MemoryPerConnection => memory_per_connection(scenario, cost?),
             Self::Threads => Some(float(cost?.threads)),
@@ -230,18 +233,13 @@ pub enum Direction {
     LowerIsBetter,
 }
 
-fn per_second(count: u64, elapsed_ns: u64) -> Option<f64> {
-    (elapsed_ns > 0).then(|| float(count) / seconds(elapsed_ns))
-}
-
 fn seconds(nanoseconds: u64) -> f64 {
     float(nanoseconds) / 1e9
 }
 
 fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
-    let growth = float(cost.resident_bytes) - float(cost.resident_bytes_before);
     (scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY)
-        .then(|| growth.max(0.0) / float(scenario.connections as u64))
+        .then(|| cost.bytes_per_connection(scenario.connections).max(0.0))
 }
 
 /// A median of counts.

@@ -35,7 +35,6 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
-pub mod machine;
 mod metric;
 pub mod model;
 pub mod peers;
@@ -49,7 +48,7 @@ pub mod summary;
 pub mod warning;
 mod wording;
 
-pub use contender::{ContenderSpec, MODES, Origin};
+pub use contender::{ContenderSpec, MODES};
 pub use metric::{Direction, Metric};
 pub use plan::{Plan, SyscallPass, rounds_for};
 pub use run::{MeasurementStart, ProgressObserver, run};

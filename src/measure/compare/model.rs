@@ -4,16 +4,15 @@
 //! again. The fields have the names that they have in the JSON; `_ns` are nanoseconds, and `_share` is a share from
 //! 0 to 1.
 
-use super::machine::Machine;
-use super::ratio::Criterion;
 use super::scenario::Scenario;
-use crate::measure::bench::{MemoryMethod, Pinning};
+use crate::measure::bench::{Machine, Values};
 use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
+use crate::measure::process::Pinning;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of the JSON. It changes when a field changes its name or its meaning.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A whole comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,7 +34,6 @@ pub struct Comparison {
     /// Rounds that were asked for.
     pub rounds: u32,
     /// The largest difference that does not matter, as a share of 1.
-    #[serde(default = "default_margin")]
     pub margin: f64,
     /// How long each measurement was to take.
     pub duration_ns: u64,
@@ -51,10 +49,6 @@ pub struct Comparison {
     pub ended_early: bool,
 }
 
-fn default_margin() -> f64 {
-    Criterion::MARGIN
-}
-
 /// A server that was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contender {
@@ -65,7 +59,6 @@ pub struct Contender {
     /// Its part in the comparison.
     pub role: Role,
     /// Where its server came from.
-    #[serde(default)]
     pub launch: Launch,
 }
 
@@ -193,76 +186,6 @@ pub enum MeasurementStatus {
     Failed(ContenderFailure),
 }
 
-/// The raw values of a successful measurement.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Values {
-    /// How long was measured, without the warm-up.
-    pub elapsed_ns: u64,
-    /// Round trips completed; for the churn pattern, connections.
-    pub messages: u64,
-    /// Bytes that came back.
-    pub bytes: u64,
-    /// Median latency; `None` if there were too few messages for it.
-    pub p50_ns: Option<u64>,
-    /// 99th percentile of the latency.
-    pub p99_ns: Option<u64>,
-    /// 99.9th percentile of the latency.
-    pub p999_ns: Option<u64>,
-    /// Longest latency.
-    pub max_ns: Option<u64>,
-    /// Bytes that came back to the flooding connection; only for the fairness pattern.
-    pub flood_bytes: Option<u64>,
-    /// How long it flooded the server.
-    pub flood_elapsed_ns: Option<u64>,
-    /// What the measurement cost the server; `None` if its process is not visible.
-    pub server: Option<ServerCost>,
-    /// Processor time of the generator.
-    pub generator_cpu_ns: u64,
-}
-
-/// What a measurement cost the server: its process, the group that it leads, and their descendants together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerCost {
-    /// Processor time in user mode.
-    pub user_ns: u64,
-    /// Processor time in the kernel.
-    pub system_ns: u64,
-    /// How often a thread of the server blocked.
-    pub voluntary_switches: u64,
-    /// How often a thread of the server was preempted.
-    pub involuntary_switches: u64,
-    /// Threads, with all connections open.
-    pub threads: u64,
-    /// Processes, with all connections open; 0 in comparisons that did not count them.
-    #[serde(default)]
-    pub processes: u64,
-    /// Memory before the first connection.
-    pub resident_bytes_before: u64,
-    /// Memory with all connections open, at the end of the measurement.
-    pub resident_bytes: u64,
-    /// How the memory is counted.
-    #[serde(default)]
-    pub memory_method: MemoryMethod,
-}
-
-/// Nanoseconds that a message costs at least, or a batch of as many as are in flight on a connection: any system call
-/// takes longer, and a server needs two.
-const MIN_COST: u64 = 100;
-
-impl ServerCost {
-    /// Processor time, user and system together.
-    pub(super) fn cpu_ns(&self) -> u64 {
-        self.user_ns.saturating_add(self.system_ns)
-    }
-
-    /// Whether this many messages can have cost as little as this. If not, other processes than the observed ones have
-    /// served them.
-    pub fn is_plausible(&self, messages: u64, depth: usize) -> bool {
-        let batches = messages / (depth.max(1) as u64);
-        self.cpu_ns() >= batches.saturating_mul(MIN_COST)
-    }
-}
-
 /// Why a measurement has no values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -272,7 +195,6 @@ pub enum ContenderFailure {
         /// Why, in one line.
         reason: String,
         /// The last lines of its standard error.
-        #[serde(default)]
         stderr: Vec<String>,
     },
     /// The server terminated during the measurement.
@@ -280,7 +202,6 @@ pub enum ContenderFailure {
         /// Its exit code or signal, and the last line of its standard error.
         reason: String,
         /// The last lines of its standard error.
-        #[serde(default)]
         stderr: Vec<String>,
     },
     /// A byte came back with another value, or at another position.
@@ -292,12 +213,17 @@ pub enum ContenderFailure {
         /// The first connection that timed out.
         first_timeout: Option<TimedOut>,
     },
-    /// Some connections got no reply while others did.
+    /// Connections got no reply for a large part of the measurement.
     Starved {
         /// How many.
         connections: u64,
     },
-    /// The server replied to every connection once, and then to none for the whole measurement.
+    /// Messages did not come back.
+    Unanswered {
+        /// How many.
+        messages: u64,
+    },
+    /// No message came back during the measurement.
     Stalled,
     /// The measurement itself failed.
     NotMeasured {
@@ -314,6 +240,7 @@ impl ContenderFailure {
             Self::Corrupted(_)
             | Self::ConnectionsFailed { .. }
             | Self::Starved { .. }
+            | Self::Unanswered { .. }
             | Self::Stalled
             | Self::NotMeasured { .. } => &[],
         }
@@ -344,6 +271,8 @@ impl fmt::Display for ContenderFailure {
             }
             Self::Starved { connections: 1 } => f.write_str("starved 1 connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),
+            Self::Unanswered { messages: 1 } => f.write_str("left 1 message unanswered"),
+            Self::Unanswered { messages } => write!(f, "left {messages} messages unanswered"),
             Self::Stalled => f.write_str("stalled: nothing came back during the measurement"),
             Self::NotMeasured { reason } => write!(f, "not measured: {reason}"),
         }

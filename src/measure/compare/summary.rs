@@ -11,7 +11,8 @@ use super::model::{
 };
 use super::ratio::{Criterion, Ratio, ratios, sign_test};
 use super::scenario::Scenario;
-use super::statistics::{Interval, Spread, float, median_interval};
+use super::statistics::{Interval, Spread, median_interval};
+use crate::measure::bench::float;
 use std::collections::HashMap;
 
 /// One scenario.

@@ -4,7 +4,7 @@ use super::metric::Metric;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
-use crate::measure::bench::Pinning;
+use crate::measure::process::Pinning;
 use crate::text::units;
 use std::fmt;
 

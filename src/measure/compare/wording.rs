@@ -5,9 +5,9 @@ use super::model::{Comparison, MeasurementStatus, Role};
 use super::ratio::{Conclusion, Ratio};
 use super::statistics::Interval;
 use super::summary::{Cell, Row, RowStatus};
-use crate::measure::bench::{MemoryMethod, Pinning};
+use crate::measure::bench::MemoryMethod;
 use crate::measure::load::Verify;
-use crate::measure::process::CommandLine;
+use crate::measure::process::{CommandLine, Pinning};
 use crate::text::units;
 use std::time::Duration;
 

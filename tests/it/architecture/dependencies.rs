@@ -75,7 +75,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "check/",
             "cli/check.rs",
-            "measure/compare/machine.rs",
+            "measure/bench/machine.rs",
             "learn/lab/experiments/always_writable.rs",
             "learn/lab/harness/descriptors.rs",
             "learn/lab/harness/socket_probe.rs",
@@ -97,7 +97,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "humantime",
         &[
             "cli/",
-            "measure/bench/threshold.rs",
+            "measure/bench/",
             "client/error.rs",
             "measure/compare/",
             "server/stats.rs",
@@ -118,6 +118,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "measure/bench/",
             "measure/compare/",
             "measure/load/",
+            "measure/process/placement.rs",
             "readiness/event_flags.rs",
             "server/mode.rs",
             "server/observer.rs",

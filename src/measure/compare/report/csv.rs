@@ -1,10 +1,9 @@
 //! Every raw value, a line per measurement, for spreadsheets and for statistics other than ours. RFC 4180, but with
 //! LF as line break.
 
+use crate::measure::bench::{ServerCost, Values};
 use crate::measure::compare::metric::Metric;
-use crate::measure::compare::model::{
-    Comparison, Measurement, MeasurementStatus, ServerCost, Values,
-};
+use crate::measure::compare::model::{Comparison, Measurement, MeasurementStatus};
 use crate::measure::compare::scenario::Scenario;
 
 const HEADER: &str = "pattern,connections,size,depth,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
@@ -58,16 +57,17 @@ fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
 fn raw_fields(values: Option<&Values>) -> [String; 17] {
     let cost =
         |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
+    let percentile = |name| field(values.and_then(|v| v.latency().percentile(name)));
     [
         field(values.map(|v| v.elapsed_ns)),
         field(values.map(|v| v.messages)),
         field(values.map(|v| v.bytes)),
-        field(values.and_then(|v| v.p50_ns)),
-        field(values.and_then(|v| v.p99_ns)),
-        field(values.and_then(|v| v.p999_ns)),
-        field(values.and_then(|v| v.max_ns)),
-        field(values.and_then(|v| v.flood_bytes)),
-        field(values.and_then(|v| v.flood_elapsed_ns)),
+        percentile("p50"),
+        percentile("p99"),
+        percentile("p99.9"),
+        field(values.and_then(|v| v.latency().max_ns)),
+        field(values.and_then(|v| v.flood).map(|flood| flood.bytes)),
+        field(values.and_then(|v| v.flood).map(|flood| flood.elapsed_ns)),
         cost(|cost| cost.user_ns),
         cost(|cost| cost.system_ns),
         cost(|cost| cost.voluntary_switches),

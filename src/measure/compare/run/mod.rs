@@ -1,22 +1,20 @@
 //! The rounds: each of them measures every contender once, in shuffled order.
 //!
-//! `measure` is one measurement: `server` starts the contender's server, and the load runs; `fairness` combines three
-//! loads. `syscalls` is the pass that counts system calls.
+//! `measure` is one measurement of one contender; `fairness` combines three loads. `syscalls` is the pass that counts system calls.
 
 mod fairness;
 mod measure;
-mod server;
 mod syscalls;
 
 use super::contender::ContenderSpec;
-use super::machine::{CpuTicks, MAX_STOLEN_SHARE, Machine};
 use super::model::{
-    Comparison, Contender, FORMAT, Measurement, MeasurementStatus, Role, ScenarioResults,
-    SyscallMeasurement,
+    Comparison, Contender, ContenderFailure, FORMAT, Measurement, MeasurementStatus, Role,
+    ScenarioResults, SyscallMeasurement,
 };
 use super::plan::{Plan, SyscallPass};
 use super::scenario::Scenario;
-use crate::measure::bench::Pinning;
+use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE, Machine};
+use crate::measure::process::Pinning;
 use crate::measure::rng::SplitMix64;
 use crate::text::units::nanoseconds;
 use crate::text::version::PROGRAM;
@@ -181,8 +179,13 @@ impl<O: ProgressObserver> Runner<'_, O> {
             let status = measure(self.plan, spec, core, scenario, &mut progress)?;
             let ticks = CpuTicks::now().zip(before);
             let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
-            let is_spoiled = stolen_share.is_some_and(|share| share > MAX_STOLEN_SHARE)
-                && matches!(status, MeasurementStatus::Measured(_));
+            // A busy machine may not schedule the server during a short measurement.
+            let is_spoiled = match &status {
+                MeasurementStatus::Measured(_) => {
+                    stolen_share.is_some_and(|share| share > MAX_STOLEN_SHARE)
+                }
+                MeasurementStatus::Failed(failure) => *failure == ContenderFailure::Stalled,
+            };
             if is_spoiled && discarded < MAX_REPETITIONS {
                 discarded += 1;
                 continue;
