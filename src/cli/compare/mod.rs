@@ -82,14 +82,15 @@ fn read(file: &Path) -> Result<Comparison, String> {
 }
 
 fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
+    arguments.validate()?;
     let mut plan = arguments.plan();
     plan.check()?;
     if let Some(folder) = &arguments.peers {
         plan.contenders.extend(build_peers(folder)?);
     }
     check_names(&plan)?;
-    let enough = || rounds_for(plan.contenders.len(), &plan.scenarios, LEAST_ROUNDS);
-    plan.rounds = arguments.rounds.unwrap_or_else(enough);
+    let enough = rounds_for(&plan, LEAST_ROUNDS);
+    plan.rounds = arguments.rounds.unwrap_or(enough);
     let json = arguments.json.as_deref();
     let json = json.filter(|path| *path != Path::new("-"));
     let mut progress = TerminalProgress::new(json).map_err(|error| {

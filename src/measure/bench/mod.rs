@@ -28,4 +28,4 @@ pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};
 pub use threshold::{Threshold, ThresholdStatus};
 pub(in crate::measure) use values::float;
 pub use values::{Flood, LatencySummary, Values};
-pub use warning::BenchWarning;
+pub use warning::{BenchWarning, MIN_RATE_SHARE};

@@ -17,8 +17,8 @@ const BUSY_SHARE: f64 = 0.80;
 /// A schedule whose p99 lag exceeds this was not kept.
 const MAX_LAG_NS: u64 = 1_000_000;
 
-/// A server that echoes less than this fraction of the messages due did not keep up.
-const MIN_FRACTION: f64 = 0.99;
+/// If less than this share of the messages due came back in time, the rate was not reached.
+pub const MIN_RATE_SHARE: f64 = 0.99;
 
 /// A condition under which the figures do not describe the server.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ fn late_by(values: &Values) -> Option<u64> {
 /// The messages that came back, as a fraction of those due, if they are too few.
 fn fraction_missed(rate: f64, values: &Values) -> Option<f64> {
     let fraction = values.messages_per_second() / rate;
-    (fraction < MIN_FRACTION).then_some(fraction)
+    (fraction < MIN_RATE_SHARE).then_some(fraction)
 }
 
 fn shortfall(rate: f64, values: &Values) -> Option<BenchWarning> {

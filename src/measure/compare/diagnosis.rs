@@ -19,6 +19,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     for results in &comparison.scenarios {
         warnings.extend(cost_not_seen(comparison, results));
         warnings.extend(generator_limit(comparison, results));
+        warnings.extend(schedule_not_kept(comparison, results));
     }
     for table in summary::tables(comparison) {
         warnings.extend(noise(&table));
@@ -118,8 +119,19 @@ fn generator_limit(comparison: &Comparison, results: &ScenarioResults) -> Option
     })
 }
 
+fn schedule_not_kept(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
+    let contenders = contenders_with(comparison, results, |it| {
+        let is_late = matches!(it, BenchWarning::ScheduleNotKept { .. });
+        is_late || matches!(it, BenchWarning::GeneratorDidNotKeepUp { .. })
+    });
+    (!contenders.is_empty()).then_some(Warning::ScheduleNotKept {
+        scenario: results.scenario,
+        contenders,
+    })
+}
+
 /// The contenders to which a warning of `kind` applies in at least half of their rounds.
-fn contenders_with(
+pub(super) fn contenders_with(
     comparison: &Comparison,
     results: &ScenarioResults,
     kind: impl Fn(&BenchWarning) -> bool,
@@ -130,7 +142,9 @@ fn contenders_with(
             .filter_map(Measurement::values)
             .map(|values| {
                 let depth = results.scenario.depth;
-                let warnings = BenchWarning::all(None, depth, values);
+                #[expect(clippy::cast_precision_loss, reason = "a rate")]
+                let rate = results.scenario.rate().map(|rate| rate as f64);
+                let warnings = BenchWarning::all(rate, depth, values);
                 warnings.iter().any(&kind)
             })
             .collect();
@@ -197,7 +211,7 @@ mod tests {
             },
             Warning::TooFewRounds {
                 rounds: 5,
-                comparisons: 33,
+                comparisons: 41,
                 needed: 11,
             },
         ];

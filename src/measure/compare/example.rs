@@ -6,7 +6,7 @@ use super::model::{
     ScenarioResults,
 };
 use super::ratio::Criterion;
-use super::scenario::{Scenario, ScenarioPattern};
+use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};
 use crate::measure::bench::float;
 use crate::measure::bench::{Build, LatencySummary, Machine, MemoryMethod, ServerCost, Values};
 use crate::measure::load::{Mismatch, Verify};
@@ -27,7 +27,9 @@ const ROUNDS: u32 = 11;
 /// The same on every call.
 pub(super) fn comparison() -> Comparison {
     let mut rng = SplitMix64::new(1);
-    let scenarios = Scenario::matrix(ScenarioPattern::Echo, &[1, 100, 10_000], &[64], &[1]);
+    let loads = [OfferedLoad::Saturation, OfferedLoad::CommonRate(12_000)];
+    let connections = [1, 100, 10_000];
+    let scenarios = Scenario::matrix(ScenarioPattern::Echo, &connections, &[64], &[1], &loads);
     Comparison {
         format: FORMAT,
         program: "mio-echo 0.1.0".to_owned(),
@@ -50,6 +52,7 @@ pub(super) fn comparison() -> Comparison {
         seed: 42,
         rounds: ROUNDS,
         margin: Criterion::MARGIN,
+        find_rate: None,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
         verify: Verify::EveryByte,
@@ -98,9 +101,16 @@ fn results(scenario: Scenario, rng: &mut SplitMix64) -> ScenarioResults {
         }
     }
     ScenarioResults {
-        scenario,
         measurements,
-        syscalls: Vec::new(),
+        ..ScenarioResults::new(scenario)
+    }
+}
+
+/// The values of a measurement that has some.
+pub(super) fn values_of(measurement: &mut Measurement) -> &mut Values {
+    match &mut measurement.status {
+        MeasurementStatus::Measured(values) => values,
+        MeasurementStatus::Failed(failure) => panic!("{failure}"),
     }
 }
 
@@ -120,9 +130,13 @@ fn corrupted() -> ContenderFailure {
 )]
 fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
     let many = if scenario.connections > 1 { 4.0 } else { 1.0 };
-    let messages = 40_000.0 * many * speed;
-    let latency = float(scenario.connections as u64) / messages * 1e9;
-    let cpu = (0.9e9 / many.sqrt()) as u64;
+    let saturated = 40_000.0 * many * speed;
+    let (messages, busy) = match scenario.rate() {
+        Some(rate) => (float(rate), float(rate) / saturated),
+        None => (saturated, 1.0),
+    };
+    let latency = float(scenario.connections as u64) / saturated * 1e9;
+    let cpu = (0.9e9 / many.sqrt() * busy) as u64;
     Values {
         elapsed_ns: 1_000_000_000,
         messages: messages as u64,

@@ -35,6 +35,7 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
+pub mod headline;
 mod metric;
 pub mod model;
 pub mod peers;
@@ -50,6 +51,6 @@ mod wording;
 
 pub use contender::{ContenderSpec, MODES};
 pub use metric::{Direction, Metric};
-pub use plan::{Plan, SyscallPass, rounds_for};
+pub use plan::{FollowUp, Plan, SyscallPass, rounds_for};
 pub use run::{MeasurementStart, ProgressObserver, run};
-pub use scenario::{Axis, Scenario, ScenarioPattern};
+pub use scenario::{Axis, OfferedLoad, Scenario, ScenarioPattern};

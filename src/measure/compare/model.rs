@@ -5,7 +5,8 @@
 //! 0 to 1.
 
 use super::scenario::Scenario;
-use crate::measure::bench::{Machine, Values};
+use super::statistics::Spread;
+use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values};
 use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
 use crate::measure::process::Pinning;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub struct Comparison {
     pub rounds: u32,
     /// The largest difference that does not matter, as a share of 1.
     pub margin: f64,
+    /// The condition of a search for the highest rate, as it was asked for; `None` without a search.
+    pub find_rate: Option<String>,
     /// How long each measurement was to take.
     pub duration_ns: u64,
     /// How long the load ran before each measurement.
@@ -95,6 +98,43 @@ pub struct ScenarioResults {
     /// System calls, if they were counted: one entry for each contender that has not failed, without the second
     /// baseline.
     pub syscalls: Vec<SyscallMeasurement>,
+    /// The latencies of all rounds of a contender together: percentiles cannot be averaged, but histograms can be added.
+    pub latencies: Vec<MergedLatency>,
+    /// The highest rates, if they were searched for.
+    pub highest_rates: Vec<HighestRate>,
+}
+
+/// The latencies of all rounds of a contender together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedLatency {
+    /// An index into [`Comparison::contenders`].
+    pub contender: usize,
+    /// The distribution.
+    pub latency: LatencySummary,
+}
+
+/// The highest rate at which a contender meets [`Comparison::find_rate`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HighestRate {
+    /// An index into [`Comparison::contenders`].
+    pub contender: usize,
+    /// The highest rate that it held, in messages per second; `None` if it held none that was tried.
+    pub held: Option<u64>,
+    /// The lowest rate that it did not hold; `None` if it held what it reached at saturation.
+    pub missed: Option<u64>,
+    /// Every measurement of the search, in order.
+    pub attempts: Vec<RateAttempt>,
+}
+
+/// A measurement of a search for the highest rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateAttempt {
+    /// Messages due per second.
+    pub rate: u64,
+    /// Whether it met the condition, and all messages due came back in time.
+    pub is_held: bool,
+    /// The values, or why there are none.
+    pub status: MeasurementStatus,
 }
 
 impl ScenarioResults {
@@ -104,6 +144,8 @@ impl ScenarioResults {
             scenario,
             measurements: Vec::new(),
             syscalls: Vec::new(),
+            latencies: Vec::new(),
+            highest_rates: Vec::new(),
         }
     }
 
@@ -111,6 +153,19 @@ impl ScenarioResults {
     pub(super) fn measurements_of(&self, contender: usize) -> impl Iterator<Item = &Measurement> {
         let measurements = self.measurements.iter();
         measurements.filter(move |measurement| measurement.contender == contender)
+    }
+
+    /// The median share of the messages due that came back in time to a contender, if it is too low to call the rate held;
+    /// always `None` at saturation.
+    pub(super) fn rate_missed_by(&self, contender: usize) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = self.scenario.rate()? as f64;
+        let values = self
+            .measurements_of(contender)
+            .filter_map(Measurement::values);
+        let shares: Vec<f64> = values.map(|it| it.messages_per_second() / rate).collect();
+        let share = Spread::of(&shares)?.median;
+        (share < MIN_RATE_SHARE).then_some(share)
     }
 
     /// The first failure of a contender, with its round.

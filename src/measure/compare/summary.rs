@@ -47,6 +47,11 @@ pub enum RowStatus<'a> {
         /// Why.
         failure: &'a ContenderFailure,
     },
+    /// It did not hold the rate, and so it was not loaded as the others were.
+    RateNotHeld {
+        /// The share of the messages due that came back in time.
+        share: f64,
+    },
     /// The comparison ended before it was measured.
     NotMeasured,
 }
@@ -56,6 +61,8 @@ pub enum RowStatus<'a> {
 pub struct Cell {
     /// The metric.
     pub metric: Metric,
+    /// What stands in a table: of a latency, that of all rounds together; of everything else, the median of all rounds.
+    pub figure: f64,
     /// Median and range of all rounds.
     pub spread: Spread,
     /// The interval of the median; `None` after too few rounds.
@@ -65,14 +72,17 @@ pub struct Cell {
 }
 
 impl Table<'_> {
-    /// The metrics worth a column: memory in total is left out where there is memory per connection, and so is the far
-    /// tail of the latency.
+    /// The metrics worth a column: memory in total is left out where there is memory per connection, and so are round
+    /// trips at saturation, which say how full the queue is.
     pub fn columns(&self) -> impl Iterator<Item = Metric> {
-        let columns = self.wide_columns();
-        columns.filter(|metric| !matches!(metric, Metric::P999 | Metric::Max))
+        let is_saturated = self.scenario.is_saturated();
+        let is_latency =
+            |it: &Metric| matches!(it, Metric::P50 | Metric::P99 | Metric::P999 | Metric::Max);
+        self.wide_columns()
+            .filter(move |metric| !(is_saturated && is_latency(metric)))
     }
 
-    /// The same where there is room, with the far tail of the latency.
+    /// The same where there is room, with the round trips.
     pub fn wide_columns(&self) -> impl Iterator<Item = Metric> {
         let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
         let metrics = self.metrics.iter().copied();
@@ -85,7 +95,9 @@ impl Row<'_> {
     pub fn cell(&self, metric: Metric) -> Option<&Cell> {
         match &self.status {
             RowStatus::Measured(cells) => cells.iter().find(|cell| cell.metric == metric),
-            RowStatus::Failed { .. } | RowStatus::NotMeasured => None,
+            RowStatus::Failed { .. } | RowStatus::RateNotHeld { .. } | RowStatus::NotMeasured => {
+                None
+            }
         }
     }
 }
@@ -168,13 +180,15 @@ fn p_values(comparison: &Comparison) -> Vec<(RatioKey, f64)> {
     let mut p_values = Vec::new();
     for (scenario, results) in comparison.scenarios.iter().enumerate() {
         for contender in (0..comparison.contenders.len()).filter(|it| *it != baseline) {
-            if results.failure_of(contender).is_some() || results.failure_of(baseline).is_some() {
+            if !has_figures(results, contender) || !has_figures(results, baseline) {
                 continue;
             }
-            let compared =
-                |metric: &Metric| metric.has_ratio() && *metric != Metric::SyscallsPerMessage;
+            let compared = |metric: &Metric| {
+                metric.has_ratio(&results.scenario) && *metric != Metric::SyscallsPerMessage
+            };
             for metric in Metric::ALL.into_iter().filter(compared) {
-                let ratios = ratios(&pairs(results, contender, baseline, metric));
+                let pairs = pairs(&comparison.contenders, results, contender, metric);
+                let ratios = ratios(&pairs);
                 if !ratios.is_empty() {
                     p_values.push(((scenario, contender, metric), sign_test(&ratios)));
                 }
@@ -182,6 +196,11 @@ fn p_values(comparison: &Comparison) -> Vec<(RatioKey, f64)> {
         }
     }
     p_values
+}
+
+/// Whether a contender did what the scenario asks for.
+fn has_figures(results: &ScenarioResults, contender: usize) -> bool {
+    results.failure_of(contender).is_none() && results.rate_missed_by(contender).is_none()
 }
 
 /// Whether a measurement failed, and with it the comparison as a whole.
@@ -201,8 +220,14 @@ fn table<'a>(
         .iter()
         .enumerate()
         .map(|(index, contender)| {
-            let baseline = baseline.filter(|baseline| *baseline != index);
-            let cell = |metric| cell(results, index, baseline, metric, criterion(index, metric));
+            let is_compared = baseline
+                .is_some_and(|baseline| baseline != index && has_figures(results, baseline));
+            let cell = |metric: Metric| {
+                let pairs = (is_compared && metric.has_ratio(&results.scenario))
+                    .then(|| pairs(contenders, results, index, metric));
+                let ratio = pairs.and_then(|pairs| Ratio::of(&pairs, criterion(index, metric)));
+                cell(results, index, metric, ratio)
+            };
             Row {
                 contender,
                 status: status(results, index, cell),
@@ -228,39 +253,61 @@ fn status(
     if results.measurements_of(contender).next().is_none() {
         return RowStatus::NotMeasured;
     }
+    if let Some(share) = results.rate_missed_by(contender) {
+        return RowStatus::RateNotHeld { share };
+    }
     RowStatus::Measured(Metric::ALL.into_iter().filter_map(cell).collect())
 }
 
 fn cell(
     results: &ScenarioResults,
     contender: usize,
-    baseline: Option<usize>,
     metric: Metric,
-    criterion: Criterion,
+    ratio: Option<Ratio>,
 ) -> Option<Cell> {
     let rounds = values_by_round(results, contender, metric);
     let values: Vec<f64> = rounds.iter().map(|(_, value)| *value).collect();
-    let baseline = baseline.filter(|_| metric.has_ratio());
-    let pairs = baseline.map(|baseline| pairs(results, contender, baseline, metric));
+    let spread = Spread::of(&values)?;
+    let mut merged = results.latencies.iter();
+    let merged = merged.find(|it| it.contender == contender);
     Some(Cell {
         metric,
-        spread: Spread::of(&values)?,
+        figure: merged
+            .and_then(|it| metric.latency(&it.latency))
+            .unwrap_or(spread.median),
+        spread,
         interval: median_interval(&values),
-        ratio: pairs.and_then(|pairs| Ratio::of(&pairs, criterion)),
+        ratio,
     })
 }
 
-/// The values of two contenders in the rounds in which both have one.
+/// The values of a contender and of the baseline in the rounds in which both have one. The baseline has two measurements
+/// in each round; their mean is less noisy than one of them. Its second one is compared with its first.
 fn pairs(
+    contenders: &[Contender],
     results: &ScenarioResults,
     contender: usize,
-    baseline: usize,
     metric: Metric,
 ) -> Vec<(f64, f64)> {
-    let baseline = values_by_round(results, baseline, metric);
+    let with_role = |role| contenders.iter().position(|it| it.role == role);
+    let values_of = |role| {
+        let index = with_role(role);
+        index.map_or_else(Vec::new, |it| values_by_round(results, it, metric))
+    };
+    let baseline = values_of(Role::Baseline);
+    let again = if is_again(contenders, contender) {
+        Vec::new()
+    } else {
+        values_of(Role::Again)
+    };
+    let in_round = |values: &[(u32, f64)], round: u32| {
+        let mut values = values.iter();
+        values.find_map(|(other, value)| (*other == round).then_some(*value))
+    };
     let pair = |(round, value): (u32, f64)| {
-        let (_, baseline) = baseline.iter().find(|(other, _)| *other == round)?;
-        Some((value, *baseline))
+        let first = in_round(&baseline, round)?;
+        let second = in_round(&again, round).unwrap_or(first);
+        Some((value, f64::midpoint(first, second)))
     };
     let rounds = values_by_round(results, contender, metric).into_iter();
     rounds.filter_map(pair).collect()
@@ -352,7 +399,7 @@ mod tests {
     #[test]
     fn a_contender_that_fails_once_is_a_row_with_the_failure() {
         let comparison = example::comparison();
-        let table = &tables(&comparison)[1];
+        let table = &tables(&comparison)[2];
         assert_eq!(table.rows.len(), comparison.contenders.len());
         let RowStatus::Failed { round, failure } = &table.rows[2].status else {
             panic!("{:?}", table.rows[2]);

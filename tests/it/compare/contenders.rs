@@ -18,10 +18,10 @@ fn without_contenders_both_modes_are_compared_and_the_first_is_measured_twice() 
         .map(|contender| contender.name.as_str())
         .collect();
     assert_eq!(names, ["event-loop", "threads", "event-loop (again)"]);
-    assert_eq!(comparison.scenarios.len(), 2);
+    assert_eq!(comparison.scenarios.len(), 4);
     let (mut messages, mut cpu) = (0, 0);
     for results in &comparison.scenarios {
-        assert_eq!(results.measurements.len(), 3 * 6, "{}", results.scenario);
+        assert_eq!(results.measurements.len(), 3 * 4, "{}", results.scenario);
         for measurement in &results.measurements {
             let values = values(measurement);
             assert!(values.elapsed_ns >= 30_000_000, "{values:?}");
@@ -119,6 +119,7 @@ fn the_costs_of_a_server_behind_a_shell_are_those_of_the_server() {
     let behind = behind.replace("PROGRAM", PROGRAM);
     let arguments = [
         "--duration=300ms",
+        "--rate=max",
         "--connections=2",
         "--rounds=1",
         "--json=-",
@@ -148,6 +149,7 @@ fn socat_forks_a_process_for_each_connection_and_all_are_counted() {
     let socat = "socat=socat tcp-listen:{port},fork,reuseaddr pipe";
     let arguments = [
         "--duration=500ms",
+        "--rate=max",
         "--connections=3",
         "--rounds=1",
         "--json=-",

@@ -10,7 +10,13 @@ fn a_contender_that_is_killed_is_a_row_that_names_the_signal() {
     let killed = "killed=sh -c '\"$0\" serve -q --listen 127.0.0.1:$1 & sleep 0.5; kill -KILL $!; kill -KILL $$' \
                   PROGRAM {port}";
     let killed = killed.replace("PROGRAM", PROGRAM);
-    let finished = run(&["--duration=5s", "--connections=1", "--rounds=1", &killed]);
+    let finished = run(&[
+        "--duration=5s",
+        "--connections=1",
+        "--rate=max",
+        "--rounds=1",
+        &killed,
+    ]);
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let table = text(&finished);
     assert!(

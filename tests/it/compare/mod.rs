@@ -2,6 +2,7 @@
 //! agree.
 
 mod contenders;
+mod equal_load;
 mod failures;
 mod page;
 mod patterns;
@@ -21,10 +22,11 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 /// A measurement that is short, but long enough for a message.
-const SHORT: [&str; 4] = [
+const SHORT: [&str; 5] = [
     "--duration=30ms",
     "--warmup=10ms",
     "--connections=1",
+    "--rate=max",
     "--seed=7",
 ];
 
@@ -44,12 +46,13 @@ fn text(finished: &Exit) -> &str {
     std::str::from_utf8(&finished.stdout).unwrap()
 }
 
-/// The JSON of one short run with two scenarios, shared by several tests.
+/// The JSON of one short run with four scenarios, shared by several tests.
 fn saved() -> &'static str {
     static SAVED: OnceLock<String> = OnceLock::new();
     SAVED.get_or_init(|| {
-        let two = ["--connections=1,3", "--duration=30ms", "--warmup=10ms"];
-        let finished = run(&[&two[..], &["--rounds=6", "--json=-"]].concat());
+        let four = ["--connections=1,3", "--rate=max,1000", "--warmup=10ms"];
+        let short = ["--duration=30ms", "--rounds=4", "--json=-"];
+        let finished = run(&[four, short].concat());
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         text(&finished).to_owned()
     })

@@ -39,6 +39,7 @@ fn system_calls_are_counted_where_a_tool_can() {
     }
     let arguments = [
         "--duration=1s",
+        "--rate=max",
         "--connections=1",
         "--rounds=1",
         "--syscalls",

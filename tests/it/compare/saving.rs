@@ -66,6 +66,7 @@ fn what_was_measured_is_saved_after_each_scenario() {
     // The second scenario takes longer than the test.
     let arguments = [
         "--duration=30ms",
+        "--rate=max",
         "--warmup=0s",
         "--connections=1,2",
         "--rounds=1",
@@ -90,7 +91,13 @@ fn servers_do_not_outlive_a_comparison_that_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let forks = "forks=sh -c 'sleep 60 & echo $! >pid; exec \"$0\" serve -q --listen 127.0.0.1:{port}' PROGRAM";
     let forks = forks.replace("PROGRAM", PROGRAM);
-    let mut command = compare(&["--duration=1m", "--connections=1", "--rounds=1", &forks]);
+    let mut command = compare(&[
+        "--duration=1m",
+        "--connections=1",
+        "--rate=max",
+        "--rounds=1",
+        &forks,
+    ]);
     let running = Child::spawn(command.current_dir(folder.path()));
     let mut pid = String::new();
     harness::eventually("the server has started a process", || {

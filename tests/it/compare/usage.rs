@@ -23,6 +23,14 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "18,446,744,073,709,551,615 connections do not fit within the limit on open files: ",
         ),
         (
+            &["--pattern=churn", "--rate=100"],
+            "--rate does not apply to the pattern churn",
+        ),
+        (
+            &["--pattern=idle", "--sweep"],
+            "--sweep does not apply to the pattern idle",
+        ),
+        (
             &["--from=/nowhere/saved.json"],
             "cannot read /nowhere/saved.json: no such file",
         ),
@@ -54,6 +62,9 @@ fn invalid_arguments_are_rejected_with_the_reason() {
         ("--duration=999999999days", "too long"),
         ("--depth=18446744073709551615", "at most 65536"),
         ("--margin=0", "above 0"),
+        ("--rate=fast", "max or half"),
+        ("--rate=0", "at least 1"),
+        ("--find-rate=p98<1ms", "p99.9"),
         ("it=localhost:7,pid=x", "not the number of a process"),
     ] {
         let finished = run(&[argument]);

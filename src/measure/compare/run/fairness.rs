@@ -32,8 +32,12 @@ const MAX_UNREAD: usize = 64 * 1024 * 1024;
 /// A write without progress for this long is blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
 
-/// Runs `paced` with a rate, beside a connection that floods its target and one that never reads.
-pub(super) fn run(paced: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<Values> {
+/// Runs `paced` with a rate, beside a connection that floods its target and one that never reads. Returns the results of
+/// the paced connections and those of the flood.
+pub(super) fn run(
+    paced: &LoadPlan,
+    observer: &mut impl LoadObserver,
+) -> io::Result<(LoadResults, LoadResults)> {
     let _held_open = never_read(paced.target, paced.timeout)?;
     let is_over = AtomicBool::new(false);
     let (started, flood_started) = mpsc::channel();
@@ -54,13 +58,12 @@ pub(super) fn run(paced: &LoadPlan, observer: &mut impl LoadObserver) -> io::Res
         let flood = flood
             .join()
             .map_err(|_| io::Error::other("the flood panicked"))?;
-        Ok(values(&results?, &flood?))
+        Ok((results?, flood?))
     })
 }
 
-/// The values of the paced connections, with the traffic of the flood. A flood that failed makes the measurement fail.
-fn values(paced: &LoadResults, flood: &LoadResults) -> Values {
-    let mut values = Values::new(paced, None);
+/// Adds the traffic of the flood to the values of the paced connections. A flood that failed makes the measurement fail.
+pub(super) fn add_flood(values: &mut Values, flood: &LoadResults) {
     if flood.failures.total() > 0 {
         values.failures = flood.failures;
         values.first_timeout = flood.first_timeout;
@@ -70,7 +73,6 @@ fn values(paced: &LoadResults, flood: &LoadResults) -> Values {
         bytes: flood.bytes,
         elapsed_ns: nanoseconds(flood.elapsed),
     });
-    values
 }
 
 fn flood_plan(paced: &LoadPlan) -> LoadPlan {

@@ -2,13 +2,15 @@
 
 use super::fairness;
 use crate::measure::bench::{
-    BenchServer, LaunchError, SamplingObserver, UsageSampler, Values, last_lines,
+    BenchServer, LaunchError, MIN_RATE_SHARE, SamplingObserver, UsageSampler, Values, last_lines,
 };
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
-use crate::measure::load::{self, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition};
+use crate::measure::load::{
+    self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition,
+};
 use crate::text::os_error;
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +19,24 @@ use std::time::Duration;
 
 /// How long a server whose connections have failed gets to end, so that its end is reported as the cause.
 const EXIT_GRACE: Duration = Duration::from_millis(100);
+
+/// What a measurement has yielded.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The values or the failure.
+    pub(super) status: MeasurementStatus,
+    /// The latencies, to be merged with those of other rounds; `None` without values.
+    pub(super) latency: Option<Latency>,
+}
+
+impl Outcome {
+    fn failed(failure: ContenderFailure) -> Self {
+        Self {
+            status: MeasurementStatus::Failed(failure),
+            latency: None,
+        }
+    }
+}
 
 /// The progress observer asked to stop.
 #[derive(Debug)]
@@ -30,21 +50,21 @@ pub(super) fn measure(
     core: Option<usize>,
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<MeasurementStatus, Stopped> {
-    match measure_once(plan, spec, core, scenario, progress)? {
-        Attempt::PortLost => match measure_once(plan, spec, core, scenario, progress)? {
-            Attempt::PortLost => Ok(MeasurementStatus::Failed(ContenderFailure::NotStarted {
-                reason: "another program took its port, twice".to_owned(),
-                stderr: Vec::new(),
-            })),
-            Attempt::Done(status) => Ok(status),
-        },
-        Attempt::Done(status) => Ok(status),
+) -> Result<Outcome, Stopped> {
+    for _ in 0..2 {
+        match measure_once(plan, spec, core, scenario, progress)? {
+            Attempt::PortLost => {}
+            Attempt::Done(outcome) => return Ok(outcome),
+        }
     }
+    Ok(Outcome::failed(ContenderFailure::NotStarted {
+        reason: "another program took its port, twice".to_owned(),
+        stderr: Vec::new(),
+    }))
 }
 
 enum Attempt {
-    Done(MeasurementStatus),
+    Done(Outcome),
     /// The server ended, and another program listens on its port.
     PortLost,
 }
@@ -61,24 +81,31 @@ fn measure_once(
         Ok(server) => server,
         Err(LaunchError::Failed { reason, stderr }) => {
             let failure = ContenderFailure::NotStarted { reason, stderr };
-            return Ok(Attempt::Done(MeasurementStatus::Failed(failure)));
+            return Ok(Attempt::Done(Outcome::failed(failure)));
         }
         Err(LaunchError::Stopped) => return Err(Stopped),
     };
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
-    let values = run_load(plan, scenario, server.address, &mut observer);
+    let measured = run_load(plan, scenario, server.address, &mut observer);
     if observer.is_stopped() {
         return Err(Stopped);
     }
+    let (values, latency) = match measured {
+        Ok((values, latency)) => (Ok(values), Some(latency)),
+        Err(error) => (Err(error), None),
+    };
     let values = values.map(|values| Values {
         server: observer.cost(),
         ..values
     });
     Ok(match check(scenario, values, &mut server) {
-        Ok(values) => Attempt::Done(MeasurementStatus::Measured(values)),
+        Ok(values) => Attempt::Done(Outcome {
+            status: MeasurementStatus::Measured(values),
+            latency,
+        }),
         Err(ContenderFailure::Terminated { .. }) if server.has_lost_port() => Attempt::PortLost,
-        Err(failure) => Attempt::Done(MeasurementStatus::Failed(failure)),
+        Err(failure) => Attempt::Done(Outcome::failed(failure)),
     })
 }
 
@@ -87,12 +114,20 @@ fn run_load(
     scenario: &Scenario,
     target: SocketAddr,
     observer: &mut impl LoadObserver,
-) -> io::Result<Values> {
+) -> io::Result<(Values, Latency)> {
     let load_plan = load_plan(plan, scenario, target);
-    if scenario.pattern == ScenarioPattern::Fairness {
-        return fairness::run(&load_plan, observer);
+    let (results, flood) = match scenario.pattern {
+        ScenarioPattern::Fairness => {
+            let (paced, flood) = fairness::run(&load_plan, observer)?;
+            (paced, Some(flood))
+        }
+        _ => (load::run(&load_plan, observer)?, None),
+    };
+    let mut values = Values::new(&results, None);
+    if let Some(flood) = &flood {
+        fairness::add_flood(&mut values, flood);
     }
-    Ok(Values::new(&load::run(&load_plan, observer)?, None))
+    Ok((values, results.response.unwrap_or(results.service)))
 }
 
 /// The load of `scenario` on the server at `target`.
@@ -107,6 +142,8 @@ pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) ->
         connections: scenario.connections,
         size: scenario.size,
         depth: scenario.depth,
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        rate: scenario.rate().map(|rate| rate as f64),
         warm_up: plan.warm_up,
         stop_when: StopCondition::Elapsed(plan.duration),
         verify: plan.verify,
@@ -154,7 +191,11 @@ fn failure(scenario: &Scenario, values: &Values) -> Option<ContenderFailure> {
             first_timeout: values.first_timeout,
         });
     }
-    if values.unanswered > 0 {
+    // A contender that cannot hold the rate is overloaded, and no failure.
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let due = scenario.rate().map_or(0.0, |rate| rate as f64);
+    let is_overloaded = values.messages_per_second() < MIN_RATE_SHARE * due;
+    if values.unanswered > 0 && !(is_overloaded && values.messages > 0) {
         let messages = values.unanswered;
         return Some(ContenderFailure::Unanswered { messages });
     }
