@@ -35,9 +35,11 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
+mod family;
 pub mod headline;
 mod metric;
 pub mod model;
+mod pairs;
 pub mod peers;
 mod plan;
 pub mod ratio;

@@ -1,19 +1,13 @@
 //! From raw values to the figures of a report: for each scenario a row per contender, and for each metric its median,
 //! its spread, and its ratio to the baseline. Pure functions.
-//!
-//! All ratios of a report are one family, whose claims are certain together ([`correction`](super::correction)). Those
-//! of the baseline to itself are a family of their own.
 
-use super::correction::holm_levels;
+use super::family::Families;
 use super::metric::Metric;
-use super::model::{
-    Comparison, Contender, ContenderFailure, Measurement, Role, ScenarioResults, SyscallStatus,
-};
-use super::ratio::{Criterion, Ratio, ratios, sign_test};
+use super::model::{Comparison, Contender, ContenderFailure, ScenarioResults};
+use super::pairs::{has_figures, pairs, position_of_baseline, values_by_round};
+use super::ratio::{Criterion, Ratio};
 use super::scenario::Scenario;
 use super::statistics::{Interval, Spread, median_interval};
-use crate::measure::bench::float;
-use std::collections::HashMap;
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,11 +108,7 @@ pub fn tables(comparison: &Comparison) -> Vec<Table<'_>> {
 
 /// How many ratios `comparison` draws conclusions from, without those of the baseline to itself.
 pub fn comparisons(comparison: &Comparison) -> usize {
-    let contenders = &comparison.contenders;
-    let levels = Families::of(comparison).levels.into_keys();
-    levels
-        .filter(|(_, contender, _)| !is_again(contenders, *contender))
-        .count()
+    Families::of(comparison).comparisons(&comparison.contenders)
 }
 
 /// Whether anything was measured.
@@ -126,81 +116,6 @@ pub fn has_values(comparison: &Comparison) -> bool {
     let scenarios = comparison.scenarios.iter();
     let mut measurements = scenarios.flat_map(|results| &results.measurements);
     measurements.any(|measurement| measurement.values().is_some())
-}
-
-/// A ratio: the index of its scenario, that of its contender, and its metric.
-type RatioKey = (usize, usize, Metric);
-
-/// What each ratio of a report is judged by.
-struct Families {
-    levels: HashMap<RatioKey, f64>,
-    margin: f64,
-}
-
-impl Families {
-    fn of(comparison: &Comparison) -> Self {
-        let p_values = p_values(comparison).into_iter();
-        let (again, others): (Vec<_>, Vec<_>) = p_values
-            .partition(|((_, contender, _), _)| is_again(&comparison.contenders, *contender));
-        let mut levels = HashMap::new();
-        for family in [again, others] {
-            let (keys, p_values): (Vec<RatioKey>, Vec<f64>) = family.into_iter().unzip();
-            levels.extend(keys.into_iter().zip(holm_levels(&p_values)));
-        }
-        let margin = comparison.margin;
-        Self { levels, margin }
-    }
-
-    fn in_scenario(&self, scenario: usize) -> impl Fn(usize, Metric) -> Criterion {
-        move |contender, metric| Criterion {
-            level: match self.levels.get(&(scenario, contender, metric)) {
-                Some(level) => *level,
-                None => Criterion::default().level,
-            },
-            margin: self.margin,
-        }
-    }
-}
-
-fn is_again(contenders: &[Contender], contender: usize) -> bool {
-    let contender = contenders.get(contender);
-    contender.is_some_and(|contender| contender.role == Role::Again)
-}
-
-fn position_of_baseline(contenders: &[Contender]) -> Option<usize> {
-    let mut contenders = contenders.iter();
-    contenders.position(|contender| contender.role == Role::Baseline)
-}
-
-/// Of every ratio that has more than one round.
-fn p_values(comparison: &Comparison) -> Vec<(RatioKey, f64)> {
-    let Some(baseline) = position_of_baseline(&comparison.contenders) else {
-        return Vec::new();
-    };
-    let mut p_values = Vec::new();
-    for (scenario, results) in comparison.scenarios.iter().enumerate() {
-        for contender in (0..comparison.contenders.len()).filter(|it| *it != baseline) {
-            if !has_figures(results, contender) || !has_figures(results, baseline) {
-                continue;
-            }
-            let compared = |metric: &Metric| {
-                metric.has_ratio(&results.scenario) && *metric != Metric::SyscallsPerMessage
-            };
-            for metric in Metric::ALL.into_iter().filter(compared) {
-                let pairs = pairs(&comparison.contenders, results, contender, metric);
-                let ratios = ratios(&pairs);
-                if !ratios.is_empty() {
-                    p_values.push(((scenario, contender, metric), sign_test(&ratios)));
-                }
-            }
-        }
-    }
-    p_values
-}
-
-/// Whether a contender did what the scenario asks for.
-fn has_figures(results: &ScenarioResults, contender: usize) -> bool {
-    results.failure_of(contender).is_none() && results.rate_missed_by(contender).is_none()
 }
 
 /// Whether a measurement failed, and with it the comparison as a whole.
@@ -281,66 +196,11 @@ fn cell(
     })
 }
 
-/// The values of a contender and of the baseline in the rounds in which both have one. The baseline has two measurements
-/// in each round; their mean is less noisy than one of them. Its second one is compared with its first.
-fn pairs(
-    contenders: &[Contender],
-    results: &ScenarioResults,
-    contender: usize,
-    metric: Metric,
-) -> Vec<(f64, f64)> {
-    let with_role = |role| contenders.iter().position(|it| it.role == role);
-    let values_of = |role| {
-        let index = with_role(role);
-        index.map_or_else(Vec::new, |it| values_by_round(results, it, metric))
-    };
-    let baseline = values_of(Role::Baseline);
-    let again = if is_again(contenders, contender) {
-        Vec::new()
-    } else {
-        values_of(Role::Again)
-    };
-    let in_round = |values: &[(u32, f64)], round: u32| {
-        let mut values = values.iter();
-        values.find_map(|(other, value)| (*other == round).then_some(*value))
-    };
-    let pair = |(round, value): (u32, f64)| {
-        let first = in_round(&baseline, round)?;
-        let second = in_round(&again, round).unwrap_or(first);
-        Some((value, f64::midpoint(first, second)))
-    };
-    let rounds = values_by_round(results, contender, metric).into_iter();
-    rounds.filter_map(pair).collect()
-}
-
-/// The values of a contender, each with its round. The pass that counts system calls is round 0.
-fn values_by_round(results: &ScenarioResults, contender: usize, metric: Metric) -> Vec<(u32, f64)> {
-    if metric == Metric::SyscallsPerMessage {
-        let value = syscalls_per_message(results, contender);
-        return value.map(|value| (0, value)).into_iter().collect();
-    }
-    let with_round = |measurement: &Measurement| {
-        let value = metric.value(&results.scenario, measurement.values()?)?;
-        Some((measurement.round, value))
-    };
-    let measurements = results.measurements_of(contender);
-    measurements.filter_map(with_round).collect()
-}
-
-fn syscalls_per_message(results: &ScenarioResults, contender: usize) -> Option<f64> {
-    let mut passes = results.syscalls.iter();
-    match &passes.find(|pass| pass.contender == contender)?.status {
-        SyscallStatus::Counted { syscalls, messages } if *messages > 0 => {
-            Some(float(*syscalls) / float(*messages))
-        }
-        SyscallStatus::Counted { .. } | SyscallStatus::NotCounted { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::correction::rounds_needed;
     use super::super::example;
+    use super::super::model::Role;
     use super::super::ratio::Conclusion;
     use super::*;
 

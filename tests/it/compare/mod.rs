@@ -46,13 +46,13 @@ fn text(finished: &Exit) -> &str {
     std::str::from_utf8(&finished.stdout).unwrap()
 }
 
-/// The JSON of one short run with four scenarios, shared by several tests.
+/// The JSON of one short run with two scenarios, shared by several tests.
 fn saved() -> &'static str {
     static SAVED: OnceLock<String> = OnceLock::new();
     SAVED.get_or_init(|| {
-        let four = ["--connections=1,3", "--rate=max,1000", "--warmup=10ms"];
-        let short = ["--duration=30ms", "--rounds=4", "--json=-"];
-        let finished = run(&[four, short].concat());
+        let two = ["--connections=1,3", "--rate=max", "--warmup=10ms"];
+        let short = ["--duration=30ms", "--rounds=6", "--json=-"];
+        let finished = run(&[two, short].concat());
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
         text(&finished).to_owned()
     })

@@ -220,7 +220,10 @@ mod tests {
     fn each_ratio_is_put_in_one_of_three_words() {
         let text = terminal(&example::comparison());
         assert!(text.contains("threads against event-loop:"), "{text}");
-        assert!(text.contains("messages/s*     slower ×0.60 (0.60–0.61)"), "{text}");
+        assert!(
+            text.contains("messages/s*     slower ×0.60 (0.60–0.61)"),
+            "{text}"
+        );
         assert!(text.contains("CPU/message*    more ×1.6"), "{text}");
         assert!(
             text.contains("memory          same within ±5 % (1.00–1.00)"),

@@ -1,6 +1,6 @@
 //! The rounds of a scenario: each of them measures every contender once, in shuffled order.
 
-use super::measure::{Outcome, Stopped, measure};
+use super::measure::{RoundOutcome, Stopped, measure};
 use super::observer::{MeasurementStart, ProgressObserver};
 use super::syscalls::count_syscalls;
 use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE};
@@ -110,7 +110,7 @@ impl<O: ProgressObserver> Runner<'_, O> {
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |per_mille| observer.progress(done, per_mille);
             let (spec, core) = (participant.spec, self.server_core);
-            let Outcome { status, latency } =
+            let RoundOutcome { status, latency } =
                 measure(self.plan, spec, core, scenario, &mut progress)?;
             let ticks = CpuTicks::now().zip(before);
             let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
