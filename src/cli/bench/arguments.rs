@@ -7,8 +7,9 @@ use crate::cli::values::{
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Origin, Threshold};
-use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::load::{Arrivals, LoadPattern, LoadPlan, StopCondition, Verify};
 use mio_echo::measure::process::Placement;
+use mio_echo::measure::rng;
 use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +22,8 @@ Without ADDR, bench starts a server as a process of its own, measures it and sto
 Without --rate, each connection sends a message when one comes back (closed loop): a server that \
 stalls gets less load while it stalls, and the percentiles hide the stall. With --rate, messages \
 are due at fixed times (open loop), and the response time counts from the time at which a message \
-was due, even if it could not be sent then.
+was due, even if it could not be sent then. Its two parts are shown: from due to sent, and the \
+service time. So is the generator's own part in both; above a tenth, there is a warning.
 
 At the end, the run waits for the messages in flight, up to --timeout. A message that does not come \
 back counts with its age in the latencies; figures marked > are at least that. It is a failure, and \
@@ -47,6 +49,9 @@ Examples:
   mio-echo bench --mode threads --connections 1000 --duration 5s
   mio-echo bench localhost:50007 --rate 10000 --fail-if 'p99>2ms' --fail-if 'errors>0'
   mio-echo bench localhost:50007 --pid 4711 --pattern stream --size 1MiB --json -";
+
+/// The longest `--slack`: beyond it, most of the response time would be the generator's.
+const LONGEST_SLACK: Duration = Duration::from_secs(1);
 
 /// The largest message, in bytes.
 const LARGEST_MESSAGE: usize = 1 << 30;
@@ -80,6 +85,18 @@ pub(crate) struct BenchArguments {
     /// Messages due per second over all connections, whether or not the server keeps up
     #[arg(short, long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Load")]
     rate: Option<f64>,
+
+    /// How the times at which messages are due are spaced
+    #[arg(long, value_enum, requires = "rate", default_value_t = ArrivalsName::Fixed, help_heading = "Load")]
+    arrivals: ArrivalsName,
+
+    /// Seed of the Poisson arrivals [default: random]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    seed: Option<u64>,
+
+    /// How late a message may be sent so that several share a wake-up [default: 200us from 50000 per second on, else 0s]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "rate", help_heading = "Load")]
+    slack: Option<Duration>,
 
     /// Connections opened per second [default: as fast as possible]
     #[arg(long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Load")]
@@ -137,6 +154,15 @@ pub(crate) struct BenchArguments {
     pub(super) hlog: Option<PathBuf>,
 }
 
+/// [`Arrivals`], as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ArrivalsName {
+    /// At equal intervals
+    Fixed,
+    /// At random, independently of each other: a Poisson process
+    Poisson,
+}
+
 /// [`LoadPattern`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LoadPatternName {
@@ -171,6 +197,7 @@ impl BenchArguments {
                 "--rate and --depth do not apply to the pattern {pattern}"
             ));
         }
+        self.check_schedule()?;
         if self.reports_on_stdout() > 1 {
             return Err(
                 "only one of --json, --hgrm and --hlog can go to standard output".to_owned(),
@@ -179,6 +206,17 @@ impl BenchArguments {
         self.check_load()?;
         let mut files = self.files().filter(|file| *file != Path::new("-"));
         files.try_for_each(check_writable)
+    }
+
+    /// Rejects what contradicts the schedule of an open loop.
+    fn check_schedule(&self) -> Result<(), String> {
+        if self.seed.is_some() && self.arrivals == ArrivalsName::Fixed {
+            return Err("--seed needs --arrivals poisson".to_owned());
+        }
+        match self.slack {
+            Some(slack) if slack > LONGEST_SLACK => Err("--slack must be at most 1s".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
@@ -248,6 +286,13 @@ impl BenchArguments {
             size: self.size.map_or(size, |size| size.0),
             depth: self.depth.unwrap_or(depth),
             rate: self.rate,
+            arrivals: match self.arrivals {
+                ArrivalsName::Fixed => Arrivals::Fixed,
+                ArrivalsName::Poisson => Arrivals::Poisson {
+                    seed: self.seed.unwrap_or_else(rng::random_seed),
+                },
+            },
+            slack: self.slack,
             connect_rate: self.connect_rate,
             warm_up: self.warmup,
             stop_when: match self.messages {
