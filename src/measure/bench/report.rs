@@ -3,7 +3,7 @@
 use super::machine::Machine;
 use super::values::Values;
 use super::warning::BenchWarning;
-use crate::measure::load::{LoadPlan, StopCondition, Verify};
+use crate::measure::load::{Arrivals, LoadPlan, StopCondition, Verify};
 use crate::measure::process::Pinning;
 use crate::text::units::nanoseconds;
 use crate::text::version::PROGRAM;
@@ -55,6 +55,12 @@ pub struct PlanReport {
     pub depth: usize,
     /// Messages due per second; `None` for the closed loop.
     pub rate: Option<f64>,
+    /// How the times at which they are due are spaced: `fixed` or `poisson`; only with a rate.
+    pub arrivals: Option<String>,
+    /// Reproduces the times of Poisson arrivals.
+    pub seed: Option<u64>,
+    /// How long a message that is due may wait for others, so that they share a wake-up; only with a rate.
+    pub slack_ns: Option<u64>,
     /// How long to measure; `None` if a number of messages ends it.
     pub duration_ns: Option<u64>,
     /// How many messages end it; `None` if a duration does.
@@ -90,6 +96,8 @@ pub struct Figures {
     pub generator_cpu_us_per_message: Option<f64>,
     /// The share of one core that the generator used.
     pub generator_cpu_share: f64,
+    /// The share of the time in which the generator had something to do.
+    pub generator_busy_share: f64,
 }
 
 impl BenchReport {
@@ -146,6 +154,12 @@ impl From<&LoadPlan> for PlanReport {
             size: plan.size,
             depth: plan.depth,
             rate: plan.rate,
+            arrivals: plan.rate.map(|_| plan.arrivals.to_string()),
+            seed: match plan.arrivals {
+                Arrivals::Poisson { seed } => Some(seed),
+                Arrivals::Fixed => None,
+            },
+            slack_ns: plan.rate.map(|_| nanoseconds(plan.effective_slack())),
             duration_ns,
             messages,
             warm_up_ns: nanoseconds(plan.warm_up),
@@ -171,6 +185,7 @@ impl From<&Values> for Figures {
             involuntary_switches_per_message: each(server.map(|cost| cost.involuntary_switches)),
             generator_cpu_us_per_message: microseconds_each(Some(values.generator_cpu_ns)),
             generator_cpu_share: values.generator_share(),
+            generator_busy_share: values.generator_busy_share(),
         }
     }
 }

@@ -37,8 +37,10 @@ fn write_load(f: &mut fmt::Formatter<'_>, plan: &PlanReport) -> fmt::Result {
         ("churn", _) => format!("{connections} at a time: connect, echo, close"),
         ("idle", _) => format!("{connections} idle connections"),
         (_, Some(rate)) => format!(
-            "{connections} connections, {} messages due per second",
-            units::value(rate, RATE)
+            "{connections} connections, {} messages due per second{}",
+            units::value(rate, RATE),
+            plan.seed
+                .map_or_else(String::new, |seed| format!(" (Poisson, seed {seed})"))
         ),
         (_, None) => format!(
             "{connections} connections, {} in flight on each",
@@ -95,11 +97,18 @@ fn write_latency(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
     let names = values.service_time.percentiles_ns.keys();
     let names = names.map(String::as_str).chain(["max", "mean"]);
     line(f, "", &columns(names))?;
-    line(f, "service", &latency_columns(&values.service_time))?;
-    match &values.response_time {
-        Some(response_time) => line(f, "response", &latency_columns(response_time)),
-        None => Ok(()),
+    let parts = [
+        ("due → sent", values.wait_time.as_ref()),
+        ("service", Some(&values.service_time)),
+        ("response", values.response_time.as_ref()),
+        ("own part", values.generator_lag.as_ref()),
+    ];
+    for (name, latency) in parts {
+        if let Some(latency) = latency {
+            line(f, name, &latency_columns(latency))?;
+        }
     }
+    Ok(())
 }
 
 fn latency_columns(latency: &LatencySummary) -> String {
@@ -170,11 +179,8 @@ fn write_generator(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Res
     if let Some(us) = report.figures.generator_cpu_us_per_message {
         write!(text, ", {} per message", units::value(us / 1e6, TIME))?;
     }
-    let lag = report.values.generator_lag.as_ref();
-    if let Some(lag) = lag.and_then(|lag| lag.percentile("p99")) {
-        let lag = units::value(seconds(lag), TIME);
-        write!(text, "; p99 lag {lag}")?;
-    }
+    let busy = report.figures.generator_busy_share * 100.0;
+    write!(text, "; busy for {busy:.0} % of the time")?;
     line(f, "generator", &text)
 }
 

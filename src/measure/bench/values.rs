@@ -34,6 +34,9 @@ pub struct Values {
     /// The longest time in which no connection got a reply although a message was in flight, if it is a stall: at least
     /// 100 ms and at least ten times the median service time.
     pub stall_ns: Option<u64>,
+    /// The first part of the response time, until the message was sent; only with a rate.
+    #[serde(default)]
+    pub wait_time: Option<LatencySummary>,
     /// Latency from the time at which a message was sent.
     pub service_time: LatencySummary,
     /// Latency from the time at which a message was due; only with a rate.
@@ -48,7 +51,11 @@ pub struct Values {
     pub server: Option<ServerCost>,
     /// Processor time of the generator.
     pub generator_cpu_ns: u64,
-    /// How late the generator sent messages; only with a rate.
+    /// How long the generator had nothing to do: asleep, or polling without an event until a message was due.
+    #[serde(default)]
+    pub generator_waited_ns: u64,
+    /// The generator's own part of the response times: how much later than possible it sent the message and read the echo;
+    /// only with a rate.
     pub generator_lag: Option<LatencySummary>,
     /// The connection that flooded the server meanwhile; only for the fairness pattern of `compare`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +101,7 @@ impl Values {
             starved: results.starved as u64,
             unanswered: results.unanswered,
             stall_ns: stall(results),
+            wait_time: results.wait.as_ref().map(Into::into),
             service_time: (&results.service).into(),
             response_time: results.response.as_ref().map(Into::into),
             failures: results.failures,
@@ -101,6 +109,7 @@ impl Values {
             first_timeout: results.first_timeout,
             server,
             generator_cpu_ns: nanoseconds(results.generator.cpu),
+            generator_waited_ns: nanoseconds(results.generator.waited),
             generator_lag: results.generator.lag.as_ref().map(Into::into),
             flood: None,
             ended_early: results.ended_early,
@@ -130,6 +139,12 @@ impl Values {
     /// The share of one core that the generator used.
     pub fn generator_share(&self) -> f64 {
         float(self.generator_cpu_ns) / float(self.elapsed_ns.max(1))
+    }
+
+    /// The share of the time in which the generator had something to do. Unlike its share of a core, it leaves out what
+    /// sleeping, waking up and waiting take.
+    pub fn generator_busy_share(&self) -> f64 {
+        1.0 - float(self.generator_waited_ns) / float(self.elapsed_ns.max(1))
     }
 
     /// The share of one core that the server used, more than 1 if it has several; `None` if its process is not visible.

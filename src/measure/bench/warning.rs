@@ -1,6 +1,7 @@
 //! Conditions under which the figures of a measurement do not describe the server.
 
 use super::values::Values;
+use crate::text::units;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -11,11 +12,12 @@ const SATURATED_SHARE: f64 = 0.95;
 /// A server that uses less than this share of a core beside a saturated generator was not the limit.
 const UNSATURATED_SHARE: f64 = 0.90;
 
-/// With a rate, a generator that uses more than this share of its core may have been late for lack of it.
+/// With a rate, a generator that is busy for more than this share of the time may have been late for lack of it.
 const BUSY_SHARE: f64 = 0.80;
 
-/// A schedule whose p99 lag exceeds this was not kept.
-const MAX_LAG_NS: u64 = 1_000_000;
+/// The generator's own part of the response time disturbs the measurement if its p99, times this, exceeds the p99 of the
+/// whole.
+const LEAST_RATIO: u64 = 10;
 
 /// If less than this share of the messages due came back in time, the rate was not reached.
 pub const MIN_RATE_SHARE: f64 = 0.99;
@@ -36,10 +38,12 @@ pub enum BenchWarning {
         /// The share of its core that the generator used.
         generator_cpu_share: f64,
     },
-    /// The generator sent messages too long after they were due.
+    /// The generator's own part of the response time is not small: its p99 is more than a tenth of that of the whole.
     ScheduleNotKept {
-        /// 99th percentile of the time by which it was late.
+        /// 99th percentile of its own part.
         p99_lag_ns: u64,
+        /// 99th percentile of the response time.
+        p99_response_ns: u64,
     },
     /// Fewer messages per second came back than were due, and the generator was neither busy nor late.
     ServerDidNotKeepUp {
@@ -80,7 +84,7 @@ impl BenchWarning {
         let is_unseen = cost.is_some_and(|cost| !cost.is_plausible(values.messages, depth));
         [
             limit(rate, values),
-            late_by(values).map(|p99_lag_ns| Self::ScheduleNotKept { p99_lag_ns }),
+            missed_schedule(values),
             is_unseen.then_some(Self::CostNotSeen),
         ]
         .into_iter()
@@ -115,10 +119,14 @@ fn generator_limit(values: &Values) -> Option<BenchWarning> {
     })
 }
 
-/// The p99 of the generator's own lateness in nanoseconds, if its schedule was not kept.
-fn late_by(values: &Values) -> Option<u64> {
-    let lag = values.generator_lag.as_ref()?.percentile("p99")?;
-    (lag > MAX_LAG_NS).then_some(lag)
+fn missed_schedule(values: &Values) -> Option<BenchWarning> {
+    let p99_lag_ns = values.generator_lag.as_ref()?.percentile("p99")?;
+    let p99_response_ns = values.response_time.as_ref()?.percentile("p99")?;
+    let is_large = p99_lag_ns.saturating_mul(LEAST_RATIO) > p99_response_ns;
+    is_large.then_some(BenchWarning::ScheduleNotKept {
+        p99_lag_ns,
+        p99_response_ns,
+    })
 }
 
 /// The messages that came back, as a fraction of those due, if they are too few.
@@ -130,7 +138,9 @@ fn fraction_missed(rate: f64, values: &Values) -> Option<f64> {
 fn shortfall(rate: f64, values: &Values) -> Option<BenchWarning> {
     let fraction = fraction_missed(rate, values)?;
     let generator_cpu_share = values.generator_share();
-    let generator_kept_up = generator_cpu_share < BUSY_SHARE && late_by(values).is_none();
+    // Its processor time does not tell: a sleep and a wake-up cost more of it than a message.
+    let had_time_to_spare = values.generator_busy_share() < BUSY_SHARE;
+    let generator_kept_up = had_time_to_spare && missed_schedule(values).is_none();
     Some(match values.server_share() {
         _ if generator_kept_up => BenchWarning::ServerDidNotKeepUp { fraction },
         Some(server_cpu_share) if server_cpu_share < UNSATURATED_SHARE => {
@@ -146,6 +156,11 @@ fn shortfall(rate: f64, values: &Values) -> Option<BenchWarning> {
             server_cpu_share,
         },
     })
+}
+
+fn time(nanoseconds: u64) -> String {
+    let time = Duration::from_nanos(nanoseconds);
+    units::value(time.as_secs_f64(), units::TIME)
 }
 
 impl fmt::Display for BenchWarning {
@@ -167,10 +182,15 @@ impl fmt::Display for BenchWarning {
                 "the generator may have been the limit: it used {:.0} % of a core, and the server's usage is unknown",
                 generator_cpu_share * 100.0
             ),
-            Self::ScheduleNotKept { p99_lag_ns } => write!(
+            Self::ScheduleNotKept {
+                p99_lag_ns,
+                p99_response_ns,
+            } => write!(
                 f,
-                "the generator did not keep its schedule: it was more than {:.1} ms late for one message in a hundred",
-                Duration::from_nanos(*p99_lag_ns).as_secs_f64() * 1e3
+                "the generator's own part of the response time has a p99 of {}, more than a tenth of the whole ({}); \
+                 from 80,000 messages per second on, --slack 0s makes it smaller",
+                time(*p99_lag_ns),
+                time(*p99_response_ns)
             ),
             Self::ServerDidNotKeepUp { fraction } => write!(
                 f,
@@ -231,6 +251,7 @@ mod tests {
             elapsed_ns: 1_000_000_000,
             messages: 900,
             generator_cpu_ns: nanoseconds(generator),
+            generator_waited_ns: nanoseconds(1.0 - generator),
             server: server.map(|share| ServerCost {
                 system_ns: nanoseconds(share),
                 ..ServerCost::default()
@@ -258,9 +279,15 @@ mod tests {
     fn with_a_rate_only_the_schedule_counts() {
         let mut values = second(0.99, Some(0.1));
         assert_eq!(BenchWarning::all(Some(900.0), 1, &values), []);
-        let mut lag = Latency::new();
-        (0..10_000).for_each(|_| lag.record(2_000_000));
-        values.generator_lag = Some(LatencySummary::from(&lag));
+        let of = |nanoseconds| {
+            let mut latency = Latency::new();
+            (0..10_000).for_each(|_| latency.record(nanoseconds));
+            Some(LatencySummary::from(&latency))
+        };
+        values.response_time = of(2_000_000);
+        values.generator_lag = of(100_000);
+        assert_eq!(BenchWarning::all(Some(900.0), 1, &values), []);
+        values.generator_lag = of(300_000);
         assert!(matches!(
             BenchWarning::all(Some(900.0), 1, &values).as_slice(),
             [BenchWarning::ScheduleNotKept { .. }]
