@@ -155,12 +155,13 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
 
     // ── start messages ──────────────────────────────────────────────────────────────────────────
 
-    /// Open loop: assigns the messages that are due to the connections, in rotation.
+    /// Open loop: assigns the messages that are due to the connections, in rotation, as soon as the first of them has
+    /// waited for others as long as it may.
     fn start_messages(&mut self) {
-        if !self.controller.is_scheduled() {
+        let now = self.clock.now();
+        if self.controller.next_wake().is_none_or(|wake| wake > now) {
             return;
         }
-        let now = self.clock.now();
         for _ in 0..MESSAGES_PER_TURN {
             let Some(due) = self.controller.take_due_message(now) else {
                 break;
