@@ -104,6 +104,10 @@ enum Subcommand {
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<BenchArguments>),
     #[cfg(feature = "measure")]
+    /// Run a server of known truth, for bench --calibrate
+    #[command(hide = true, name = mio_echo::measure::calibration::SUBCOMMAND)]
+    CalibrationServer(bench::CalibrationServerArguments),
+    #[cfg(feature = "measure")]
     /// Measure echo servers against each other
     #[command(after_help = compare::EXAMPLES)]
     Compare(Box<CompareArguments>),
@@ -157,6 +161,8 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Client(arguments) => client::run(arguments),
         #[cfg(feature = "measure")]
         Subcommand::Bench(arguments) => bench::run(&arguments),
+        #[cfg(feature = "measure")]
+        Subcommand::CalibrationServer(arguments) => bench::serve(&arguments),
         #[cfg(feature = "measure")]
         Subcommand::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "measure")]

@@ -97,8 +97,10 @@ fn the_summary_goes_to_standard_output() {
         "4 connections, 2.00k messages due per second",
         "every byte verified",
         "p99.99",
+        "due → sent",
         "service",
         "response",
+        "own part",
         "generator",
     ] {
         assert!(text.contains(words), "expected {words:?} in\n{text}");
@@ -108,6 +110,26 @@ fn the_summary_goes_to_standard_output() {
         "no progress bar without a terminal: {}",
         exit.stderr
     );
+}
+
+#[test]
+fn a_seed_reproduces_poisson_arrivals() {
+    let exit = bench_briefly(&["--rate", "2000", "--arrivals", "poisson", "--json", "-"]);
+    let plan = &json(&exit)["plan"];
+    assert_eq!(plan["arrivals"], "poisson");
+    let seed = plan["seed"].to_string();
+    let poisson = ["--rate", "2000", "--arrivals", "poisson", "--seed", &seed];
+    let text = bench_briefly(&poisson);
+    let named = format!("(Poisson, seed {seed})");
+    assert!(text.text().contains(&named), "{}", text.text());
+    for wrong in [
+        ["--rate", "2000", "--seed", "7"].as_slice(),
+        &["--arrivals", "poisson"],
+        &["--slack", "1ms"],
+        &["--rate", "2000", "--slack", "2s"],
+    ] {
+        assert_eq!(bench_briefly(wrong).code, Some(2), "{wrong:?}");
+    }
 }
 
 #[test]

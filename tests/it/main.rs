@@ -55,6 +55,8 @@ mod trace_format;
 #[cfg(feature = "measure")]
 mod bench;
 #[cfg(feature = "measure")]
+mod calibration;
+#[cfg(feature = "measure")]
 mod check;
 #[cfg(feature = "measure")]
 mod compare;

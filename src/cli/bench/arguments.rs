@@ -122,6 +122,13 @@ pub(crate) struct BenchArguments {
     #[arg(long, help_heading = "Load")]
     no_verify: bool,
 
+    /// Measure built-in servers of known truth, and print what was injected beside what was measured
+    #[arg(long, help_heading = "Measurement", conflicts_with_all = [
+        "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
+        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog",
+    ])]
+    pub(super) calibrate: bool,
+
     /// Process id of the server at ADDR, to report its costs
     #[arg(
         long,

@@ -1,8 +1,10 @@
 //! `mio-echo bench`: start or reach a server, run the load, report.
 
 mod arguments;
+mod calibrate;
 
 pub(crate) use arguments::{BenchArguments, EXAMPLES};
+pub(crate) use calibrate::{CalibrationServerArguments, serve};
 
 use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
@@ -29,6 +31,9 @@ struct Measured {
 }
 
 pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
+    if arguments.calibrate {
+        return calibrate::run(arguments.json.as_deref());
+    }
     let measured = arguments.validate().and_then(|()| measure(arguments));
     let measured = match measured {
         Ok(measured) => measured,

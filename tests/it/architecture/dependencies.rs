@@ -79,6 +79,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/experiments/always_writable.rs",
             "learn/lab/harness/descriptors.rs",
             "learn/lab/harness/socket_probe.rs",
+            "measure/calibration/",
             "measure/load/timer.rs",
             "measure/load/dialer.rs",
             "measure/load/feasible.rs",

@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "measure/process",
     "measure/load",
     "measure/bench",
+    "measure/calibration",
     "measure/compare",
     "check",
     "learn/lab",
