@@ -1,7 +1,7 @@
 //! What is injected, and the load under which it has to show.
 
 use super::servers::{CalibrationServer, Falsification};
-use super::target::Span;
+use super::target::SuspensionSpan;
 use crate::measure::load::{LoadPattern, LoadPlan, StopCondition};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -33,18 +33,18 @@ pub(super) const FROZEN_CONNECTIONS: usize = 4;
 /// Messages due per second while the server stalls.
 const STALLED_RATE: f64 = 10_000.0;
 
-const STALLS: &[Span] = &[
-    Span {
+const STALLS: &[SuspensionSpan] = &[
+    SuspensionSpan {
         from: Duration::from_millis(900),
         length: Some(Duration::from_millis(200)),
     },
-    Span {
+    SuspensionSpan {
         from: Duration::from_millis(2900),
         length: Some(Duration::from_millis(200)),
     },
 ];
 
-const FREEZE: &[Span] = &[Span {
+const FREEZE: &[SuspensionSpan] = &[SuspensionSpan {
     from: Duration::from_millis(300),
     length: None,
 }];
@@ -78,7 +78,7 @@ impl Injection {
     }
 
     /// When the process of the server is suspended.
-    pub(super) fn spans(self) -> &'static [Span] {
+    pub(super) fn spans(self) -> &'static [SuspensionSpan] {
         match self {
             Self::Stalls => STALLS,
             Self::Frozen => FREEZE,

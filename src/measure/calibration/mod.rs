@@ -15,6 +15,6 @@ mod servers;
 mod target;
 
 pub use injection::Injection;
-pub use row::{Calibration, CalibrationRow, Unit};
+pub use row::{Calibration, CalibrationRow, FigureUnit};
 pub use run::measure;
 pub use servers::{CalibrationServer, Falsification, SUBCOMMAND};

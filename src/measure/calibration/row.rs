@@ -24,7 +24,7 @@ pub struct CalibrationRow {
     /// What the server does, and which figure has to show it.
     pub what: &'static str,
     /// The unit of both figures.
-    pub unit: Unit,
+    pub unit: FigureUnit,
     /// The truth.
     pub injected: f64,
     /// What was measured; `None` if the measurement has no such figure.
@@ -38,7 +38,7 @@ pub struct CalibrationRow {
 /// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum FigureUnit {
     /// Times.
     Seconds,
     /// Memory.
@@ -82,7 +82,7 @@ impl Default for Calibration {
 impl CalibrationRow {
     pub(super) fn new(
         what: &'static str,
-        unit: Unit,
+        unit: FigureUnit,
         injected: f64,
         measured: Option<f64>,
         tolerance: f64,
@@ -128,7 +128,7 @@ impl fmt::Display for CalibrationRow {
     }
 }
 
-impl Unit {
+impl FigureUnit {
     fn format(self, value: f64) -> String {
         match self {
             Self::Seconds => units::value(value, units::TIME),
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn row(measured: Option<f64>, tolerance: f64) -> CalibrationRow {
-        CalibrationRow::new("a delay", Unit::Seconds, 0.05, measured, tolerance)
+        CalibrationRow::new("a delay", FigureUnit::Seconds, 0.05, measured, tolerance)
     }
 
     #[test]

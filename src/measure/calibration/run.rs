@@ -6,9 +6,9 @@
 )]
 
 use super::injection::{FROZEN_CONNECTIONS, Injection};
-use super::row::{CalibrationRow, Unit};
+use super::row::{CalibrationRow, FigureUnit};
 use super::servers::{BURN, CEILING, DELAY, DELAYED_SHARE, Falsification, RESIDENT};
-use super::target::{CalibrationObserver, Suspension, Target};
+use super::target::{CalibrationObserver, CalibrationTarget, Suspension};
 use crate::measure::bench::UsageSampler;
 use crate::measure::load::{self, LoadPlan, LoadResults};
 use crate::text::units::nanoseconds;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// What was measured of one injection, and what is known of it.
 #[derive(Debug)]
-struct Run {
+struct InjectionRun {
     plan: LoadPlan,
     results: LoadResults,
     sampler: Option<UsageSampler>,
@@ -39,14 +39,14 @@ pub fn measure(
     program: &Path,
     stop: &AtomicBool,
 ) -> io::Result<Vec<CalibrationRow>> {
-    let target = Target::start(injection.server(), program)?;
+    let target = CalibrationTarget::start(injection.server(), program)?;
     let plan = injection.plan(target.address);
     let mut observer = CalibrationObserver::new(&target, injection.spans(), stop);
     let results = load::run(&plan, &mut observer);
     let ended = Instant::now();
     let suspensions = observer.suspensions();
     observer.suspender.resume()?;
-    Ok(Run {
+    Ok(InjectionRun {
         plan,
         results: results?,
         sampler: observer.sampler,
@@ -56,7 +56,7 @@ pub fn measure(
     .rows(injection))
 }
 
-impl Run {
+impl InjectionRun {
     fn rows(&self, injection: Injection) -> Vec<CalibrationRow> {
         match injection {
             Injection::Delay => self.delay(),
@@ -71,7 +71,7 @@ impl Run {
             Injection::Resident => vec![self.resident()],
             Injection::Ceiling => vec![CalibrationRow::new(
                 "at most 2,000 messages per second: throughput",
-                Unit::PerSecond,
+                FigureUnit::PerSecond,
                 f64::from(CEILING),
                 Some(self.results.messages_per_second()),
                 0.02,
@@ -89,14 +89,14 @@ impl Run {
             // The delayed messages begin at p95. A quantile among them depends least on outliers in their middle.
             CalibrationRow::new(
                 "1 message of 20 echoed 50 ms later: p97",
-                Unit::Seconds,
+                FigureUnit::Seconds,
                 DELAY.as_secs_f64(),
                 seconds(service.quantile(0.97)),
                 0.05,
             ),
             CalibrationRow::new(
                 "1 message of 20 echoed 50 ms later: their share",
-                Unit::Fraction,
+                FigureUnit::Fraction,
                 DELAYED_SHARE,
                 fraction(delayed, service.count()),
                 0.05,
@@ -115,14 +115,14 @@ impl Run {
         vec![
             CalibrationRow::new(
                 "stopped 200 ms every 2 s, 10,000/s: response p99",
-                Unit::Seconds,
+                FigureUnit::Seconds,
                 p99,
                 seconds(response.and_then(|it| it.quantile(0.99))),
                 0.05,
             ),
             CalibrationRow::new(
                 "stopped 200 ms every 2 s: longest stall",
-                Unit::Seconds,
+                FigureUnit::Seconds,
                 lengths.fold(0.0, f64::max),
                 seconds(Some(Duration::from_nanos(self.results.longest_gap))),
                 0.05,
@@ -141,7 +141,7 @@ impl Run {
             ),
             CalibrationRow::new(
                 "frozen to the end: maximum latency",
-                Unit::Seconds,
+                FigureUnit::Seconds,
                 age.as_secs_f64(),
                 seconds(self.results.service.max()),
                 0.05,
@@ -154,7 +154,7 @@ impl Run {
         let each = cost.map(|cost| cost.cpu_ns() as f64 / 1e9 / self.results.messages as f64);
         CalibrationRow::new(
             "200 µs of CPU in a child process: CPU per message",
-            Unit::Seconds,
+            FigureUnit::Seconds,
             BURN.as_secs_f64(),
             each,
             0.05,
@@ -166,7 +166,7 @@ impl Run {
         let each = cost.map(|cost| cost.bytes_per_connection(self.plan.connections));
         CalibrationRow::new(
             "1 MiB in use per connection: memory per connection",
-            Unit::Bytes,
+            FigureUnit::Bytes,
             RESIDENT as f64,
             each,
             0.05,
@@ -182,14 +182,14 @@ impl Run {
         };
         let offset = self.results.first_mismatch.map(|it| it.offset as f64);
         let injected = how.first_wrong() as f64;
-        CalibrationRow::new(what, Unit::Number, injected, offset, 0.0)
+        CalibrationRow::new(what, FigureUnit::Number, injected, offset, 0.0)
     }
 }
 
 /// A count that has to be exact.
 fn exact(what: &'static str, injected: u64, measured: u64) -> CalibrationRow {
     let (injected, measured) = (injected as f64, measured as f64);
-    CalibrationRow::new(what, Unit::Number, injected, Some(measured), 0.0)
+    CalibrationRow::new(what, FigureUnit::Number, injected, Some(measured), 0.0)
 }
 
 fn seconds(time: Option<Duration>) -> Option<f64> {

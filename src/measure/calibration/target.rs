@@ -17,12 +17,12 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running calibration server. Dropping it ends its process.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct CalibrationTarget {
     child: Child,
     pub(super) address: SocketAddr,
 }
 
-impl Target {
+impl CalibrationTarget {
     /// Starts `server` as a process of `program`, which is this one, and waits until it listens.
     pub(super) fn start(server: CalibrationServer, program: &Path) -> io::Result<Self> {
         let command = CommandLine::new(program, [SUBCOMMAND, &server.to_string()]);
@@ -56,7 +56,7 @@ pub(super) struct Suspender {
 
 impl Suspender {
     /// Suspends the process for each of these spans after now, and returns how long each suspension really was.
-    fn run(self, spans: &[Span]) -> io::Result<Vec<Suspension>> {
+    fn run(self, spans: &[SuspensionSpan]) -> io::Result<Vec<Suspension>> {
         let start = Instant::now();
         let wait_until = |time| {
             thread::sleep((start + time).saturating_duration_since(Instant::now()));
@@ -90,7 +90,7 @@ impl Suspender {
 
 /// When a process is to be suspended, counted from the start of the measurement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct SuspensionSpan {
     pub(super) from: Duration,
     /// `None` for good.
     pub(super) length: Option<Duration>,
@@ -108,14 +108,18 @@ pub(super) struct Suspension {
 pub(super) struct CalibrationObserver<'a> {
     pub(super) sampler: Option<UsageSampler>,
     pub(super) suspender: Suspender,
-    pub(super) spans: &'static [Span],
+    pub(super) spans: &'static [SuspensionSpan],
     /// The thread that suspends the server, once the measurement has started.
     suspending: Option<thread::JoinHandle<io::Result<Vec<Suspension>>>>,
     stop: &'a AtomicBool,
 }
 
 impl<'a> CalibrationObserver<'a> {
-    pub(super) fn new(target: &Target, spans: &'static [Span], stop: &'a AtomicBool) -> Self {
+    pub(super) fn new(
+        target: &CalibrationTarget,
+        spans: &'static [SuspensionSpan],
+        stop: &'a AtomicBool,
+    ) -> Self {
         Self {
             sampler: target.sampler().ok(),
             suspender: target.suspender(),

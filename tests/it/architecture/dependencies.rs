@@ -117,6 +117,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "check/",
             "text/chapter.rs",
             "measure/bench/",
+            "measure/calibration/row.rs",
             "measure/compare/",
             "measure/load/",
             "measure/process/placement.rs",

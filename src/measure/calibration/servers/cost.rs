@@ -1,6 +1,6 @@
 //! Servers that use a known amount of processor time or memory.
 
-use super::{CalibrationServer, SUBCOMMAND, echo};
+use super::echo::echo;
 use rustix::time::{ClockId, clock_gettime};
 use std::env;
 use std::hint::black_box;
@@ -10,10 +10,10 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Processor time for each message.
-pub(in crate::measure::calibration) const BURN: Duration = Duration::from_micros(200);
+pub(crate) const BURN: Duration = Duration::from_micros(200);
 
 /// Memory in use for each connection, in bytes.
-pub(in crate::measure::calibration) const RESIDENT: usize = 1 << 20;
+pub(crate) const RESIDENT: usize = 1 << 20;
 
 /// Uses up the processor time of each message. What reading and writing took is part of it: the thread goes on until its
 /// own processor time is that of all messages so far.
@@ -30,9 +30,8 @@ fn cpu_of_this_thread() -> Duration {
     time.try_into().unwrap_or_default()
 }
 
-/// Runs `server` in a child process, which prints the address, and waits for its end.
-pub(super) fn start_child(server: CalibrationServer) -> io::Result<()> {
-    let arguments = [SUBCOMMAND, &server.to_string()];
+/// Runs this program with `arguments` as a child process, which prints the address, and waits for its end.
+pub(super) fn start_child(arguments: &[&str]) -> io::Result<()> {
     let status = Command::new(env::current_exe()?).args(arguments).status()?;
     Err(io::Error::other(format!("the child ended: {status}")))
 }

@@ -47,7 +47,7 @@ impl Falsification {
     }
 
     /// The offset of the first byte that is wrong.
-    pub(in crate::measure::calibration) fn first_wrong(self) -> u64 {
+    pub(crate) fn first_wrong(self) -> u64 {
         match self {
             Self::Corrupted | Self::Lost | Self::Swapped => POSITION,
             // The byte itself is right; its second copy is not.

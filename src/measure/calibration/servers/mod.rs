@@ -5,30 +5,26 @@
 //! a measurement has to find.
 
 mod cost;
+mod echo;
 mod falsify;
 mod timing;
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
 use std::str::FromStr;
-use std::thread;
+
+use echo::{echo, listen, swallow};
 
 pub(super) use cost::{BURN, RESIDENT};
+pub(super) use echo::READY;
 pub use falsify::Falsification;
 pub(super) use timing::{CEILING, DELAY, DELAYED_SHARE};
 
 /// The hidden subcommand of this program that runs a [`CalibrationServer`].
 pub const SUBCOMMAND: &str = "calibration-server";
 
-/// The start of the line with which a server announces its address.
-pub(super) const READY: &str = "listening on ";
-
 /// The only connection that [`CalibrationServer::Starve`] does not serve, in the order of accepting.
 const STARVED: u64 = 2;
-
-/// Bytes read at once. Small, because every connection has a buffer of its own.
-const BUFFER: usize = 4096;
 
 /// An echo server of known truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +77,7 @@ impl CalibrationServer {
                 _ => echo(peer, |_, _| {}),
             }),
             Self::Burn => listen(|_, peer| cost::burn(peer)),
-            Self::BurnInChild => cost::start_child(Self::Burn),
+            Self::BurnInChild => cost::start_child(&[SUBCOMMAND, &Self::Burn.to_string()]),
             Self::Resident => listen(|_, peer| cost::occupy(peer)),
             Self::Ceiling => {
                 let pace = timing::Pace::new();
@@ -118,48 +114,6 @@ impl FromStr for CalibrationServer {
         all.find(|server| server.to_string() == name)
             .ok_or_else(|| "not a calibration server".to_owned())
     }
-}
-
-/// Accepts connections, and serves each in a thread of its own with `serve`, which is given its number, from 1.
-fn listen(serve: impl Fn(u64, &TcpStream) -> io::Result<()> + Sync) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    announce(listener.local_addr()?)?;
-    thread::scope(|scope| {
-        for (number, peer) in (1..).zip(listener.incoming()) {
-            let (peer, serve) = (peer?, &serve);
-            peer.set_nodelay(true)?;
-            // The end of a connection, clean or not, concerns only its peer.
-            scope.spawn(move || serve(number, &peer));
-        }
-        Ok(())
-    })
-}
-
-fn announce(address: SocketAddr) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{READY}{address}")?;
-    stdout.flush()
-}
-
-/// Writes back what it reads, after `prepare`, which is given the bytes and the offset of the first one in the stream.
-fn echo(mut peer: &TcpStream, mut prepare: impl FnMut(&mut Vec<u8>, u64)) -> io::Result<()> {
-    let mut buffer = [0; BUFFER];
-    let mut offset = 0;
-    loop {
-        let bytes = peer.read(&mut buffer)?;
-        if bytes == 0 {
-            return Ok(());
-        }
-        let mut answer = buffer.get(..bytes).unwrap_or_default().to_vec();
-        prepare(&mut answer, offset);
-        peer.write_all(&answer)?;
-        offset += bytes as u64;
-    }
-}
-
-/// Reads until the peer ends the connection, and writes nothing.
-fn swallow(mut peer: &TcpStream) -> io::Result<()> {
-    io::copy(&mut peer, &mut io::sink()).map(drop)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Servers that echo late, or not faster than they are allowed to.
 
-use super::echo;
+use super::echo::echo;
 use std::io;
 use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
@@ -8,16 +8,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How much later some messages are echoed.
-pub(in crate::measure::calibration) const DELAY: Duration = Duration::from_millis(50);
+pub(crate) const DELAY: Duration = Duration::from_millis(50);
 
 /// Which share of the messages that is.
-pub(in crate::measure::calibration) const DELAYED_SHARE: f64 = 1.0 / DELAYED_EVERY as f64;
+pub(crate) const DELAYED_SHARE: f64 = 1.0 / DELAYED_EVERY as f64;
 
 /// One in this many messages is delayed.
 const DELAYED_EVERY: u32 = 20;
 
 /// Messages echoed per second over all connections.
-pub(in crate::measure::calibration) const CEILING: u32 = 2000;
+pub(crate) const CEILING: u32 = 2000;
 
 /// A server that falls behind its pace by more than this, because it was not scheduled, does not catch up.
 const LONGEST_LAG: Duration = Duration::from_millis(100);
