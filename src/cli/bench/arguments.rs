@@ -94,7 +94,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", help_heading = "Load")]
     seed: Option<u64>,
 
-    /// How late a message may be sent so that several share a wake-up [default: 200us from 50000 per second on, else 0s]
+    /// How late a message may be sent so that several share a wake-up [default: 200us from 80000 per second on, else 0s]
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "rate", help_heading = "Load")]
     slack: Option<Duration>,
 

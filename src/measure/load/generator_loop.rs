@@ -159,7 +159,12 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// waited for others as long as it may.
     fn start_messages(&mut self) {
         let now = self.clock.now();
-        if self.controller.next_wake().is_none_or(|wake| wake > now) {
+        // What would have to be waited for without sleeping is not waited for, unless every message has its own time.
+        let soon = match self.plan.effective_slack() {
+            Duration::ZERO => now,
+            _ => after(now, SHORTEST_SLEEP),
+        };
+        if self.controller.next_wake().is_none_or(|wake| wake > soon) {
             return;
         }
         for _ in 0..MESSAGES_PER_TURN {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// From this many messages per second on, messages share wake-ups unless the plan says otherwise.
-const COALESCED_RATE: f64 = 50_000.0;
+const COALESCED_RATE: f64 = 80_000.0;
 
 /// How long a message waits for others from [`COALESCED_RATE`] on.
 const DEFAULT_SLACK: Duration = Duration::from_micros(200);
@@ -67,7 +67,7 @@ impl LoadPlan {
     }
 
     /// How long the generator may let a due message wait for others. A sleep and a wake-up cost more processor time than
-    /// several messages; from 50,000 per second on, that would take most of a core. Below that rate, and with a slack of
+    /// several messages; from 80,000 per second on, that would take most of a core. Below that rate, and with a slack of
     /// zero, a message is sent as soon as it is due, and the generator spins where a sleep could not end in time.
     pub fn effective_slack(&self) -> Duration {
         let coalesces = self.rate.is_some_and(|rate| rate >= COALESCED_RATE);
