@@ -115,7 +115,7 @@ impl fmt::Display for CalibrationRow {
             format!("{:.1} %", (error * 1000.0).round() / 10.0 + 0.0)
         });
         let tolerance = match self.tolerance {
-            exact if exact == 0.0 => "exact".to_owned(),
+            0.0 => "exact".to_owned(),
             tolerance => format!("{:.0} %", tolerance * 100.0),
         };
         let figures = [injected, measured, error, tolerance].map(|it| format!("{it:>FIGURE$}"));

@@ -160,10 +160,9 @@ impl LoadRecorder {
         let age = now.saturating_sub(due.time);
         let results = &mut self.results;
         let lag = &mut results.generator.lag;
-        for latency in [&mut results.wait, &mut results.response, lag] {
-            if let Some(latency) = latency {
-                latency.record_unanswered(age, due.count);
-            }
+        let all = [&mut results.wait, &mut results.response, lag];
+        for latency in all.into_iter().flatten() {
+            latency.record_unanswered(age, due.count);
         }
     }
 

@@ -143,6 +143,7 @@ fn exponential(rng: &mut SplitMix64, mean: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
 mod tests {
     use super::*;
 
