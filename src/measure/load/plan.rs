@@ -155,3 +155,26 @@ pub enum StopCondition {
     /// After this many measured messages, at least 1.
     Messages(u64),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_wait_for_others_only_at_a_high_rate_or_when_asked_to() {
+        let slack = |rate, slack| {
+            let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
+            LoadPlan {
+                rate,
+                slack,
+                ..plan
+            }
+            .effective_slack()
+        };
+        let asked = Duration::from_millis(3);
+        assert_eq!(slack(Some(COALESCED_RATE - 1.0), None), Duration::ZERO);
+        assert_eq!(slack(Some(COALESCED_RATE), None), DEFAULT_SLACK);
+        assert_eq!(slack(Some(1e6), Some(Duration::ZERO)), Duration::ZERO);
+        assert_eq!(slack(Some(10.0), Some(asked)), asked);
+    }
+}
