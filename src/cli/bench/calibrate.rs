@@ -4,7 +4,9 @@ use crate::cli::files::{check_writable, write_to};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use clap::Args;
-use mio_echo::measure::calibration::{self, Calibration, CalibrationServer, Injection};
+use mio_echo::measure::calibration::{
+    self, Calibration, CalibrationRow, CalibrationServer, Injection,
+};
 use mio_echo::text::os_error;
 use std::env;
 use std::io;
@@ -55,11 +57,17 @@ fn calibrate(json: Option<&Path>) -> Result<(Calibration, Option<u8>), String> {
             break;
         }
         if prints {
-            rows.iter().for_each(|row| print_line(&row.to_string()));
+            print_rows(&rows);
         }
         calibration.rows.extend(rows);
     }
     Ok((calibration, interrupt.exit_code()))
+}
+
+fn print_rows(rows: &[CalibrationRow]) {
+    for row in rows {
+        print_line(&row.to_string());
+    }
 }
 
 fn write(calibration: &Calibration, json: Option<&Path>) -> Result<(), String> {
