@@ -125,7 +125,7 @@ pub(crate) struct BenchArguments {
     /// Measure built-in servers of known truth, and print what was injected beside what was measured
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
         "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
-        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog",
+        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed",
     ])]
     pub(super) calibrate: bool,
 

@@ -158,13 +158,16 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// Open loop: assigns the messages that are due to the connections, in rotation, as soon as the first of them has
     /// waited for others as long as it may.
     fn start_messages(&mut self) {
+        let Some(wake) = self.controller.next_wake() else {
+            return;
+        };
         let now = self.clock.now();
-        // What would have to be waited for without sleeping is not waited for, unless every message has its own time.
+        // The end of a slack is not worth waiting for without sleeping.
         let soon = match self.plan.effective_slack() {
             Duration::ZERO => now,
             _ => after(now, SHORTEST_SLEEP),
         };
-        if self.controller.next_wake().is_none_or(|wake| wake > soon) {
+        if wake > soon {
             return;
         }
         for _ in 0..MESSAGES_PER_TURN {
