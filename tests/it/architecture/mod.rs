@@ -44,10 +44,12 @@ const STRANGERS: &[(&str, &str)] = &[
     ("check", "server"),
     ("check", "client"),
     ("check", "measure/bench"),
+    ("check", "measure/calibration"),
     ("check", "measure/compare"),
     ("learn/lab", "client"),
     ("learn/lab", "measure/load"),
     ("learn/lab", "measure/bench"),
+    ("learn/lab", "measure/calibration"),
     ("learn/lab", "measure/compare"),
 ];
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// The offset of the byte in the stream, from 0.
 const POSITION: u64 = 1000;
 
-/// What happens to the byte at [`POSITION`].
+/// What happens to the byte at offset 1000 of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Falsification {
     /// Another byte is echoed in its place.
