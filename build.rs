@@ -1,9 +1,11 @@
 //! Sets `MIO_ECHO_VERSION` to the version and the commit that the program is built from, for `--version` and the reports
-//! of measurements. Without git, or outside a repository, it is only the version.
+//! of measurements, and `MIO_ECHO_TARGET` to the target triple that it is built for. Without git, or outside a
+//! repository, the version stands alone.
 //!
 //! With the feature `learn`, it also writes the chapters of the guide, with the diffs between the steps of the course,
 //! into `OUT_DIR/guide`.
 
+use std::env;
 use std::process::Command;
 
 #[cfg(feature = "learn")]
@@ -26,6 +28,9 @@ fn set_version() {
         None => manifest_version.to_owned(),
     };
     println!("cargo::rustc-env=MIO_ECHO_VERSION={version}");
+    // Cargo sets TARGET for build scripts.
+    let target = env::var("TARGET").unwrap_or_default();
+    println!("cargo::rustc-env=MIO_ECHO_TARGET={target}");
 }
 
 fn commit() -> Option<String> {

@@ -3,9 +3,9 @@
 
 usage: benches/check_peers.py [NAME...] [--program FILE] [--results FILE] > table.md
 
-The servers are those of benches/peers, and whichever of socat, ncat, inetd, xinetd, HAProxy, node, uvloop and
-mio's example this machine has. Those that are missing are named on standard error and left out. --results
-writes versions and symptoms as JSON. Build the program first: cargo build. It takes about ten minutes.
+The servers are those of benches/peers, a server from a blog, and mio's example. Those that this machine lacks are
+named on standard error and left out. --results writes versions and symptoms as JSON; with NAMEs, it replaces theirs in
+the file. Build the program first: cargo build. It takes about fifteen minutes.
 """
 
 import argparse
@@ -21,60 +21,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benches" / "peers"
 TARGET = ROOT / "target"
+# Where servers are installed is not in every user's PATH.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 WORK = TARGET / "check-peers"
 PROGRAM = TARGET / "debug" / "mio-echo"
-
-NODE = "require('net').createServer(peer => { peer.on('error', () => {}); peer.pipe(peer) }).listen(process.argv[1])"
-
-UVLOOP = """
-import runpy, sys, uvloop
-uvloop.install()
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-XINETD = """
-defaults
-{
-    instances = UNLIMITED
-    cps = 100000 1
-    per_source = UNLIMITED
-}
-service echo
-{
-    type = INTERNAL UNLISTED
-    id = echo-stream
-    socket_type = stream
-    protocol = tcp
-    wait = no
-    bind = 127.0.0.1
-    port = PORT
-}
-"""
-
-HAPROXY = """
-global
-    maxconn 4000
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-listen echo
-    bind 127.0.0.1:${PORT} backlog 4096
-    server ours 127.0.0.2:${PORT}
-"""
-
 
 class Missing(Exception):
     """What a server needs and this machine lacks."""
 
 
-def need(program):
-    found = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    if not found:
-        raise Missing(f"no {program}")
-    return found
+def need(name):
+    if not (Path(name).exists() if name.startswith("/") else shutil.which(name)):
+        raise Missing(f"no {name}")
 
 
 def output(*command):
@@ -91,60 +49,7 @@ def package_version(name):
     return version(output("dpkg-query", "-W", "-f", "${Version}", name))
 
 
-def file(name, text):
-    path = WORK / name
-    path.write_text(text)
-    return str(path)
-
-
 # Each returns its version and its command.
-
-
-def socat():
-    program = need("socat")
-    command = [program, "tcp-listen:{port},fork,reuseaddr,backlog=4096", "exec:cat"]
-    return version(output(program, "-V")), command
-
-
-def ncat():
-    program = need("ncat")
-    command = [program, "-l", "-k", "-e", "/bin/cat", "127.0.0.1", "{port}"]
-    return version(output(program, "--version")), command
-
-
-def xinetd():
-    program = need("xinetd")
-    config = file("xinetd.conf", XINETD)
-    script = f"sed 's/PORT/{{port}}/' {config} > {config}.{{port}}; exec {program} -dontfork -f {config}.{{port}}"
-    return version(output(program, "-version")), ["sh", "-c", script]
-
-
-def inetd():
-    program = need("inetd")
-    line = "127.0.0.1:{port} stream tcp nowait root /bin/cat cat"
-    config = WORK / "inetd.conf"
-    script = f"echo '{line}' > {config}.{{port}}; exec {program} -i -R 1000000 {config}.{{port}}"
-    return package_version("openbsd-inetd"), ["sh", "-c", script]
-
-
-def haproxy():
-    program = need("haproxy")
-    config = file("haproxy.cfg", HAPROXY)
-    script = f"{PROGRAM} serve --quiet --listen 127.0.0.2:{{port}} & PORT={{port}} exec {program} -q -f {config}"
-    return version(output(program, "-v")), ["sh", "-c", script]
-
-
-def node():
-    program = need("node")
-    return version(output(program, "--version")), [program, "-e", NODE, "{port}"]
-
-
-def uvloop():
-    for program in ["python3", "/usr/bin/python3"]:
-        found = output(program, "-c", "import uvloop; print(uvloop.__version__)")
-        if "Error" not in found:
-            return found.strip(), [program, "-c", UVLOOP, str(PEERS / "protocol.py"), "{port}"]
-    raise Missing("no uvloop")
 
 
 def blog():
@@ -175,21 +80,32 @@ def python_version():
     return version(output("python3", "--version"))
 
 
-PEER_VERSIONS = {
-    "epoll": lambda: version(output("gcc", "--version")),
-    "io_uring": lambda: version(output("gcc", "--version")),
-    "libuv": lambda: package_version("libuv1-dev"),
-    "tokio": lambda: locked_version("tokio", PEERS / "tokio"),
-    "std-threads": lambda: version(output("rustc", "--version")),
-    "go": lambda: version(output("go", "version"), r"\d+\.\d+(\.\d+)?"),
-    "asyncio": python_version,
-    "python-threads": python_version,
-}
-
-
 def locked_version(name, folder=ROOT):
     lock = (folder / "Cargo.lock").read_text()
     return re.search(f'name = "{name}"\nversion = "(.*?)"', lock).group(1)
+
+
+PEER_VERSIONS = {
+    "epoll": lambda: version(output("gcc", "--version")),
+    "io_uring": lambda: package_version("liburing-dev"),
+    "io_uring-calls": lambda: version(output("gcc", "--version")),
+    "c-threads": lambda: version(output("gcc", "--version")),
+    "libuv": lambda: package_version("libuv1-dev"),
+    "std-threads": lambda: version(output("rustc", "--version")),
+    "go": lambda: version(output("go", "version"), r"\d+\.\d+(\.\d+)?"),
+    "netty": lambda: package_version("libnetty-java"),
+    "node": lambda: version(output("node", "--version")),
+    "asyncio": python_version,
+    "uvloop": lambda: version(output("python3", "-c", "import uvloop; print(uvloop.__version__)")),
+    "python-threads": python_version,
+    "socat": lambda: version(output("socat", "-V")),
+    "ncat": lambda: version(output("ncat", "--version")),
+    "inetd": lambda: package_version("openbsd-inetd"),
+    "xinetd": lambda: version(output("xinetd", "-version")),
+    "haproxy": lambda: version(output("haproxy", "-v")),
+}
+for library in ["tokio", "monoio", "compio", "smol", "may"]:
+    PEER_VERSIONS[library] = lambda library=library: locked_version(library, PEERS / "rust")
 
 
 def peer(recipe):
@@ -197,14 +113,15 @@ def peer(recipe):
     for program in recipe["needs"]:
         need(program)
     name = recipe["name"]
-    names = {"dir": str(PEERS), "target": str(TARGET)}
+    names = {"dir": str(PEERS), "target": str(TARGET), "mio-echo": str(PROGRAM)}
     names["out"] = fill(recipe.get("product", "{target}/peers/" + name), names)
-    (TARGET / "peers").mkdir(parents=True, exist_ok=True)
-    build = [fill(word, names) for word in recipe.get("build", [])]
+    Path(names["out"]).parent.mkdir(parents=True, exist_ok=True)
+    build, probe, command = ([fill(word, names) for word in recipe.get(key, [])] for key in ["build", "probe", "run"])
     if build and subprocess.run(build, cwd=PEERS).returncode != 0:
         raise Missing(f"{name} cannot be built")
-    command = [fill(word, names) for word in recipe["run"]]
-    return PEER_VERSIONS.get(name, lambda: "–")(), command
+    if probe and (done := subprocess.run(probe, capture_output=True, text=True)).returncode != 0:
+        raise Missing(done.stderr.strip().splitlines()[-1])
+    return PEER_VERSIONS[name](), command
 
 
 def fill(word, names):
@@ -220,14 +137,7 @@ def servers():
         yield mode, f"`mio-echo serve --mode {mode}`", lambda command=command: (locked_version("mio-echo"), command)
     for recipe in json.loads((PEERS / "peers.json").read_text())["peers"]:
         yield recipe["name"], recipe["about"], lambda recipe=recipe: peer(recipe)
-    yield "node", "node's `net`, `peer.pipe(peer)`", node
-    yield "uvloop", "the asyncio server on uvloop", uvloop
     yield "blog", "a Python server from a blog, `tests/blog/server.py`", blog
-    yield "haproxy", "HAProxy in front of `mio-echo serve`", haproxy
-    yield "socat", "`socat tcp-listen:…,fork,backlog=4096 exec:cat`", socat
-    yield "ncat", "`ncat -l -k -e /bin/cat`", ncat
-    yield "inetd", "OpenBSD's inetd with `cat`", inetd
-    yield "xinetd", "xinetd's internal echo", xinetd
     yield "mio-example", "mio's example `tcp_server` (it sends a greeting and echoes nothing)", mio_example
 
 
@@ -278,7 +188,8 @@ def main():
     options = parser.parse_args()
     PROGRAM = options.program
     WORK.mkdir(parents=True, exist_ok=True)
-    results = {}
+    keep = options.names and options.results and options.results.exists()
+    results = json.loads(options.results.read_text()) if keep else {}
     print("| server | version | keeps | breaks |\n| --- | --- | ---: | --- |")
     for name, about, prepare in servers():
         if options.names and name not in options.names:
@@ -295,6 +206,7 @@ def main():
         results[name] = symptoms(number, report)
         print(row(about, number, report), flush=True)
     if options.results:
+        results = {name: results[name] for name, *_ in servers() if name in results}
         options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 

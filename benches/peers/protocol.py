@@ -2,6 +2,7 @@
 
 build: nothing to build
 run:   python3 protocol.py PORT
+       python3 protocol.py PORT uvloop   (on uvloop's event loop, which is libuv, instead of asyncio's own)
 
 (The file is not called asyncio.py, because it would import itself.)
 """
@@ -39,4 +40,9 @@ async def main(port):
     await server.serve_forever()
 
 
-asyncio.run(main(int(sys.argv[1])))
+port, *loop = sys.argv[1:]
+if loop == ["uvloop"]:
+    import uvloop
+
+    uvloop.install()
+asyncio.run(main(int(port)))

@@ -25,7 +25,7 @@ mod one;
 mod server;
 
 use clap::Parser;
-use mio_echo::measure::compare::machine::Machine;
+use mio_echo::measure::bench::Machine;
 use mio_echo::server::{Mode, connections_that_fit, raise_descriptor_limit};
 use server::Server;
 use std::error::Error;

@@ -26,7 +26,10 @@ fuzz_target!(|text: &str| {
 fn written(spec: &ContenderSpec) -> String {
     match &spec.origin {
         Origin::Own(mode) => mode.to_string(),
-        Origin::Running(endpoint) => format!("{}={endpoint}", spec.name),
+        Origin::Running { endpoint, pid } => {
+            let pid = pid.map(|pid| format!(",pid={pid}")).unwrap_or_default();
+            format!("{}={endpoint}{pid}", spec.name)
+        }
         Origin::Command(command) => format!("{}={command}", spec.name),
     }
 }

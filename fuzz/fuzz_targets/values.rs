@@ -14,6 +14,9 @@ fuzz_target!(|text: &str| {
         values::duration(text).err(),
         values::positive_duration(text).err(),
         values::at_least_one(text).err(),
+        values::number_in(0..=u16::MAX, text).err(),
+        values::process_id(text).err(),
+        values::time_limit(text, values::positive_duration).err(),
         values::positive_rate(text).err(),
     ];
     for error in errors.into_iter().flatten() {

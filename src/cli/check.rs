@@ -52,7 +52,7 @@ const QUICK_TIME: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// A running server, HOST:PORT or [IPV6]:PORT
+    /// A running server: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost)
     addr: Option<Endpoint>,
 
     /// A server to start, with {port} for the port to listen on

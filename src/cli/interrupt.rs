@@ -1,5 +1,10 @@
-//! Ctrl-C as a request to end early. The default action would end this program at once, with the servers running that it
-//! started and without a report of what was measured.
+//! Ctrl-C as a request to end early, with a report of what was measured. The default action would end this program at
+//! once, without the report, and leave the servers running that it started.
+
+#![cfg_attr(
+    not(feature = "measure"),
+    allow(dead_code, reason = "the client needs only the flag")
+)]
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;

@@ -15,14 +15,15 @@ mod check;
 mod client;
 #[cfg(feature = "measure")]
 mod compare;
-#[cfg(any(feature = "measure", feature = "trace"))]
+#[cfg(any(feature = "manual", feature = "measure", feature = "trace"))]
 mod files;
-#[cfg(feature = "measure")]
 mod interrupt;
 #[cfg(feature = "learn")]
 mod lab;
 mod log_observer;
 mod logger;
+#[cfg(feature = "manual")]
+mod manual;
 mod output;
 mod serve;
 #[cfg(feature = "learn")]
@@ -35,6 +36,8 @@ mod values;
 use bench::BenchArguments;
 #[cfg(feature = "measure")]
 use check::CheckArguments;
+#[cfg(feature = "manual")]
+use clap::CommandFactory;
 use clap::{ArgAction, Args, Parser};
 use client::ClientArguments;
 #[cfg(feature = "measure")]
@@ -42,6 +45,8 @@ use compare::CompareArguments;
 #[cfg(feature = "learn")]
 use lab::LabArguments;
 use log::LevelFilter;
+#[cfg(feature = "manual")]
+use manual::{CompletionsArguments, ManArguments};
 use serve::ServeArguments;
 #[cfg(feature = "learn")]
 use slides::SlidesArguments;
@@ -53,9 +58,10 @@ use timeline::TimelineArguments;
 #[derive(Debug, Parser)]
 #[command(
     name = "mio-echo",
-    version = mio_echo::text::version::VERSION,
+    version = mio_echo::text::version::VERSION_AND_TARGET,
     max_term_width = 100,
-    after_help = EXIT_CODES
+    after_help = EXIT_CODES,
+    subcommand_help_heading = "Commands"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -66,7 +72,9 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
+Exit codes:
+  0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
+
 Results go to standard output, logs to standard error.";
 
 #[derive(Debug, Args)]
@@ -100,6 +108,10 @@ enum Subcommand {
     #[command(after_help = bench::EXAMPLES)]
     Bench(Box<BenchArguments>),
     #[cfg(feature = "measure")]
+    /// Run a server of known truth, for bench --calibrate
+    #[command(hide = true, name = mio_echo::measure::calibration::SUBCOMMAND)]
+    CalibrationServer(bench::CalibrationServerArguments),
+    #[cfg(feature = "measure")]
     /// Measure echo servers against each other
     #[command(after_help = compare::EXAMPLES)]
     Compare(Box<CompareArguments>),
@@ -119,6 +131,14 @@ enum Subcommand {
     /// Make slides of the chapters of the guide
     #[command(after_help = slides::EXAMPLES)]
     Slides(SlidesArguments),
+    #[cfg(feature = "manual")]
+    /// Print the completions of a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    #[cfg(feature = "manual")]
+    /// Print or write the man pages
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(ManArguments),
 }
 
 impl Verbosity {
@@ -150,6 +170,8 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         #[cfg(feature = "measure")]
         Subcommand::Bench(arguments) => bench::run(&arguments),
         #[cfg(feature = "measure")]
+        Subcommand::CalibrationServer(arguments) => bench::serve(&arguments),
+        #[cfg(feature = "measure")]
         Subcommand::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "measure")]
         Subcommand::Check(arguments) => check::run(&arguments),
@@ -159,6 +181,10 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         Subcommand::Lab(arguments) => lab::run(&arguments),
         #[cfg(feature = "learn")]
         Subcommand::Slides(arguments) => slides::run(&arguments),
+        #[cfg(feature = "manual")]
+        Subcommand::Completions(arguments) => manual::print_completions(&arguments, Cli::command()),
+        #[cfg(feature = "manual")]
+        Subcommand::Man(arguments) => manual::run_man(&arguments, Cli::command()),
     }
 }
 

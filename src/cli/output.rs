@@ -50,7 +50,12 @@ pub(super) fn flush_stderr() {
 
 /// Prints one line on standard error, after the name of the program and behind what was logged before.
 pub(super) fn print_error(error: &str) {
-    let _lost = STDERR.push(format!("mio-echo: {error}\n").into_bytes());
+    print_note(&format!("mio-echo: {error}"));
+}
+
+/// Prints one line on standard error, behind what was logged before.
+pub(super) fn print_note(note: &str) {
+    let _lost = STDERR.push(format!("{note}\n").into_bytes());
     flush_stderr();
 }
 

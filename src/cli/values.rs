@@ -3,6 +3,9 @@
 use bytesize::ByteSize;
 use clap::ValueEnum;
 use mio_echo::server::Mode;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A size in bytes, printed with its unit: `64KiB`.
@@ -46,8 +49,49 @@ pub(super) fn size_up_to(largest: usize, text: &str) -> Result<Bytes, String> {
     }
 }
 
+/// A time limit that can be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timeout {
+    /// Written `never`, `off` or `none`.
+    Never,
+    After(Duration),
+}
+
+impl Timeout {
+    /// `None` if it is switched off.
+    pub(super) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::After(duration) => Some(duration),
+        }
+    }
+}
+
+/// A time that `parse` accepts, or a word that switches the limit off.
+pub(super) fn time_limit(
+    text: &str,
+    parse: fn(&str) -> Result<Duration, String>,
+) -> Result<Timeout, String> {
+    match text {
+        "never" | "off" | "none" => Ok(Timeout::Never),
+        _ => match parse(text) {
+            Ok(duration) => Ok(Timeout::After(duration)),
+            Err(error) => Err(format!("{error}, or `never`")),
+        },
+    }
+}
+
+/// Longer than any use of this program; an [`Instant`](std::time::Instant) can be that far in the future on every
+/// system.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error} (as in 500ms, 10s, 5m)"))
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) | Err(humantime::DurationError::NumberOverflow) => Err("is too long".to_owned()),
+        Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s or {text}ms")),
+        Err(_) => Err("expected a time such as 500ms, 10s or 5m".to_owned()),
+    }
 }
 
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
@@ -58,12 +102,35 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(format!("{error}")),
+/// A whole number in `range`.
+pub(super) fn number_in<N>(range: RangeInclusive<N>, text: &str) -> Result<N, String>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    if !is_number(text) {
+        return Err("expected a whole number".to_owned());
     }
+    let (least, most) = (range.start(), range.end());
+    match text.parse() {
+        Ok(number) if number < *least => Err(format!("must be at least {least}")),
+        Ok(number) if number <= *most => Ok(number),
+        // Digits fail to parse if they are too many.
+        Ok(_) | Err(_) => Err(format!("must be at most {most}")),
+    }
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    number_in(1..=usize::MAX, text)
+}
+
+/// The id of a process.
+#[cfg(feature = "measure")]
+pub(super) fn process_id(text: &str) -> Result<u32, String> {
+    number_in(1..=i32::MAX.unsigned_abs(), text)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Messages or connections per second: more than any machine can do.
@@ -91,6 +158,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_invalid_value_is_rejected_in_words_that_help() {
+        let whole = |text| number_in(1..=9_u16, text).unwrap_err();
+        for text in ["", "-1", "+1", "1.5", "x", "0x1", " 1"] {
+            assert_eq!(whole(text), "expected a whole number", "{text:?}");
+        }
+        assert_eq!(whole("0"), "must be at least 1");
+        for text in ["10", "65536", "99999999999999999999999"] {
+            assert_eq!(whole(text), "must be at most 9", "{text}");
+        }
+        for (text, reason) in [
+            ("10", "the unit is missing, as in 10s or 10ms"),
+            ("", "expected a time"),
+            ("soon", "expected a time"),
+            ("10x", "expected a time"),
+            ("1000years", "too long"),
+            ("99999999999999999999s", "too long"),
+        ] {
+            let error = duration(text).unwrap_err();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn three_words_switch_a_time_limit_off() {
+        for text in ["never", "off", "none"] {
+            assert_eq!(time_limit(text, duration), Ok(Timeout::Never));
+        }
+        let second = Timeout::After(Duration::from_secs(1));
+        assert_eq!(time_limit("1s", duration), Ok(second));
+        let error = time_limit("0s", positive_duration).unwrap_err();
+        assert_eq!(error, "must be longer than zero, or `never`");
+    }
+
     proptest! {
         #[test]
         fn any_text_is_a_value_or_an_error_of_one_line(
@@ -101,6 +202,8 @@ mod tests {
                 duration(&text).err(),
                 positive_duration(&text).err(),
                 at_least_one(&text).err(),
+                number_in(0..=u16::MAX, &text).err(),
+                time_limit(&text, duration).err(),
             ];
             for error in errors.into_iter().flatten() {
                 prop_assert!(!error.contains('\n'), "{}", error);

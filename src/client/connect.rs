@@ -2,37 +2,96 @@
 
 use super::error::ClientError;
 use crate::text::endpoint::Endpoint;
-use socket2::SockRef;
+use crate::text::os_error;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Connects to the first address of `endpoint` that accepts, in the resolver's order. Each address may take up to
-/// `timeout`.
-pub(super) fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<TcpStream, ClientError> {
-    let addresses = endpoint.resolve().map_err(|error| ClientError::Resolve {
-        endpoint: endpoint.clone(),
-        error,
-    })?;
-    connect_to_any(&addresses, timeout)
+/// Which addresses of a name are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressFamily {
+    /// All, in the resolver's order.
+    #[default]
+    Any,
+    /// IPv4 addresses.
+    Ipv4,
+    /// IPv6 addresses.
+    Ipv6,
 }
 
-fn connect_to_any(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, ClientError> {
-    let mut failures = Vec::new();
-    for &address in addresses {
-        match connect_to(address, timeout) {
-            Ok(stream) => {
-                log::debug!(target: "mio_echo", "connected to {address}");
-                return Ok(stream);
-            }
-            Err(error) => failures.push((address, error)),
+/// How to connect to a server.
+#[derive(Debug, Clone)]
+pub struct ConnectPlan {
+    /// The server. Each address of a name is tried.
+    pub endpoint: Endpoint,
+    /// Which addresses of the name are tried.
+    pub family: AddressFamily,
+    /// The address of this machine to connect from; only addresses of its family are tried. `None` lets the system
+    /// choose.
+    pub source: Option<IpAddr>,
+    /// How long one address may take to accept the connection. Must not be zero.
+    pub timeout: Duration,
+}
+
+impl ConnectPlan {
+    /// Connects to the first address that accepts.
+    pub(super) fn connect(&self) -> Result<TcpStream, ClientError> {
+        let cannot_resolve = |error| ClientError::Resolve {
+            endpoint: self.endpoint.clone(),
+            error,
+        };
+        let mut addresses = self.endpoint.resolve().map_err(cannot_resolve)?;
+        addresses.retain(|address| self.admits(*address));
+        if addresses.is_empty() {
+            let reason = "no address of the family asked for";
+            let error = io::Error::new(io::ErrorKind::NotFound, reason);
+            return Err(cannot_resolve(error));
         }
+        self.connect_to_any(&addresses)
     }
-    Err(ClientError::Connect(failures))
+
+    fn admits(&self, address: SocketAddr) -> bool {
+        let family = match self.family {
+            AddressFamily::Any => true,
+            AddressFamily::Ipv4 => address.is_ipv4(),
+            AddressFamily::Ipv6 => address.is_ipv6(),
+        };
+        let source = self.source.map(|source| source.is_ipv4());
+        family && source.is_none_or(|is_ipv4| is_ipv4 == address.is_ipv4())
+    }
+
+    fn connect_to_any(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ClientError> {
+        let mut failures = Vec::new();
+        for &address in addresses {
+            match connect_to(address, self.source, self.timeout) {
+                Ok(stream) => {
+                    log::debug!(target: "mio_echo", "connected to {address}");
+                    return Ok(stream);
+                }
+                Err(error) => failures.push((address, error)),
+            }
+        }
+        Err(ClientError::Connect(failures))
+    }
 }
 
-fn connect_to(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, timeout)?;
+fn connect_to(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(source) = source {
+        let bound = socket.bind(&SocketAddr::new(source, 0).into());
+        bound.map_err(|error| {
+            let reason = format!("from {source}: {}", os_error::describe(&error));
+            io::Error::new(error.kind(), reason)
+        })?;
+    }
+    socket.connect_timeout(&address.into(), timeout)?;
+    let stream = TcpStream::from(socket);
     refuse_self_connection(&stream)?;
     // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
     stream.set_nodelay(true)?;
@@ -60,12 +119,57 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(10);
 
+    fn plan(family: AddressFamily, source: Option<&str>) -> ConnectPlan {
+        ConnectPlan {
+            endpoint: "127.0.0.1:7".parse().unwrap(),
+            family,
+            source: source.map(|source| source.parse().unwrap()),
+            timeout: SOON,
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_family_asked_for_and_of_the_source_are_tried() {
+        let (v4, v6) = ("127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap());
+        for (family, source, admitted) in [
+            (AddressFamily::Any, None, [true, true]),
+            (AddressFamily::Ipv4, None, [true, false]),
+            (AddressFamily::Ipv6, None, [false, true]),
+            (AddressFamily::Any, Some("127.0.0.2"), [true, false]),
+            (AddressFamily::Any, Some("::1"), [false, true]),
+            (AddressFamily::Ipv4, Some("::1"), [false, false]),
+        ] {
+            let plan = plan(family, source);
+            assert_eq!([v4, v6].map(|address| plan.admits(address)), admitted);
+        }
+        let error = plan(AddressFamily::Ipv6, None).connect().unwrap_err();
+        assert!(
+            error.to_string().ends_with("of the family asked for"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_connection_comes_from_the_source_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let source: IpAddr = "127.0.0.2".parse().unwrap();
+        let stream = connect_to(address, Some(source), SOON).unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip(), source);
+        // TEST-NET-1 (RFC 5737) is no address of this machine.
+        let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
+        let error = connect_to(address, Some(elsewhere), SOON).unwrap_err();
+        assert!(error.to_string().starts_with("from 192.0.2.1: "), "{error}");
+    }
+
     #[test]
     fn the_next_address_is_tried_when_one_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let refusing = RefusingPort::new();
         let addresses = [refusing.address(), listener.local_addr().unwrap()];
-        let stream = connect_to_any(&addresses, SOON).unwrap();
+        let stream = plan(AddressFamily::Any, None)
+            .connect_to_any(&addresses)
+            .unwrap();
         assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
         assert!(stream.nodelay().unwrap());
     }
@@ -74,7 +178,8 @@ mod tests {
     fn every_address_is_named_when_all_refuse() {
         let refusing = [RefusingPort::new(), RefusingPort::new()];
         let addresses = refusing.each_ref().map(RefusingPort::address);
-        let error = connect_to_any(&addresses, SOON).unwrap_err().to_string();
+        let plan = plan(AddressFamily::Any, None);
+        let error = plan.connect_to_any(&addresses).unwrap_err().to_string();
         for address in addresses {
             let reason = format!("{address} (connection refused)");
             assert!(error.contains(&reason), "{error}");

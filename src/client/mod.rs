@@ -12,20 +12,26 @@
 //!  output ◄─ Receiver ◄── socket ◄──────┘
 //! ```
 //!
-//! Read `send` first, then `receive`, then `window` between them, then `connect` and `error`.
+//! Read `send` first, then `receive`, then `window` between them, then `connect` and `error`. `ping` sends one message
+//! again and again and measures its round trip; it needs no second thread.
 //!
 //! ```
-//! use mio_echo::client::{self, Request};
+//! use mio_echo::client::{self, AddressFamily, ConnectPlan, Request};
 //! use std::net::TcpListener;
 //! use std::time::Duration;
 //! use std::{io, thread};
 //!
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
 //! let request = Request {
-//!     endpoint: listener.local_addr()?.to_string().parse()?,
+//!     connect: ConnectPlan {
+//!         endpoint: listener.local_addr()?.to_string().parse()?,
+//!         family: AddressFamily::Any,
+//!         source: None,
+//!         timeout: Duration::from_secs(5),
+//!     },
 //!     messages: vec![b"Hello, world".to_vec()],
-//!     connect_timeout: Duration::from_secs(5),
 //!     reply_timeout: Duration::from_secs(10),
+//!     on_connect: |peer| println!("connected to {peer}"),
 //! };
 //! thread::spawn(move || {
 //!     let (peer, _) = listener.accept()?;
@@ -40,17 +46,21 @@
 
 mod connect;
 mod error;
+mod ping;
+mod ping_summary;
 mod receive;
 mod send;
 mod window;
 
+pub use connect::{AddressFamily, ConnectPlan};
 pub use error::ClientError;
+pub use ping::{PingPlan, PingProbe, ping};
+pub use ping_summary::PingSummary;
 
-use crate::text::endpoint::Endpoint;
 use receive::{Printer, Receiver};
 use send::Sender;
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use window::Window;
@@ -58,15 +68,15 @@ use window::Window;
 /// What to send, and to which server.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The server. Each address of a name is tried.
-    pub endpoint: Endpoint,
+    /// How to connect.
+    pub connect: ConnectPlan,
     /// The messages to send, as raw bytes. Each is sent once the one before it has come back. If there are none, the
     /// input is sent.
     pub messages: Vec<Vec<u8>>,
-    /// How long one address may take to accept the connection. Must not be zero.
-    pub connect_timeout: Duration,
     /// How long the server may take to return what is in flight, 64 KiB at a time, or to send its FIN after ours.
     pub reply_timeout: Duration,
+    /// Is called with the address of the peer once there is a connection.
+    pub on_connect: fn(SocketAddr),
 }
 
 /// Sends the messages of `request`, or `input` to its end if there are none, and writes the echo to `output` as it
@@ -87,7 +97,8 @@ where
     I: Read + Send + 'static,
     O: Write,
 {
-    let stream = connect::connect(&request.endpoint, request.connect_timeout)?;
+    let stream = request.connect.connect()?;
+    (request.on_connect)(stream.peer_addr().map_err(ClientError::Receive)?);
     let stream = Arc::new(stream);
     let window = Arc::new(Window::new(total_length(&request.messages)));
     let receiver = Receiver {
@@ -131,10 +142,15 @@ mod tests {
         let endpoint = listener.local_addr().unwrap().to_string();
         thread::spawn(move || serve(listener.accept()?.0));
         Request {
-            endpoint: endpoint.parse().unwrap(),
+            connect: ConnectPlan {
+                endpoint: endpoint.parse().unwrap(),
+                family: AddressFamily::Any,
+                source: None,
+                timeout: SOON,
+            },
             messages,
-            connect_timeout: SOON,
             reply_timeout: SOON,
+            on_connect: |_| {},
         }
     }
 

@@ -56,9 +56,12 @@ pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<TcpListener>, Sta
     let mut listeners = Vec::new();
     for endpoint in &config.listen {
         let addresses = endpoint
-            .resolve()
+            .resolve_to_listen()
             .map_err(|error| StartError::new(format_args!("resolve {endpoint}"), error))?;
-        listeners.extend(listen_on_all(endpoint, &addresses, config)?);
+        let mut config = config.clone();
+        // Each family has a listener of its own, also where sockets for both do not exist.
+        config.v6_only |= endpoint.is_every_address();
+        listeners.extend(listen_on_all(endpoint, &addresses, &config)?);
     }
     Ok(listeners)
 }

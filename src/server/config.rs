@@ -33,7 +33,7 @@ pub struct Config {
     pub drain_timeout: Duration,
 }
 
-/// The default endpoint: the port of the Python echo client and server that this program interoperates with.
+/// The default endpoint: localhost, at [`DEFAULT_PORT`](crate::text::endpoint::DEFAULT_PORT).
 pub const DEFAULT_ENDPOINT: &str = "localhost:50007";
 
 impl Default for Config {

@@ -13,18 +13,20 @@ use super::clock;
 use super::config::Config;
 use super::idle::IdleClock;
 use super::kernel::Kernel;
-use super::limits::{ACCEPTS_PER_ITERATION, READ_BUDGET};
+use super::limits::{ACCEPTS_PER_ITERATION, KEYS_PER_ITERATION, READ_BUDGET};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, LoopPhase, Observer, WakeSource};
 use super::receive_buffer::ReceiveBuffer;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
+use super::walk::{Visit, Walk};
 use crate::connection::{Deadline, TurnEnd};
 use crate::readiness::RunQueue;
 use slab::Slab;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Everything that the one thread owns.
@@ -41,6 +43,8 @@ pub(super) struct EventLoop<K: Kernel, O> {
     /// What the read pass brings in and the write pass sends back.
     received: ReceiveBuffer,
     idle_clock: IdleClock,
+    /// What concerns all connections, a part of them in each iteration.
+    walk: Walk,
     next_id: ConnectionId,
     observer: O,
 }
@@ -63,6 +67,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             run_queue: RunQueue::default(),
             received: ReceiveBuffer::new(READ_BUDGET, config.read_buffer),
             idle_clock: IdleClock::new(config.idle_timeout),
+            walk: Walk::new(KEYS_PER_ITERATION),
             next_id: ConnectionId(1),
             observer,
         }
@@ -104,7 +109,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     }
 
     fn has_work(&self) -> bool {
-        !self.run_queue.is_empty() || (self.listeners.are_ready() && self.has_room())
+        !self.run_queue.is_empty()
+            || (self.listeners.are_ready() && self.has_room())
+            || self.walk.is_under_way()
     }
 
     fn has_room(&self) -> bool {
@@ -149,6 +156,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         if self.next_deadline().is_some() {
             self.note_time(clock::now());
         }
+        if let Some((visit, keys)) = self.walk.take_keys(self.connections.capacity()) {
+            self.visit(visit, keys);
+        }
     }
 
     fn note_stop(&mut self, action: StopAction) {
@@ -156,20 +166,12 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             StopAction::Drain => {
                 self.observer.stopping(self.connections.len());
                 self.listeners.drain_backlog();
-                self.note_for_all(Slot::drain);
+                self.walk.begin(Visit::Drain);
             }
             StopAction::Expire => {
                 self.listeners.close();
-                self.note_for_all(|slot| slot.connection.time_out(Deadline::Drain));
+                self.walk.begin(Visit::Expire);
             }
-        }
-    }
-
-    fn note_for_all(&mut self, change: fn(&mut Slot<K::Socket>)) {
-        for (key, slot) in &mut self.connections {
-            change(slot);
-            slot.show(&mut self.observer);
-            self.run_queue.push(key);
         }
     }
 
@@ -179,17 +181,32 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         if self.connections.is_empty() {
             self.idle_clock.stop();
         }
-        if self.idle_clock.tick(now) {
-            self.note_idle_tick();
+        if !self.walk.is_under_way() && self.idle_clock.tick(now) {
+            self.walk.begin(Visit::IdleTick);
         }
     }
 
-    /// A connection on the run queue waits for this loop, so it cannot be idle.
-    fn note_idle_tick(&mut self) {
-        for (key, slot) in &mut self.connections {
-            if !self.run_queue.contains(key) && slot.note_idle_tick() {
+    /// Part of a walk over all connections. A connection on the run queue waits for this loop, so it cannot be idle.
+    fn visit(&mut self, visit: Visit, keys: Range<usize>) {
+        for key in keys {
+            let Some(slot) = self.connections.get_mut(key) else {
+                continue;
+            };
+            let is_worth_a_turn = match visit {
+                Visit::IdleTick => !self.run_queue.contains(key) && slot.note_idle_tick(),
+                Visit::Drain => slot.drain(),
+                Visit::Expire => {
+                    slot.connection.time_out(Deadline::Drain);
+                    true
+                }
+            };
+            if is_worth_a_turn {
+                slot.show(&mut self.observer);
                 self.run_queue.push(key);
             }
+        }
+        if !self.walk.is_under_way() {
+            self.idle_clock.restart(clock::now());
         }
     }
 
@@ -222,8 +239,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         }
         let id = self.next_id;
         self.next_id = id.next();
-        self.observer.accepted(id, peer);
         let slot = entry.insert(Slot::new(id, peer, socket));
+        slot.show_socket(&mut self.observer);
+        self.observer.accepted(id, peer);
         if self.shutdown.is_under_way() {
             slot.drain();
             self.run_queue.push(key);
@@ -289,6 +307,8 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     }
 }
 
+#[cfg(test)]
+mod million;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A connection that moves bytes only resets its count of idle ticks. A tick comes [`IDLE_TICKS`] times per idle
 //! timeout and adds one to the count of every connection; a connection whose count exceeds [`IDLE_TICKS`] was idle
-//! for at least one timeout and at most one tick more.
+//! for at least one timeout. It is noticed at most one tick later, plus the time that the passes over all connections
+//! take (`walk`).
 
 use super::clock;
 use super::limits::IDLE_TICKS;
@@ -34,6 +35,14 @@ impl IdleClock {
     /// Stops the clock: there is no connection to watch.
     pub(super) fn stop(&mut self) {
         self.next_tick = None;
+    }
+
+    /// All connections have had a tick by `now`, one after the other: the next one is due an interval later for the last
+    /// of them. Does not start a clock that is stopped.
+    pub(super) fn restart(&mut self, now: Instant) {
+        if self.next_tick.is_some() {
+            self.next_tick = self.interval.map(|interval| now + interval);
+        }
     }
 
     /// When the next tick is due.
@@ -97,6 +106,20 @@ mod tests {
         assert_eq!(clock.deadline(), Some(due + second));
         clock.stop();
         assert!(!clock.tick(due + second));
+    }
+
+    #[test]
+    fn a_tick_comes_an_interval_after_the_last_connection_had_the_one_before() {
+        let second = Duration::from_secs(1);
+        let mut clock = IdleClock::new(Some(second * IDLE_TICKS));
+        clock.restart(Instant::now());
+        assert_eq!(clock.deadline(), None, "it is not started");
+        clock.start();
+        let due = clock.deadline().unwrap();
+        assert!(clock.tick(due));
+        let late = due + second / 2;
+        clock.restart(late);
+        assert_eq!(clock.deadline(), Some(late + second));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use mio::{Events, Poll};
 use socket2::SockRef;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 /// A poll with its events, and the kinds of sockets that it can watch.
@@ -62,6 +62,11 @@ pub(super) trait Socket: Stream {
 
     /// Has close(2) send RST instead of FIN.
     fn reset_on_close(&self);
+
+    /// Its descriptor, for observers; a simulated socket has none.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// The poll of mio.
@@ -120,6 +125,10 @@ impl Socket for TcpStream {
 
     fn reset_on_close(&self) {
         reset_on_close(self);
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
     }
 }
 

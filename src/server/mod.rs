@@ -3,8 +3,8 @@
 //! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
 //! 1. `event_loop`, the loop that the rest of the program exists for;
-//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, and
-//!    [`readiness`](crate::readiness);
+//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
+//!    and [`readiness`](crate::readiness);
 //! 3. `threads`, the same server with a thread per connection.
 //!
 //! ```no_run
@@ -37,6 +37,7 @@ mod sources;
 mod stats;
 mod threads;
 mod unread;
+mod walk;
 
 pub use bind::StartError;
 pub use capacity::{connections_that_fit, raise_descriptor_limit};
@@ -47,6 +48,8 @@ pub use observer::{
 };
 pub use shutdown::{Stopper, is_hangup_ignored};
 pub use stats::Stats;
+#[cfg(feature = "trace")]
+pub(crate) use unread::unread_bytes;
 
 use event_loop::EventLoop;
 use kernel::MioPoll;
@@ -116,8 +119,10 @@ impl Server {
     }
 
     /// From now on SIGINT, SIGTERM and SIGHUP stop the server and SIGUSR1 requests a report from the observer. A second
-    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129. A
-    /// SIGHUP that is ignored at this time stays ignored (nohup(1)).
+    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129: the
+    /// signal handler does it, whatever the server is doing by then. It needs the server to have noticed the first one; a
+    /// server that is blocked by that time ends with SIGKILL only. A SIGHUP that is ignored at this time stays ignored
+    /// (nohup(1)).
     ///
     /// # Errors
     ///

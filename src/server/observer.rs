@@ -5,6 +5,7 @@ use crate::readiness::{EventFlags, Readiness};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// Is notified of what the server does, as it happens.
@@ -42,6 +43,15 @@ pub trait Observer: Clone + Send + 'static {
 
     /// A connection was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
+
+    /// Whether [`socket_seen`](Self::socket_seen) is to be called.
+    fn observes_sockets(&self) -> bool {
+        false
+    }
+
+    /// The socket of a connection: before its acceptance is reported, after each event and each half of a turn, and in
+    /// threads mode before each blocking call. To look at only; the server goes on to use it.
+    fn socket_seen(&mut self, _id: ConnectionId, _socket: BorrowedFd<'_>) {}
 
     /// An event was about a connection.
     fn flags_reported(&mut self, _id: ConnectionId, _flags: EventFlags) {}
@@ -213,6 +223,15 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
         self.0.accepted(id, peer);
         self.1.accepted(id, peer);
+    }
+
+    fn observes_sockets(&self) -> bool {
+        self.0.observes_sockets() || self.1.observes_sockets()
+    }
+
+    fn socket_seen(&mut self, id: ConnectionId, socket: BorrowedFd<'_>) {
+        self.0.socket_seen(id, socket);
+        self.1.socket_seen(id, socket);
     }
 
     fn flags_reported(&mut self, id: ConnectionId, flags: EventFlags) {

@@ -3,7 +3,7 @@
 use super::idle::IdleTicks;
 use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
-use crate::connection::{Connection, ConnectionEvent, Deadline, Reason, TurnEnd};
+use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, TurnEnd};
 use crate::readiness::EventFlags;
 use std::net::SocketAddr;
 
@@ -76,6 +76,16 @@ impl<S: Socket> Slot<S> {
     pub(super) fn show(&self, observer: &mut impl Observer) {
         observer.readiness_changed(self.id, self.connection.readiness());
         observer.phase_changed(self.id, self.connection.phase());
+        self.show_socket(observer);
+    }
+
+    /// Shows the socket to an observer that wants to see it.
+    pub(super) fn show_socket(&self, observer: &mut impl Observer) {
+        if observer.observes_sockets()
+            && let Some(socket) = self.connection.stream().descriptor()
+        {
+            observer.socket_seen(self.id, socket);
+        }
     }
 
     /// A tick of the idle clock, for a connection that is not on the run queue. Returns whether it is now worth a turn.
@@ -99,11 +109,16 @@ impl<S: Socket> Slot<S> {
         times_out
     }
 
-    /// A stop was requested: what the kernel has received by now is still to be echoed.
-    pub(super) fn drain(&mut self) {
-        // Where the kernel cannot report it, more than there can be: drain until nothing comes.
-        let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
-        self.connection.drain(unread);
+    /// A stop was requested: what the kernel has received by now is still to be echoed. Returns whether the connection
+    /// is now worth a turn; one that takes part in the stop already has had it.
+    pub(super) fn drain(&mut self) -> bool {
+        let is_open = self.connection.phase() == Phase::Open;
+        if is_open {
+            // Where the kernel cannot report it, more than there can be: drain until nothing comes.
+            let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
+            self.connection.drain(unread);
+        }
+        is_open
     }
 
     /// Closes the socket of a connection that is over.
@@ -139,7 +154,7 @@ fn emit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{Phase, Step};
+    use crate::connection::Step;
     use crate::server::limits::IDLE_TICKS;
     use mio::net::TcpStream;
     use std::io::{ErrorKind, Read, Write};
@@ -224,6 +239,25 @@ mod tests {
         tick_until_nearly_idle(&mut slot);
         assert_eq!(slot.echo(&room[..1], &mut ()), TurnEnd::Yielded);
         tick_until_nearly_idle(&mut slot);
+    }
+
+    #[test]
+    fn bytes_that_are_discarded_behind_our_fin_are_no_activity() {
+        let (mut slot, mut peer) = slot();
+        assert!(slot.drain());
+        assert!(!slot.drain(), "it takes part in the stop already");
+        let mut room = [0; 8];
+        slot.receive(&mut room, &mut ());
+        slot.echo(&[], &mut ());
+        assert_eq!(slot.connection.phase(), Phase::Lingering);
+        for _ in 0..IDLE_TICKS {
+            peer.write_all(b"!").unwrap();
+            while slot.connection.stream().unread_bytes() == Some(0) {}
+            slot.connection.probe();
+            slot.receive(&mut room, &mut ());
+            assert!(!slot.note_idle_tick());
+        }
+        assert!(slot.note_idle_tick(), "it has been idle for a timeout");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 /// How many bytes the kernel has received on `socket` that have not been read (tcp(7), `FIONREAD`); `None` where it
 /// cannot report that.
-pub(super) fn unread_bytes(socket: impl AsFd) -> Option<u32> {
+pub(crate) fn unread_bytes(socket: impl AsFd) -> Option<u32> {
     let unread = rustix::io::ioctl_fionread(socket).ok()?;
     Some(u32::try_from(unread).unwrap_or(u32::MAX))
 }

@@ -1,35 +1,71 @@
-//! `HOST:PORT`, and the addresses that it stands for.
+//! An address as people type it, and the socket addresses that it stands for.
+//!
+//! | typed | means |
+//! | --- | --- |
+//! | `HOST:PORT`, `[IPV6]:PORT` | just that |
+//! | `HOST`, `IPV6`, `[IPV6]` | this host, port 50007 |
+//! | `PORT`, `:PORT` | this port of localhost |
+//! | `*:PORT`, `*` | for a server: every address of the machine, IPv4 and IPv6 |
+//!
+//! A missing host is always localhost: an address that was typed in short never opens a server to other machines. Only
+//! `*` and the unspecified addresses (`0.0.0.0`, `[::]`) do that.
 
 use super::one_line;
 use std::fmt;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
+
+/// The port of an endpoint that names none: that of the Python echo client and server that this program interoperates
+/// with.
+pub const DEFAULT_PORT: u16 = 50_007;
+
+/// The host of an endpoint that names none.
+const DEFAULT_HOST: &str = "localhost";
+
+/// What an endpoint can be, for error messages.
+const FORMS: &str = "expected HOST:PORT, [IPV6]:PORT, a host or a port";
 
 /// A host (a name or a literal address) and a port, not yet resolved.
 ///
 /// ```
 /// use mio_echo::text::endpoint::Endpoint;
 ///
-/// let endpoint: Endpoint = "[::1]:50007".parse().unwrap();
+/// let endpoint: Endpoint = "7007".parse()?;
+/// assert_eq!(endpoint.to_string(), "localhost:7007");
+/// let endpoint: Endpoint = "::1".parse()?;
 /// assert_eq!(endpoint.to_string(), "[::1]:50007");
-/// assert!("::1:50007".parse::<Endpoint>().is_err(), "an IPv6 address needs brackets");
+/// # Ok::<(), String>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    host: String,
+    host: Host,
     port: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Host {
+    /// A name, or a literal address without brackets.
+    Named(String),
+    /// `*`: every address of the machine.
+    Every,
+}
+
 impl Endpoint {
-    /// Resolves the host. Returns each address once, in the resolver's order (getaddrinfo(3)).
+    /// Resolves the host to addresses to connect to. Returns each address once, in the resolver's order
+    /// (getaddrinfo(3)).
     ///
     /// # Errors
     ///
-    /// The name is unknown or has no address, or the resolver failed.
+    /// The name is unknown or has no address, the resolver failed, or the endpoint is `*`, on which a server can only
+    /// listen.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let Host::Named(host) = &self.host else {
+            let reason = "`*` is for servers, a client needs one address";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        };
         let mut addresses = Vec::new();
-        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+        for address in (host.as_str(), self.port).to_socket_addrs()? {
             if !addresses.contains(&address) {
                 addresses.push(address);
             }
@@ -39,48 +75,135 @@ impl Endpoint {
         }
         Ok(addresses)
     }
+
+    /// Resolves the host to addresses to listen on: as [`resolve`](Self::resolve) does, and `*` to the unspecified
+    /// addresses of both families.
+    ///
+    /// # Errors
+    ///
+    /// The name is unknown or has no address, or the resolver failed.
+    pub fn resolve_to_listen(&self) -> io::Result<Vec<SocketAddr>> {
+        match self.host {
+            Host::Named(_) => self.resolve(),
+            Host::Every => Ok(vec![
+                (Ipv4Addr::UNSPECIFIED, self.port).into(),
+                (Ipv6Addr::UNSPECIFIED, self.port).into(),
+            ]),
+        }
+    }
+
+    /// Whether this could be a word that was mistaken for a host: a name without a dot, on the default port.
+    pub fn could_be_a_word(&self) -> bool {
+        matches!(&self.host, Host::Named(name) if !name.contains(['.', ':']))
+            && self.port == DEFAULT_PORT
+    }
+
+    /// Whether this is `*`, every address of the machine.
+    pub fn is_every_address(&self) -> bool {
+        self.host == Host::Every
+    }
 }
 
 impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or("expected HOST:PORT or [IPV6]:PORT")?;
-        let port = port
-            .parse()
-            .map_err(|_| format!("`{}` is not a port (0 to 65535)", one_line::escaped(port)))?;
-        let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-            Some(literal) => {
-                // A link-local address names its interface after a % (RFC 4007, section 11).
-                let address = literal.split('%').next().unwrap_or(literal);
-                let _: Ipv6Addr = address.parse().map_err(|_| {
-                    format!("`{}` is not an IPv6 address", one_line::escaped(literal))
-                })?;
-                literal
-            }
-            None if host.contains(':') => {
-                return Err("an IPv6 address needs brackets: [IPV6]:PORT".to_owned());
-            }
-            None if host.is_empty() => {
-                return Err("the host before the colon is missing".to_owned());
-            }
-            None => host,
+        if text.is_empty() {
+            return Err(FORMS.to_owned());
+        }
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::new(DEFAULT_HOST, port(text)?));
+        }
+        if is_ipv6(text) {
+            refuse_ambiguous(text)?;
+            return Ok(Self::new(text, DEFAULT_PORT));
+        }
+        if let Some(literal) = text.strip_prefix('[') {
+            return bracketed(literal);
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, digits)) => (host, port(digits)?),
+            None => (text, DEFAULT_PORT),
         };
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        match host {
+            "" => Ok(Self::new(DEFAULT_HOST, port)),
+            "*" => Ok(Self {
+                host: Host::Every,
+                port,
+            }),
+            _ if host.contains(':') => {
+                Err("an IPv6 address with a port needs brackets: [IPV6]:PORT".to_owned())
+            }
+            _ if !is_name(host) => {
+                let host = one_line::escaped(host);
+                Err(format!("`{host}` is not the name of a host; {FORMS}"))
+            }
+            _ => Ok(Self::new(host, port)),
+        }
     }
+}
+
+impl Endpoint {
+    fn new(host: &str, port: u16) -> Self {
+        Self {
+            host: Host::Named(host.to_owned()),
+            port,
+        }
+    }
+}
+
+/// What follows the opening bracket: `IPV6]` or `IPV6]:PORT`.
+fn bracketed(text: &str) -> Result<Endpoint, String> {
+    let (literal, rest) = text
+        .split_once(']')
+        .ok_or("the bracket after the IPv6 address is missing")?;
+    if !is_ipv6(literal) {
+        let literal = one_line::escaped(literal);
+        return Err(format!("`{literal}` is not an IPv6 address"));
+    }
+    let port = match rest.strip_prefix(':') {
+        Some(digits) => port(digits)?,
+        None if rest.is_empty() => DEFAULT_PORT,
+        None => return Err("a colon must follow the bracket: [IPV6]:PORT".to_owned()),
+    };
+    Ok(Endpoint::new(literal, port))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    // `parse` would also take a sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = digits.then(|| text.parse().ok()).flatten();
+    port.ok_or_else(|| format!("`{}` is not a port (0 to 65535)", one_line::escaped(text)))
+}
+
+/// A link-local address names its interface after a % (RFC 4007, section 11).
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "lo"));
+    !zone.is_empty() && is_name(zone) && address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Without brackets, `::1:7` is an address, or port 7 of `::1`.
+fn refuse_ambiguous(text: &str) -> Result<(), String> {
+    match text.rsplit_once(':') {
+        Some((host, digits)) if is_ipv6(host) && port(digits).is_ok() => Err(format!(
+            "write [{host}]:{digits} with a port, or [{text}] without one: an IPv6 address needs brackets here"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the resolver could know it. The names of hosts files and of mDNS may have any letter.
+fn is_name(text: &str) -> bool {
+    text.chars()
+        .all(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.'))
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
+        match &self.host {
+            Host::Named(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
+            Host::Named(host) => write!(f, "{host}:{}", self.port),
+            Host::Every => write!(f, "*:{}", self.port),
         }
     }
 }
@@ -92,8 +215,32 @@ mod tests {
 
     #[test]
     fn an_endpoint_prints_as_it_was_written() {
-        for text in ["localhost:50007", "127.0.0.1:0", "[::]:7", "[fe80::1%lo]:7"] {
+        for text in [
+            "localhost:50007",
+            "127.0.0.1:0",
+            "[::]:7",
+            "[fe80::1%lo]:7",
+            "*:7",
+        ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_localhost_or_the_default_port() {
+        for (text, whole) in [
+            ("7007", "localhost:7007"),
+            (":7007", "localhost:7007"),
+            ("localhost", "localhost:50007"),
+            ("1.2.3.4", "1.2.3.4:50007"),
+            ("::1", "[::1]:50007"),
+            ("::", "[::]:50007"),
+            ("[::]", "[::]:50007"),
+            ("fe80::1%lo", "[fe80::1%lo]:50007"),
+            ("1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:50007"),
+            ("*", "*:50007"),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), whole);
         }
     }
 
@@ -101,12 +248,18 @@ mod tests {
     fn an_invalid_endpoint_is_rejected_with_a_reason() {
         for (text, reason) in [
             ("", "HOST:PORT"),
-            ("localhost", "HOST:PORT"),
+            ("Hello, world", "not the name of a host"),
             ("localhost:", "not a port"),
             ("localhost:65536", "not a port"),
-            (":7", "missing"),
-            ("::1:7", "brackets"),
+            ("localhost:+7", "not a port"),
+            ("65536", "not a port"),
+            (":", "not a port"),
+            ("::1:7", "[::1]:7"),
+            ("::1:50007", "brackets"),
             ("[::g]:7", "not an IPv6 address"),
+            ("[::1%]:7", "not an IPv6 address"),
+            ("[::1", "bracket"),
+            ("[::1]7", "colon"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
@@ -116,16 +269,24 @@ mod tests {
     #[test]
     fn a_literal_resolves_to_itself() {
         let endpoint: Endpoint = "127.0.0.1:7".parse().unwrap();
-        assert_eq!(
-            endpoint.resolve().unwrap(),
-            ["127.0.0.1:7".parse().unwrap()]
-        );
+        let itself = ["127.0.0.1:7".parse().unwrap()];
+        assert_eq!(endpoint.resolve().unwrap(), itself);
+        assert_eq!(endpoint.resolve_to_listen().unwrap(), itself);
+    }
+
+    #[test]
+    fn every_address_is_for_listening_only() {
+        let endpoint: Endpoint = "*:7".parse().unwrap();
+        assert!(endpoint.is_every_address());
+        let both = ["0.0.0.0:7", "[::]:7"].map(|text| text.parse().unwrap());
+        assert_eq!(endpoint.resolve_to_listen().unwrap(), both);
+        assert!(endpoint.resolve().is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_is_an_endpoint_that_reads_back_or_an_error_of_one_line(
-            text in prop_oneof![any::<String>(), "[a-f0-9:\\[\\].%\n]{0,24}"],
+            text in prop_oneof![any::<String>(), "[a-f0-9:*\\[\\].%\n]{0,24}"],
         ) {
             match text.parse::<Endpoint>() {
                 Ok(endpoint) => prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint)),

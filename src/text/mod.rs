@@ -11,6 +11,5 @@ pub mod one_line;
 pub mod os_error;
 #[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod page;
-#[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod units;
 pub mod version;

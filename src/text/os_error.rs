@@ -12,6 +12,9 @@ use std::io;
 pub fn describe(error: &io::Error) -> String {
     let full = error.to_string();
     let text = full.split(" (os error").next().unwrap_or(&full);
+    // What std puts before the resolver's own text (gai_strerror(3)).
+    let resolver = "failed to lookup address information: ";
+    let text = text.strip_prefix(resolver).unwrap_or(text);
     let mut letters = text.chars();
     match (letters.next(), letters.next()) {
         // A word in capitals is a name and keeps its capitals.

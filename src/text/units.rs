@@ -2,7 +2,10 @@
 
 #![cfg_attr(
     not(feature = "measure"),
-    allow(dead_code, reason = "the trace needs only some of these formats")
+    allow(
+        dead_code,
+        reason = "the client and the trace need only some of these formats"
+    )
 )]
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //! it, and the chapter of the guide.
 
 use super::record::Event;
+use crate::server::Mode;
 use serde::Serialize;
 
 /// What the events of a group have in common. Each group has a colour of its own.
@@ -75,7 +76,15 @@ const LISTENER: &str = "src/server/listener.rs";
 const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
+const UNREAD: &str = "src/server/unread.rs";
 const THREAD: &str = "src/server/threads/connection.rs";
+
+const THREADS_FILE: &str = "src/server/threads/mod.rs";
+
+const MAIN_WAITS: &str = "The main thread asks the kernel for events of the listeners, of signals and of threads that have ended. Each connection blocks in calls of its own, on its own thread.";
+const MAIN_WOKE: &str = "The main thread's wait is over. What it was about concerns no connection that is open: those have their own threads.";
+const MAIN_ACCEPTED: &str =
+    "A connection left the backlog and has a socket and a thread of its own.";
 
 impl Event {
     /// The name of this kind of event, as in JSON Lines.
@@ -199,6 +208,13 @@ impl Event {
                 file: THREAD,
                 chapter: THREADS,
             },
+            Self::Unread { .. } => EventKind {
+                name: "unread",
+                group: EventGroup::Kernel,
+                meaning: "Bytes that the kernel has received for this connection and that no read has taken yet. If the loop sleeps while there are some, no edge will remind it of them. How many bytes wait to be sent is not known: SIOCOUTQ has no wrapper that is free of unsafe code.",
+                file: UNREAD,
+                chapter: EDGES,
+            },
             Self::Read { .. } => EventKind {
                 name: "read",
                 group: EventGroup::In,
@@ -283,6 +299,27 @@ impl Event {
                 file: PHASES,
                 chapter: ENDINGS,
             },
+        }
+    }
+}
+
+impl EventKind {
+    /// The kind as it is explained in a trace of `mode`: with threads, other files do the same, and the main thread
+    /// only accepts.
+    pub(super) fn in_mode(self, mode: Mode) -> Self {
+        let (meaning, file) = match (mode, self.name) {
+            (Mode::Threads, "waiting") => (MAIN_WAITS, THREADS_FILE),
+            (Mode::Threads, "woke") => (MAIN_WOKE, THREADS_FILE),
+            (Mode::Threads, "accepted") => (MAIN_ACCEPTED, THREADS_FILE),
+            (Mode::Threads, _) if self.file == CONNECTION || self.file == PHASES => {
+                (self.meaning, THREAD)
+            }
+            (Mode::Threads | Mode::EventLoop, _) => return self,
+        };
+        Self {
+            meaning,
+            file,
+            ..self
         }
     }
 }

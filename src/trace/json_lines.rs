@@ -3,12 +3,15 @@
 //! The first line is the [`Header`], every other line a [`Record`]:
 //!
 //! ```text
-//! {"format":"mio-echo trace","version":2,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
+//! {"format":"mio-echo trace","version":3,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
 //! {"time_ns":12040,"event":"waiting"}
 //! {"time_ns":3212040,"event":"woke","events":1}
 //! {"time_ns":3250117,"connection":3,"event":"flags_reported","flags":{"readable":true,"writable":true}}
 //! {"time_ns":3262008,"connection":3,"event":"read","bytes":64}
 //! ```
+//!
+//! Two more fields of the header are `true` or absent: `has_buffers` (the kernel's buffers were looked at) and
+//! `is_of_the_lab` (the server was one of the lab's experiments).
 //!
 //! # Fields of every record
 //!
@@ -42,6 +45,7 @@
 //! | `readiness_changed` | connection | `readable`, `writable`: whether a read or a write is worth a system call | the readiness that the loop remembers changed; initially `false` and `true` |
 //! | `phase_changed` | connection | `from`, `to`: `open`, `draining` or `lingering` | the connection entered another phase |
 //! | `blocking_call` | connection | `call`: `read` or `write` | its thread is about to make a call that may block |
+//! | `unread` | connection | `bytes` | how much the kernel has received that is not yet read has changed; only in a trace whose header has `has_buffers` |
 //! | `read` | connection | `bytes` | a read moved bytes, which are to be echoed |
 //! | `read_would_block` | connection | | a read found nothing |
 //! | `peer_finished` | connection | | a read returned the peer's FIN |
@@ -61,7 +65,7 @@
 //! rejects an event that it does not know, because the state of its connection would be unknown from there
 //! on; so a new event, or a new meaning, has a new version.
 
-use super::header::{FORMAT, Header, VERSION};
+use super::header::{FORMAT, Header, OLDEST_VERSION, VERSION};
 use super::record::Record;
 use crate::text::{one_line, os_error};
 use std::fmt;
@@ -201,8 +205,10 @@ fn read_header(line: &[u8]) -> Result<Header, ReadError> {
         Some(AnyVersion { format, version }) if format == FORMAT => version,
         _ => return Err(ReadError::at(1, &format!("not a trace: no `{FORMAT}`"))),
     };
-    if version != VERSION {
-        let other = format!("a trace of version {version}; this program reads version {VERSION}");
+    if !(OLDEST_VERSION..=VERSION).contains(&version) {
+        let other = format!(
+            "a trace of version {version}; this program reads versions {OLDEST_VERSION} to {VERSION}"
+        );
         return Err(ReadError::at(1, &other));
     }
     serde_json::from_slice(line).map_err(|error| not_a_record(1, &error))

@@ -22,6 +22,8 @@ pub(super) struct LoopIteration {
     pub(super) from: u64,
     /// When the wait was over; `None` if the trace ends before.
     pub(super) woke: Option<u64>,
+    /// Whether the wait was given no time: it only collected what was ready.
+    pub(super) polls: bool,
     /// The phases in which something happened, and when the loop entered them.
     pub(super) phases: Vec<(u64, LoopPhase)>,
     /// When the next wait began, or the trace ended.
@@ -42,6 +44,8 @@ pub(super) struct ConnectionLane {
     pub(super) writable: Vec<Span<bool>>,
     pub(super) calls: Vec<Span<Option<BlockingCall>>>,
     pub(super) pending: Vec<Span<usize>>,
+    /// Bytes received and not yet read, if they were looked at.
+    pub(super) unread: Vec<Span<usize>>,
 }
 
 /// All lanes of a trace.
@@ -95,10 +99,11 @@ fn iterations(records: &[Record], end: u64) -> Vec<LoopIteration> {
                 _ => {}
             }
         }
-        if matches!(event, Event::Waiting { .. }) {
+        if let Event::Waiting { timeout_ns } = event {
             iterations.push(LoopIteration {
                 from: *at,
                 woke: None,
+                polls: *timeout_ns == Some(0),
                 phases: Vec::new(),
                 to: end,
                 records: index..records.len(),
@@ -152,6 +157,7 @@ struct Tracks {
     writable: Track<bool>,
     call: Track<Option<BlockingCall>>,
     pending: Track<usize>,
+    unread: Track<usize>,
 }
 
 impl Tracks {
@@ -163,6 +169,7 @@ impl Tracks {
             writable: Track::new(at, snapshot.writable),
             call: Track::new(at, snapshot.call),
             pending: Track::new(at, snapshot.pending),
+            unread: Track::new(at, 0),
             snapshot,
         }
     }
@@ -174,6 +181,7 @@ impl Tracks {
         self.writable.set(at, self.snapshot.writable);
         self.call.set(at, self.snapshot.call);
         self.pending.set(at, self.snapshot.pending);
+        self.unread.set(at, self.snapshot.unread.unwrap_or(0));
     }
 
     fn end(self, number: u64, at: u64) -> ConnectionLane {
@@ -186,6 +194,7 @@ impl Tracks {
             writable: self.writable.end(at),
             calls: self.call.end(at),
             pending: self.pending.end(at),
+            unread: self.unread.end(at),
         }
     }
 }
@@ -212,6 +221,7 @@ mod tests {
         let first = LoopIteration {
             from: 1,
             woke: Some(5),
+            polls: false,
             phases: vec![(6, phase)],
             to: 9,
             records: 0..4,
@@ -219,6 +229,7 @@ mod tests {
         let second = LoopIteration {
             from: 9,
             woke: None,
+            polls: false,
             phases: Vec::new(),
             to: 9,
             records: 4..5,

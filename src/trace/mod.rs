@@ -4,7 +4,8 @@
 //!
 //! 1. [`Record`]: an event with its time and its place; its wording (`display`) and explanation (`explain`);
 //! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed;
-//! 3. the forms that are written while the server runs (`sink`): [`Text`], one line per event, for people;
+//! 3. the forms that are written while the server runs (`sink`): [`Text`], one line per event, for people, each as a
+//!    few words or as a `sentence`;
 //!    [`json_lines`], for programs;
 //! 4. the forms that are made from a whole trace: [`snapshot`], the state of all connections at an instant;
 //!    `lanes`, which value held from when to when; the [`timeline`] page; [`perfetto`].
@@ -29,6 +30,7 @@ mod observer;
 pub mod perfetto;
 mod record;
 mod recorder;
+mod sentence;
 mod sink;
 pub mod snapshot;
 mod text;

@@ -14,6 +14,7 @@ use crate::text::os_error;
 use crate::text::units::nanoseconds;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Tracer {
     recorder: Arc<Mutex<Recorder>>,
+    /// Whether sockets are looked at: for their descriptors or their buffers.
+    observes_sockets: bool,
 }
 
 impl Tracer {
@@ -32,9 +35,11 @@ impl Tracer {
     ///
     /// The header cannot be written to the target.
     pub fn new(target: Target, header: Header, limit: Option<u64>) -> io::Result<Self> {
+        let observes_sockets = header.has_buffers || matches!(target, Target::Explained(_));
         let recorder = Recorder::new(target, header, limit)?;
         Ok(Self {
             recorder: Arc::new(Mutex::new(recorder)),
+            observes_sockets,
         })
     }
 
@@ -85,6 +90,14 @@ impl Observer for Tracer {
 
     fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
         self.on_connection(id, Event::Accepted { peer });
+    }
+
+    fn observes_sockets(&self) -> bool {
+        self.observes_sockets
+    }
+
+    fn socket_seen(&mut self, id: ConnectionId, socket: BorrowedFd<'_>) {
+        self.recorder().socket(id.0, socket);
     }
 
     fn flags_reported(&mut self, id: ConnectionId, flags: EventFlags) {

@@ -157,6 +157,12 @@ pub enum Event {
         /// The call.
         call: BlockingCall,
     },
+    /// A look at the socket: this many bytes have been received and not yet read. Recorded when it changes, and only
+    /// if the trace was asked for the buffers; before the first such record there are none.
+    Unread {
+        /// The number of bytes (tcp(7), `FIONREAD`).
+        bytes: usize,
+    },
     /// A read moved bytes, which are to be echoed.
     Read {
         /// The number of bytes.

@@ -5,11 +5,12 @@ use super::json_lines::Trace;
 use super::record::{Event, Lane, PhaseName, Record};
 use super::sink::{Sink, Target};
 use super::snapshot::Snapshot;
-use crate::server::{BlockingCall, LoopPhase};
+use crate::server::{BlockingCall, LoopPhase, unread_bytes};
 use crate::text::os_error;
 use crate::text::units::nanoseconds;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Instant;
 
 /// Writes records in the order in which they happen.
@@ -23,6 +24,8 @@ pub(super) struct Recorder {
     /// The number of records that may still be written; `None` means no limit.
     left: Option<u64>,
     written: u64,
+    /// Whether the kernel's buffers are looked at.
+    has_buffers: bool,
     /// The phase that the loop has entered and when, as long as nothing has happened in it.
     entered: Option<(u64, LoopPhase)>,
     /// The state of each open connection, as a reader of the trace knows it by now.
@@ -33,6 +36,7 @@ impl Recorder {
     pub(super) fn new(target: Target, header: Header, limit: Option<u64>) -> io::Result<Self> {
         Ok(Self {
             began: Instant::now(),
+            has_buffers: header.has_buffers,
             sink: Some(Sink::open(target, header)?),
             failure: None,
             left: limit,
@@ -84,6 +88,25 @@ impl Recorder {
             self.record(Lane::Connection(number), Event::BlockingCall { call });
         }
         self.flush();
+    }
+
+    /// The socket of a connection, which has changed or not.
+    pub(super) fn socket(&mut self, number: u64, socket: BorrowedFd<'_>) {
+        if let Some(sink) = &mut self.sink {
+            sink.note_descriptor(number, socket.as_raw_fd());
+        }
+        // Before its acceptance is recorded, nothing is recorded of a connection.
+        let is_open = self.connections.contains_key(&number);
+        if !self.has_buffers || !is_open {
+            return;
+        }
+        let Some(unread) = unread_bytes(socket) else {
+            return;
+        };
+        let bytes = usize::try_from(unread).unwrap_or(usize::MAX);
+        if self.known(number).unread.unwrap_or(0) != bytes {
+            self.record(Lane::Connection(number), Event::Unread { bytes });
+        }
     }
 
     /// An event of a connection's own. Adds whether it pauses or resumes reading.

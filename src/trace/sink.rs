@@ -9,6 +9,7 @@ use crate::text::background_writer::BackgroundWriter;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::mem;
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 /// The destination of a trace, and so its form.
@@ -16,6 +17,8 @@ use std::time::Duration;
 pub enum Target {
     /// Text for people, on standard error, as the server runs.
     Text(Colour),
+    /// Text in which each event is a sentence, with its system call in a column, on standard error, as the server runs.
+    Explained(Colour),
     /// JSON Lines, as the server runs.
     JsonLines(File),
     /// A timeline page, written when the server has ended. Until then the records are in memory.
@@ -41,6 +44,9 @@ impl Sink {
         };
         Ok(match target {
             Target::Text(colour) => Self::Text(Text::new(colour), TraceStream::new(io::stderr())),
+            Target::Explained(colour) => {
+                Self::Text(Text::explained(colour), TraceStream::new(io::stderr()))
+            }
             Target::JsonLines(file) => {
                 let mut stream = TraceStream::new(file);
                 json_lines::write_header(&header, &mut stream.buffer)?;
@@ -50,6 +56,13 @@ impl Sink {
             Target::Page(file) => Self::Page(empty(header), file),
             Target::Memory => Self::Memory(empty(header)),
         })
+    }
+
+    /// The descriptor of a connection's socket, for the forms that show it.
+    pub(super) fn note_descriptor(&mut self, number: u64, descriptor: RawFd) {
+        if let Self::Text(text, _) = self {
+            text.note_descriptor(number, descriptor);
+        }
     }
 
     pub(super) fn write(&mut self, record: Record) -> io::Result<()> {

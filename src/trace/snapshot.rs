@@ -19,6 +19,8 @@ pub struct Snapshot {
     /// Bytes that were offered to the kernel and not taken. During a turn, bytes that were read and not yet
     /// offered do not count.
     pub pending: usize,
+    /// Bytes received by the kernel and not yet read, as last looked at; `None` if they were never looked at.
+    pub unread: Option<usize>,
     /// Reading is paused because bytes are pending.
     pub read_paused: bool,
     /// Bytes received to be echoed.
@@ -40,6 +42,7 @@ impl Default for Snapshot {
             readable: false,
             writable: true,
             pending: 0,
+            unread: None,
             read_paused: false,
             bytes_in: 0,
             bytes_out: 0,
@@ -60,6 +63,7 @@ impl Snapshot {
             Event::PhaseChanged { to, .. } => self.phase = *to,
             Event::BlockingCall { call } => self.call = Some(*call),
             Event::Queued { bytes } => self.pending = *bytes,
+            Event::Unread { bytes } => self.unread = Some(*bytes),
             Event::ReadPaused => self.read_paused = true,
             Event::ReadResumed => self.read_paused = false,
             Event::Read { bytes } => {

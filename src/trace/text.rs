@@ -12,8 +12,10 @@
 use super::display::brief;
 use super::explain::EventGroup;
 use super::record::{Event, Lane, Record};
+use super::sentence::{sentence, system_call};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 /// Whether lines are coloured.
@@ -25,10 +27,22 @@ pub enum Colour {
     Ansi,
 }
 
+/// How an event is put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As briefly as it can be said.
+    Brief,
+    /// As a sentence, behind the system call that it comes from.
+    Explained,
+}
+
 /// Formats records as lines. Keeps what a line needs from the records before it.
 #[derive(Debug, Clone)]
 pub struct Text {
     colour: Colour,
+    style: Style,
+    /// The descriptor of each open connection, if the style shows it.
+    descriptors: BTreeMap<u64, RawFd>,
     /// The address of the peer of each open connection.
     peers: BTreeMap<u64, SocketAddr>,
     /// When the loop last began to wait.
@@ -40,8 +54,26 @@ impl Text {
     pub fn new(colour: Colour) -> Self {
         Self {
             colour,
+            style: Style::Brief,
+            descriptors: BTreeMap::new(),
             peers: BTreeMap::new(),
             waiting_since: None,
+        }
+    }
+
+    /// The same with each event as a sentence, and its system call in a column.
+    pub fn explained(colour: Colour) -> Self {
+        let style = Style::Explained;
+        Self {
+            style,
+            ..Self::new(colour)
+        }
+    }
+
+    /// The descriptor of the socket of connection `number`, which is open or about to be accepted.
+    pub(super) fn note_descriptor(&mut self, number: u64, descriptor: RawFd) {
+        if self.style == Style::Explained {
+            self.descriptors.insert(number, descriptor);
         }
     }
 
@@ -51,7 +83,10 @@ impl Text {
         let line = match &record.event {
             Event::ReadinessChanged { .. } => None,
             event => {
-                let text = self.wording(record.at, event);
+                let text = match self.style {
+                    Style::Brief => self.wording(record.at, event),
+                    Style::Explained => self.explanation(record),
+                };
                 let name = self.name(record.lane);
                 let millis = Duration::from_nanos(record.at).as_secs_f64() * 1e3;
                 Some(self.paint(millis, &name, event.kind().group, &text))
@@ -72,6 +107,7 @@ impl Text {
             (Lane::Loop, Event::Waiting { .. }) => self.waiting_since = Some(record.at),
             (Lane::Connection(number), Event::Closed { .. }) => {
                 self.peers.remove(&number);
+                self.descriptors.remove(&number);
             }
             _ => {}
         }
@@ -85,6 +121,18 @@ impl Text {
             }
             _ => event.to_string(),
         }
+    }
+
+    fn explanation(&self, record: &Record) -> String {
+        let descriptor = match record.lane {
+            Lane::Loop => None,
+            Lane::Connection(number) => self.descriptors.get(&number).copied(),
+        };
+        let call = system_call(&record.event, descriptor);
+        let waited = self
+            .waiting_since
+            .map(|since| record.at.saturating_sub(since));
+        format!("{call:<26}  {}", sentence(&record.event, waited))
     }
 
     fn name(&self, lane: Lane) -> String {

@@ -53,14 +53,17 @@ fn the_costs_of_the_server_are_measured_from_outside() {
         let load = ["--warmup", "0s", "--messages", "5000", "--connections", "4"];
         let asked = ["--mode", name_of(mode), "--json", "-"];
         let exit = bench(&[load.as_slice(), &asked].concat());
-        let server = &json(&exit)["server"];
-        let number = |name: &str| server[name].as_f64().unwrap();
-        assert!(number("cpu_us_per_message") > 0.0, "{server}");
-        if number("cpu_share") * json(&exit)["elapsed_ns"].as_f64().unwrap() < 1e9 {
-            for part in ["user_us_per_message", "system_us_per_message"] {
-                assert!(server[part].is_null(), "too few clock ticks: {server}");
+        let report = json(&exit);
+        let (server, figures) = (&report["server"], &report["figures"]);
+        let each = figures["server_cpu_us_per_message"].as_f64();
+        assert!(each.unwrap() > 0.0, "{report}");
+        let share = figures["server_cpu_share"].as_f64().unwrap();
+        if share * report["elapsed_ns"].as_f64().unwrap() < 1e9 {
+            for part in ["server_user_us_per_message", "server_system_us_per_message"] {
+                assert!(figures[part].is_null(), "too few clock ticks: {report}");
             }
         }
+        let number = |name: &str| server[name].as_f64().unwrap();
         assert!(number("resident_bytes") > 100_000.0, "{server}");
         let threads = match mode {
             mio_echo::server::Mode::EventLoop => 1.0,
@@ -79,7 +82,7 @@ fn a_server_that_is_already_running_is_measured_at_its_address() {
     let report = json(&exit);
     assert_eq!(report["plan"]["target"], address);
     if cfg!(target_os = "linux") {
-        assert_eq!(report["server"]["pid"].to_string(), server.id());
+        assert_eq!(report["server"]["processes"], 1);
     }
     let without_pid = json(&bench_briefly(&[&address, "--json", "-"]));
     assert!(without_pid["server"].is_null(), "its process is not known");
@@ -94,8 +97,10 @@ fn the_summary_goes_to_standard_output() {
         "4 connections, 2.00k messages due per second",
         "every byte verified",
         "p99.99",
+        "due → sent",
         "service",
         "response",
+        "own part",
         "generator",
     ] {
         assert!(text.contains(words), "expected {words:?} in\n{text}");
@@ -105,6 +110,26 @@ fn the_summary_goes_to_standard_output() {
         "no progress bar without a terminal: {}",
         exit.stderr
     );
+}
+
+#[test]
+fn a_seed_reproduces_poisson_arrivals() {
+    let exit = bench_briefly(&["--rate", "2000", "--arrivals", "poisson", "--json", "-"]);
+    let plan = &json(&exit)["plan"];
+    assert_eq!(plan["arrivals"], "poisson");
+    let seed = plan["seed"].to_string();
+    let poisson = ["--rate", "2000", "--arrivals", "poisson", "--seed", &seed];
+    let text = bench_briefly(&poisson);
+    let named = format!("(Poisson, seed {seed})");
+    assert!(text.text().contains(&named), "{}", text.text());
+    for wrong in [
+        ["--rate", "2000", "--seed", "7"].as_slice(),
+        &["--arrivals", "poisson"],
+        &["--slack", "1ms"],
+        &["--rate", "2000", "--slack", "2s"],
+    ] {
+        assert_eq!(bench_briefly(wrong).code, Some(2), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -224,7 +249,7 @@ fn invalid_arguments_are_rejected_with_exit_code_2() {
         (&["--messages", "5", "--duration", "1s"], "--duration"),
         (&["--pid", "1"], "<ADDR>"),
         (&["localhost:7", "--mode", "threads"], "--mode"),
-        (&["nowhere"], "HOST:PORT"),
+        (&["no where"], "HOST:PORT"),
         (&["--json", "-", "--hgrm", "-"], "only one"),
     ] {
         let exit = bench(arguments);

@@ -1,6 +1,8 @@
 //! The arguments of the program: errors in one clear line, exit codes, log levels.
 
-use crate::harness::{Child, Exit, Signal, connect, echo_roundtrip, ipv6_or_skip, program, skip};
+use crate::harness::{
+    Child, Exit, Signal, both_modes, connect, echo_roundtrip, ipv6_or_skip, name_of, program, skip,
+};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 fn run(arguments: &[&str]) -> Exit {
@@ -10,15 +12,19 @@ fn run(arguments: &[&str]) -> Exit {
 #[test]
 fn a_wrong_argument_is_named_in_the_first_line_and_exits_with_2() {
     for (arguments, named) in [
-        (["--listen", "nowhere"], ["nowhere", "HOST:PORT"]),
-        (["--listen", "1.2.3.4"], ["1.2.3.4", "HOST:PORT"]),
+        (["--listen", "no where"], ["no where", "HOST:PORT"]),
+        (["--listen", "65536"], ["65536", "not a port"]),
         (["--listen", "::1:7"], ["::1:7", "brackets"]),
         (["--listen", "localhost:65536"], ["65536", "port"]),
         (["--read-buffer", "0"], ["'0'", "--read-buffer"]),
         (["--read-buffer", "much"], ["much", "64KiB"]),
-        (["--max-connections", "0"], ["'0'", "--max-connections"]),
-        (["--idle-timeout", "soon"], ["soon", "--idle-timeout"]),
-        (["--idle-timeout", "1ms"], ["1ms", "--idle-timeout"]),
+        (["--max-connections", "0"], ["'0'", "at least 1"]),
+        (["--max-connections", "many"], ["many", "whole number"]),
+        (["--backlog", "70000"], ["70000", "at most 65535"]),
+        (["--drain-timeout", "10"], ["'10'", "as in 10s"]),
+        (["--drain-timeout", "1000years"], ["1000years", "too long"]),
+        (["--idle-timeout", "soon"], ["soon", "or `never`"]),
+        (["--idle-timeout", "1ms"], ["1ms", "at least"]),
         (["--keepalive", "1500ms"], ["1500ms", "seconds"]),
         (["--mode", "fibers"], ["fibers", "--mode"]),
         (["--colour", "blue"], ["--colour", "unexpected"]),
@@ -65,6 +71,14 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
+fn the_version_names_the_target_that_the_program_is_built_for() {
+    let exit = run(&["--version"]);
+    let version = exit.text();
+    assert!(version.contains(std::env::consts::ARCH), "{version}");
+    assert_eq!(version.trim_end().lines().count(), 1, "{version}");
+}
+
+#[test]
 fn an_address_in_use_is_named_and_no_ready_line_is_printed() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -83,6 +97,78 @@ fn an_unknown_host_is_named() {
     assert!(exit.stderr.starts_with(expected), "{}", exit.stderr);
     assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
     assert_eq!(exit.code, Some(2));
+}
+
+#[test]
+fn a_message_where_the_client_expects_the_address_gets_a_hint() {
+    for message in ["Hello, world", "hi-mio-echo"] {
+        let exit = run(&["client", message]);
+        let line = exit.stderr.lines().next().unwrap_or_default();
+        assert!(line.contains(message), "{line}");
+        assert!(line.contains("client localhost 'Hello, world'"), "{line}");
+        assert_eq!(exit.code, Some(2), "{line}");
+    }
+}
+
+#[test]
+fn a_client_cannot_connect_to_every_address() {
+    let exit = run(&["client", "*:7", "message"]);
+    let expected = "mio-echo: cannot resolve *:7: `*` is for servers, a client needs one address";
+    assert_eq!(exit.stderr, expected);
+    assert_eq!(exit.code, Some(2));
+}
+
+#[test]
+fn a_port_alone_is_that_port_of_localhost_for_server_and_client() {
+    both_modes(|mode| {
+        for listen in ["0", ":0"] {
+            let arguments = ["serve", "--mode", name_of(mode), "--listen", listen];
+            let server = Child::spawn(&mut program(&arguments));
+            let address = server.address();
+            assert!(address.ip().is_loopback(), "{address}");
+            let port = address.port().to_string();
+            for typed in [&port, &format!(":{port}"), &format!("localhost:{port}")] {
+                let client = run(&["client", typed, "to localhost"]);
+                assert_eq!(client.text(), "to localhost", "{typed}: {}", client.stderr);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_star_listens_on_every_address_of_both_families_on_one_port() {
+    if !ipv6_or_skip() {
+        return;
+    }
+    both_modes(|mode| {
+        let arguments = ["serve", "--mode", name_of(mode), "--listen", "*:0"];
+        let server = Child::spawn(&mut program(&arguments));
+        let (first, second) = (server.address(), server.address());
+        assert_eq!(first.to_string(), format!("0.0.0.0:{}", first.port()));
+        assert_eq!(second.to_string(), format!("[::]:{}", first.port()));
+        for host in ["127.0.0.1", "127.0.0.2", "[::1]"] {
+            let address = format!("{host}:{}", first.port());
+            let client = run(&["client", &address, "to every address"]);
+            assert_eq!(client.text(), "to every address", "{}", client.stderr);
+        }
+    });
+}
+
+#[test]
+fn a_time_limit_that_is_switched_off_is_not_warned_about() {
+    let (server, address) = Child::serve(&[
+        "--listen",
+        "*:0",
+        "--idle-timeout",
+        "off",
+        "--keepalive",
+        "none",
+    ]);
+    echo_roundtrip(&connect(address), b"never");
+    server.signal(Signal::TERM);
+    let exit = server.wait();
+    assert!(!exit.stderr.contains("--idle-timeout"), "{}", exit.stderr);
+    assert_eq!(exit.code, Some(0));
 }
 
 #[test]

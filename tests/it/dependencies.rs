@@ -10,7 +10,7 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 #[test]
 fn every_package_comes_from_crates_io() {
-    for lock in ["Cargo.lock", "benches/peers/tokio/Cargo.lock"] {
+    for lock in ["Cargo.lock", "benches/peers/rust/Cargo.lock"] {
         let text = fs::read_to_string(path(lock)).unwrap();
         let strangers: Vec<&str> = text
             .lines()

@@ -4,8 +4,8 @@
 use crate::harness::child::serve_after;
 use crate::harness::peer::has_echo;
 use crate::harness::{
-    Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually, name_of, run,
-    tool_or_skip,
+    Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually,
+    more_than_buffers_hold, name_of, run, tool_or_skip,
 };
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -80,6 +80,45 @@ fn with_little_address_space_there_are_fewer_threads_and_no_abort() {
     server.signal(Signal::TERM);
     let exit = server.wait();
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+}
+
+/// The event loop keeps a copy of what a peer does not read; a thread keeps it in its read buffer.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_memory_for_pending_bytes_one_connection_ends_and_the_others_do_not() {
+    /// Far less than these peers leave pending, far more than the rest of the server needs.
+    const ROOM: u64 = 1 << 20;
+    if !tool_or_skip("prlimit") {
+        return;
+    }
+    let (server, address) = Child::serve(&["-v", "--read-buffer", "4MiB"]);
+    let polite = connect(address);
+    echo_roundtrip(&polite, b"before");
+    let limit = format!("--as={}", server.address_space() + ROOM);
+    prlimit(&server, &mut command("prlimit"), &[&limit]);
+    let mut stalled = Vec::new();
+    eventually("a connection ends for lack of memory", || {
+        stalled.push(send_until_blocked_or_reset(address));
+        server.log_lines_with("out of memory") > 0
+    });
+    echo_roundtrip(&polite, b"an open connection is served");
+    echo_roundtrip(&connect(address), b"and so is a new one");
+    drop(stalled);
+    server.signal(Signal::TERM);
+    drop(polite);
+    let exit = server.wait();
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+}
+
+/// Sends more than the buffers of both ends hold, and reads nothing.
+#[cfg(target_os = "linux")]
+fn send_until_blocked_or_reset(address: SocketAddr) -> TcpStream {
+    let mut stream = connect(address);
+    let timeout = std::time::Duration::from_millis(100);
+    stream.set_write_timeout(Some(timeout)).unwrap();
+    let blocked_or_reset = stream.write_all(more_than_buffers_hold());
+    assert!(blocked_or_reset.is_err());
+    stream
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! `cargo test --doc` compiles and runs its examples.
 
 use mio_echo::learn::lab::EXPERIMENTS;
+use mio_echo::trace::{Trace, timeline};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -362,4 +363,27 @@ fn source_of(page: &str) -> Option<PathBuf> {
     let path = page.strip_prefix("../../../../src/mio_echo/")?;
     let file = root().join("src").join(path.trim_end_matches(".html"));
     Some(file.canonicalize().unwrap())
+}
+
+#[test]
+fn each_timeline_of_the_guide_is_what_its_trace_gives() {
+    let folder = root().join("src/learn/guide/timelines");
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let is_trace = |path: &PathBuf| path.extension().is_some_and(|name| name == "jsonl");
+    let mut seen = 0;
+    for path in files.filter(is_trace) {
+        seen += 1;
+        let trace = Trace::read(&mut fs::read(&path).unwrap().as_slice()).unwrap();
+        let mut frame = Vec::new();
+        timeline::write_frame(&trace, &mut frame).unwrap();
+        let kept = fs::read(path.with_extension("html")).unwrap();
+        assert!(
+            frame == kept,
+            "{} is out of date: run cargo run --example guide_timelines",
+            path.with_extension("html").display()
+        );
+    }
+    assert!(seen > 0, "the test no longer finds the traces");
 }

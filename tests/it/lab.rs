@@ -32,6 +32,11 @@ fn assert_as_predicted(experiment: &Experiment) -> ExperimentRun {
     let text = report::text(&run, Colour::Plain);
     assert!(run.is_as_predicted(), "{text}");
     assert_well_formed(experiment.name, &text);
+    for variant in [&run.wrong, &run.right] {
+        let mut records = variant.trace.records.windows(2);
+        let back = records.find(|pair| pair[1].at < pair[0].at);
+        assert!(back.is_none(), "{}: time falls: {back:?}", experiment.name);
+    }
     run
 }
 

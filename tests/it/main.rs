@@ -37,6 +37,11 @@ mod stopping;
 // The client.
 mod blog;
 mod client;
+mod ping;
+
+// What a package installs.
+#[cfg(feature = "manual")]
+mod manual;
 
 // Seeing it.
 #[cfg(feature = "trace")]
@@ -49,6 +54,8 @@ mod trace_format;
 // Measuring.
 #[cfg(feature = "measure")]
 mod bench;
+#[cfg(feature = "measure")]
+mod calibration;
 #[cfg(feature = "measure")]
 mod check;
 #[cfg(feature = "measure")]

@@ -1,13 +1,13 @@
 //! The servers in `benches/peers` echo correctly, however fast they are, and a manifest builds what the machine can.
 
 use crate::harness::{
-    Child, assert_same, command, connect, echo_roundtrip, eventually, fill_until_blocked,
-    more_than_buffers_hold, pattern, peer, read_to_eof, skip, tool_or_skip,
+    Child, DEADLINE, PROGRAM, assert_same, command, connect, echo_roundtrip, eventually,
+    fill_until_blocked, more_than_buffers_hold, pattern, peer, read_to_eof, skip, tool_or_skip,
 };
 use mio_echo::measure::compare::peers::{
-    Manifest, PeerServer, Peers, PeersError, SkippedPeer, prepare,
+    Manifest, PeerServer, Peers, PeersError, Recipe, SkippedPeer, prepare,
 };
-use mio_echo::measure::process::CommandLine;
+use mio_echo::measure::process::{self, CommandLine};
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,23 +17,50 @@ use std::time::{Duration, SystemTime};
 
 const MANIFEST_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
+/// The longest build that a test waits for, unless skips are forbidden.
+const QUICK_BUILD: Duration = Duration::from_secs(3);
+
 #[test]
 fn every_peer_that_can_be_built_is_an_echo_server() {
-    let manifest = Manifest::read(Path::new(MANIFEST_DIR)).unwrap();
-    assert_eq!(manifest.recipes().len(), 8);
+    let manifest = Manifest::read(Path::new(MANIFEST_DIR), Path::new(PROGRAM)).unwrap();
+    assert_eq!(manifest.recipes().len(), 22);
     // Side by side: most of the time is spent in waiting for buffers to fill up.
     thread::scope(|scope| {
         for recipe in manifest.recipes() {
-            scope.spawn(|| match manifest.build(recipe) {
-                Ok(peer) => verify(&peer, more_than_buffers_hold()),
-                Err(SkippedPeer { name, reason }) => {
-                    let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
-                    assert!(!skips_are_forbidden, "{name}: {reason}");
-                    skip(&format!("{name}: {reason}"));
-                }
-            });
+            scope.spawn(|| build_and_verify(&manifest, recipe));
         }
     });
+}
+
+fn build_and_verify(manifest: &Manifest, recipe: &Recipe) {
+    let skips_are_forbidden = std::env::var_os("MIO_ECHO_FORBID_SKIPS").is_some();
+    let is_slow = recipe.build_time() > QUICK_BUILD && !manifest.is_built(recipe);
+    if is_slow && !skips_are_forbidden {
+        let seconds = recipe.build_time().as_secs();
+        skip(&format!("{}: its build takes {seconds} s", recipe.name()));
+        return;
+    }
+    match manifest.build(recipe) {
+        Ok(peer) if recipe.has_source() => verify(&peer, more_than_buffers_hold()),
+        Ok(program) => echoes_a_message(&program),
+        // Programs of others, which nothing here is built from, may be missing everywhere.
+        Err(SkippedPeer { name, reason }) => {
+            let is_failure = skips_are_forbidden && recipe.has_source();
+            assert!(!is_failure, "{name}: {reason}");
+            skip(&format!("{name}: {reason}"));
+        }
+    }
+}
+
+/// All that is expected of programs of others. `benches/check_peers.py` shows which promises they break.
+fn echoes_a_message(program: &PeerServer) {
+    let address = process::free_address().unwrap();
+    let port = address.port().to_string();
+    let command = program.command.replace("{port}", &port);
+    let mut server = process::Child::spawn(&command, None).unwrap();
+    let accepting = server.wait_until_accepting(address, DEADLINE);
+    accepting.unwrap_or_else(|failure| panic!("{}: {failure}", program.name));
+    echo_roundtrip(&connect(address), b"hello");
 }
 
 /// It echoes every byte, after a half-close, to a late reader, and to many connections at once; and a reset ends only
@@ -117,14 +144,28 @@ fn pending_after_a_fin(address: SocketAddr, much: &[u8]) -> TcpStream {
 }
 
 #[test]
+fn what_every_peer_fails_is_on_record() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results/check.json");
+    let text = fs::read_to_string(path).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let manifest = Manifest::read(Path::new(MANIFEST_DIR), Path::new(PROGRAM)).unwrap();
+    for recipe in manifest.recipes() {
+        let symptoms = &record[recipe.name()]["symptoms"];
+        assert!(symptoms.is_object(), "{} is missing", recipe.name());
+    }
+}
+
+#[test]
 fn peers_that_cannot_be_built_are_skipped_with_the_reason() {
     let dir = manifest_of(
         r#"{"name": "exotic", "about": "", "source": "s", "needs": ["no-such-tool"], "run": ["x"]},
            {"name": "broken", "about": "", "source": "s", "needs": ["sh"],
             "build": ["sh", "-c", "echo trying >&2; echo disk full >&2; exit 1"], "run": ["x"]},
+           {"name": "barred", "about": "", "needs": ["sh"],
+            "probe": ["sh", "-c", "echo not permitted >&2; exit 1"], "run": ["x"]},
            {"name": "plain", "about": "", "source": "s", "needs": ["sh"], "run": ["sh", "{dir}/s", "{port}"]}"#,
     );
-    let Peers { ready, skipped } = prepare(dir.path()).unwrap();
+    let Peers { ready, skipped } = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
     let script = dir.path().join("s").into_os_string();
     assert_eq!(
         ready[0].command,
@@ -138,9 +179,22 @@ fn peers_that_cannot_be_built_are_skipped_with_the_reason() {
         skipped,
         [
             "exotic: no-such-tool is not installed",
-            "broken: sh: disk full"
+            "broken: sh: disk full",
+            "barred: sh: not permitted"
         ]
     );
+}
+
+#[test]
+fn an_installed_program_needs_only_a_command() {
+    let dir = manifest_of(
+        r#"{"name": "proxy", "about": "", "needs": ["sh", "/bin/sh"], "probe": ["true"],
+            "run": ["sh", "-c", "exec \"$1\"", "{mio-echo}", "{port}"]}"#,
+    );
+    let Peers { ready, skipped } = prepare(dir.path(), Path::new("/our/program")).unwrap();
+    assert_eq!(skipped, []);
+    let words = ["-c", "exec \"$1\"", "/our/program", "{port}"];
+    assert_eq!(ready[0].command, CommandLine::new("sh", words));
 }
 
 #[test]
@@ -152,7 +206,7 @@ fn a_missing_header_is_named() {
         r#"{"name": "c", "about": "", "source": "s", "needs": ["gcc"], "headers": ["no/such.h"],
             "build": ["gcc", "s"], "product": "{dir}/out", "run": ["{out}"]}"#,
     );
-    let peers = prepare(dir.path()).unwrap();
+    let peers = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
     assert_eq!(peers.skipped[0].reason, "no/such.h is not installed");
 }
 
@@ -164,7 +218,7 @@ fn a_build_newer_than_its_source_is_reused() {
             "run": ["{out}", "{port}"]}"#,
     );
     let times_built = || {
-        let peers = prepare(dir.path()).unwrap();
+        let peers = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
         assert_eq!(peers.skipped, []);
         let product = dir.path().join("made/counted");
         assert_eq!(peers.ready[0].command.program, product);
@@ -184,7 +238,7 @@ fn a_build_newer_than_its_source_is_reused() {
 #[test]
 fn a_missing_or_malformed_manifest_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
-    let error = prepare(dir.path()).unwrap_err();
+    let error = prepare(dir.path(), Path::new(PROGRAM)).unwrap_err();
     assert!(matches!(error, PeersError::Unreadable(..)));
     let line = error.to_string();
     assert!(
@@ -196,7 +250,7 @@ fn a_missing_or_malformed_manifest_is_an_error_that_names_it() {
         r#"{"about": [], "beers": []}"#,
     )
     .unwrap();
-    let error = prepare(dir.path()).unwrap_err();
+    let error = prepare(dir.path(), Path::new(PROGRAM)).unwrap_err();
     assert!(matches!(error, PeersError::Malformed(..)));
     assert!(error.to_string().contains("beers"), "{error}");
 }

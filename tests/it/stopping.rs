@@ -190,6 +190,41 @@ fn a_peer_that_never_closes_is_cut_off_when_the_drain_times_out() {
     });
 }
 
+/// What arrives behind our FIN is discarded. It does not count as progress: the deadline stays where it was.
+#[test]
+fn a_peer_that_sends_on_behind_our_fin_is_cut_off_when_the_drain_times_out() {
+    let drain_timeout = Duration::from_millis(500);
+    both_modes(|mode| {
+        let server = TestServer::start(mode, |config| config.drain_timeout = drain_timeout);
+        let stream = connect(server.address);
+        echo_roundtrip(&stream, b"in");
+        let requested = Instant::now();
+        server.request_stop();
+        assert_same(&read_to_eof(&stream), b"");
+        thread::scope(|scope| {
+            // Until the server resets the connection.
+            let sending = scope.spawn(|| {
+                let mut sent = 0;
+                while (&stream).write_all(&[b'x'; 1000]).is_ok() {
+                    assert!(requested.elapsed() < DEADLINE, "expected to be cut off");
+                    sent += 1000;
+                    thread::yield_now();
+                }
+                sent
+            });
+            let stats = server.ended_within(Duration::from_secs(4));
+            let stats = stats.expect("a connection that discards should notice the deadline");
+            assert!(
+                requested.elapsed() >= drain_timeout,
+                "it has until the timeout"
+            );
+            assert_eq!(stats.errors.get("drain timeout"), Some(&1), "{stats}");
+            assert_eq!(stats.bytes_in, 2, "what is discarded does not count");
+            assert!(sending.join().unwrap() > 0);
+        });
+    });
+}
+
 #[test]
 fn a_peer_that_reads_nothing_is_cut_off_when_the_drain_times_out() {
     let bytes = more_than_buffers_hold();

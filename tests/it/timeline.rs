@@ -3,6 +3,9 @@
 //! A script at the end of a copy of the page plays the user and leaves a report, which is read from the
 //! document that the browser prints.
 
+mod time;
+mod tour;
+
 use crate::harness::browser::document_of;
 use crate::harness::tool_or_skip;
 use mio_echo::readiness::EventFlags;
@@ -30,8 +33,19 @@ const finish = () => {
 };
 "#;
 
+/// A telephone that prefers dark pages.
+const NARROW_AND_DARK: [&str; 2] = [
+    "--window-size=390,844",
+    "--blink-settings=preferredColorScheme=0",
+];
+
 /// Opens the page of `trace`, runs the script `actions` as its user, and returns the report.
 fn open(trace: &Trace, fragment: &str, actions: &str) -> Value {
+    open_in(trace, fragment, actions, &["--window-size=1200,900"])
+}
+
+/// Opens it in a browser with `options`.
+fn open_in(trace: &Trace, fragment: &str, actions: &str, options: &[&str]) -> Value {
     let mut page = Vec::new();
     timeline::write(trace, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
@@ -44,7 +58,7 @@ fn open(trace: &Trace, fragment: &str, actions: &str) -> Value {
     );
     let page = page.replacen("<head>", listen, 1);
     let page = page.replacen("</body>", &user, 1);
-    let document = document_of(&page, fragment, &["--window-size=1200,900"]);
+    let document = document_of(&page, fragment, options);
     let report = document
         .split_once("REPORT")
         .and_then(|(_, behind)| behind.split_once("END"))
@@ -141,7 +155,7 @@ fn the_page_opens_steps_and_shows_every_connection_as_it_was() {
     }
     let report = open(
         &small_trace(),
-        "",
+        "#turn=1",
         r#"
         report.about = text("about");
         report.begin = text("position");
@@ -182,7 +196,7 @@ fn the_page_zooms_pans_and_folds() {
     }
     let report = open(
         &small_trace(),
-        "",
+        "#turn=1",
         r#"
         report.whole = range();
         press("+", "+", "+");
@@ -223,7 +237,7 @@ fn an_event_is_explained_with_its_source_file_and_the_trace_is_there_as_text() {
     }
     let report = open(
         &small_trace(),
-        "#step=2",
+        "#turn=2",
         r#"
         report.position = text("position");
         press("n", "n", "n");
@@ -280,7 +294,7 @@ fn threads_are_drawn_where_they_block() {
     let header = Header::new(Mode::Threads);
     let report = open(
         &Trace { header, records },
-        "#step=7",
+        "#turn=7",
         r#"
         report.position = text("position");
         report.states = text("states");

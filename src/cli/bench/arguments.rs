@@ -1,15 +1,17 @@
 //! `mio-echo bench`: its arguments.
 
-use crate::cli::files::cannot_write;
+use crate::cli::files::check_writable;
 use crate::cli::values::{
-    Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, size_up_to,
+    Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
+    size_up_to,
 };
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::{Placement, Threshold};
-use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::bench::{Origin, Threshold};
+use mio_echo::measure::load::{Arrivals, LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::process::Placement;
+use mio_echo::measure::rng;
 use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
-use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +22,8 @@ Without ADDR, bench starts a server as a process of its own, measures it and sto
 Without --rate, each connection sends a message when one comes back (closed loop): a server that \
 stalls gets less load while it stalls, and the percentiles hide the stall. With --rate, messages \
 are due at fixed times (open loop), and the response time counts from the time at which a message \
-was due, even if it could not be sent then.
+was due, even if it could not be sent then. Its two parts are shown: from due to sent, and the \
+service time. So is the generator's own part in both; above a tenth, there is a warning.
 
 At the end, the run waits for the messages in flight, up to --timeout. A message that does not come \
 back counts with its age in the latencies; figures marked > are at least that. It is a failure, and \
@@ -47,12 +50,16 @@ Examples:
   mio-echo bench localhost:50007 --rate 10000 --fail-if 'p99>2ms' --fail-if 'errors>0'
   mio-echo bench localhost:50007 --pid 4711 --pattern stream --size 1MiB --json -";
 
+/// The longest `--slack`: beyond it, most of the response time would be the generator's.
+const LONGEST_SLACK: Duration = Duration::from_secs(1);
+
 /// The largest message, in bytes.
 const LARGEST_MESSAGE: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// The server to measure, HOST:PORT or [IPV6]:PORT [default: start one of our own]
+    /// The server to measure: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost)
+    /// [default: start one of our own]
     pub(super) addr: Option<Endpoint>,
 
     /// The mode of the server that is started
@@ -79,6 +86,18 @@ pub(crate) struct BenchArguments {
     #[arg(short, long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Load")]
     rate: Option<f64>,
 
+    /// How the times at which messages are due are spaced
+    #[arg(long, value_enum, requires = "rate", default_value_t = ArrivalsName::Fixed, help_heading = "Load")]
+    arrivals: ArrivalsName,
+
+    /// Seed of the Poisson arrivals [default: random]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    seed: Option<u64>,
+
+    /// How late a message may be sent so that several share a wake-up [default: 200us from 80000 per second on, else 0s]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "rate", help_heading = "Load")]
+    slack: Option<Duration>,
+
     /// Connections opened per second [default: as fast as possible]
     #[arg(long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Load")]
     connect_rate: Option<f64>,
@@ -103,10 +122,18 @@ pub(crate) struct BenchArguments {
     #[arg(long, help_heading = "Load")]
     no_verify: bool,
 
+    /// Measure built-in servers of known truth, and print what was injected beside what was measured
+    #[arg(long, help_heading = "Measurement", conflicts_with_all = [
+        "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
+        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed",
+    ])]
+    pub(super) calibrate: bool,
+
     /// Process id of the server at ADDR, to report its costs
     #[arg(
         long,
         value_name = "PID",
+        value_parser = process_id,
         requires = "addr",
         help_heading = "Measurement"
     )]
@@ -132,6 +159,15 @@ pub(crate) struct BenchArguments {
     /// Write the latencies as an HdrHistogram log (version 2), which can be merged with those of other runs
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) hlog: Option<PathBuf>,
+}
+
+/// [`Arrivals`], as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ArrivalsName {
+    /// At equal intervals
+    Fixed,
+    /// At random, independently of each other: a Poisson process
+    Poisson,
 }
 
 /// [`LoadPattern`], as an argument.
@@ -168,13 +204,26 @@ impl BenchArguments {
                 "--rate and --depth do not apply to the pattern {pattern}"
             ));
         }
+        self.check_schedule()?;
         if self.reports_on_stdout() > 1 {
             return Err(
                 "only one of --json, --hgrm and --hlog can go to standard output".to_owned(),
             );
         }
         self.check_load()?;
-        self.files().try_for_each(check_writable)
+        let mut files = self.files().filter(|file| *file != Path::new("-"));
+        files.try_for_each(check_writable)
+    }
+
+    /// Rejects what contradicts the schedule of an open loop.
+    fn check_schedule(&self) -> Result<(), String> {
+        if self.seed.is_some() && self.arrivals == ArrivalsName::Fixed {
+            return Err("--seed needs --arrivals poisson".to_owned());
+        }
+        match self.slack {
+            Some(slack) if slack > LONGEST_SLACK => Err("--slack must be at most 1s".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
@@ -210,8 +259,20 @@ impl BenchArguments {
         self.files().filter(|file| *file == Path::new("-")).count()
     }
 
+    /// Where the server comes from.
+    pub(super) fn origin(&self) -> Origin {
+        match &self.addr {
+            Some(endpoint) => Origin::Running {
+                endpoint: endpoint.clone(),
+                pid: self.pid,
+            },
+            None => Origin::Own(self.mode.into()),
+        }
+    }
+
+    /// A server that runs already is not moved, and so the generator is not either.
     pub(super) fn placement(&self) -> Placement {
-        if self.no_pin {
+        if self.no_pin || self.addr.is_some() {
             Placement::Anywhere
         } else {
             Placement::SeparateCores
@@ -232,6 +293,13 @@ impl BenchArguments {
             size: self.size.map_or(size, |size| size.0),
             depth: self.depth.unwrap_or(depth),
             rate: self.rate,
+            arrivals: match self.arrivals {
+                ArrivalsName::Fixed => Arrivals::Fixed,
+                ArrivalsName::Poisson => Arrivals::Poisson {
+                    seed: self.seed.unwrap_or_else(rng::random_seed),
+                },
+            },
+            slack: self.slack,
             connect_rate: self.connect_rate,
             warm_up: self.warmup,
             stop_when: match self.messages {
@@ -246,20 +314,6 @@ impl BenchArguments {
             timeout: self.timeout,
         }
     }
-}
-
-/// Finds out before the run whether a file can be written, and leaves it as it is.
-fn check_writable(path: &Path) -> Result<(), String> {
-    if path == Path::new("-") {
-        return Ok(());
-    }
-    let result = match fs::metadata(path) {
-        // Opening a pipe or a device may have an effect of its own.
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(()),
-        Ok(_) => OpenOptions::new().append(true).open(path).map(drop),
-        Err(_) => File::create_new(path).and_then(|_| fs::remove_file(path)),
-    };
-    result.map_err(|error| cannot_write(path, &error))
 }
 
 fn message_size(text: &str) -> Result<Bytes, String> {

@@ -1,33 +1,25 @@
 //! `mio-echo bench`: start or reach a server, run the load, report.
 
 mod arguments;
+mod calibrate;
 
 pub(crate) use arguments::{BenchArguments, EXAMPLES};
+pub(crate) use calibrate::{CalibrationServerArguments, serve};
 
 use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::bench::{
-    BenchReport, OwnServer, Pinning, UsageSampler, write_hgrm, write_hlog,
+    BenchReport, BenchServer, LaunchError, Machine, SamplingObserver, UsageSampler, Values,
+    write_hgrm, write_hlog,
 };
-use mio_echo::measure::load::{self, LoadObserver, LoadResults, Progress};
-use mio_echo::measure::process::Child;
-use mio_echo::text::endpoint::Endpoint;
+use mio_echo::measure::load::{self, LoadResults, Progress};
+use mio_echo::measure::process::Pinning;
 use mio_echo::text::os_error;
-use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
-
-/// The server to measure. Dropping it stops the process that was started for it.
-struct BenchTarget {
-    address: SocketAddr,
-    pinning: Pinning,
-    /// `None` if its process is not visible.
-    sampler: Option<UsageSampler>,
-    child: Option<Child>,
-}
 
 /// What was measured.
 struct Measured {
@@ -39,6 +31,9 @@ struct Measured {
 }
 
 pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
+    if arguments.calibrate {
+        return calibrate::run(arguments.json.as_deref());
+    }
     let measured = arguments.validate().and_then(|()| measure(arguments));
     let measured = match measured {
         Ok(measured) => measured,
@@ -53,118 +48,72 @@ pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
 
 fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
-    let mut target = match &arguments.addr {
-        Some(endpoint) => running_server(endpoint, arguments)?,
-        None => own_server(arguments)?,
+    let (machine, started) = (Machine::current(), SystemTime::now());
+    let pinning = Pinning::apply(arguments.placement());
+    let mut server = start(arguments, pinning, &interrupt)?;
+    let sampler = server.pid().map(UsageSampler::new).transpose();
+    let sampler = match (sampler, arguments.pid) {
+        (Ok(sampler), _) => sampler,
+        (Err(_), None) => None,
+        (Err(error), Some(pid)) => {
+            let reason = os_error::describe(&error);
+            return Err(format!("cannot read the usage of process {pid}: {reason}"));
+        }
     };
-    let plan = arguments.load_plan(target.address);
-    let mut observer = BenchObserver::new(target.sampler.take(), interrupt);
-    let started = SystemTime::now();
+    let bar = progress_bar();
+    let mut observer = SamplingObserver::new(sampler, |it: &Progress| show(it, &bar, &interrupt));
+    let plan = arguments.load_plan(server.address);
     let results = load::run(&plan, &mut observer)
         .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
-    observer.bar.finish_and_clear();
-    let sampler = observer.sampler.as_ref();
-    let mut report = BenchReport::new(&plan, target.pinning, &results, sampler);
-    let exit = target.child.as_mut().and_then(Child::early_exit);
+    bar.finish_and_clear();
+    let values = Values::new(&results, observer.cost());
+    let mut report = BenchReport::new(&plan, pinning, machine, started, values);
+    let exit = server.exit_within(Duration::ZERO);
     report.server_exit = exit.map(|failure| failure.to_string());
     Ok(Measured {
         report,
         results,
         started,
-        interrupted: observer.interrupt.exit_code(),
+        interrupted: interrupt.exit_code(),
     })
 }
 
-fn own_server(arguments: &BenchArguments) -> Result<BenchTarget, String> {
-    let pinning = Pinning::apply(arguments.placement());
-    let server = OwnServer::start(arguments.mode.into(), pinning.server_core())
-        .map_err(|error| error.to_string())?;
-    Ok(BenchTarget {
-        address: server.address,
-        pinning,
-        sampler: UsageSampler::new(server.child.pid()).ok(),
-        child: Some(server.child),
+fn start(
+    arguments: &BenchArguments,
+    pinning: Pinning,
+    interrupt: &Interrupt,
+) -> Result<BenchServer, String> {
+    let (origin, core) = (arguments.origin(), pinning.server_core());
+    let go_on = &mut || go_on(interrupt);
+    BenchServer::start(&origin, core, arguments.timeout, go_on).map_err(|error| match error {
+        LaunchError::Failed { reason, .. } if arguments.addr.is_some() => reason,
+        LaunchError::Failed { reason, .. } => format!("the server did not start: {reason}"),
+        LaunchError::Stopped => "interrupted before the server had started".to_owned(),
     })
 }
 
-fn running_server(endpoint: &Endpoint, arguments: &BenchArguments) -> Result<BenchTarget, String> {
-    Ok(BenchTarget {
-        address: reachable_address(endpoint, arguments.timeout)?,
-        pinning: Pinning::Off,
-        sampler: arguments.pid.map(sampler).transpose()?,
-        child: None,
-    })
-}
-
-/// The first address of `endpoint` that accepts a connection.
-fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, String> {
-    let addresses = endpoint
-        .resolve()
-        .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::describe(&error)))?;
-    let mut last_error = format!("{endpoint} has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, timeout) {
-            Ok(_) => return Ok(address),
-            Err(error) => {
-                let reason = os_error::describe(&error);
-                last_error = format!("cannot connect to {address}: {reason}");
-            }
-        }
-    }
-    Err(last_error)
-}
-
-fn sampler(pid: u32) -> Result<UsageSampler, String> {
-    UsageSampler::new(pid).map_err(|error| {
-        let reason = os_error::describe(&error);
-        format!("cannot read the usage of process {pid}: {reason}")
-    })
-}
-
-/// Shows the progress, samples the usage of the server, and ends the load on an interrupt.
-struct BenchObserver {
-    sampler: Option<UsageSampler>,
-    interrupt: Interrupt,
-    /// Draws nothing if standard error is not a terminal.
-    bar: ProgressBar,
-}
-
-impl BenchObserver {
-    fn new(sampler: Option<UsageSampler>, interrupt: Interrupt) -> Self {
-        let style = ProgressStyle::with_template("{wide_bar} {percent:>3} % {msg}");
-        let bar = ProgressBar::new(1000);
-        Self {
-            sampler,
-            interrupt,
-            bar: match style {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            },
-        }
+fn go_on(interrupt: &Interrupt) -> ControlFlow<()> {
+    if interrupt.has_arrived() {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 
-impl LoadObserver for BenchObserver {
-    fn measurement_started(&mut self) {
-        self.sampler.as_mut().map(UsageSampler::sample_start);
+/// Draws nothing if standard error is not a terminal.
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(1000);
+    match ProgressStyle::with_template("{wide_bar} {percent:>3} % {msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
+}
 
-    fn measurement_ended(&mut self) {
-        self.sampler.as_mut().map(UsageSampler::sample_end);
-    }
-
-    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
-        self.bar.set_position(progress.per_mille);
-        self.bar.set_message(format!(
-            "{} connections, {} messages",
-            progress.connected, progress.messages
-        ));
-        if self.interrupt.has_arrived() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
+fn show(progress: &Progress, bar: &ProgressBar, interrupt: &Interrupt) -> ControlFlow<()> {
+    let (connected, messages) = (progress.connected, progress.messages);
+    bar.set_position(progress.per_mille);
+    bar.set_message(format!("{connected} connections, {messages} messages"));
+    go_on(interrupt)
 }
 
 /// Prints the summary, unless standard output is one of the files, and writes the files.
@@ -197,7 +146,9 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
 /// Prints the thresholds that were crossed.
 fn exit_code(report: &BenchReport, arguments: &BenchArguments) -> ExitCode {
     let thresholds = arguments.fail_if.iter();
-    let failures: Vec<String> = thresholds.filter_map(|it| it.failure(report)).collect();
+    let failures: Vec<String> = thresholds
+        .filter_map(|it| it.failure(&report.values))
+        .collect();
     for failure in &failures {
         print_error(failure);
     }

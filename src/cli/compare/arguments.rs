@@ -1,15 +1,16 @@
 //! `mio-echo compare`: its arguments.
 
 use super::reports::ReportFormat;
-use crate::cli::values::{Bytes, at_least_one, duration, positive_duration, size_up_to};
+use crate::cli::values::{Bytes, at_least_one, duration, number_in, positive_duration, size_up_to};
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::Placement;
+use mio_echo::measure::bench::Threshold;
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
-    ContenderSpec, MODES, Plan, Scenario, ScenarioPattern, SyscallPass,
+    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, Scenario, ScenarioPattern, SyscallPass,
 };
 use mio_echo::measure::load::Verify;
+use mio_echo::measure::process::Placement;
 use mio_echo::measure::rng::random_seed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,10 @@ Contenders:
   NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}
 The others are compared with the first one, which is measured twice in each round: its difference \
 from itself is the noise of the machine. The costs are those of all processes of a server.
+
+Throughput is compared with each contender echoing as many messages as it can (saturated), latency and \
+CPU time at one rate for all: by default half of what the slowest one reaches. A contender that does not \
+hold a rate is a row that says so.
 
 What a ratio shows, with its interval:
   slower ×1.31 (1.20–1.44)        the interval excludes 1, corrected for all comparisons of the report
@@ -37,6 +42,9 @@ Examples:
   mio-echo compare
   mio-echo compare --connections 1,10,100,1000 --size 64,4KiB --html report.html
   mio-echo compare event-loop 'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
+  mio-echo compare --connections 50 --rate 10000,20000,40000
+  mio-echo compare --connections 50 --sweep --html curve.html
+  mio-echo compare --connections 50 --find-rate 'p99<1ms'
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
 
@@ -49,6 +57,9 @@ pub(super) const LEAST_ROUNDS: u32 = 9;
 
 /// The most messages in flight on a connection.
 const LARGEST_DEPTH: usize = 1 << 16;
+
+/// Messages per second: more than any machine can do.
+const LARGEST_RATE: u64 = 100_000_000;
 
 /// The longest measurement.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -80,9 +91,27 @@ pub(crate) struct CompareArguments {
     #[arg(short, long, value_name = "LIST", value_parser = depth, value_delimiter = ',', help_heading = "Scenarios")]
     depth: Vec<usize>,
 
+    /// Messages per second over all connections, the same for all contenders: a number, max (as many as each contender
+    /// echoes) or half (half of what the slowest reaches at max, which half implies), or a list [default: max,half]
+    #[arg(long, value_name = "LIST", value_parser = rate, value_delimiter = ',', help_heading = "Scenarios")]
+    rate: Vec<RateArgument>,
+
+    /// After max, the curve: latency and CPU time at six rates up to what the fastest contender reaches
+    #[arg(long, conflicts_with_all = ["rate", "find_rate"], help_heading = "Scenarios")]
+    sweep: bool,
+
+    /// After max, search for the highest rate of each contender at which this holds, as in 'p99<1ms'
+    #[arg(
+        long,
+        value_name = "CONDITION",
+        conflicts_with = "rate",
+        help_heading = "Scenarios"
+    )]
+    find_rate: Option<Threshold>,
+
     /// How often each scenario measures each contender [default: 9, or more if there are so many comparisons that 9
     /// decide none]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Rounds")]
+    #[arg(short, long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
     /// The largest difference that does not matter [default: 5%]
@@ -98,7 +127,7 @@ pub(crate) struct CompareArguments {
     warmup: Duration,
 
     /// Seed of the order of contenders in each round, to repeat it [default: random]
-    #[arg(long, value_name = "N", help_heading = "Rounds")]
+    #[arg(long, value_name = "N", value_parser = seed, help_heading = "Rounds")]
     seed: Option<u64>,
 
     /// How long a server may take to start, a connect to succeed, a reply to arrive
@@ -147,6 +176,17 @@ pub(crate) struct CompareArguments {
     pub(super) from: Option<PathBuf>,
 }
 
+/// How many messages per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RateArgument {
+    /// As many as each contender echoes.
+    Max,
+    /// Half of what the slowest reaches.
+    Half,
+    /// This many.
+    Fixed(u64),
+}
+
 /// [`ScenarioPattern`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ScenarioPatternName {
@@ -190,6 +230,21 @@ impl CompareArguments {
             .collect()
     }
 
+    /// Rejects combinations that make no sense.
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let pattern = ScenarioPattern::from(self.pattern);
+        let option = [
+            (!self.rate.is_empty(), "--rate"),
+            (self.sweep, "--sweep"),
+            (self.find_rate.is_some(), "--find-rate"),
+        ];
+        let given = option.into_iter().find(|(is_given, _)| *is_given);
+        match given.filter(|_| !pattern.takes_rate()) {
+            Some((_, option)) => Err(format!("{option} does not apply to the pattern {pattern}")),
+            None => Ok(()),
+        }
+    }
+
     /// What to compare, without the peers of a manifest, in the fewest rounds.
     pub(super) fn plan(&self) -> Plan {
         let mut contenders = self.contender.clone();
@@ -199,6 +254,7 @@ impl CompareArguments {
         Plan {
             contenders,
             scenarios: self.scenarios(),
+            follow_up: self.follow_up(),
             rounds: LEAST_ROUNDS,
             margin: self.margin.unwrap_or(Criterion::MARGIN),
             duration: self.duration,
@@ -226,6 +282,28 @@ impl CompareArguments {
         }
     }
 
+    fn follow_up(&self) -> FollowUp {
+        let is_default = self.rate.is_empty() && ScenarioPattern::from(self.pattern).takes_rate();
+        match &self.find_rate {
+            Some(condition) => FollowUp::FindRate(condition.clone()),
+            None if self.sweep => FollowUp::Sweep,
+            None if is_default || self.rate.contains(&RateArgument::Half) => FollowUp::CommonRate,
+            None => FollowUp::Nothing,
+        }
+    }
+
+    /// The loads of the scenarios, without those that follow from what the contenders reach.
+    fn loads(&self) -> Vec<OfferedLoad> {
+        let is_saturation = |rate: &RateArgument| !matches!(rate, RateArgument::Fixed(_));
+        let has_saturation = self.rate.is_empty() || self.rate.iter().any(is_saturation);
+        let fixed = self.rate.iter().filter_map(|rate| match rate {
+            RateArgument::Fixed(rate) => Some(OfferedLoad::Rate(*rate)),
+            RateArgument::Max | RateArgument::Half => None,
+        });
+        let saturation = has_saturation.then_some(OfferedLoad::Saturation);
+        saturation.into_iter().chain(fixed).collect()
+    }
+
     fn scenarios(&self) -> Vec<Scenario> {
         let pattern = self.pattern.into();
         let (connections, size, depth): (&[usize], _, _) = match pattern {
@@ -241,6 +319,7 @@ impl CompareArguments {
             non_empty_or(&self.connections, connections),
             non_empty_or(&sizes, &[size]),
             non_empty_or(&self.depth, &[depth]),
+            &self.loads(),
         )
     }
 }
@@ -254,9 +333,28 @@ fn message_size(text: &str) -> Result<Bytes, String> {
 }
 
 fn depth(text: &str) -> Result<usize, String> {
-    match at_least_one(text)? {
-        depth if depth > LARGEST_DEPTH => Err(format!("must be at most {LARGEST_DEPTH}")),
-        depth => Ok(depth),
+    number_in(1..=LARGEST_DEPTH, text)
+}
+
+fn rounds(text: &str) -> Result<u32, String> {
+    number_in(1..=1000, text)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    number_in(0..=u64::MAX, text)
+}
+
+/// A whole number of messages per second, `max` or `half`.
+fn rate(text: &str) -> Result<RateArgument, String> {
+    match text {
+        "max" => Ok(RateArgument::Max),
+        "half" => Ok(RateArgument::Half),
+        number => match number.parse() {
+            Ok(0) => Err("must be at least 1".to_owned()),
+            Ok(rate) if rate <= LARGEST_RATE => Ok(RateArgument::Fixed(rate)),
+            Ok(_) => Err(format!("must be at most {LARGEST_RATE}")),
+            Err(_) => Err("expected a whole number, max or half".to_owned()),
+        },
     }
 }
 

@@ -13,6 +13,7 @@ use mio_echo::measure::compare::{self, ContenderSpec, Plan, peers, report, round
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
+use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -81,14 +82,15 @@ fn read(file: &Path) -> Result<Comparison, String> {
 }
 
 fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
+    arguments.validate()?;
     let mut plan = arguments.plan();
     plan.check()?;
     if let Some(folder) = &arguments.peers {
         plan.contenders.extend(build_peers(folder)?);
     }
     check_names(&plan)?;
-    let enough = || rounds_for(plan.contenders.len(), &plan.scenarios, LEAST_ROUNDS);
-    plan.rounds = arguments.rounds.unwrap_or_else(enough);
+    let enough = rounds_for(&plan, LEAST_ROUNDS);
+    plan.rounds = arguments.rounds.unwrap_or(enough);
     let json = arguments.json.as_deref();
     let json = json.filter(|path| *path != Path::new("-"));
     let mut progress = TerminalProgress::new(json).map_err(|error| {
@@ -103,7 +105,8 @@ fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
 
 /// The servers of a manifest. Those that cannot be built here are logged and skipped.
 fn build_peers(folder: &Path) -> Result<Vec<ContenderSpec>, String> {
-    let peers = peers::prepare(folder).map_err(|error| error.to_string())?;
+    let program = env::current_exe().map_err(|error| os_error::describe(&error))?;
+    let peers = peers::prepare(folder, &program).map_err(|error| error.to_string())?;
     for skipped in &peers.skipped {
         log::warn!("skipping {}: {}", skipped.name, skipped.reason);
     }

@@ -6,7 +6,9 @@ mod trace;
 use super::log_observer::LogObserver;
 use super::logger::{TARGET, print_statistics};
 use super::output::{FAILED, NOT_STARTED, fail, print_line};
-use super::values::{Bytes, ModeName, at_least_one, duration, size_up_to};
+use super::values::{
+    Bytes, ModeName, Timeout, at_least_one, duration, number_in, size_up_to, time_limit,
+};
 use clap::{ArgAction, Args};
 use mio_echo::server::{Config, DEFAULT_ENDPOINT, Observer, Server, StartError, Stats, limits};
 use mio_echo::text::endpoint::Endpoint;
@@ -23,9 +25,10 @@ Signals:
 
 Examples:
   mio-echo serve
-  mio-echo serve --listen '[::]:7' --idle-timeout 5m -v
+  mio-echo serve --listen '*:7' --idle-timeout 5m -v
   mio-echo serve --mode threads --listen 127.0.0.1:0
-  mio-echo serve --trace=echo.html";
+  mio-echo serve --trace=explain
+  mio-echo serve --trace=echo.html,buffers";
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
@@ -33,7 +36,8 @@ pub(super) struct ServeArguments {
     #[arg(short, long, value_enum, default_value_t = ModeName::EventLoop)]
     mode: ModeName,
 
-    /// Listen on this address, HOST:PORT or [IPV6]:PORT; may be given several times. Each address of a
+    /// Listen on this address; may be given several times: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a
+    /// PORT (of localhost), or *:PORT for every address of this machine, IPv4 and IPv6. Each address of a
     /// name is bound; port 0 lets the system choose
     #[arg(short, long, value_name = "ADDR", default_value = DEFAULT_ENDPOINT, help_heading = "Listening")]
     listen: Vec<Endpoint>,
@@ -43,7 +47,7 @@ pub(super) struct ServeArguments {
     v6only: bool,
 
     /// Let this many peers wait to be accepted; the kernel may allow fewer
-    #[arg(long, value_name = "N", default_value_t = limits::BACKLOG, help_heading = "Listening")]
+    #[arg(long, value_name = "N", value_parser = backlog, default_value_t = limits::BACKLOG, help_heading = "Listening")]
     backlog: u16,
 
     /// Let several processes listen on the same port (SO_REUSEPORT)
@@ -59,17 +63,17 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", value_parser = read_buffer, default_value_t = Bytes(limits::READ_BUFFER), help_heading = "Limits")]
     read_buffer: Bytes,
 
-    /// Close a connection after this long without traffic [default: never]
+    /// Close a connection after this long without traffic, or never [default: never]
     #[arg(long, value_name = "TIME", value_parser = idle_timeout, help_heading = "Limits")]
-    idle_timeout: Option<Duration>,
+    idle_timeout: Option<Timeout>,
 
     /// On a stop, give the peers this long to finish
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Limits")]
     drain_timeout: Duration,
 
-    /// Let the kernel probe a peer after this long without traffic (SO_KEEPALIVE) [default: never]
-    #[arg(long, value_name = "TIME", value_parser = keepalive, help_heading = "Socket options")]
-    keepalive: Option<Duration>,
+    /// Let the kernel probe a peer after this long without traffic (SO_KEEPALIVE), or never
+    #[arg(long, value_name = "TIME", value_parser = keepalive, default_value = "never", help_heading = "Socket options")]
+    keepalive: Timeout,
 
     /// Send small writes at once (TCP_NODELAY); --nodelay=false lets the kernel coalesce them
     #[arg(
@@ -99,8 +103,8 @@ impl ServeArguments {
             reuse_port: self.reuse_port,
             read_buffer: self.read_buffer.0,
             max_connections: self.max_connections,
-            idle_timeout: self.idle_timeout,
-            keepalive: self.keepalive,
+            idle_timeout: self.idle_timeout.and_then(Timeout::duration),
+            keepalive: self.keepalive.duration(),
             nodelay: self.nodelay,
             drain_timeout: self.drain_timeout,
         }
@@ -162,23 +166,31 @@ fn serve(server: Server, trace: impl Observer) -> ExitCode {
     }
 }
 
-fn idle_timeout(text: &str) -> Result<Duration, String> {
-    let shortest = limits::SHORTEST_IDLE_TIMEOUT;
-    let timeout = duration(text)?;
-    if timeout < shortest {
-        let shortest = humantime::format_duration(shortest);
-        return Err(format!("must be at least {shortest}"));
-    }
-    Ok(timeout)
+fn backlog(text: &str) -> Result<u16, String> {
+    number_in(0..=u16::MAX, text)
+}
+
+fn idle_timeout(text: &str) -> Result<Timeout, String> {
+    time_limit(text, |text| {
+        let shortest = limits::SHORTEST_IDLE_TIMEOUT;
+        let timeout = duration(text)?;
+        if timeout < shortest {
+            let shortest = humantime::format_duration(shortest);
+            return Err(format!("must be at least {shortest}"));
+        }
+        Ok(timeout)
+    })
 }
 
 /// The kernel takes whole seconds, up to 32,767 of them (tcp(7), `TCP_KEEPIDLE`).
-fn keepalive(text: &str) -> Result<Duration, String> {
-    let idle = duration(text)?;
-    if !(1..=32_767).contains(&idle.as_secs()) || idle.subsec_nanos() != 0 {
-        return Err("must be whole seconds, from 1s to 32767s".to_owned());
-    }
-    Ok(idle)
+fn keepalive(text: &str) -> Result<Timeout, String> {
+    time_limit(text, |text| {
+        let idle = duration(text)?;
+        if !(1..=32_767).contains(&idle.as_secs()) || idle.subsec_nanos() != 0 {
+            return Err("must be whole seconds, from 1s to 32767s".to_owned());
+        }
+        Ok(idle)
+    })
 }
 
 fn read_buffer(text: &str) -> Result<Bytes, String> {

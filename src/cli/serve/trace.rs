@@ -14,18 +14,20 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct TraceArguments {
-    /// Trace everything that the server does: without FILE as text on standard error; to FILE.jsonl as JSON
-    /// Lines, which mio-echo timeline draws; to FILE.html as a timeline, written when the server ends
+    /// Trace everything that the server does: without WHAT as text on standard error; with `explain` as
+    /// sentences with their system calls; to FILE.jsonl as JSON Lines, which mio-echo timeline draws; to
+    /// FILE.html as a timeline, written when the server ends. `WHAT,buffers` or `buffers` adds how many bytes
+    /// wait unread in the kernel, for a further system call per event
     #[arg(
         long,
-        value_name = "FILE",
-        value_parser = OsStringValueParser::new().try_map(destination),
+        value_name = "WHAT",
+        value_parser = OsStringValueParser::new().try_map(TraceRequest::parse),
         default_missing_value = "-",
         num_args = 0..=1,
         require_equals = true,
         help_heading = "Trace"
     )]
-    trace: Option<Destination>,
+    trace: Option<TraceRequest>,
 
     /// End the trace after this many records [default: 1000000 for FILE.jsonl, 200000 for FILE.html, no
     /// limit for text]
@@ -33,11 +35,38 @@ pub(super) struct TraceArguments {
     trace_limit: Option<usize>,
 }
 
-/// Where a trace goes, which decides its form.
+/// What `--trace` asks for.
+#[derive(Debug, Clone)]
+struct TraceRequest {
+    destination: Destination,
+    /// Whether the kernel's buffers are looked at.
+    has_buffers: bool,
+}
+
+impl TraceRequest {
+    fn parse(text: OsString) -> Result<Self, String> {
+        let (name, has_buffers) = match text.to_str() {
+            Some("buffers") => (OsString::from("-"), true),
+            Some(text) => match text.strip_suffix(",buffers") {
+                Some(name) => (OsString::from(name), true),
+                None => (OsString::from(text), false),
+            },
+            None => (text, false),
+        };
+        destination(name).map(|destination| Self {
+            destination,
+            has_buffers,
+        })
+    }
+}
+
+/// Where a trace goes, and in which form.
 #[derive(Debug, Clone)]
 enum Destination {
     /// Text.
     StandardError,
+    /// Text with a sentence for each event.
+    Explanation,
     JsonLines(PathBuf),
     /// A timeline.
     Page(PathBuf),
@@ -48,11 +77,14 @@ fn destination(file: OsString) -> Result<Destination, String> {
     if file == "-" {
         return Ok(Destination::StandardError);
     }
+    if file == "explain" {
+        return Ok(Destination::Explanation);
+    }
     let extension = Path::new(&file).extension().and_then(|name| name.to_str());
     match extension {
         Some("jsonl") => Ok(Destination::JsonLines(PathBuf::from(file))),
         Some("html") => Ok(Destination::Page(PathBuf::from(file))),
-        _ => Err("the file must end in .jsonl (JSON Lines) or .html (a timeline)".to_owned()),
+        _ => Err("expected explain, buffers, or a file that ends in .jsonl (JSON Lines) or .html (a timeline)".to_owned()),
     }
 }
 
@@ -67,13 +99,17 @@ impl TraceArguments {
     /// Starts the trace if one is asked for. The file is created at once, so that a path that cannot be written stops the
     /// command before it serves.
     pub(super) fn start(&self, mode: Mode) -> Result<Option<Tracer>, String> {
-        let Some(destination) = &self.trace else {
+        let Some(request) = &self.trace else {
             return Ok(None);
         };
         let create = |path: &Path| File::create(path).map_err(|error| cannot_write(path, &error));
-        let (target, path, default_limit) = match destination {
+        let (target, path, default_limit) = match &request.destination {
             Destination::StandardError => {
                 let target = Target::Text(colour_on(&io::stderr()));
+                (target, Path::new("-"), None)
+            }
+            Destination::Explanation => {
+                let target = Target::Explained(colour_on(&io::stderr()));
                 (target, Path::new("-"), None)
             }
             Destination::JsonLines(path) => {
@@ -86,7 +122,11 @@ impl TraceArguments {
             }
         };
         let limit = self.trace_limit.map(|records| records as u64);
-        Tracer::new(target, Header::new(mode), limit.or(default_limit))
+        let header = Header {
+            has_buffers: request.has_buffers,
+            ..Header::new(mode)
+        };
+        Tracer::new(target, header, limit.or(default_limit))
             .map(Some)
             .map_err(|error| cannot_write(path, &error))
     }

@@ -76,6 +76,7 @@ pub mod chapter_03_partial_writes {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/04_edges.md"))]
+#[doc = include_str!("timelines/read_once_wrong.html")]
 pub mod chapter_04_edges {}
 
 #[doc = include_str!("links.md")]

@@ -1,25 +1,31 @@
-//! A measurement of one server: the load, what it cost the server, and what the figures say.
+//! A measurement of one server: the load, what it cost the server, and what the figures say. A comparison is made of
+//! many of them.
 //!
-//! Read it in this order: [`BenchReport`], which holds all that was measured; `summary`, which formats it for people;
-//! `export`, which writes it for other tools; [`Threshold`], which checks it for continuous integration.
+//! Read it in this order: [`BenchServer`], the server; [`SamplingObserver`], which watches its costs while the load runs;
+//! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
+//! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools,
+//! [`Threshold`] checks it for continuous integration.
 //!
 //! The server is measured where its process is visible: one that this program started, or one whose process id is
 //! known. It never runs in the process of the generator, since processor time and memory could not be told apart
 //! there.
 
+mod cost;
 mod export;
-mod own_server;
-mod pinning;
+mod machine;
 mod report;
+mod server;
 mod summary;
 mod threshold;
-mod usage;
+mod values;
 mod warning;
 
+pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
 pub use export::{write_hgrm, write_hlog};
-pub use own_server::{OwnServer, OwnServerError};
-pub use pinning::{Pinning, Placement};
-pub use report::{BenchReport, GeneratorReport, LatencySummary, PlanReport, ServerReport};
+pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};
+pub use report::{BenchReport, Figures, PlanReport};
+pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};
 pub use threshold::{Threshold, ThresholdStatus};
-pub use usage::{MemoryMethod, ServerMemory, UsageSampler};
-pub use warning::BenchWarning;
+pub(in crate::measure) use values::float;
+pub use values::{Flood, LatencySummary, Values};
+pub use warning::{BenchWarning, MIN_RATE_SHARE};

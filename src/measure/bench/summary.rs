@@ -1,8 +1,10 @@
 //! A measurement as text for a terminal.
 
-use super::pinning::Pinning;
-use super::report::{BenchReport, GeneratorReport, LatencySummary, PlanReport, ServerReport};
+use super::cost::ServerCost;
+use super::report::{BenchReport, Figures, PlanReport};
+use super::values::{LatencySummary, Values};
 use crate::measure::load::Verify;
+use crate::measure::process::Pinning;
 use crate::text::units::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -14,12 +16,12 @@ impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_load(f, &self.plan)?;
         write_measured(f, self)?;
-        write_latency(f, self)?;
-        if let Some(server) = &self.server {
-            write_server(f, server)?;
+        write_latency(f, &self.values)?;
+        if let Some(server) = &self.values.server {
+            write_server(f, &self.figures)?;
             write_memory(f, server, &self.plan)?;
         }
-        write_generator(f, &self.generator)?;
+        write_generator(f, self)?;
         write_failures(f, self)?;
         write_warnings(f, self)
     }
@@ -35,8 +37,10 @@ fn write_load(f: &mut fmt::Formatter<'_>, plan: &PlanReport) -> fmt::Result {
         ("churn", _) => format!("{connections} at a time: connect, echo, close"),
         ("idle", _) => format!("{connections} idle connections"),
         (_, Some(rate)) => format!(
-            "{connections} connections, {} messages due per second",
-            units::value(rate, RATE)
+            "{connections} connections, {} messages due per second{}",
+            units::value(rate, RATE),
+            plan.seed
+                .map_or_else(String::new, |seed| format!(" (Poisson, seed {seed})"))
         ),
         (_, None) => format!(
             "{connections} connections, {} in flight on each",
@@ -52,11 +56,12 @@ fn write_load(f: &mut fmt::Formatter<'_>, plan: &PlanReport) -> fmt::Result {
 }
 
 fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
-    let elapsed = units::value(seconds(report.elapsed_ns), TIME);
+    let values = &report.values;
+    let elapsed = units::value(seconds(values.elapsed_ns), TIME);
     let verified = match report.plan.verify {
-        _ if report.first_mismatch.is_some() => "a wrong byte came back",
-        _ if report.connected == 0 => "no message came back",
-        _ if report.bytes == 0 && report.plan.pattern != "idle" => "no message came back",
+        _ if values.first_mismatch.is_some() => "a wrong byte came back",
+        _ if values.connected == 0 => "no message came back",
+        _ if values.bytes == 0 && report.plan.pattern != "idle" => "no message came back",
         Verify::EveryByte if report.plan.pattern == "idle" => "one message verified on each",
         Verify::EveryByte => "every byte verified",
         Verify::Nothing => "not verified",
@@ -70,14 +75,14 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
     line(f, "measured", &format!("{elapsed}, {verified}{pinned}"))?;
     let things = match report.plan.pattern.as_str() {
         "idle" => {
-            let connected = usize::try_from(report.connected).unwrap_or(usize::MAX);
+            let connected = usize::try_from(values.connected).unwrap_or(usize::MAX);
             return line(f, "connections", &units::count(connected));
         }
         "churn" => "connections",
         _ => "messages",
     };
-    let rate = units::value(report.messages_per_second, RATE);
-    let bandwidth = units::value(report.bytes_per_second, BANDWIDTH);
+    let rate = units::value(report.figures.messages_per_second, RATE);
+    let bandwidth = units::value(report.figures.bytes_per_second, BANDWIDTH);
     line(
         f,
         "rate",
@@ -85,22 +90,29 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
     )
 }
 
-fn write_latency(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
-    if report.service_time.count == 0 {
+fn write_latency(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
+    if values.service_time.count == 0 {
         return Ok(());
     }
-    let names = report.service_time.percentiles_ns.iter();
-    let names = names.map(|(name, _)| *name).chain(["max", "mean"]);
+    let names = values.service_time.percentiles_ns.keys();
+    let names = names.map(String::as_str).chain(["max", "mean"]);
     line(f, "", &columns(names))?;
-    line(f, "service", &latency_columns(&report.service_time))?;
-    match &report.response_time {
-        Some(response_time) => line(f, "response", &latency_columns(response_time)),
-        None => Ok(()),
+    let parts = [
+        ("due → sent", values.wait_time.as_ref()),
+        ("service", Some(&values.service_time)),
+        ("response", values.response_time.as_ref()),
+        ("own part", values.generator_lag.as_ref()),
+    ];
+    for (name, latency) in parts {
+        if let Some(latency) = latency {
+            line(f, name, &latency_columns(latency))?;
+        }
     }
+    Ok(())
 }
 
 fn latency_columns(latency: &LatencySummary) -> String {
-    let percentiles = latency.percentiles_ns.iter().map(|(_, time)| *time);
+    let percentiles = latency.percentiles_ns.values().copied();
     let times = percentiles.chain([latency.max_ns, latency.mean_ns]);
     let bound = latency.lower_bound_from_ns.unwrap_or(u64::MAX);
     columns(times.map(|time| match time {
@@ -115,22 +127,23 @@ fn columns(cells: impl Iterator<Item = impl fmt::Display>) -> String {
     cells.concat()
 }
 
-fn write_server(f: &mut fmt::Formatter<'_>, server: &ServerReport) -> fmt::Result {
-    let mut text = share_of_a_core(server.cpu_share);
+fn write_server(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
+    let mut text = share_of_a_core(figures.server_cpu_share.unwrap_or(0.0));
     let time = |us: f64| units::value(us / 1e6, TIME);
-    if let Some(all) = server.cpu_us_per_message {
+    if let Some(all) = figures.server_cpu_us_per_message {
         write!(text, ", {} per message", time(all))?;
-        match (server.user_us_per_message, server.system_us_per_message) {
-            (Some(user), Some(system)) => {
+        let user = figures.server_user_us_per_message;
+        match user.zip(figures.server_system_us_per_message) {
+            Some((user, system)) => {
                 write!(text, " (user {}, system {})", time(user), time(system))?;
             }
-            _ => text.push_str(" (user -, system -: less than 100 clock ticks)"),
+            None => text.push_str(" (user -, system -: less than 100 clock ticks)"),
         }
     }
     line(f, "server", &text)?;
     let (Some(voluntary), Some(involuntary)) = (
-        server.voluntary_switches_per_message,
-        server.involuntary_switches_per_message,
+        figures.voluntary_switches_per_message,
+        figures.involuntary_switches_per_message,
     ) else {
         return Ok(());
     };
@@ -146,11 +159,7 @@ fn write_server(f: &mut fmt::Formatter<'_>, server: &ServerReport) -> fmt::Resul
     clippy::cast_precision_loss,
     reason = "bytes, printed with three digits"
 )]
-fn write_memory(
-    f: &mut fmt::Formatter<'_>,
-    server: &ServerReport,
-    plan: &PlanReport,
-) -> fmt::Result {
+fn write_memory(f: &mut fmt::Formatter<'_>, server: &ServerCost, plan: &PlanReport) -> fmt::Result {
     let resident = units::value(server.resident_bytes as f64, BYTES);
     let threads = if server.threads == 1 {
         "1 thread".to_owned()
@@ -165,21 +174,19 @@ fn write_memory(
     line(f, "", &text)
 }
 
-fn write_generator(f: &mut fmt::Formatter<'_>, generator: &GeneratorReport) -> fmt::Result {
-    let mut text = share_of_a_core(generator.cpu_share);
-    if let Some(us) = generator.cpu_us_per_message {
+fn write_generator(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
+    let mut text = share_of_a_core(report.figures.generator_cpu_share);
+    if let Some(us) = report.figures.generator_cpu_us_per_message {
         write!(text, ", {} per message", units::value(us / 1e6, TIME))?;
     }
-    let lag = generator.lag.as_ref();
-    if let Some(lag) = lag.and_then(|lag| lag.percentile("p99")) {
-        let lag = units::value(lag.as_secs_f64(), TIME);
-        write!(text, "; p99 lag {lag}")?;
-    }
+    let busy = report.figures.generator_busy_share * 100.0;
+    write!(text, "; busy for {busy:.0} % of the time")?;
     line(f, "generator", &text)
 }
 
 fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
-    let kinds = report.failures.by_kind().into_iter();
+    let values = &report.values;
+    let kinds = values.failures.by_kind().into_iter();
     let kinds = kinds.filter(|(_, count)| *count > 0);
     let kinds: Vec<String> = kinds
         .map(|(kind, count)| format!("{count} {kind}"))
@@ -187,25 +194,25 @@ fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
     if !kinds.is_empty() {
         line(f, "failed", &format!("connections: {}", kinds.join(", ")))?;
     }
-    if let Some(mismatch) = &report.first_mismatch {
+    if let Some(mismatch) = &values.first_mismatch {
         line(f, "mismatch", &mismatch.to_string())?;
     }
-    if let Some(timed_out) = &report.first_timeout {
+    if let Some(timed_out) = &values.first_timeout {
         line(f, "timed out", &timed_out.to_string())?;
     }
-    if report.starved > 0 {
-        let connections = counted(report.starved as u64, "connection");
+    if values.starved > 0 {
+        let connections = counted(values.starved, "connection");
         line(f, "starved", &format!("{connections} got no reply"))?;
     }
-    if report.unanswered > 0 {
-        let messages = counted(report.unanswered, "message");
+    if values.unanswered > 0 {
+        let messages = counted(values.unanswered, "message");
         let text = format!("{messages}, in the latencies with their age (>)");
         line(f, "unanswered", &text)?;
     }
     if report.is_silent() {
         line(f, "silent", "no message came back during the measurement")?;
     }
-    if let Some(stall) = report.stall_ns {
+    if let Some(stall) = values.stall_ns {
         let time = units::value(seconds(stall), TIME);
         line(
             f,
@@ -227,7 +234,7 @@ fn counted(count: u64, noun: &str) -> String {
 }
 
 fn write_warnings(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
-    if report.ended_early {
+    if report.values.ended_early {
         line(f, "warning", "the measurement ended early")?;
     }
     for warning in &report.warnings {

@@ -5,7 +5,7 @@
 //! └metric┘└op┘└limit
 //! ```
 
-use super::report::BenchReport;
+use super::values::{Values, float};
 use crate::text::{one_line, units};
 use std::fmt;
 use std::str::FromStr;
@@ -80,9 +80,9 @@ const COMPARATORS: [(&str, Comparator); 4] = [
 ];
 
 impl Threshold {
-    /// Whether `report` crosses it.
-    pub fn check(&self, report: &BenchReport) -> ThresholdStatus {
-        let Some(value) = self.metric.value(report) else {
+    /// Whether `values` cross it.
+    pub fn check(&self, values: &Values) -> ThresholdStatus {
+        let Some(value) = self.metric.value(values) else {
             return ThresholdStatus::NotMeasured;
         };
         let is_crossed = match self.comparator {
@@ -98,9 +98,9 @@ impl Threshold {
         }
     }
 
-    /// One line of text that says why `report` fails; `None` if it does not.
-    pub fn failure(&self, report: &BenchReport) -> Option<String> {
-        match self.check(report) {
+    /// One line of text that says why `values` fail; `None` if they do not.
+    pub fn failure(&self, values: &Values) -> Option<String> {
+        match self.check(values) {
             ThresholdStatus::Kept => None,
             ThresholdStatus::Crossed(value) => {
                 Some(format!("{self}: measured {}", self.metric.format(value)))
@@ -114,19 +114,18 @@ impl Threshold {
 
 impl ThresholdMetric {
     /// Seconds if it is a time, else the number itself; `None` if it was not measured.
-    #[expect(clippy::cast_precision_loss, reason = "counts, compared with a limit")]
-    fn value(self, report: &BenchReport) -> Option<f64> {
+    fn value(self, values: &Values) -> Option<f64> {
         let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
         match self {
-            Self::Percentile(name) => Some(report.latency().percentile(name)?.as_secs_f64()),
-            Self::Mean => report.latency().mean_ns.map(seconds),
-            Self::Max => report.latency().max_ns.map(seconds),
-            Self::Cpu => Some(report.server.as_ref()?.cpu_us_per_message? / 1e6),
-            Self::Rate => Some(report.messages_per_second),
-            Self::Errors => Some(report.failures.total() as f64),
-            Self::Starved => Some(report.starved as f64),
-            Self::Unanswered => Some(report.unanswered as f64),
-            Self::Stall => Some(seconds(report.stall_ns.unwrap_or(0))),
+            Self::Percentile(name) => values.latency().percentile(name).map(seconds),
+            Self::Mean => values.latency().mean_ns.map(seconds),
+            Self::Max => values.latency().max_ns.map(seconds),
+            Self::Cpu => Some(values.per_message(values.server?.cpu_ns())? / 1e9),
+            Self::Rate => Some(values.messages_per_second()),
+            Self::Errors => Some(float(values.failures.total())),
+            Self::Starved => Some(float(values.starved)),
+            Self::Unanswered => Some(float(values.unanswered)),
+            Self::Stall => Some(seconds(values.stall_ns.unwrap_or(0))),
         }
     }
 
@@ -195,26 +194,27 @@ impl FromStr for Threshold {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pinning::Pinning;
     use super::*;
-    use crate::measure::load::{Latency, LoadPlan, LoadResults};
+    use crate::measure::load::Latency;
     use proptest::prelude::*;
 
-    /// A report with a p50 of 1 ms over 1,000 messages in a second, and two errors.
-    fn report() -> BenchReport {
+    /// A p50 of 1 ms over 1,000 messages in a second, and two errors.
+    fn values() -> Values {
         let mut latency = Latency::new();
         (0..1000).for_each(|_| latency.record(1_000_000));
-        let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
-        let mut report = BenchReport::new(&plan, Pinning::Off, &LoadResults::empty(), None);
-        report.service_time = (&latency).into();
-        report.messages_per_second = 1000.0;
-        report.failures.reset = 2;
-        report
+        let mut values = Values {
+            elapsed_ns: 1_000_000_000,
+            messages: 1000,
+            service_time: (&latency).into(),
+            ..Values::default()
+        };
+        values.failures.reset = 2;
+        values
     }
 
     fn check(text: &str) -> ThresholdStatus {
         let threshold: Threshold = text.parse().unwrap();
-        threshold.check(&report())
+        threshold.check(&values())
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_crossed_threshold_is_named_with_the_value() {
         let threshold: Threshold = "p50>900us".parse().unwrap();
-        let failure = threshold.failure(&report()).unwrap();
+        let failure = threshold.failure(&values()).unwrap();
         assert_eq!(failure, "p50>900us: measured 1.00 ms");
     }
 

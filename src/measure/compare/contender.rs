@@ -1,14 +1,11 @@
 //! A contender as the command line names it, and where its server comes from.
 
 use super::model::{Contender, Launch, Role};
+use crate::measure::bench::{Origin, PORT};
 use crate::measure::process::CommandLine;
 use crate::server::Mode;
-use crate::text::endpoint::Endpoint;
 use crate::text::one_line;
 use std::str::FromStr;
-
-/// Placeholder in a command for the port to listen on.
-const PORT: &str = "{port}";
 
 /// Suffix of the baseline's name when it is measured a second time.
 pub(super) const AGAIN: &str = " (again)";
@@ -16,7 +13,8 @@ pub(super) const AGAIN: &str = " (again)";
 /// A server to compare.
 ///
 /// ```
-/// use mio_echo::measure::compare::{ContenderSpec, Origin};
+/// use mio_echo::measure::bench::Origin;
+/// use mio_echo::measure::compare::ContenderSpec;
 ///
 /// let spec: ContenderSpec = "socat=socat tcp-listen:{port},fork,reuseaddr exec:cat".parse()?;
 /// assert_eq!(spec.name, "socat");
@@ -29,22 +27,6 @@ pub struct ContenderSpec {
     pub name: String,
     /// Where its server comes from.
     pub origin: Origin,
-}
-
-/// Where the server of a contender comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Origin {
-    /// `mio-echo serve` in this mode, started for each measurement.
-    Own(Mode),
-    /// A server that is already running, and is left running.
-    Running {
-        /// Where it listens.
-        endpoint: Endpoint,
-        /// Its process, whose costs are measured with those of its descendants; `None` if it is not known.
-        pid: Option<u32>,
-    },
-    /// This command, started for each measurement; it contains `{port}`.
-    Command(CommandLine),
 }
 
 /// The modes of `mio-echo serve`, in the order in which they are compared by default.
@@ -102,11 +84,6 @@ impl ContenderSpec {
             },
         }
     }
-}
-
-/// `command` with its placeholder replaced by `port`.
-pub(super) fn with_port(command: &CommandLine, port: u16) -> CommandLine {
-    command.replace(PORT, &port.to_string())
 }
 
 impl FromStr for ContenderSpec {

@@ -1,15 +1,12 @@
 //! Which warnings apply to a comparison. They are computed from it, so that one saved as JSON warns again.
 
 use super::correction::rounds_needed;
-use super::machine::{Build, MAX_STOLEN_SHARE};
 use super::model::{Comparison, Launch, Measurement, Role, ScenarioResults, SyscallStatus};
 use super::ratio::Conclusion;
-use super::statistics::{Spread, float};
+use super::statistics::Spread;
 use super::summary::{self, Table};
 use super::warning::Warning;
-
-/// A generator that uses more than this share of its core has no capacity left.
-const SATURATED_SHARE: f64 = 0.95;
+use crate::measure::bench::{BenchWarning, Build, MAX_STOLEN_SHARE, float};
 
 /// The load average per core above which the machine counts as busy before the first measurement.
 const BUSY: f64 = 0.5;
@@ -22,6 +19,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     for results in &comparison.scenarios {
         warnings.extend(cost_not_seen(comparison, results));
         warnings.extend(generator_limit(comparison, results));
+        warnings.extend(schedule_not_kept(comparison, results));
     }
     for table in summary::tables(comparison) {
         warnings.extend(noise(&table));
@@ -102,20 +100,9 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
 }
 
 fn cost_not_seen(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
-    let is_unseen = |contender: usize| {
-        let mut values = results
-            .measurements_of(contender)
-            .filter_map(Measurement::values);
-        values.any(|values| {
-            let cost = values.server.as_ref();
-            cost.is_some_and(|cost| !cost.is_plausible(values.messages, results.scenario.depth))
-        })
-    };
-    let contenders = comparison.contenders.iter().enumerate();
-    let contenders: Vec<String> = contenders
-        .filter(|(index, _)| is_unseen(*index))
-        .map(|(_, contender)| contender.name.clone())
-        .collect();
+    let contenders = contenders_with(comparison, results, |it| {
+        matches!(it, BenchWarning::CostNotSeen)
+    });
     (!contenders.is_empty()).then_some(Warning::CostNotSeen {
         scenario: results.scenario,
         contenders,
@@ -123,33 +110,52 @@ fn cost_not_seen(comparison: &Comparison, results: &ScenarioResults) -> Option<W
 }
 
 fn generator_limit(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
-    let contenders = comparison.contenders.iter().enumerate();
-    let contenders: Vec<String> = contenders
-        .filter(|(index, _)| was_limited_by_generator(results, *index))
-        .map(|(_, contender)| contender.name.clone())
-        .collect();
+    let contenders = contenders_with(comparison, results, |it| {
+        matches!(it, BenchWarning::GeneratorWasTheLimit { .. })
+    });
     (!contenders.is_empty()).then_some(Warning::GeneratorWasTheLimit {
         scenario: results.scenario,
         contenders,
     })
 }
 
-/// Whether, by the medians, the generator was saturated and busier than this server.
-fn was_limited_by_generator(results: &ScenarioResults, contender: usize) -> bool {
-    let measurements = results.measurements_of(contender);
-    let shares = measurements.filter_map(|measurement| {
-        let values = measurement.values()?;
-        let elapsed = float(values.elapsed_ns.max(1));
-        let server = float(values.server.as_ref()?.cpu_ns()) / elapsed;
-        Some((float(values.generator_cpu_ns) / elapsed, server))
+fn schedule_not_kept(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
+    let contenders = contenders_with(comparison, results, |it| {
+        let is_late = matches!(it, BenchWarning::ScheduleNotKept { .. });
+        is_late || matches!(it, BenchWarning::GeneratorDidNotKeepUp { .. })
     });
-    let (generator, server): (Vec<f64>, Vec<f64>) = shares.unzip();
-    match (Spread::of(&generator), Spread::of(&server)) {
-        (Some(generator), Some(server)) => {
-            generator.median > SATURATED_SHARE && server.median < generator.median
-        }
-        _ => false,
-    }
+    (!contenders.is_empty()).then_some(Warning::ScheduleNotKept {
+        scenario: results.scenario,
+        contenders,
+    })
+}
+
+/// The contenders to which a warning of `kind` applies in at least half of their rounds.
+pub(super) fn contenders_with(
+    comparison: &Comparison,
+    results: &ScenarioResults,
+    kind: impl Fn(&BenchWarning) -> bool,
+) -> Vec<String> {
+    let applies = |contender: usize| {
+        let measurements = results.measurements_of(contender);
+        let warned: Vec<bool> = measurements
+            .filter_map(Measurement::values)
+            .map(|values| {
+                let depth = results.scenario.depth;
+                #[expect(clippy::cast_precision_loss, reason = "a rate")]
+                let rate = results.scenario.rate().map(|rate| rate as f64);
+                let warnings = BenchWarning::all(rate, depth, values);
+                warnings.iter().any(&kind)
+            })
+            .collect();
+        let count = warned.iter().filter(|is_warned| **is_warned).count();
+        count > 0 && 2 * count >= warned.len()
+    };
+    let contenders = comparison.contenders.iter().enumerate();
+    contenders
+        .filter(|(index, _)| applies(*index))
+        .map(|(_, contender)| contender.name.clone())
+        .collect()
 }
 
 fn noise(table: &Table<'_>) -> Vec<Warning> {
@@ -173,7 +179,7 @@ mod tests {
     use super::super::metric::Metric;
     use super::super::model::MeasurementStatus;
     use super::*;
-    use crate::measure::bench::Pinning;
+    use crate::measure::process::Pinning;
 
     #[test]
     fn an_undisturbed_comparison_has_no_warnings() {
@@ -205,7 +211,7 @@ mod tests {
             },
             Warning::TooFewRounds {
                 rounds: 5,
-                comparisons: 33,
+                comparisons: 41,
                 needed: 11,
             },
         ];

@@ -1,16 +1,16 @@
 //! An invented comparison for the tests of the reports: three contenders and the second baseline, three numbers of
 //! connections, one failure, a machine whose speed drifts.
 
-use super::machine::{Build, Machine};
 use super::model::{
     Comparison, Contender, ContenderFailure, FORMAT, Launch, Measurement, MeasurementStatus, Role,
-    ScenarioResults, ServerCost, Values,
+    ScenarioResults,
 };
 use super::ratio::Criterion;
-use super::scenario::{Scenario, ScenarioPattern};
-use super::statistics::float;
-use crate::measure::bench::{MemoryMethod, Pinning};
+use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};
+use crate::measure::bench::float;
+use crate::measure::bench::{Build, LatencySummary, Machine, MemoryMethod, ServerCost, Values};
 use crate::measure::load::{Mismatch, Verify};
+use crate::measure::process::Pinning;
 use crate::measure::rng::SplitMix64;
 
 /// Speed relative to the baseline, and bytes of memory per connection.
@@ -27,7 +27,9 @@ const ROUNDS: u32 = 11;
 /// The same on every call.
 pub(super) fn comparison() -> Comparison {
     let mut rng = SplitMix64::new(1);
-    let scenarios = Scenario::matrix(ScenarioPattern::Echo, &[1, 100, 10_000], &[64], &[1]);
+    let loads = [OfferedLoad::Saturation, OfferedLoad::CommonRate(12_000)];
+    let connections = [1, 100, 10_000];
+    let scenarios = Scenario::matrix(ScenarioPattern::Echo, &connections, &[64], &[1], &loads);
     Comparison {
         format: FORMAT,
         program: "mio-echo 0.1.0".to_owned(),
@@ -50,6 +52,7 @@ pub(super) fn comparison() -> Comparison {
         seed: 42,
         rounds: ROUNDS,
         margin: Criterion::MARGIN,
+        find_rate: None,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
         verify: Verify::EveryByte,
@@ -98,9 +101,16 @@ fn results(scenario: Scenario, rng: &mut SplitMix64) -> ScenarioResults {
         }
     }
     ScenarioResults {
-        scenario,
         measurements,
-        syscalls: Vec::new(),
+        ..ScenarioResults::new(scenario)
+    }
+}
+
+/// The values of a measurement that has some.
+pub(super) fn values_of(measurement: &mut Measurement) -> &mut Values {
+    match &mut measurement.status {
+        MeasurementStatus::Measured(values) => values,
+        MeasurementStatus::Failed(failure) => panic!("{failure}"),
     }
 }
 
@@ -120,19 +130,18 @@ fn corrupted() -> ContenderFailure {
 )]
 fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
     let many = if scenario.connections > 1 { 4.0 } else { 1.0 };
-    let messages = 40_000.0 * many * speed;
-    let latency = float(scenario.connections as u64) / messages * 1e9;
-    let cpu = (0.9e9 / many.sqrt()) as u64;
+    let saturated = 40_000.0 * many * speed;
+    let (messages, busy) = match scenario.rate() {
+        Some(rate) => (float(rate), float(rate) / saturated),
+        None => (saturated, 1.0),
+    };
+    let latency = float(scenario.connections as u64) / saturated * 1e9;
+    let cpu = (0.9e9 / many.sqrt() * busy) as u64;
     Values {
         elapsed_ns: 1_000_000_000,
         messages: messages as u64,
         bytes: messages as u64 * 64,
-        p50_ns: Some(latency as u64),
-        p99_ns: Some((latency * 1.8) as u64),
-        p999_ns: Some((latency * 2.5) as u64),
-        max_ns: Some((latency * 9.0) as u64),
-        flood_bytes: None,
-        flood_elapsed_ns: None,
+        service_time: latency_summary(latency as u64),
         server: Some(ServerCost {
             user_ns: cpu / 20,
             system_ns: cpu / 20 * 19,
@@ -145,5 +154,18 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),
         generator_cpu_ns: 700_000_000,
+        ..Values::default()
+    }
+}
+
+/// A distribution with this median.
+fn latency_summary(median: u64) -> LatencySummary {
+    let percentiles = [("p50", 10), ("p99", 18), ("p99.9", 25)];
+    let percentile = |(name, tenths): (&str, u64)| (name.to_owned(), Some(median * tenths / 10));
+    LatencySummary {
+        count: 40_000,
+        percentiles_ns: percentiles.into_iter().map(percentile).collect(),
+        max_ns: Some(median * 9),
+        ..LatencySummary::default()
     }
 }

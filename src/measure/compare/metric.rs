@@ -1,8 +1,7 @@
 //! The figures that contenders are compared by, each with its unit and its names.
 
-use super::model::{ServerCost, Values};
 use super::scenario::{Scenario, ScenarioPattern};
-use super::statistics::float;
+use crate::measure::bench::{LatencySummary, ServerCost, Values, float};
 use crate::text::units;
 
 /// The fewest connections for a figure of memory per connection: the kernel counts in pages of 4 KiB.
@@ -64,27 +63,29 @@ impl Metric {
         let seen_cost = cost.filter(|cost| cost.is_plausible(values.messages, scenario.depth));
         // For the fairness pattern, most of the work is the flood's and not that of the messages.
         let has_messages = values.messages > 0 && pattern != ScenarioPattern::Fairness;
-        let per_message = |total: f64| has_messages.then(|| total / float(values.messages));
+        let per_message = |total| values.per_message(total).filter(|_| has_messages);
         match self {
+            // At a rate, the throughput is that of the generator.
+            Self::Throughput | Self::Bandwidth if scenario.rate().is_some() => None,
             Self::Throughput => match pattern {
                 ScenarioPattern::Echo | ScenarioPattern::Churn => {
-                    per_second(values.messages, values.elapsed_ns)
+                    Some(values.messages_per_second())
                 }
                 ScenarioPattern::Idle | ScenarioPattern::Stream | ScenarioPattern::Fairness => None,
             },
             Self::Bandwidth if pattern == ScenarioPattern::Stream => {
-                per_second(values.bytes, values.elapsed_ns)
+                Some(values.bytes_per_second())
             }
-            Self::P50 => values.p50_ns.map(seconds),
-            Self::P99 => values.p99_ns.map(seconds),
-            Self::P999 => values.p999_ns.map(seconds),
-            Self::Max => values.max_ns.map(seconds),
-            Self::CpuPerMessage => per_message(seconds(seen_cost?.cpu_ns())),
+            Self::P50 | Self::P99 | Self::P999 | Self::Max => self.latency(values.latency()),
+            Self::CpuPerMessage => Some(per_message(seen_cost?.cpu_ns())? / 1e9),
             Self::SwitchesPerMessage => {
                 let (cost, involuntary) = (seen_cost?, seen_cost?.involuntary_switches);
-                per_message(float(cost.voluntary_switches) + float(involuntary))
+                per_message(cost.voluntary_switches.saturating_add(involuntary))
             }
-            Self::FloodBandwidth => per_second(values.flood_bytes?, values.flood_elapsed_ns?),
+            Self::FloodBandwidth => {
+                let flood = values.flood.filter(|flood| flood.elapsed_ns > 0)?;
+                Some(float(flood.bytes) / seconds(flood.elapsed_ns))
+            }
             Self::Memory => Some(float(cost?.resident_bytes)),
             Self::MemoryPerConnection => memory_per_connection(scenario, cost?),
             Self::Threads => Some(float(cost?.threads)),
@@ -93,9 +94,40 @@ impl Metric {
         }
     }
 
-    /// Its name at the head of a column.
-    pub fn title(self, pattern: ScenarioPattern) -> &'static str {
+    /// Its value in a distribution of latencies, in seconds; `None` if it is none of a latency.
+    pub(super) fn latency(self, latency: &LatencySummary) -> Option<f64> {
+        let nanoseconds = match self {
+            Self::P50 => latency.percentile("p50"),
+            Self::P99 => latency.percentile("p99"),
+            Self::P999 => latency.percentile("p99.9"),
+            Self::Max => latency.max_ns,
+            _ => None,
+        };
+        nanoseconds.map(seconds)
+    }
+
+    /// The metric that a scenario is measured for. The others explain it.
+    pub fn primary_of(scenario: &Scenario) -> Self {
+        match scenario.pattern {
+            ScenarioPattern::Echo | ScenarioPattern::Stream if scenario.rate().is_some() => {
+                Self::CpuPerMessage
+            }
+            ScenarioPattern::Echo | ScenarioPattern::Churn => Self::Throughput,
+            ScenarioPattern::Stream => Self::Bandwidth,
+            ScenarioPattern::Idle => Self::Memory,
+            ScenarioPattern::Fairness => Self::P99,
+        }
+    }
+
+    /// Its name at the head of a column. Round-trip times at saturation are named as such: they are those of a queue that
+    /// is always full (connections / throughput), and not what a message takes otherwise.
+    pub fn title(self, scenario: &Scenario) -> &'static str {
+        let pattern = scenario.pattern;
         match self {
+            Self::P50 if scenario.is_saturated() => "saturated p50",
+            Self::P99 if scenario.is_saturated() => "saturated p99",
+            Self::P999 if scenario.is_saturated() => "saturated p99.9",
+            Self::Max if scenario.is_saturated() => "saturated max",
             Self::Throughput if pattern == ScenarioPattern::Churn => "connections/s",
             Self::Throughput => "messages/s",
             Self::Bandwidth => "bytes/s",
@@ -115,15 +147,20 @@ impl Metric {
     }
 
     /// Its name in full.
-    pub fn description(self, pattern: ScenarioPattern) -> &'static str {
+    pub fn description(self, scenario: &Scenario) -> &'static str {
+        let pattern = scenario.pattern;
         match self {
+            Self::P50 if scenario.is_saturated() => "Round trip at saturation, median",
+            Self::P99 if scenario.is_saturated() => "Round trip at saturation, 99th percentile",
+            Self::P999 if scenario.is_saturated() => "Round trip at saturation, 99.9th percentile",
+            Self::Max if scenario.is_saturated() => "Round trip at saturation, maximum",
             Self::Throughput if pattern == ScenarioPattern::Churn => "Connections per second",
             Self::Throughput => "Round trips per second",
             Self::Bandwidth => "Bytes echoed per second",
             Self::P50 => "Latency, median",
             Self::P99 => "Latency, 99th percentile",
             Self::P999 => "Latency, 99.9th percentile",
-            Self::Max => "Latency, maximum of a round",
+            Self::Max => "Latency, maximum",
             Self::CpuPerMessage if pattern == ScenarioPattern::Churn => {
                 "Server CPU time per connection"
             }
@@ -137,10 +174,22 @@ impl Metric {
         }
     }
 
-    /// Whether its ratio is meaningful. That of threads is not: a server has one, or as many as connections. Those of
-    /// the far tail rest on a few samples.
-    pub(super) fn has_ratio(self) -> bool {
-        !matches!(self, Self::Threads | Self::P999 | Self::Max)
+    /// Whether its ratio is meaningful in `scenario`. That of threads is not: a server has one, or as many as connections.
+    /// Those of the far tail rest on a few samples. At saturation, a faster contender gets more messages, and what each
+    /// of them takes depends on that.
+    pub(super) fn has_ratio(self, scenario: &Scenario) -> bool {
+        match self {
+            Self::Threads | Self::P999 | Self::Max => false,
+            Self::P50 | Self::P99 | Self::CpuPerMessage | Self::SwitchesPerMessage => {
+                !scenario.is_saturated()
+            }
+            Self::Throughput
+            | Self::Bandwidth
+            | Self::FloodBandwidth
+            | Self::MemoryPerConnection
+            | Self::Memory
+            | Self::SyscallsPerMessage => true,
+        }
     }
 
     /// How many of the metrics are compared in `scenario`, without system calls, which are counted only once.
@@ -151,8 +200,12 @@ impl Metric {
             ScenarioPattern::Idle => 1,
             // Both percentiles, the flood, memory.
             ScenarioPattern::Fairness => 4,
-            // A rate, both percentiles, CPU time, memory, switches.
-            ScenarioPattern::Echo | ScenarioPattern::Churn | ScenarioPattern::Stream => 6,
+            // Connections per second, both percentiles, CPU time, memory, switches.
+            ScenarioPattern::Churn => 6,
+            // The throughput, memory.
+            ScenarioPattern::Echo | ScenarioPattern::Stream if scenario.is_saturated() => 2,
+            // Both percentiles, CPU time, memory, switches.
+            ScenarioPattern::Echo | ScenarioPattern::Stream => 5,
         };
         others + usize::from(per_connection)
     }
@@ -230,18 +283,13 @@ pub enum Direction {
     LowerIsBetter,
 }
 
-fn per_second(count: u64, elapsed_ns: u64) -> Option<f64> {
-    (elapsed_ns > 0).then(|| float(count) / seconds(elapsed_ns))
-}
-
 fn seconds(nanoseconds: u64) -> f64 {
     float(nanoseconds) / 1e9
 }
 
 fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
-    let growth = float(cost.resident_bytes) - float(cost.resident_bytes_before);
     (scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY)
-        .then(|| growth.max(0.0) / float(scenario.connections as u64))
+        .then(|| cost.bytes_per_connection(scenario.connections).max(0.0))
 }
 
 /// A median of counts.

@@ -35,9 +35,11 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
-pub mod machine;
+mod family;
+pub mod headline;
 mod metric;
 pub mod model;
+mod pairs;
 pub mod peers;
 mod plan;
 pub mod ratio;
@@ -49,8 +51,8 @@ pub mod summary;
 pub mod warning;
 mod wording;
 
-pub use contender::{ContenderSpec, MODES, Origin};
+pub use contender::{ContenderSpec, MODES};
 pub use metric::{Direction, Metric};
-pub use plan::{Plan, SyscallPass, rounds_for};
+pub use plan::{FollowUp, Plan, SyscallPass, rounds_for};
 pub use run::{MeasurementStart, ProgressObserver, run};
-pub use scenario::{Axis, Scenario, ScenarioPattern};
+pub use scenario::{Axis, OfferedLoad, Scenario, ScenarioPattern};

@@ -4,16 +4,16 @@
 //! again. The fields have the names that they have in the JSON; `_ns` are nanoseconds, and `_share` is a share from
 //! 0 to 1.
 
-use super::machine::Machine;
-use super::ratio::Criterion;
 use super::scenario::Scenario;
-use crate::measure::bench::{MemoryMethod, Pinning};
+use super::statistics::Spread;
+use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values};
 use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
+use crate::measure::process::Pinning;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of the JSON. It changes when a field changes its name or its meaning.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A whole comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +35,9 @@ pub struct Comparison {
     /// Rounds that were asked for.
     pub rounds: u32,
     /// The largest difference that does not matter, as a share of 1.
-    #[serde(default = "default_margin")]
     pub margin: f64,
+    /// The condition of a search for the highest rate, as it was asked for; `None` without a search.
+    pub find_rate: Option<String>,
     /// How long each measurement was to take.
     pub duration_ns: u64,
     /// How long the load ran before each measurement.
@@ -51,10 +52,6 @@ pub struct Comparison {
     pub ended_early: bool,
 }
 
-fn default_margin() -> f64 {
-    Criterion::MARGIN
-}
-
 /// A server that was compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contender {
@@ -65,7 +62,6 @@ pub struct Contender {
     /// Its part in the comparison.
     pub role: Role,
     /// Where its server came from.
-    #[serde(default)]
     pub launch: Launch,
 }
 
@@ -102,6 +98,43 @@ pub struct ScenarioResults {
     /// System calls, if they were counted: one entry for each contender that has not failed, without the second
     /// baseline.
     pub syscalls: Vec<SyscallMeasurement>,
+    /// The latencies of all rounds of a contender together: percentiles cannot be averaged, but histograms can be added.
+    pub latencies: Vec<MergedLatency>,
+    /// The highest rates, if they were searched for.
+    pub highest_rates: Vec<HighestRate>,
+}
+
+/// The latencies of all rounds of a contender together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedLatency {
+    /// An index into [`Comparison::contenders`].
+    pub contender: usize,
+    /// The distribution.
+    pub latency: LatencySummary,
+}
+
+/// The highest rate at which a contender meets [`Comparison::find_rate`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HighestRate {
+    /// An index into [`Comparison::contenders`].
+    pub contender: usize,
+    /// The highest rate that it held, in messages per second; `None` if it held none that was tried.
+    pub held: Option<u64>,
+    /// The lowest rate that it did not hold; `None` if it held what it reached at saturation.
+    pub missed: Option<u64>,
+    /// Every measurement of the search, in order.
+    pub attempts: Vec<RateAttempt>,
+}
+
+/// A measurement of a search for the highest rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateAttempt {
+    /// Messages due per second.
+    pub rate: u64,
+    /// Whether it met the condition, and all messages due came back in time.
+    pub is_held: bool,
+    /// The values, or why there are none.
+    pub status: MeasurementStatus,
 }
 
 impl ScenarioResults {
@@ -111,6 +144,8 @@ impl ScenarioResults {
             scenario,
             measurements: Vec::new(),
             syscalls: Vec::new(),
+            latencies: Vec::new(),
+            highest_rates: Vec::new(),
         }
     }
 
@@ -118,6 +153,19 @@ impl ScenarioResults {
     pub(super) fn measurements_of(&self, contender: usize) -> impl Iterator<Item = &Measurement> {
         let measurements = self.measurements.iter();
         measurements.filter(move |measurement| measurement.contender == contender)
+    }
+
+    /// The median share of the messages due that came back in time to a contender, if it is too low to call the rate held;
+    /// always `None` at saturation.
+    pub(super) fn rate_missed_by(&self, contender: usize) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = self.scenario.rate()? as f64;
+        let values = self
+            .measurements_of(contender)
+            .filter_map(Measurement::values);
+        let shares: Vec<f64> = values.map(|it| it.messages_per_second() / rate).collect();
+        let share = Spread::of(&shares)?.median;
+        (share < MIN_RATE_SHARE).then_some(share)
     }
 
     /// The first failure of a contender, with its round.
@@ -193,76 +241,6 @@ pub enum MeasurementStatus {
     Failed(ContenderFailure),
 }
 
-/// The raw values of a successful measurement.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Values {
-    /// How long was measured, without the warm-up.
-    pub elapsed_ns: u64,
-    /// Round trips completed; for the churn pattern, connections.
-    pub messages: u64,
-    /// Bytes that came back.
-    pub bytes: u64,
-    /// Median latency; `None` if there were too few messages for it.
-    pub p50_ns: Option<u64>,
-    /// 99th percentile of the latency.
-    pub p99_ns: Option<u64>,
-    /// 99.9th percentile of the latency.
-    pub p999_ns: Option<u64>,
-    /// Longest latency.
-    pub max_ns: Option<u64>,
-    /// Bytes that came back to the flooding connection; only for the fairness pattern.
-    pub flood_bytes: Option<u64>,
-    /// How long it flooded the server.
-    pub flood_elapsed_ns: Option<u64>,
-    /// What the measurement cost the server; `None` if its process is not visible.
-    pub server: Option<ServerCost>,
-    /// Processor time of the generator.
-    pub generator_cpu_ns: u64,
-}
-
-/// What a measurement cost the server: its process, the group that it leads, and their descendants together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerCost {
-    /// Processor time in user mode.
-    pub user_ns: u64,
-    /// Processor time in the kernel.
-    pub system_ns: u64,
-    /// How often a thread of the server blocked.
-    pub voluntary_switches: u64,
-    /// How often a thread of the server was preempted.
-    pub involuntary_switches: u64,
-    /// Threads, with all connections open.
-    pub threads: u64,
-    /// Processes, with all connections open; 0 in comparisons that did not count them.
-    #[serde(default)]
-    pub processes: u64,
-    /// Memory before the first connection.
-    pub resident_bytes_before: u64,
-    /// Memory with all connections open, at the end of the measurement.
-    pub resident_bytes: u64,
-    /// How the memory is counted.
-    #[serde(default)]
-    pub memory_method: MemoryMethod,
-}
-
-/// Nanoseconds that a message costs at least, or a batch of as many as are in flight on a connection: any system call
-/// takes longer, and a server needs two.
-const MIN_COST: u64 = 100;
-
-impl ServerCost {
-    /// Processor time, user and system together.
-    pub(super) fn cpu_ns(&self) -> u64 {
-        self.user_ns.saturating_add(self.system_ns)
-    }
-
-    /// Whether this many messages can have cost as little as this. If not, other processes than the observed ones have
-    /// served them.
-    pub fn is_plausible(&self, messages: u64, depth: usize) -> bool {
-        let batches = messages / (depth.max(1) as u64);
-        self.cpu_ns() >= batches.saturating_mul(MIN_COST)
-    }
-}
-
 /// Why a measurement has no values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -272,7 +250,6 @@ pub enum ContenderFailure {
         /// Why, in one line.
         reason: String,
         /// The last lines of its standard error.
-        #[serde(default)]
         stderr: Vec<String>,
     },
     /// The server terminated during the measurement.
@@ -280,7 +257,6 @@ pub enum ContenderFailure {
         /// Its exit code or signal, and the last line of its standard error.
         reason: String,
         /// The last lines of its standard error.
-        #[serde(default)]
         stderr: Vec<String>,
     },
     /// A byte came back with another value, or at another position.
@@ -292,12 +268,17 @@ pub enum ContenderFailure {
         /// The first connection that timed out.
         first_timeout: Option<TimedOut>,
     },
-    /// Some connections got no reply while others did.
+    /// Connections got no reply for a large part of the measurement.
     Starved {
         /// How many.
         connections: u64,
     },
-    /// The server replied to every connection once, and then to none for the whole measurement.
+    /// Messages did not come back.
+    Unanswered {
+        /// How many.
+        messages: u64,
+    },
+    /// No message came back during the measurement.
     Stalled,
     /// The measurement itself failed.
     NotMeasured {
@@ -314,6 +295,7 @@ impl ContenderFailure {
             Self::Corrupted(_)
             | Self::ConnectionsFailed { .. }
             | Self::Starved { .. }
+            | Self::Unanswered { .. }
             | Self::Stalled
             | Self::NotMeasured { .. } => &[],
         }
@@ -344,6 +326,8 @@ impl fmt::Display for ContenderFailure {
             }
             Self::Starved { connections: 1 } => f.write_str("starved 1 connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),
+            Self::Unanswered { messages: 1 } => f.write_str("left 1 message unanswered"),
+            Self::Unanswered { messages } => write!(f, "left {messages} messages unanswered"),
             Self::Stalled => f.write_str("stalled: nothing came back during the measurement"),
             Self::NotMeasured { reason } => write!(f, "not measured: {reason}"),
         }

@@ -1,7 +1,7 @@
 //! Servers to compare with, built from a manifest.
 //!
 //! The manifest, `peers.json`, has for each server what it needs, how it is built and how it is run. A build that is
-//! newer than its source is reused; a server that cannot be built on this machine is skipped, with the reason.
+//! newer than its source is reused. A server that cannot be built or run on this machine is skipped, with the reason.
 
 mod build;
 
@@ -14,13 +14,14 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The servers of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peers {
     /// Those that can be started, in the order of the manifest.
     pub ready: Vec<PeerServer>,
-    /// Those that cannot be built here.
+    /// Those that cannot be built or run here.
     pub skipped: Vec<SkippedPeer>,
 }
 
@@ -35,12 +36,12 @@ pub struct PeerServer {
     pub command: CommandLine,
 }
 
-/// A server that cannot be built here.
+/// A server that cannot be built or run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedPeer {
     /// As in the manifest.
     pub name: String,
-    /// What is missing, or the error of the build.
+    /// What is missing, or the error of the build or the probe.
     pub reason: String,
 }
 
@@ -54,13 +55,13 @@ pub enum PeersError {
 }
 
 /// Builds the servers of the manifest in `manifest_dir`, as many as can be built here. This can take minutes;
-/// [`Manifest`] builds them one at a time.
+/// [`Manifest`] builds them one at a time. `mio_echo` is our own program, before which some of them are put.
 ///
 /// # Errors
 ///
 /// `peers.json` cannot be read, or is not a manifest.
-pub fn prepare(manifest_dir: &Path) -> Result<Peers, PeersError> {
-    let manifest = Manifest::read(manifest_dir)?;
+pub fn prepare(manifest_dir: &Path, mio_echo: &Path) -> Result<Peers, PeersError> {
+    let manifest = Manifest::read(manifest_dir, mio_echo)?;
     let mut peers = Peers {
         ready: Vec::new(),
         skipped: Vec::new(),
@@ -81,6 +82,8 @@ pub struct Manifest {
     dir: PathBuf,
     /// The target folder of cargo.
     target: PathBuf,
+    /// Our own program.
+    mio_echo: PathBuf,
     recipes: Vec<Recipe>,
 }
 
@@ -90,9 +93,9 @@ pub struct Manifest {
 pub struct Recipe {
     name: String,
     about: String,
-    /// The file that it is built from.
-    source: PathBuf,
-    /// Programs needed to build or run it.
+    /// The file that it is built from; none for a program that is installed.
+    source: Option<PathBuf>,
+    /// Programs needed to build or run it, and other files by their absolute paths.
     needs: Vec<String>,
     /// C header files needed to build it.
     #[serde(default)]
@@ -100,9 +103,16 @@ pub struct Recipe {
     /// The command that builds it; empty if there is nothing to build.
     #[serde(default)]
     build: Vec<String>,
+    /// About how many seconds the build takes the first time.
+    #[serde(default)]
+    build_seconds: u32,
     /// The file that the build creates.
     #[serde(default = "default_product")]
     product: String,
+    /// A command that fails where the server cannot run, and prints the reason; empty if it runs wherever it can be
+    /// built.
+    #[serde(default)]
+    probe: Vec<String>,
     /// The command that runs it.
     run: Vec<String>,
 }
@@ -122,15 +132,25 @@ impl Recipe {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Whether it comes with the manifest; otherwise it is a program of others.
+    pub fn has_source(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// About how long its build takes the first time.
+    pub fn build_time(&self) -> Duration {
+        Duration::from_secs(self.build_seconds.into())
+    }
 }
 
 impl Manifest {
-    /// Reads `peers.json` in `dir`.
+    /// Reads `peers.json` in `dir`. `mio_echo` is our own program, before which some of the servers are put.
     ///
     /// # Errors
     ///
     /// The file cannot be read, or is not a manifest.
-    pub fn read(dir: &Path) -> Result<Self, PeersError> {
+    pub fn read(dir: &Path, mio_echo: &Path) -> Result<Self, PeersError> {
         let path = dir.join("peers.json");
         let unreadable = |error| PeersError::Unreadable(path.clone(), error);
         let text = fs::read_to_string(&path).map_err(unreadable)?;
@@ -139,6 +159,7 @@ impl Manifest {
         let dir = std::path::absolute(dir).map_err(unreadable)?;
         Ok(Self {
             target: target_dir(&dir),
+            mio_echo: mio_echo.to_owned(),
             recipes: file.peers,
             dir,
         })
@@ -153,9 +174,10 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// A program or header that it needs is missing, or the build failed.
+    /// A program or header that it needs is missing, the build failed, or the probe did.
     pub fn build(&self, recipe: &Recipe) -> Result<PeerServer, SkippedPeer> {
-        self.build_product(recipe).map_err(|reason| SkippedPeer {
+        let built = self.build_product(recipe).and_then(|()| self.probe(recipe));
+        built.map_err(|reason| SkippedPeer {
             name: recipe.name.clone(),
             reason,
         })?;
@@ -166,21 +188,33 @@ impl Manifest {
         })
     }
 
+    /// Whether its build exists and is not older than its source; true if there is nothing to build.
+    pub fn is_built(&self, recipe: &Recipe) -> bool {
+        let product = PathBuf::from(self.fill(recipe, "{out}"));
+        let source = recipe.source.as_ref().map(|source| self.dir.join(source));
+        recipe.build.is_empty() || build::is_fresh(&product, source.as_deref())
+    }
+
     fn build_product(&self, recipe: &Recipe) -> Result<(), String> {
         if let Some(tool) = recipe.needs.iter().find(|tool| !build::has_program(tool)) {
             return Err(format!("{tool} is not installed"));
         }
-        let product = PathBuf::from(self.fill(recipe, "{out}"));
-        let source = self.dir.join(&recipe.source);
-        if recipe.build.is_empty() || build::is_fresh(&product, &source) {
+        if self.is_built(recipe) {
             return Ok(());
         }
         if let Some(header) = recipe.headers.iter().find(|name| !build::has_header(name)) {
             return Err(format!("{header} is not installed"));
         }
         log::info!(target: "mio_echo", "building {}", recipe.name);
-        build::create_parent(&product)?;
+        build::create_parent(Path::new(&self.fill(recipe, "{out}")))?;
         build::run(&self.command(recipe, &recipe.build), &self.dir)
+    }
+
+    fn probe(&self, recipe: &Recipe) -> Result<(), String> {
+        if recipe.probe.is_empty() {
+            return Ok(());
+        }
+        build::run(&self.command(recipe, &recipe.probe), &self.dir)
     }
 
     fn command(&self, recipe: &Recipe, words: &[String]) -> CommandLine {
@@ -194,6 +228,7 @@ impl Manifest {
             .replace("{name}", &recipe.name)
             .replace("{dir}", &self.dir.to_string_lossy())
             .replace("{target}", &self.target.to_string_lossy())
+            .replace("{mio-echo}", &self.mio_echo.to_string_lossy())
     }
 }
 

@@ -4,9 +4,10 @@ use super::contender::ContenderSpec;
 use super::correction::rounds_needed;
 use super::metric::Metric;
 use super::model::Role;
-use super::scenario::Scenario;
-use crate::measure::bench::Placement;
+use super::scenario::{OfferedLoad, Scenario};
+use crate::measure::bench::Threshold;
 use crate::measure::load::Verify;
+use crate::measure::process::Placement;
 use crate::server::{Mode, connections_that_fit};
 use crate::text::units;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub contenders: Vec<ContenderSpec>,
     /// The scenarios, each of them run with every contender.
     pub scenarios: Vec<Scenario>,
+    /// What follows each scenario in which the contenders are saturated.
+    pub follow_up: FollowUp,
     /// Rounds for each scenario, at least one. [`rounds_for`] is a good number.
     pub rounds: u32,
     /// The largest difference between contenders that does not matter, as a share of 1.
@@ -42,6 +45,33 @@ pub struct Plan {
     pub timeout: Duration,
     /// The command line as it was typed, for the reports.
     pub command_line: Vec<String>,
+}
+
+/// What is measured after a scenario in which the contenders are saturated, with rates that follow from what they reached.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FollowUp {
+    /// Nothing.
+    Nothing,
+    /// The same at one rate that all of them hold: half of what the slowest one reached, or less if need be.
+    CommonRate,
+    /// The same at several rates, up to what the fastest one reached.
+    Sweep,
+    /// For each of them, a search for the highest rate at which this holds.
+    FindRate(Threshold),
+}
+
+/// The rates of a sweep, in percent of what the fastest contender reached.
+pub(super) const SWEEP_PERCENT: [u32; 6] = [10, 25, 50, 70, 85, 95];
+
+impl FollowUp {
+    /// The scenarios that are measured for each saturated one.
+    fn scenarios(&self) -> usize {
+        match self {
+            Self::Nothing | Self::FindRate(_) => 0,
+            Self::CommonRate => 1,
+            Self::Sweep => SWEEP_PERCENT.len(),
+        }
+    }
 }
 
 /// Whether system calls are counted. Counting slows the server down, so it has a pass of its own after the last
@@ -66,10 +96,10 @@ impl Plan {
     /// Measurements in total, unless a contender fails.
     pub(super) fn measurements(&self) -> usize {
         let rounds = usize::try_from(self.rounds).unwrap_or(usize::MAX);
-        let each_round = self
-            .participants()
-            .count()
-            .saturating_mul(self.scenarios.len());
+        let saturated = self.scenarios.iter().filter(|it| it.is_saturated()).count();
+        let follow_ups = saturated.saturating_mul(self.follow_up.scenarios());
+        let scenarios = self.scenarios.len().saturating_add(follow_ups);
+        let each_round = self.participants().count().saturating_mul(scenarios);
         each_round.saturating_mul(rounds)
     }
 
@@ -103,9 +133,19 @@ impl Plan {
     }
 }
 
-/// As many rounds as it takes to draw conclusions from this many contenders in these scenarios, and no fewer than `least`.
-pub fn rounds_for(contenders: usize, scenarios: &[Scenario], least: u32) -> u32 {
-    let metrics = scenarios.iter().map(Metric::compared_in).sum::<usize>();
-    let comparisons = contenders.saturating_sub(1).saturating_mul(metrics);
-    rounds_needed(comparisons).max(least)
+/// As many rounds as it takes to draw conclusions from all contenders in all scenarios of `plan`, and no fewer than
+/// `least`.
+pub fn rounds_for(plan: &Plan, least: u32) -> u32 {
+    let compared_in = |scenario: &Scenario| {
+        let own = Metric::compared_in(scenario);
+        if !scenario.is_saturated() {
+            return own;
+        }
+        let load = OfferedLoad::CommonRate(1);
+        let follow_up = Metric::compared_in(&Scenario { load, ..*scenario });
+        own + follow_up.saturating_mul(plan.follow_up.scenarios())
+    };
+    let metrics = plan.scenarios.iter().map(compared_in).sum::<usize>();
+    let others = plan.contenders.len().saturating_sub(1);
+    rounds_needed(others.saturating_mul(metrics)).max(least)
 }

@@ -20,6 +20,30 @@ pub enum ScenarioPattern {
     Fairness,
 }
 
+impl ScenarioPattern {
+    /// Whether its messages can be due at a rate.
+    pub fn takes_rate(self) -> bool {
+        match self {
+            Self::Echo | Self::Stream => true,
+            Self::Churn | Self::Idle | Self::Fairness => false,
+        }
+    }
+}
+
+/// How many messages a scenario sends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferedLoad {
+    /// As many as the contender echoes: the next message goes out when one has come back (closed loop). Contenders are
+    /// saturated, and not equally loaded.
+    #[default]
+    Saturation,
+    /// This many per second over all connections, whether or not the contender keeps up (open loop).
+    Rate(u64),
+    /// As [`Rate`](Self::Rate), derived from what the slowest contender reached at saturation.
+    CommonRate(u64),
+}
+
 impl fmt::Display for ScenarioPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -43,26 +67,43 @@ pub struct Scenario {
     pub size: usize,
     /// Messages in flight on each connection.
     pub depth: usize,
+    /// How many messages are sent. For a pattern that takes no rate, [`OfferedLoad::Saturation`].
+    pub load: OfferedLoad,
 }
 
 impl Scenario {
-    /// Every combination of the lists: sizes vary slowest, connections fastest.
+    /// Messages due per second; `None` in the closed loop.
+    pub fn rate(&self) -> Option<u64> {
+        match self.load {
+            OfferedLoad::Saturation => None,
+            OfferedLoad::Rate(rate) | OfferedLoad::CommonRate(rate) => Some(rate),
+        }
+    }
+
+    /// Whether each contender is sent as many messages as it echoes, so that they are not equally loaded.
+    pub fn is_saturated(&self) -> bool {
+        self.pattern.takes_rate() && self.load == OfferedLoad::Saturation
+    }
+
+    /// Every combination of the lists: sizes vary slowest, loads fastest.
     pub fn matrix(
         pattern: ScenarioPattern,
         connections: &[usize],
         sizes: &[usize],
         depths: &[usize],
+        loads: &[OfferedLoad],
     ) -> Vec<Self> {
         let mut matrix = Vec::new();
         for &size in sizes {
             for &depth in depths {
                 for &connections in connections {
-                    matrix.push(Self {
+                    matrix.extend(loads.iter().map(|&load| Self {
                         pattern,
                         connections,
                         size,
                         depth,
-                    });
+                        load,
+                    }));
                 }
             }
         }
@@ -75,24 +116,34 @@ impl Scenario {
             Axis::Connections => self.connections,
             Axis::Size => self.size,
             Axis::Depth => self.depth,
+            Axis::Rate => usize::try_from(self.rate().unwrap_or(0)).unwrap_or(usize::MAX),
         }
     }
 
-    /// Whether the two scenarios are equal except on `axis`: then they are points of the same line.
+    /// Whether the two scenarios are equal except on `axis`: then they are points of the same line. All common rates are
+    /// equal: each is the half of what is possible.
     pub fn differs_only_on(&self, axis: Axis, other: &Self) -> bool {
         let mut fixed = Axis::ALL.into_iter().filter(|fixed| *fixed != axis);
+        let is_equal = |axis| match (axis, self.load, other.load) {
+            (Axis::Rate, OfferedLoad::CommonRate(_), OfferedLoad::CommonRate(_)) => true,
+            (Axis::Rate, load, other) => load == other,
+            (axis, ..) => self.value_on(axis) == other.value_on(axis),
+        };
         self.pattern == other.pattern
-            && fixed.all(|fixed| self.value_on(fixed) == other.value_on(fixed))
+            && fixed.all(is_equal)
+            && (axis != Axis::Rate || (self.rate().is_some() && other.rate().is_some()))
     }
 
-    /// Everything but its value on `axis`: `echo, 64 B, 16 deep`.
+    /// What the scenarios have in common that differ from it only on `axis`: `echo, 64 B, 16 deep`.
     pub fn name_without(&self, axis: Axis) -> String {
         let parts = Axis::ALL.into_iter().filter(|other| *other != axis);
-        self.name_of(parts)
+        self.name_of(parts.filter_map(|axis| match (axis, self.load) {
+            (Axis::Rate, OfferedLoad::CommonRate(_)) => Some("at a common rate".to_owned()),
+            (axis, _) => self.name_of_value_on(axis),
+        }))
     }
 
-    fn name_of(&self, axes: impl Iterator<Item = Axis>) -> String {
-        let parts = axes.filter_map(|axis| self.name_of_value_on(axis));
+    fn name_of(&self, parts: impl Iterator<Item = String>) -> String {
         let parts: Vec<String> = std::iter::once(self.pattern.to_string())
             .chain(parts)
             .collect();
@@ -111,14 +162,19 @@ impl Scenario {
             Axis::Size => has_messages.then(|| units::size(self.size)),
             Axis::Depth => (has_messages && self.depth > 1)
                 .then(|| format!("{} deep", units::count(self.depth))),
+            Axis::Rate if self.is_saturated() => Some("saturated".to_owned()),
+            Axis::Rate => self
+                .rate()
+                .map(|_| format!("{} messages/s", units::count(self.value_on(axis)))),
         }
     }
 }
 
-/// `echo, 64 B, 16 deep, 50 connections`.
+/// `echo, 64 B, 16 deep, 50 connections, 20,000 messages/s`.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name_of(Axis::ALL.into_iter()))
+        let parts = Axis::ALL.into_iter();
+        f.write_str(&self.name_of(parts.filter_map(|axis| self.name_of_value_on(axis))))
     }
 }
 
@@ -131,22 +187,27 @@ pub enum Axis {
     Depth,
     /// The number of connections.
     Connections,
+    /// Messages due per second.
+    Rate,
 }
 
 impl Axis {
     /// All of them, in the order in which the name of a scenario lists them.
-    pub const ALL: [Self; 3] = [Self::Size, Self::Depth, Self::Connections];
+    pub const ALL: [Self; 4] = [Self::Size, Self::Depth, Self::Connections, Self::Rate];
 
-    /// The x axis for charts of `scenarios`: the one with the most distinct values.
+    /// The x axis for charts of `scenarios`: the one along which a line has the most points.
     pub fn with_most_values(scenarios: &[Scenario]) -> Self {
         let count = |axis: Self| {
-            let mut values: Vec<usize> = scenarios.iter().map(|one| one.value_on(axis)).collect();
-            values.sort_unstable();
-            values.dedup();
-            values.len()
+            let on_line = |one: &Scenario| {
+                let others = scenarios.iter();
+                others
+                    .filter(|other| one.differs_only_on(axis, other))
+                    .count()
+            };
+            scenarios.iter().map(on_line).max()
         };
         // `max_by_key` returns the last maximum, so a tie goes to connections.
-        Self::ALL
+        [Self::Rate, Self::Size, Self::Depth, Self::Connections]
             .into_iter()
             .max_by_key(|axis| count(*axis))
             .unwrap_or(Self::Connections)
@@ -158,13 +219,14 @@ impl Axis {
             Self::Connections => "connections",
             Self::Size => "message size",
             Self::Depth => "messages in flight per connection",
+            Self::Rate => "messages per second",
         }
     }
 
-    /// `10,000` connections or messages, a size of `4 KiB`.
+    /// `10,000` connections, messages or messages per second, a size of `4 KiB`.
     pub fn format(self, value: usize) -> String {
         match self {
-            Self::Connections | Self::Depth => units::count(value),
+            Self::Connections | Self::Depth | Self::Rate => units::count(value),
             Self::Size => units::size(value),
         }
     }
@@ -174,28 +236,64 @@ impl Axis {
 mod tests {
     use super::*;
 
+    const SATURATION: &[OfferedLoad] = &[OfferedLoad::Saturation];
+
     #[test]
     fn the_matrix_has_every_combination_once() {
-        let matrix = Scenario::matrix(ScenarioPattern::Echo, &[1, 10_000], &[64, 4096], &[1, 16]);
+        let pattern = ScenarioPattern::Echo;
+        let matrix = Scenario::matrix(pattern, &[1, 10_000], &[64, 4096], &[1, 16], SATURATION);
         let names: Vec<String> = matrix.iter().map(Scenario::to_string).collect();
         assert_eq!(names.len(), 8);
-        assert_eq!(names[0], "echo, 64 B, 1 connection");
-        assert_eq!(names[7], "echo, 4 KiB, 16 deep, 10,000 connections");
+        assert_eq!(names[0], "echo, 64 B, 1 connection, saturated");
+        assert_eq!(
+            names[7],
+            "echo, 4 KiB, 16 deep, 10,000 connections, saturated"
+        );
+        let loads = [OfferedLoad::Rate(500), OfferedLoad::CommonRate(20_000)];
+        let matrix = Scenario::matrix(pattern, &[1], &[64], &[1], &loads);
+        let names: Vec<String> = matrix.iter().map(Scenario::to_string).collect();
+        assert_eq!(names[0], "echo, 64 B, 1 connection, 500 messages/s");
+        assert_eq!(names[1], "echo, 64 B, 1 connection, 20,000 messages/s");
+        let churn = Scenario::matrix(ScenarioPattern::Churn, &[1], &[64], &[1], SATURATION);
+        assert_eq!(churn[0].to_string(), "churn, 64 B, 1 connection");
     }
 
     #[test]
     fn scenarios_are_drawn_along_what_varies_most() {
-        let matrix = |connections: &[usize], sizes: &[usize]| {
-            Scenario::matrix(ScenarioPattern::Echo, connections, sizes, &[1])
+        let matrix = |connections: &[usize], sizes: &[usize], loads: &[OfferedLoad]| {
+            Scenario::matrix(ScenarioPattern::Echo, connections, sizes, &[1], loads)
         };
         let axis = |scenarios: &[Scenario]| Axis::with_most_values(scenarios);
-        assert_eq!(axis(&matrix(&[1], &[64])), Axis::Connections);
-        assert_eq!(axis(&matrix(&[1], &[64, 4096])), Axis::Size);
-        let square = matrix(&[1, 10], &[64, 4096]);
+        assert_eq!(axis(&matrix(&[1], &[64], SATURATION)), Axis::Connections);
+        assert_eq!(axis(&matrix(&[1], &[64, 4096], SATURATION)), Axis::Size);
+        let square = matrix(&[1, 10], &[64, 4096], SATURATION);
         assert_eq!(axis(&square), Axis::Connections);
         assert!(square[0].differs_only_on(Axis::Connections, &square[1]));
         assert!(!square[1].differs_only_on(Axis::Connections, &square[2]));
-        assert_eq!(square[0].name_without(Axis::Connections), "echo, 64 B");
-        assert_eq!(square[0].name_without(Axis::Size), "echo, 1 connection");
+        assert_eq!(
+            square[0].name_without(Axis::Connections),
+            "echo, 64 B, saturated"
+        );
+        assert_eq!(
+            square[0].name_without(Axis::Size),
+            "echo, 1 connection, saturated"
+        );
+        let rates = [1, 2, 3].map(OfferedLoad::Rate);
+        assert_eq!(axis(&matrix(&[1, 10], &[64], &rates)), Axis::Rate);
+    }
+
+    #[test]
+    fn common_rates_make_a_line_and_saturation_is_not_part_of_it() {
+        let at = |connections: usize, load| {
+            Scenario::matrix(ScenarioPattern::Echo, &[connections], &[64], &[1], &[load])[0]
+        };
+        let one = at(1, OfferedLoad::CommonRate(5_000));
+        let fifty = at(50, OfferedLoad::CommonRate(40_000));
+        assert!(one.differs_only_on(Axis::Connections, &fifty));
+        let saturated = at(50, OfferedLoad::Saturation);
+        assert!(!one.differs_only_on(Axis::Connections, &saturated));
+        assert!(!fifty.differs_only_on(Axis::Rate, &saturated));
+        let all = [one, fifty, saturated, at(1, OfferedLoad::Saturation)];
+        assert_eq!(Axis::with_most_values(&all), Axis::Connections);
     }
 }

@@ -122,12 +122,6 @@ fn as_f64(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
 
-/// Counts, bytes and nanoseconds stay far below 2^53, up to which a float represents integers exactly.
-#[allow(clippy::cast_precision_loss, reason = "see above")]
-pub(super) fn float(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,18 +1,13 @@
 //! From raw values to the figures of a report: for each scenario a row per contender, and for each metric its median,
 //! its spread, and its ratio to the baseline. Pure functions.
-//!
-//! All ratios of a report are one family, whose claims are certain together ([`correction`](super::correction)). Those
-//! of the baseline to itself are a family of their own.
 
-use super::correction::holm_levels;
+use super::family::Families;
 use super::metric::Metric;
-use super::model::{
-    Comparison, Contender, ContenderFailure, Measurement, Role, ScenarioResults, SyscallStatus,
-};
-use super::ratio::{Criterion, Ratio, ratios, sign_test};
+use super::model::{Comparison, Contender, ContenderFailure, ScenarioResults};
+use super::pairs::{has_figures, pairs, position_of_baseline, values_by_round};
+use super::ratio::{Criterion, Ratio};
 use super::scenario::Scenario;
-use super::statistics::{Interval, Spread, float, median_interval};
-use std::collections::HashMap;
+use super::statistics::{Interval, Spread, median_interval};
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +41,11 @@ pub enum RowStatus<'a> {
         /// Why.
         failure: &'a ContenderFailure,
     },
+    /// It did not hold the rate, and so it was not loaded as the others were.
+    RateNotHeld {
+        /// The share of the messages due that came back in time.
+        share: f64,
+    },
     /// The comparison ended before it was measured.
     NotMeasured,
 }
@@ -55,6 +55,8 @@ pub enum RowStatus<'a> {
 pub struct Cell {
     /// The metric.
     pub metric: Metric,
+    /// What stands in a table: of a latency, that of all rounds together; of everything else, the median of all rounds.
+    pub figure: f64,
     /// Median and range of all rounds.
     pub spread: Spread,
     /// The interval of the median; `None` after too few rounds.
@@ -64,14 +66,17 @@ pub struct Cell {
 }
 
 impl Table<'_> {
-    /// The metrics worth a column: memory in total is left out where there is memory per connection, and so is the far
-    /// tail of the latency.
+    /// The metrics worth a column: memory in total is left out where there is memory per connection, and so are round
+    /// trips at saturation, which say how full the queue is.
     pub fn columns(&self) -> impl Iterator<Item = Metric> {
-        let columns = self.wide_columns();
-        columns.filter(|metric| !matches!(metric, Metric::P999 | Metric::Max))
+        let is_saturated = self.scenario.is_saturated();
+        let is_latency =
+            |it: &Metric| matches!(it, Metric::P50 | Metric::P99 | Metric::P999 | Metric::Max);
+        self.wide_columns()
+            .filter(move |metric| !(is_saturated && is_latency(metric)))
     }
 
-    /// The same where there is room, with the far tail of the latency.
+    /// The same where there is room, with the round trips.
     pub fn wide_columns(&self) -> impl Iterator<Item = Metric> {
         let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
         let metrics = self.metrics.iter().copied();
@@ -84,7 +89,9 @@ impl Row<'_> {
     pub fn cell(&self, metric: Metric) -> Option<&Cell> {
         match &self.status {
             RowStatus::Measured(cells) => cells.iter().find(|cell| cell.metric == metric),
-            RowStatus::Failed { .. } | RowStatus::NotMeasured => None,
+            RowStatus::Failed { .. } | RowStatus::RateNotHeld { .. } | RowStatus::NotMeasured => {
+                None
+            }
         }
     }
 }
@@ -101,11 +108,7 @@ pub fn tables(comparison: &Comparison) -> Vec<Table<'_>> {
 
 /// How many ratios `comparison` draws conclusions from, without those of the baseline to itself.
 pub fn comparisons(comparison: &Comparison) -> usize {
-    let contenders = &comparison.contenders;
-    let levels = Families::of(comparison).levels.into_keys();
-    levels
-        .filter(|(_, contender, _)| !is_again(contenders, *contender))
-        .count()
+    Families::of(comparison).comparisons(&comparison.contenders)
 }
 
 /// Whether anything was measured.
@@ -113,74 +116,6 @@ pub fn has_values(comparison: &Comparison) -> bool {
     let scenarios = comparison.scenarios.iter();
     let mut measurements = scenarios.flat_map(|results| &results.measurements);
     measurements.any(|measurement| measurement.values().is_some())
-}
-
-/// A ratio: the index of its scenario, that of its contender, and its metric.
-type RatioKey = (usize, usize, Metric);
-
-/// What each ratio of a report is judged by.
-struct Families {
-    levels: HashMap<RatioKey, f64>,
-    margin: f64,
-}
-
-impl Families {
-    fn of(comparison: &Comparison) -> Self {
-        let p_values = p_values(comparison).into_iter();
-        let (again, others): (Vec<_>, Vec<_>) = p_values
-            .partition(|((_, contender, _), _)| is_again(&comparison.contenders, *contender));
-        let mut levels = HashMap::new();
-        for family in [again, others] {
-            let (keys, p_values): (Vec<RatioKey>, Vec<f64>) = family.into_iter().unzip();
-            levels.extend(keys.into_iter().zip(holm_levels(&p_values)));
-        }
-        let margin = comparison.margin;
-        Self { levels, margin }
-    }
-
-    fn in_scenario(&self, scenario: usize) -> impl Fn(usize, Metric) -> Criterion {
-        move |contender, metric| Criterion {
-            level: match self.levels.get(&(scenario, contender, metric)) {
-                Some(level) => *level,
-                None => Criterion::default().level,
-            },
-            margin: self.margin,
-        }
-    }
-}
-
-fn is_again(contenders: &[Contender], contender: usize) -> bool {
-    let contender = contenders.get(contender);
-    contender.is_some_and(|contender| contender.role == Role::Again)
-}
-
-fn position_of_baseline(contenders: &[Contender]) -> Option<usize> {
-    let mut contenders = contenders.iter();
-    contenders.position(|contender| contender.role == Role::Baseline)
-}
-
-/// Of every ratio that has more than one round.
-fn p_values(comparison: &Comparison) -> Vec<(RatioKey, f64)> {
-    let Some(baseline) = position_of_baseline(&comparison.contenders) else {
-        return Vec::new();
-    };
-    let mut p_values = Vec::new();
-    for (scenario, results) in comparison.scenarios.iter().enumerate() {
-        for contender in (0..comparison.contenders.len()).filter(|it| *it != baseline) {
-            if results.failure_of(contender).is_some() || results.failure_of(baseline).is_some() {
-                continue;
-            }
-            let compared =
-                |metric: &Metric| metric.has_ratio() && *metric != Metric::SyscallsPerMessage;
-            for metric in Metric::ALL.into_iter().filter(compared) {
-                let ratios = ratios(&pairs(results, contender, baseline, metric));
-                if !ratios.is_empty() {
-                    p_values.push(((scenario, contender, metric), sign_test(&ratios)));
-                }
-            }
-        }
-    }
-    p_values
 }
 
 /// Whether a measurement failed, and with it the comparison as a whole.
@@ -200,8 +135,14 @@ fn table<'a>(
         .iter()
         .enumerate()
         .map(|(index, contender)| {
-            let baseline = baseline.filter(|baseline| *baseline != index);
-            let cell = |metric| cell(results, index, baseline, metric, criterion(index, metric));
+            let is_compared = baseline
+                .is_some_and(|baseline| baseline != index && has_figures(results, baseline));
+            let cell = |metric: Metric| {
+                let pairs = (is_compared && metric.has_ratio(&results.scenario))
+                    .then(|| pairs(contenders, results, index, metric));
+                let ratio = pairs.and_then(|pairs| Ratio::of(&pairs, criterion(index, metric)));
+                cell(results, index, metric, ratio)
+            };
             Row {
                 contender,
                 status: status(results, index, cell),
@@ -227,72 +168,39 @@ fn status(
     if results.measurements_of(contender).next().is_none() {
         return RowStatus::NotMeasured;
     }
+    if let Some(share) = results.rate_missed_by(contender) {
+        return RowStatus::RateNotHeld { share };
+    }
     RowStatus::Measured(Metric::ALL.into_iter().filter_map(cell).collect())
 }
 
 fn cell(
     results: &ScenarioResults,
     contender: usize,
-    baseline: Option<usize>,
     metric: Metric,
-    criterion: Criterion,
+    ratio: Option<Ratio>,
 ) -> Option<Cell> {
     let rounds = values_by_round(results, contender, metric);
     let values: Vec<f64> = rounds.iter().map(|(_, value)| *value).collect();
-    let baseline = baseline.filter(|_| metric.has_ratio());
-    let pairs = baseline.map(|baseline| pairs(results, contender, baseline, metric));
+    let spread = Spread::of(&values)?;
+    let mut merged = results.latencies.iter();
+    let merged = merged.find(|it| it.contender == contender);
     Some(Cell {
         metric,
-        spread: Spread::of(&values)?,
+        figure: merged
+            .and_then(|it| metric.latency(&it.latency))
+            .unwrap_or(spread.median),
+        spread,
         interval: median_interval(&values),
-        ratio: pairs.and_then(|pairs| Ratio::of(&pairs, criterion)),
+        ratio,
     })
-}
-
-/// The values of two contenders in the rounds in which both have one.
-fn pairs(
-    results: &ScenarioResults,
-    contender: usize,
-    baseline: usize,
-    metric: Metric,
-) -> Vec<(f64, f64)> {
-    let baseline = values_by_round(results, baseline, metric);
-    let pair = |(round, value): (u32, f64)| {
-        let (_, baseline) = baseline.iter().find(|(other, _)| *other == round)?;
-        Some((value, *baseline))
-    };
-    let rounds = values_by_round(results, contender, metric).into_iter();
-    rounds.filter_map(pair).collect()
-}
-
-/// The values of a contender, each with its round. The pass that counts system calls is round 0.
-fn values_by_round(results: &ScenarioResults, contender: usize, metric: Metric) -> Vec<(u32, f64)> {
-    if metric == Metric::SyscallsPerMessage {
-        let value = syscalls_per_message(results, contender);
-        return value.map(|value| (0, value)).into_iter().collect();
-    }
-    let with_round = |measurement: &Measurement| {
-        let value = metric.value(&results.scenario, measurement.values()?)?;
-        Some((measurement.round, value))
-    };
-    let measurements = results.measurements_of(contender);
-    measurements.filter_map(with_round).collect()
-}
-
-fn syscalls_per_message(results: &ScenarioResults, contender: usize) -> Option<f64> {
-    let mut passes = results.syscalls.iter();
-    match &passes.find(|pass| pass.contender == contender)?.status {
-        SyscallStatus::Counted { syscalls, messages } if *messages > 0 => {
-            Some(float(*syscalls) / float(*messages))
-        }
-        SyscallStatus::Counted { .. } | SyscallStatus::NotCounted { .. } => None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::correction::rounds_needed;
     use super::super::example;
+    use super::super::model::Role;
     use super::super::ratio::Conclusion;
     use super::*;
 
@@ -351,7 +259,7 @@ mod tests {
     #[test]
     fn a_contender_that_fails_once_is_a_row_with_the_failure() {
         let comparison = example::comparison();
-        let table = &tables(&comparison)[1];
+        let table = &tables(&comparison)[2];
         assert_eq!(table.rows.len(), comparison.contenders.len());
         let RowStatus::Failed { round, failure } = &table.rows[2].status else {
             panic!("{:?}", table.rows[2]);

@@ -4,7 +4,7 @@ use super::metric::Metric;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
-use crate::measure::bench::Pinning;
+use crate::measure::process::Pinning;
 use crate::text::units;
 use std::fmt;
 
@@ -72,6 +72,13 @@ pub enum Warning {
         /// In which scenario.
         scenario: Scenario,
         /// The contenders that could have done more.
+        contenders: Vec<String>,
+    },
+    /// The generator did not send messages when they were due.
+    ScheduleNotKept {
+        /// In which scenario.
+        scenario: Scenario,
+        /// Beside which contenders.
         contenders: Vec<String>,
     },
     /// The baseline differs from itself.
@@ -171,6 +178,15 @@ impl fmt::Display for Warning {
                  compare the CPU time per message, not the throughput",
                 contenders.join(", ")
             ),
+            Self::ScheduleNotKept {
+                scenario,
+                contenders,
+            } => write!(
+                f,
+                "{scenario}: the generator did not keep its schedule beside {}: \
+                 the latencies contain its own lateness",
+                contenders.join(", ")
+            ),
             Self::Noise {
                 scenario,
                 metric,
@@ -179,7 +195,7 @@ impl fmt::Display for Warning {
                 f,
                 "{scenario}: the baseline differs from itself in {}, {}: \
                  a difference of that size between contenders means nothing",
-                metric.title(scenario.pattern),
+                metric.title(scenario),
                 wording::ratio(*metric, ratio, 0.0),
             ),
         }

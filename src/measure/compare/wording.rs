@@ -3,11 +3,12 @@
 use super::metric::Metric;
 use super::model::{Comparison, MeasurementStatus, Role};
 use super::ratio::{Conclusion, Ratio};
+use super::scenario::Scenario;
 use super::statistics::Interval;
 use super::summary::{Cell, Row, RowStatus};
-use crate::measure::bench::{MemoryMethod, Pinning};
+use crate::measure::bench::MemoryMethod;
 use crate::measure::load::Verify;
-use crate::measure::process::CommandLine;
+use crate::measure::process::{CommandLine, Pinning};
 use crate::text::units;
 use std::time::Duration;
 
@@ -32,11 +33,16 @@ pub(super) fn conclusion(metric: Metric, ratio: &Ratio, margin: f64) -> String {
 }
 
 /// `5 %`.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let percent = format!("{:.2}", share * 100.0);
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     format!("{percent} %")
 }
+
+/// What figures at saturation are worth.
+const SATURATION: &str = " Saturated means: each contender gets as many messages as it echoes. Its round trips then \
+    show how full the queue is (connections / throughput), and its CPU time per message depends on how many it gets, so \
+    both are only compared at a rate.";
 
 /// What the words of [`ratio`] mean.
 pub(super) fn reading(comparison: &Comparison) -> String {
@@ -44,7 +50,12 @@ pub(super) fn reading(comparison: &Comparison) -> String {
         "Numbers in parentheses are the interval of the ratio to {baseline}. A difference is named only if the interval \
          excludes 1, corrected for the number of comparisons in this report (Holm, 5 %); “same” only if the interval is \
          inside ±{margin}; everything else is undecided. (again) is {baseline} measured a second time: its interval is the \
-         noise of this machine.",
+         noise floor of this machine. * marks the metric that a scenario is measured for.{saturation}",
+        saturation = if comparison.scenarios.iter().any(|it| it.scenario.is_saturated()) {
+            SATURATION
+        } else {
+            ""
+        },
         baseline = baseline(comparison),
         margin = percent(comparison.margin)
     )
@@ -64,7 +75,18 @@ pub(super) fn interval(interval: Interval) -> String {
 pub(super) fn spread(cell: &Cell) -> Option<String> {
     let spread = &cell.spread;
     let range = cell.metric.format_range(spread.lowest, spread.highest);
-    (range != cell.metric.format(spread.median)).then_some(range)
+    (range != cell.metric.format(cell.figure)).then_some(range)
+}
+
+/// The title of a metric in a table, marked with a star if the scenario is measured for it.
+pub(super) fn head(metric: Metric, scenario: &Scenario) -> String {
+    marked(metric.title(scenario), metric, scenario)
+}
+
+/// `title`, with a star if the scenario is measured for `metric`.
+pub(super) fn marked(title: &str, metric: Metric, scenario: &Scenario) -> String {
+    let is_primary = metric == Metric::primary_of(scenario);
+    format!("{title}{}", if is_primary { "*" } else { "" })
 }
 
 /// Why `row` has no figures; `None` if it has.
@@ -72,6 +94,10 @@ pub(super) fn failure(row: &Row<'_>) -> Option<String> {
     match &row.status {
         RowStatus::Measured(_) => None,
         RowStatus::Failed { round, failure } => Some(format!("failed in round {round}: {failure}")),
+        RowStatus::RateNotHeld { share } => Some(format!(
+            "did not hold the rate: {} came back in time",
+            percent(*share)
+        )),
         RowStatus::NotMeasured => Some("not measured".to_owned()),
     }
 }
@@ -81,7 +107,10 @@ pub(super) fn failure(row: &Row<'_>) -> Option<String> {
 pub(super) fn stderr<'a>(row: &Row<'a>) -> &'a [String] {
     match &row.status {
         RowStatus::Failed { failure, .. } if failure.stderr().len() > 1 => failure.stderr(),
-        RowStatus::Failed { .. } | RowStatus::Measured(_) | RowStatus::NotMeasured => &[],
+        RowStatus::Failed { .. }
+        | RowStatus::Measured(_)
+        | RowStatus::RateNotHeld { .. }
+        | RowStatus::NotMeasured => &[],
     }
 }
 

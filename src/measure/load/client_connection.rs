@@ -15,13 +15,15 @@ use crate::readiness::{EventFlags, Readiness};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 
-/// When a message should have started, and when it did.
+/// When a message should have started, when it did, and what of that is the generator's doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StartTimes {
     /// When it was due; in the closed loop, when it started.
     pub(super) intended: Nanos,
     /// When its first byte was first offered to the kernel.
     pub(super) actual: Nanos,
+    /// How much earlier the generator could have sent it; 0 in the closed loop.
+    pub(super) lag: Nanos,
 }
 
 impl StartTimes {
@@ -30,6 +32,7 @@ impl StartTimes {
         Self {
             intended: now,
             actual: now,
+            lag: 0,
         }
     }
 }
@@ -229,6 +232,7 @@ mod tests {
     const TIMES: StartTimes = StartTimes {
         intended: 5,
         actual: 7,
+        lag: 0,
     };
 
     const READABLE: EventFlags = EventFlags {

@@ -13,8 +13,18 @@ use std::time::Duration;
 pub(super) struct Outstanding {
     /// When it was due.
     pub(super) intended: Nanos,
-    /// When it was sent; `None` while it waits for a free place on its connection.
-    pub(super) actual: Option<Nanos>,
+    /// When it was sent, and how much earlier the generator could have sent it; `None` while it waits for a free place on
+    /// its connection.
+    pub(super) sent: Option<Sent>,
+}
+
+/// The sending of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// When it was sent.
+    pub(super) at: Nanos,
+    /// How much earlier the generator could have sent it.
+    pub(super) lag: Nanos,
 }
 
 /// What the loop keeps for each connection.
@@ -92,22 +102,20 @@ impl ClientSlot {
         Some(times)
     }
 
-    /// Starts the next waiting message, if fewer than `depth` are in flight. Returns when it was due, and for how long
-    /// the generator kept it waiting: since it was due, or since there was a place for it.
-    pub(super) fn start_waiting_message(
-        &mut self,
-        depth: usize,
-        now: Nanos,
-    ) -> Option<(Nanos, Nanos)> {
+    /// Starts the next waiting message, if fewer than `depth` are in flight. The generator has kept it waiting since it
+    /// was due, or since there was a place for it.
+    pub(super) fn start_waiting_message(&mut self, depth: usize, now: Nanos) -> Option<StartTimes> {
         if self.connection.in_flight().len() >= depth {
             return None;
         }
         let intended = self.waiting.pop_front()?;
-        self.connection.start_message(StartTimes {
+        let times = StartTimes {
             intended,
             actual: now,
-        });
-        Some((intended, now.saturating_sub(intended.max(self.free_since))))
+            lag: now.saturating_sub(intended.max(self.free_since)),
+        };
+        self.connection.start_message(times);
+        Some(times)
     }
 
     /// The messages that have not been echoed yet, oldest first.
@@ -115,11 +123,14 @@ impl ClientSlot {
         let in_flight = self.connection.in_flight().iter();
         let in_flight = in_flight.map(|times| Outstanding {
             intended: times.intended,
-            actual: Some(times.actual),
+            sent: Some(Sent {
+                at: times.actual,
+                lag: times.lag,
+            }),
         });
         let waiting = self.waiting.iter().map(|&intended| Outstanding {
             intended,
-            actual: None,
+            sent: None,
         });
         in_flight.chain(waiting)
     }

@@ -51,7 +51,7 @@ impl<'a> ConnectionPool<'a> {
             plan,
             slots: Slab::with_capacity(plan.connections),
             dialer: Dialer::new(plan.target, lifetime),
-            connect_schedule: plan.connect_rate.map(|rate| Schedule::new(rate, 0)),
+            connect_schedule: plan.connect_rate.map(|rate| Schedule::fixed(rate, 0)),
             to_open: plan.connections,
             opening: Opening::AsPlanned,
             connecting: 0,

@@ -7,7 +7,7 @@
 //! inserted or removed, so no event reaches the next owner of a slab key.
 
 use super::client_connection::{ConnectionError, StartTimes};
-use super::clock::{Clock, Nanos, time_until};
+use super::clock::{Clock, Nanos, after};
 use super::connection_pool::ConnectionPool;
 use super::observer::LoadObserver;
 use super::payload::{MAX_SLICE, Payload};
@@ -16,6 +16,7 @@ use super::results::LoadResults;
 use super::run_controller::RunController;
 use super::timer::Timer;
 use crate::readiness::RunQueue;
+use crate::text::units::nanoseconds;
 use mio::{Events, Poll, Token};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -31,6 +32,10 @@ const MESSAGES_PER_TURN: usize = 1024;
 
 /// The token of the timer. Not a slab key.
 const TIMER: Token = Token(usize::MAX);
+
+/// A time that is closer than this is waited for without sleeping: a sleep could not end in time, and costs no less
+/// processor time.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
 
 /// Everything that the one thread owns.
 #[derive(Debug)]
@@ -56,7 +61,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
         let poll = Poll::new()?;
         Ok(Self {
             plan,
-            timer: Timer::new(poll.registry(), TIMER)?,
+            timer: Timer::new(&poll, TIMER)?,
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             clock: Clock::start(),
@@ -84,35 +89,35 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
 
     // ── wait ────────────────────────────────────────────────────────────────────────────────────
 
-    /// The only place that blocks. While a connection is due a turn, it only polls.
+    /// The only place that blocks. It only polls while a connection is due a turn, or if the next deadline is too close
+    /// for a sleep.
     fn wait(&mut self) -> io::Result<()> {
-        let timeout = if self.run_queue.is_empty() {
-            self.timeout()?
+        let now = self.clock.now();
+        let deadline = self.deadline();
+        let polled = if self.run_queue.is_empty() && deadline > after(now, SHORTEST_SLEEP) {
+            // The sleep ends early by what waking up may take; the rest is waited for here.
+            let until = deadline - nanoseconds(SHORTEST_SLEEP);
+            let (poll, events) = (&mut self.poll, &mut self.events);
+            self.timer.sleep(poll, events, until, now)
         } else {
-            Duration::ZERO
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))
         };
-        match self.poll.poll(&mut self.events, Some(timeout)) {
+        match polled {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
         self.woken = self.clock.now();
+        if self.run_queue.is_empty() && deadline > now {
+            self.controller.waited(self.woken - now);
+        }
         Ok(())
     }
 
-    /// How long the loop may sleep. Only a scheduled message is worth the exact timer; every other deadline may be
-    /// missed by a millisecond.
-    fn timeout(&self) -> io::Result<Duration> {
-        let now = self.clock.now();
-        let message = self.controller.next_wake();
-        if let Some(due) = message {
-            self.timer.set(time_until(due, now))?;
-        }
-        let others = [message, self.pool.next_open()];
-        let deadline = others
-            .into_iter()
-            .flatten()
-            .fold(self.controller.deadline(), u64::min);
-        Ok(time_until(deadline, now))
+    /// When the loop has to go on, even without an event.
+    fn deadline(&self) -> Nanos {
+        let others = [self.controller.next_wake(), self.pool.next_open()];
+        let others = others.into_iter().flatten();
+        others.fold(self.controller.deadline(), u64::min)
     }
 
     // ── note ────────────────────────────────────────────────────────────────────────────────────
@@ -150,12 +155,21 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
 
     // ── start messages ──────────────────────────────────────────────────────────────────────────
 
-    /// Open loop: assigns the messages that are due to the connections, in rotation.
+    /// Open loop: assigns the messages that are due to the connections, in rotation, as soon as the first of them has
+    /// waited for others as long as it may.
     fn start_messages(&mut self) {
-        if !self.controller.is_scheduled() {
+        let Some(wake) = self.controller.next_wake() else {
+            return;
+        };
+        let now = self.clock.now();
+        // The end of a slack is not worth waiting for without sleeping.
+        let soon = match self.plan.effective_slack() {
+            Duration::ZERO => now,
+            _ => after(now, SHORTEST_SLEEP),
+        };
+        if wake > soon {
             return;
         }
-        let now = self.clock.now();
         for _ in 0..MESSAGES_PER_TURN {
             let Some(due) = self.controller.take_due_message(now) else {
                 break;
@@ -210,7 +224,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     fn finish_messages(&mut self, key: usize) {
         let now = self.clock.now();
         while let Some(times) = self.pool.finish_message(key, self.woken, now) {
-            self.controller.echoed(times, now);
+            self.controller.echoed(times, self.woken, now);
             if self.controller.replaces_messages()
                 && let Some(slot) = self.pool.get_mut(key)
             {
@@ -226,8 +240,8 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
         };
         if self.controller.is_scheduled() {
             let (depth, now) = (self.plan.depth, self.clock.now());
-            while let Some((due, lag)) = slot.start_waiting_message(depth, now) {
-                self.controller.sent(due, lag);
+            while slot.start_waiting_message(depth, now).is_some() {
+                self.controller.sent();
             }
         }
         slot.connection.write(&self.payload)?;

@@ -25,10 +25,17 @@
 //!
 //! Without a rate, each connection keeps [`LoadPlan::depth`] messages in flight and starts the next message when
 //! one has been echoed: the *closed loop*. While the server stalls, it receives fewer messages, so the percentiles
-//! hardly show the stall. With a [`LoadPlan::rate`], messages are due at fixed times, whether or not the server
-//! keeps up: the *open loop*. [`LoadResults::response`] counts from the time at which a message was due and so
-//! includes its wait for a free slot on the connection; [`LoadResults::service`] counts from the time at which it
-//! was sent.
+//! hardly show the stall. With a [`LoadPlan::rate`], messages are due at times that do not depend on the server
+//! ([`Arrivals`]): the *open loop*.
+//!
+//! ```text
+//! due ──── wait ────► sent ──── service ────► echoed
+//! due ──────────────── response ────────────► echoed
+//! ```
+//!
+//! The [`wait`](LoadResults::wait) is for a free place on the connection, and for the generator itself. What the generator
+//! adds, when it sends and when it reads, is its [`lag`](GeneratorCost::lag); [`LoadPlan::effective_slack`] bounds what it
+//! adds on purpose.
 //!
 //! ```
 //! use mio_echo::measure::load::{self, LoadPlan, StopCondition};
@@ -73,7 +80,7 @@ pub use feasible::InfeasibleLoad;
 pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub(crate) use payload::Payload;
-pub use plan::{LoadPattern, LoadPlan, StopCondition};
+pub use plan::{Arrivals, LoadPattern, LoadPlan, StopCondition};
 pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut};
 pub use verify::{Mismatch, Verify};
 

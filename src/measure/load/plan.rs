@@ -5,6 +5,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// From this many messages per second on, messages share wake-ups unless the plan says otherwise.
+const COALESCED_RATE: f64 = 80_000.0;
+
+/// How long a message waits for others from [`COALESCED_RATE`] on.
+const DEFAULT_SLACK: Duration = Duration::from_micros(200);
+
 /// The load to put on a server.
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
@@ -21,6 +27,11 @@ pub struct LoadPlan {
     /// Messages per second over all connections; `None` for the closed loop. Applies to
     /// [`LoadPattern::Echo`] and [`LoadPattern::Stream`].
     pub rate: Option<f64>,
+    /// How the times at which messages are due are spaced. Applies to an open loop.
+    pub arrivals: Arrivals,
+    /// How long the generator may let a due message wait for others, so that they share a wake-up. `None` lets it wait
+    /// only at a high rate; see [`LoadPlan::effective_slack`].
+    pub slack: Option<Duration>,
     /// Connections opened per second while the load is built up; `None` opens them as fast as possible.
     pub connect_rate: Option<f64>,
     /// How long the load runs before the measurement starts.
@@ -45,12 +56,27 @@ impl LoadPlan {
             size: 64,
             depth: 1,
             rate: None,
+            arrivals: Arrivals::Fixed,
+            slack: None,
             connect_rate: None,
             warm_up: Duration::from_secs(1),
             stop_when: StopCondition::Elapsed(Duration::from_secs(10)),
             verify: Verify::EveryByte,
             timeout: Duration::from_secs(5),
         }
+    }
+
+    /// How long the generator may let a due message wait for others. A sleep and a wake-up cost more processor time than
+    /// several messages; from 80,000 per second on, that would take most of a core. Below that rate, and with a slack of
+    /// zero, a message is sent as soon as it is due, and the generator spins where a sleep could not end in time.
+    pub fn effective_slack(&self) -> Duration {
+        let coalesces = self.rate.is_some_and(|rate| rate >= COALESCED_RATE);
+        let default = if coalesces {
+            DEFAULT_SLACK
+        } else {
+            Duration::ZERO
+        };
+        self.slack.unwrap_or(default)
     }
 
     /// Whether each complete echo is followed by the next message.
@@ -98,6 +124,29 @@ impl fmt::Display for LoadPattern {
     }
 }
 
+/// How the times at which messages are due are spaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    /// At equal intervals.
+    Fixed,
+    /// As a Poisson process: intervals are independent and exponentially distributed, as if many users acted without
+    /// knowledge of each other.
+    Poisson {
+        /// Reproduces the times.
+        seed: u64,
+    },
+}
+
+/// As on the command line.
+impl fmt::Display for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fixed => "fixed",
+            Self::Poisson { .. } => "poisson",
+        })
+    }
+}
+
 /// When the measurement ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopCondition {
@@ -105,4 +154,27 @@ pub enum StopCondition {
     Elapsed(Duration),
     /// After this many measured messages, at least 1.
     Messages(u64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_wait_for_others_only_at_a_high_rate_or_when_asked_to() {
+        let slack = |rate, slack| {
+            let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
+            LoadPlan {
+                rate,
+                slack,
+                ..plan
+            }
+            .effective_slack()
+        };
+        let asked = Duration::from_millis(3);
+        assert_eq!(slack(Some(COALESCED_RATE - 1.0), None), Duration::ZERO);
+        assert_eq!(slack(Some(COALESCED_RATE), None), DEFAULT_SLACK);
+        assert_eq!(slack(Some(1e6), Some(Duration::ZERO)), Duration::ZERO);
+        assert_eq!(slack(Some(10.0), Some(asked)), asked);
+    }
 }

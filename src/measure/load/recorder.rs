@@ -27,9 +27,11 @@ impl LoadRecorder {
         let open_loop = plan.open_loop_rate().is_some();
         Self {
             results: LoadResults {
+                wait: open_loop.then(Latency::new),
                 response: open_loop.then(Latency::new),
                 generator: GeneratorCost {
                     cpu: Duration::ZERO,
+                    waited: Duration::ZERO,
                     lag: open_loop.then(Latency::new),
                 },
                 ..LoadResults::empty()
@@ -55,6 +57,11 @@ impl LoadRecorder {
         self.results.generator.cpu = cpu_of_this_thread().saturating_sub(self.cpu_before);
     }
 
+    /// The loop had nothing to do for this long during the measurement.
+    pub(super) fn waited(&mut self, time: Nanos) {
+        self.results.generator.waited += Duration::from_nanos(time);
+    }
+
     /// Whether the latency of a message with this due time is measured. In the open loop, those that are due during the
     /// measurement are, whenever they are echoed. In the closed loop, those that are in flight at some time during it.
     pub(super) fn measures(&self, intended: Nanos, stage: RunStage) -> bool {
@@ -66,7 +73,14 @@ impl LoadRecorder {
 
     /// A message of `size` bytes was echoed completely. The throughput includes it if it was echoed during the
     /// measurement.
-    pub(super) fn echoed(&mut self, size: u64, times: StartTimes, now: Nanos, stage: RunStage) {
+    pub(super) fn echoed(
+        &mut self,
+        size: u64,
+        times: StartTimes,
+        receive_lag: Nanos,
+        now: Nanos,
+        stage: RunStage,
+    ) {
         if stage.is_measuring() && !self.has_enough_messages() {
             self.results.messages += 1;
             self.results.bytes += size;
@@ -78,6 +92,12 @@ impl LoadRecorder {
             if let Some(response) = &mut self.results.response {
                 response.record(now - times.intended);
             }
+            if let Some(wait) = &mut self.results.wait {
+                wait.record(times.actual - times.intended);
+            }
+            if let Some(lags) = &mut self.results.generator.lag {
+                lags.record(times.lag + receive_lag);
+            }
         }
     }
 
@@ -85,13 +105,6 @@ impl LoadRecorder {
     fn record_gap(&mut self, sent: Nanos, now: Nanos) {
         let gap = now.saturating_sub(sent.max(self.last_echo));
         self.results.longest_gap = self.results.longest_gap.max(gap);
-    }
-
-    /// The generator sent a measured message this much later than it could have.
-    pub(super) fn lagged(&mut self, lag: Nanos) {
-        if let Some(lags) = &mut self.results.generator.lag {
-            lags.record(lag);
-        }
     }
 
     /// A connection has failed, or is still without an echo at the end.
@@ -117,24 +130,39 @@ impl LoadRecorder {
     /// A measured message will not be echoed any more. Its age is the least that its latency can be.
     pub(super) fn unanswered(&mut self, message: Outstanding, now: Nanos) {
         self.results.unanswered += 1;
-        if let Some(sent) = message.actual {
-            self.record_gap(sent, now);
-            let age = now.saturating_sub(sent);
+        if let Some(sent) = message.sent {
+            self.record_gap(sent.at, now);
+            let age = now.saturating_sub(sent.at);
             self.results.service.record_unanswered(age, 1);
         }
+        self.record_wait(message, now);
         if let Some(response) = &mut self.results.response {
             response.record_unanswered(now.saturating_sub(message.intended), 1);
+        }
+    }
+
+    /// How long an unanswered message waited to be sent: as far as it has come.
+    fn record_wait(&mut self, message: Outstanding, now: Nanos) {
+        if let Some(wait) = &mut self.results.wait {
+            match message.sent {
+                Some(sent) => wait.record(sent.at.saturating_sub(message.intended)),
+                None => wait.record_unanswered(now.saturating_sub(message.intended), 1),
+            }
+        }
+        if let (Some(lags), Some(sent)) = (&mut self.results.generator.lag, message.sent) {
+            lags.record(sent.lag);
         }
     }
 
     /// Messages that were due, and that the generator did not even come to assign to a connection.
     pub(super) fn never_sent(&mut self, due: Due, now: Nanos) {
         self.results.unanswered += due.count;
-        if let Some(response) = &mut self.results.response {
-            response.record_unanswered(now.saturating_sub(due.time), due.count);
-        }
-        if let Some(lags) = &mut self.results.generator.lag {
-            lags.record_unanswered(now.saturating_sub(due.time), due.count);
+        let age = now.saturating_sub(due.time);
+        let results = &mut self.results;
+        let lag = &mut results.generator.lag;
+        let all = [&mut results.wait, &mut results.response, lag];
+        for latency in all.into_iter().flatten() {
+            latency.record_unanswered(age, due.count);
         }
     }
 

@@ -25,6 +25,9 @@ pub struct LoadResults {
     pub starved: usize,
     /// Service times: from sending a message, for churn from connect(2), to its complete echo.
     pub service: Latency,
+    /// The first part of the response times: from the time at which a message was due until it was sent. It contains what
+    /// the generator is late, and the wait for a free place on the connection. `None` in the closed loop.
+    pub wait: Option<Latency>,
     /// Response times: from the time at which a message was due to its complete echo. `None` in the closed loop.
     pub response: Option<Latency>,
     /// Messages that were in flight or due during the measurement and never echoed: not within the timeout, or not
@@ -54,6 +57,7 @@ impl LoadResults {
             connected: 0,
             starved: 0,
             service: Latency::new(),
+            wait: None,
             response: None,
             unanswered: 0,
             longest_gap: 0,
@@ -232,8 +236,12 @@ impl fmt::Display for TimedOut {
 pub struct GeneratorCost {
     /// Processor time of its thread.
     pub cpu: Duration,
-    /// How much later messages were sent than they could have been: counted from the time at which they were due, or if
-    /// their connection had no free place then, from the time at which the generator was informed of the echo that made
-    /// one. Includes the generator's own queues. `None` in the closed loop.
+    /// How long it had nothing to do: asleep, or polling without an event until a message was due.
+    pub waited: Duration,
+    /// The generator's own part of the response time of each message, in both directions. Sending: from the time at which
+    /// the message was due, or if its connection had no free place then, from the time at which the generator was informed
+    /// of the echo that made one. Receiving: from the time at which the generator was informed of the last bytes of the
+    /// echo until they were read. Includes the generator's own queues, and its own wake-up for a message that is due; how
+    /// long the system takes to wake it for an echo is not visible to it. `None` in the closed loop.
     pub lag: Option<Latency>,
 }

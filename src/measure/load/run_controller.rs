@@ -2,7 +2,7 @@
 
 use super::client_connection::{ConnectionError, StartTimes};
 use super::client_slot::{ClientSlot, Outstanding};
-use super::clock::{Clock, Nanos};
+use super::clock::{Clock, Nanos, after};
 use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
 use super::plan::LoadPlan;
@@ -40,6 +40,8 @@ pub(super) struct RunController<'a, O> {
     /// When messages are due; `None` in the closed loop, and in the open loop until the warm-up begins.
     schedule: Option<Schedule>,
     next_tick: Nanos,
+    /// How long a due message may wait for others.
+    slack: Duration,
     /// Failures since the last echo.
     failures_in_a_row: u64,
     /// How many of them were timeouts.
@@ -61,6 +63,7 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             stage: RunStage::Connecting,
             schedule: None,
             next_tick: TICK,
+            slack: plan.effective_slack(),
             failures_in_a_row: 0,
             timeouts_in_a_row: 0,
             waiting: 0,
@@ -97,14 +100,19 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         next.filter(|due| self.stage.sends_message_due_at(*due))
     }
 
-    /// When the loop has to wake for a scheduled message; `None` if none is to be sent, or too many wait already.
-    pub(super) fn next_wake(&self) -> Option<Nanos> {
+    /// The next scheduled message; `None` if none is to be sent, or too many wait already.
+    fn next_to_send(&self) -> Option<Nanos> {
         self.next_message().filter(|_| self.waiting < MOST_WAITING)
+    }
+
+    /// When the loop has to wake for a scheduled message, if there is one to be sent.
+    pub(super) fn next_wake(&self) -> Option<Nanos> {
+        Some(after(self.next_to_send()?, self.slack))
     }
 
     /// Takes the next scheduled message if it is due, to wait for a free place on a connection.
     pub(super) fn take_due_message(&mut self, now: Nanos) -> Option<Nanos> {
-        self.next_wake()?;
+        self.next_to_send()?;
         let due = self.schedule.as_mut()?.take_due(now)?;
         self.waiting += 1;
         if self.stage.is_draining() && self.measures(due) {
@@ -117,16 +125,20 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     pub(super) fn no_connection_for(&mut self, due: Nanos, now: Nanos) {
         let message = Outstanding {
             intended: due,
-            actual: None,
+            sent: None,
         };
         self.lose(message, now);
     }
 
-    /// Records that a scheduled message was sent, which the generator delayed by `lag`.
-    pub(super) fn sent(&mut self, due: Nanos, lag: Nanos) {
+    /// A scheduled message no longer waits.
+    pub(super) fn sent(&mut self) {
         self.waiting -= 1;
-        if self.measures(due) {
-            self.recorder.lagged(lag);
+    }
+
+    /// The loop had nothing to do for this long.
+    pub(super) fn waited(&mut self, time: Nanos) {
+        if self.stage.is_measuring() {
+            self.recorder.waited(time);
         }
     }
 
@@ -143,7 +155,7 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
 
     /// Records a message that will not be echoed any more.
     fn lose(&mut self, message: Outstanding, now: Nanos) {
-        if message.actual.is_none() {
+        if message.sent.is_none() {
             self.waiting -= 1;
         }
         if self.measures(message.intended) {
@@ -267,7 +279,7 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     /// every connection.
     fn start_load(&mut self, now: Nanos, pool: &mut ConnectionPool<'_>, run_queue: &mut RunQueue) {
         let rate = self.plan.open_loop_rate();
-        self.schedule = rate.map(|rate| Schedule::new(rate, now));
+        self.schedule = rate.map(|rate| Schedule::new(rate, self.plan.arrivals, now));
         if self.plan.is_closed_loop() {
             for (key, slot) in pool.iter_mut() {
                 for _ in 0..self.plan.depth {
@@ -288,12 +300,14 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
 
     // ── results ─────────────────────────────────────────────────────────────────────────────────
 
-    /// Records a message whose echo is complete.
-    pub(super) fn echoed(&mut self, times: StartTimes, now: Nanos) {
+    /// Records a message whose echo is complete. The loop noticed its last bytes at `noticed`.
+    pub(super) fn echoed(&mut self, times: StartTimes, noticed: Nanos, now: Nanos) {
         self.failures_in_a_row = 0;
         self.timeouts_in_a_row = 0;
         let size = self.plan.size as u64;
-        self.recorder.echoed(size, times, now, self.stage);
+        let receive_lag = now - noticed;
+        self.recorder
+            .echoed(size, times, receive_lag, now, self.stage);
         if self.stage.is_draining() && self.measures(times.intended) {
             self.outstanding = self.outstanding.saturating_sub(1);
         }

@@ -1,39 +1,65 @@
-//! Waking the poll at a given time, exact to far less than a millisecond.
+//! Sleeping in the poll until a given time, exact to far less than a millisecond.
 //!
 //! The timeout of `epoll_wait(2)` has a resolution of one millisecond, which is longer than the interval of most
 //! schedules. A timer descriptor (`timerfd_create(2)`) has a resolution of nanoseconds. So has the timeout of
 //! kevent(2), so no timer is needed on other systems.
+//!
+//! Setting a timer is expensive: it programs the hardware, which in a virtual machine takes longer than sending a
+//! message. So the poll has no timeout of its own beside the timer, and a timer that will wake the loop early enough is
+//! left as it is.
 
-use mio::{Registry, Token};
+use super::clock::{Nanos, time_until};
+use mio::{Events, Poll, Token};
 use std::io;
-use std::time::Duration;
 
 /// A timer that wakes the poll. Does nothing where the poll's own timeout is exact.
 #[derive(Debug)]
 pub(super) struct Timer {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     descriptor: std::os::fd::OwnedFd,
+    /// The time for which it is set; in the past, it is not.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    set_for: Nanos,
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Timer {
-    pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+    pub(super) fn new(poll: &Poll, token: Token) -> io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
         use std::os::fd::AsRawFd;
 
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         let mut source = mio::unix::SourceFd(&descriptor.as_raw_fd());
+        let registry = poll.registry();
         registry.register(&mut source, token, mio::Interest::READABLE)?;
-        Ok(Self { descriptor })
+        Ok(Self {
+            descriptor,
+            set_for: 0,
+        })
     }
 
-    /// Wakes the poll once after `delay`, and no longer at the time set before.
-    pub(super) fn set(&self, delay: Duration) -> io::Result<()> {
+    /// Sleeps until an event, or `until`, or the earlier time of a former call. Now is `now`, which is earlier.
+    pub(super) fn sleep(
+        &mut self,
+        poll: &mut Poll,
+        events: &mut Events,
+        until: Nanos,
+        now: Nanos,
+    ) -> io::Result<()> {
+        if self.set_for <= now || self.set_for > until {
+            self.set(until, now)?;
+        }
+        poll.poll(events, None)
+    }
+
+    fn set(&mut self, until: Nanos, now: Nanos) -> io::Result<()> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        use std::time::Duration;
 
         // Zero would disarm the timer.
-        let delay = delay.max(Duration::from_nanos(1));
+        let delay = time_until(until, now).max(Duration::from_nanos(1));
+        self.set_for = until;
         let once = Itimerspec {
             it_interval: Timespec::default(),
             it_value: Timespec::try_from(delay).unwrap_or_default(),
@@ -50,11 +76,17 @@ impl Timer {
     reason = "the same signatures on every system"
 )]
 impl Timer {
-    pub(super) fn new(_registry: &Registry, _token: Token) -> io::Result<Self> {
+    pub(super) fn new(_poll: &Poll, _token: Token) -> io::Result<Self> {
         Ok(Self {})
     }
 
-    pub(super) fn set(&self, _delay: Duration) -> io::Result<()> {
-        Ok(())
+    pub(super) fn sleep(
+        &mut self,
+        poll: &mut Poll,
+        events: &mut Events,
+        until: Nanos,
+        now: Nanos,
+    ) -> io::Result<()> {
+        poll.poll(events, Some(time_until(until, now)))
     }
 }

@@ -13,6 +13,7 @@
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
 //! | `port` | [`free_address`]: where it can listen |
+//! | `placement` | [`Placement`]: which cores a server and its load generator run on |
 //! | `cores` | pinning threads and processes to processor cores |
 //! | `proc` | what proc(5) and the process clocks report |
 //! | `usage` | [`Usage`]: what a process, or its whole group, has cost so far |
@@ -24,6 +25,7 @@ pub mod cores;
 mod failure;
 mod guard;
 mod output;
+mod placement;
 mod port;
 #[cfg(target_os = "linux")]
 mod proc;
@@ -34,6 +36,7 @@ mod usage;
 pub use child::Child;
 pub use command_line::CommandLine;
 pub use failure::{ChildFailure, ExitReason};
+pub use placement::{Pinning, Placement};
 pub use port::free_address;
 pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
 pub use usage::Usage;

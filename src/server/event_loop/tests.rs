@@ -244,7 +244,7 @@ fn a_connection_that_waits_for_this_loop_is_not_idle() {
     let _peer = peers(&mut event_loop, address, 1);
     let tick_often = |event_loop: &mut EventLoop<MioPoll, EventLog>| {
         for _ in 0..100 {
-            event_loop.note_idle_tick();
+            event_loop.visit(Visit::IdleTick, 0..1);
         }
         event_loop.connections[0].connection.phase()
     };
@@ -271,11 +271,38 @@ fn a_connection_from_the_backlog_is_drained_before_the_server_ends() {
 }
 
 #[test]
+fn a_stop_reaches_some_connections_in_each_iteration_and_the_loop_does_not_sleep_before_the_last() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peers = peers(&mut event_loop, address, 3);
+    event_loop.walk = Walk::new(1);
+    event_loop.shutdown.stopper().stop().unwrap();
+    note_next_events(&mut event_loop);
+    let open = |event_loop: &EventLoop<MioPoll, EventLog>| {
+        let slots = event_loop.connections.iter();
+        slots
+            .filter(|(_, slot)| slot.connection.phase() == Phase::Open)
+            .count()
+    };
+    assert_eq!(open(&event_loop), 2);
+    let _late = connect(address, 1);
+    event_loop.admit().unwrap();
+    assert_eq!(event_loop.connections.len(), 4);
+    assert_eq!(open(&event_loop), 2, "the new one takes part at once");
+    while event_loop.run_queue.pop().is_some() {}
+    for left in [1, 0] {
+        assert!(event_loop.has_work(), "no edge will come");
+        event_loop.note();
+        assert_eq!(open(&event_loop), left);
+    }
+}
+
+#[test]
 fn when_a_stop_expires_nothing_is_left_open() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
     event_loop.note_stop(StopAction::Drain);
     event_loop.note_stop(StopAction::Expire);
+    event_loop.note();
     event_loop.serve();
     assert!(event_loop.connections.is_empty() && event_loop.listeners.are_closed());
 }

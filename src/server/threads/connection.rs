@@ -29,6 +29,7 @@ use crate::server::unread::unread_bytes;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::ControlFlow;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ impl<O: Observer> ThreadConnection<O> {
 
     /// Blocks until the peer sends something, then sends it back. Breaks at the peer's FIN.
     fn echo(&mut self, mut stream: &TcpStream) -> Result<ControlFlow<()>, Reason> {
-        self.emit_call(BlockingCall::Read);
+        self.emit_call(stream, BlockingCall::Read);
         match stream.read(self.buffer.room()) {
             Ok(0) => {
                 self.emit(ConnectionEvent::PeerFinished);
@@ -118,7 +119,7 @@ impl<O: Observer> ThreadConnection<O> {
     fn write_all(&mut self, mut stream: &TcpStream, bytes: usize) -> Result<(), Reason> {
         let mut written = 0;
         while written < bytes {
-            self.emit_call(BlockingCall::Write);
+            self.emit_call(stream, BlockingCall::Write);
             let offered = bytes - written;
             match stream.write(self.buffer.received(written..bytes)) {
                 Ok(0) => return Err(Reason::Failed(IoFailure::Kind(ErrorKind::WriteZero))),
@@ -171,7 +172,7 @@ impl<O: Observer> ThreadConnection<O> {
     /// Our FIN is sent: discard what arrives until the peer's.
     fn linger(&mut self, mut stream: &TcpStream) -> Result<(), Reason> {
         loop {
-            self.emit_call(BlockingCall::Read);
+            self.emit_call(stream, BlockingCall::Read);
             match stream.read(self.buffer.room()) {
                 Ok(0) => {
                     self.emit(ConnectionEvent::PeerFinished);
@@ -262,9 +263,13 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// Takes the lock only if the call is observed: two locks per message would be for a trace alone.
-    fn emit_call(&self, call: BlockingCall) {
+    fn emit_call(&self, stream: &TcpStream, call: BlockingCall) {
         if O::OBSERVES_CALLS {
-            lock(&self.observer).blocking_call(self.identity.id, call);
+            let mut observer = lock(&self.observer);
+            if observer.observes_sockets() {
+                observer.socket_seen(self.identity.id, stream.as_fd());
+            }
+            observer.blocking_call(self.identity.id, call);
         }
     }
 

@@ -21,6 +21,7 @@ use mio::{Events, Poll};
 use shutdown_pipe::WriteEnd;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -213,6 +214,9 @@ impl<O: Observer> Threads<O> {
         match thread {
             Ok(_detached) => {
                 entry.insert(Arc::clone(&observer));
+                if table.observer.observes_sockets() {
+                    table.observer.socket_seen(id, stream.as_fd());
+                }
                 table.observer.accepted(id, peer);
                 self.next_id = id.next();
             }

@@ -3,11 +3,18 @@
 use maud::{Markup, PreEscaped, html};
 
 /// In order of dependency.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 11] = [
     include_str!("model.js"),
+    include_str!("axis.js"),
     include_str!("draw.js"),
+    include_str!("marks.js"),
     include_str!("tables.js"),
+    include_str!("legend.js"),
+    include_str!("source.js"),
     include_str!("page.js"),
+    include_str!("play.js"),
+    include_str!("tour.js"),
+    include_str!("predict.js"),
 ];
 
 /// The body of the page. `data` is JSON that is safe inside a script element.
@@ -18,12 +25,14 @@ pub(super) fn body(data: &str) -> Markup {
             p #about {}
         }
         (controls())
+        (tour())
         div #chart {
             canvas tabindex="0" role="img" aria-describedby="about help" {}
             div #height {}
         }
         div #tip aria-hidden="true" hidden {}
         ul #legend aria-label="Legend" {}
+        (prediction())
         (panels())
         details #all {
             summary { "The whole trace as text" }
@@ -39,6 +48,7 @@ pub(super) fn body(data: &str) -> Markup {
         @for script in SCRIPTS {
             script { (PreEscaped(script)) }
         }
+        script { "begin();" }
     }
 }
 
@@ -53,6 +63,14 @@ fn controls() -> Markup {
                 button #last title="Last step (End)" aria-label="Last step" { "▶|" }
             }
             span.buttons {
+                button #play title="Play the events one after another (space)" aria-pressed="false" { "play" }
+                select #speed aria-label="Speed" {
+                    @for speed in ["0.25", "0.5", "1", "2", "4", "8"] {
+                        option value=(speed) selected[speed == "1"] { (speed) "×" }
+                    }
+                }
+            }
+            span.buttons {
                 button #out title="Zoom out (−)" aria-label="Zoom out" { "−" }
                 button #in title="Zoom in (+)" aria-label="Zoom in" { "+" }
                 button #fit title="Zoom to the step (F)" { "step" }
@@ -61,6 +79,43 @@ fn controls() -> Markup {
             label title="Shorten the times in which nothing happens (G)" {
                 input type="checkbox" id="fold" checked;
                 " fold gaps"
+            }
+            span.buttons {
+                button #tour-start title="The events of this trace that are worth a look" { "tour" }
+                button #predict-start title="Predict what a connection does next, then reveal it" { "predict" }
+            }
+        }
+    }
+}
+
+fn tour() -> Markup {
+    html! {
+        aside #tour aria-labelledby="tour-title" hidden {
+            p.where { span #tour-place {} }
+            h2 #tour-title {}
+            p #tour-text aria-live="polite" {}
+            p.buttons {
+                button #tour-back { "back" }
+                button #tour-on { "next" }
+                button #tour-end { "close" }
+            }
+        }
+    }
+}
+
+fn prediction() -> Markup {
+    html! {
+        aside #predict aria-labelledby="question" hidden {
+            h2 #question {}
+            p.buttons {
+                @for action in ["read", "write", "park", "yield"] {
+                    button data-guess=(action) { (action) }
+                }
+            }
+            p #answer aria-live="polite" {}
+            p.buttons {
+                button #predict-next { "another" }
+                button #predict-end { "close" }
             }
         }
     }
@@ -75,6 +130,10 @@ fn panels() -> Markup {
                     p { "Point at the timeline, or press N for the next event." }
                 }
                 (key_help())
+            }
+            section #source-pane aria-labelledby="source-title" {
+                h2 #source-title { "Source, as executed in this step" }
+                div #source.scroll tabindex="0" {}
             }
             section aria-labelledby="events-title" {
                 h2 #events-title { "Events of this step" }
@@ -93,9 +152,10 @@ fn panels() -> Markup {
 }
 
 fn key_help() -> Markup {
-    let keys: [(&[&str], &str); 9] = [
+    let keys: [(&[&str], &str); 10] = [
         (&["←", "→"], "step"),
         (&["P", "N"], "previous, next event"),
+        (&["Space"], "play, pause"),
         (&["+", "−"], "or mouse wheel: zoom"),
         (&["A", "D"], "or drag: pan"),
         (&["W", "S"], "scroll the lanes"),

@@ -1,6 +1,7 @@
 //! The data of the page: the trace in the shape in which it is drawn. Records are columns of numbers, and
 //! texts that many records share are stored once.
 
+use super::source::SourceLines;
 use crate::server::{BlockingCall, LoopPhase, Mode};
 use crate::trace::explain::EventKind;
 use crate::trace::header::Header;
@@ -25,6 +26,8 @@ pub(super) struct Data<'trace> {
     records: Records,
     steps: Vec<TimelineStep>,
     lanes: Vec<LaneData>,
+    /// The lines of this program's server; none if it was a server of the lab.
+    source: Option<SourceLines>,
 }
 
 /// The records, a column for each of their properties.
@@ -47,6 +50,8 @@ struct TimelineStep {
     from: u64,
     /// When the wait was over and the work began.
     woke: u64,
+    /// Whether the wait was given no time, and so did not sleep.
+    polls: bool,
     to: u64,
     /// Its first record.
     first: usize,
@@ -66,6 +71,7 @@ struct LaneData {
     /// The blocking calls, by name.
     calls: Vec<(u64, u64, String)>,
     pending: Vec<(u64, u64, usize)>,
+    unread: Vec<(u64, u64, usize)>,
 }
 
 impl<'trace> Data<'trace> {
@@ -76,7 +82,10 @@ impl<'trace> Data<'trace> {
             connections,
             end,
         } = Lanes::of(records);
-        let (mut kinds, mut texts) = (Distinct::default(), Distinct::default());
+        let (mut kinds, mut texts) = (
+            Distinct::<&'static str, EventKind>::default(),
+            Distinct::default(),
+        );
         let columns = Records::of(records, &connections, &mut kinds, &mut texts);
         let steps = match header.mode {
             Mode::EventLoop => iterations.iter().map(TimelineStep::iteration).collect(),
@@ -89,11 +98,14 @@ impl<'trace> Data<'trace> {
             header,
             guide,
             end,
-            kinds: kinds.values,
+            kinds: (kinds.values.into_iter())
+                .map(|kind| kind.in_mode(header.mode))
+                .collect(),
             texts: texts.values,
             records: columns,
             steps,
             lanes,
+            source: (!header.is_of_the_lab).then(|| SourceLines::of(header.mode, records)),
         }
     }
 }
@@ -163,6 +175,7 @@ impl TimelineStep {
         Self {
             from: iteration.from,
             woke: iteration.woke.unwrap_or(iteration.to),
+            polls: iteration.polls,
             to: iteration.to,
             first: iteration.records.start,
             end: iteration.records.end,
@@ -175,6 +188,7 @@ impl TimelineStep {
         let step = |((first, record), to): ((usize, &Record), u64)| Self {
             from: record.at,
             woke: record.at,
+            polls: false,
             to,
             first,
             end: first + 1,
@@ -204,6 +218,7 @@ impl LaneData {
             writable: Vec::new(),
             calls,
             pending: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -220,7 +235,10 @@ impl LaneData {
         let phase = |span: &Span<PhaseName>| (span.from, span.to, span.value.to_string());
         let call =
             |span: &Span<Option<BlockingCall>>| Some((span.from, span.to, span.value?.to_string()));
-        let pending = lane.pending.iter().filter(|span| span.value > 0);
+        let bytes = |spans: &[Span<usize>]| {
+            let some = spans.iter().filter(|span| span.value > 0);
+            some.map(|span| (span.from, span.to, span.value)).collect()
+        };
         Self {
             name: Lane::Connection(lane.number).to_string(),
             peer: lane.peer.map(|peer| peer.to_string()),
@@ -229,9 +247,8 @@ impl LaneData {
             readable: remembered(&lane.readable),
             writable: remembered(&lane.writable),
             calls: lane.calls.iter().filter_map(call).collect(),
-            pending: pending
-                .map(|span| (span.from, span.to, span.value))
-                .collect(),
+            pending: bytes(&lane.pending),
+            unread: bytes(&lane.unread),
         }
     }
 }

@@ -3,13 +3,14 @@
 
 const canvas = document.querySelector("canvas");
 const chart = document.getElementById("chart");
-const pen = canvas.getContext("2d");
+/** What draws: the context of the picture, or for a moment that of a sign in the legend. */
+let pen = canvas.getContext("2d");
 
 /** The part of the axis that is in view, and the selected step and record. */
 const view = { axis: new Axis(true), from: 0, to: 1, step: 0, record: -1 };
 
 /** Sizes in pixels, computed anew when the window changes. */
-const layout = { width: 0, height: 0, gutter: 0, top: 26, loop: 46, lane: 30 };
+const layout = { width: 0, height: 0, gutter: 0, top: 34, loop: 46, lane: 30 };
 
 let colours = {};
 
@@ -63,10 +64,17 @@ function draw() {
   const time = { from: view.axis.timeAt(view.from), to: view.axis.timeAt(view.to) };
   const visible = Math.ceil((layout.height - layout.top - layout.loop) / layout.lane) + 1;
   const first = 1 + Math.floor(chart.scrollTop / layout.lane);
-  for (let lane = first; lane < Math.min(lanes.length, first + visible); lane++) drawConnection(lane, time);
+  const end = Math.min(lanes.length, first + visible);
+  for (let lane = first; lane < end; lane++) drawSpans(lane, time);
+  drawCuts(layout.top, layout.height);
+  for (let lane = first; lane < end; lane++) drawMarks(lane, ...marksOf(lane));
   fill("paper", 0, 0, layout.width, layout.top + layout.loop);
   drawLoop(time);
+  drawCuts(layout.top, layout.top + layout.loop);
+  if (isThreads) drawMarks(0, layout.top + 4, layout.loop - 10);
+  drawNotchLabels();
   drawStep();
+  drawVeil();
   drawAxis();
   drawNames(first, visible);
   document.body.dataset.drawMs = (performance.now() - began).toFixed(1);
@@ -107,7 +115,6 @@ function drawLoop(time) {
   const [top, height] = [layout.top + 4, layout.loop - 10];
   if (isThreads) {
     drawCalls(0, time, top, height);
-    drawMarks(0, top, height);
     return;
   }
   const endOf = (i) => steps[i].to;
@@ -126,8 +133,9 @@ function drawIteration(step, top, height) {
     const width = Math.max(xAt(to) - left, 0.6);
     if (left + width < layout.gutter || left > layout.width) return;
     const isWait = name === "wait";
+    if (isWait && step.polls) return fill("note", left, top, Math.max(0.6, width), height);
     fill(name, left, isWait ? top + height / 4 : top, width - (width > 4 ? 0.7 : 0), isWait ? height / 2 : height);
-    const text = isWait ? `waiting ${brief(to - from)}` : name;
+    const text = isWait ? `asleep ${brief(to - from)}` : name;
     const visible = Math.min(width, layout.width - left);
     label(visible < text.length * 7 + 4 && isWait ? brief(to - from) : text, left + 3, top + height / 2, visible, isWait ? "faint" : "paper");
   });
@@ -135,7 +143,18 @@ function drawIteration(step, top, height) {
 
 // ── connections ─────────────────────────────────────────────────────────────────────────────────────
 
-function drawConnection(lane, time) {
+/** The heights of the strips that show readiness, and where the marks of a lane begin and how tall they may be. */
+function stripOf() {
+  return isThreads ? 0 : Math.max(3, Math.round((layout.lane - 3) * 0.13));
+}
+
+function marksOf(lane) {
+  const below = isThreads ? 0 : 2 * stripOf() + 3;
+  return [topOf(lane) + 1 + below, layout.lane - 3 - below];
+}
+
+/** What holds for a time: phases, readiness, calls and pending bytes. */
+function drawSpans(lane, time) {
   const [top, height] = [topOf(lane) + 1, layout.lane - 3];
   const { phases, readable, writable, pending } = lanes[lane];
   const tints = { Open: "lane", Draining: "draining", Lingering: "lingering" };
@@ -143,18 +162,21 @@ function drawConnection(lane, time) {
     fill(tints[name], x, top, width, height);
     if (name !== "Open") label(name, x + 4, top + height - 7, width, "faint");
   });
-  const strip = isThreads ? 0 : Math.max(3, Math.round(height * 0.13));
+  const strip = stripOf();
   spansInView(readable, time, (_, x, width) => fill("readable", x, top, width, strip));
   spansInView(writable, time, (_, x, width) => fill("writable", x, top + strip + 1, width, strip));
-  const below = isThreads ? 0 : 2 * strip + 3;
+  const [, room] = marksOf(lane);
   drawCalls(lane, time, top, height);
   pen.globalAlpha = 0.45;
+  spansInView(lanes[lane].unread, time, ([, , bytes], x, width) => {
+    const tall = Math.max(2, (bytes / mostUnread) * room * 0.5);
+    fill("unread", x, top + height - room, width, tall);
+  });
   spansInView(pending, time, ([, , bytes], x, width) => {
-    const tall = Math.max(2, (bytes / mostPending) * (height - below));
+    const tall = Math.max(2, (bytes / mostPending) * room);
     fill("pending", x, top + height - tall, width, tall);
   });
   pen.globalAlpha = 1;
-  drawMarks(lane, top + below, height - below);
 }
 
 /** The calls in which a thread is blocked. */
@@ -168,106 +190,14 @@ function drawCalls(lane, time, top, height) {
   });
 }
 
-function drawMarks(lane, top, height) {
-  const { index } = byLane[lane];
-  const placeOf = (i) => view.axis.placeOfRecord(index[i]);
-  const to = placeAt(layout.width + 8);
-  const drawn = {};
-  for (let i = Math.max(0, lastAtMost(index.length, placeAt(layout.gutter - 8), placeOf)); i < index.length && placeOf(i) <= to; i++) {
-    const kind = kinds[records.kind[index[i]]];
-    const x = xOf(placeOf(i));
-    // Of marks of one kind at the same place one is enough.
-    if (x - (drawn[kind.name] ?? -Infinity) < (kind.group === "kernel" ? 4 : 0.7) && index[i] !== view.record) continue;
-    drawn[kind.name] = x;
-    drawMark(kind, index[i], x, top, height, roomBehind(index, i, x));
-  }
-}
-
-/** The distance to the next mark of the same kind, up to the width of a label. */
-function roomBehind(index, i, x) {
-  const { kind, bytes } = records;
-  if (bytes[index[i]] === 0) return 0;
-  for (let next = i + 1; next < index.length; next++) {
-    const room = xOf(view.axis.placeOfRecord(index[next])) - x;
-    if (room > 80 || (bytes[index[next]] > 0 && kind[index[next]] === kind[index[i]])) return room;
-  }
-  return 80;
-}
-
-/** Reads extend upwards from the middle line, writes downwards; their height is the logarithm of their bytes. */
-function drawMark(kind, record, x, top, height, room) {
-  const bytes = records.bytes[record];
-  const middle = top + height / 2;
-  const half = height / 2;
-  pen.fillStyle = pen.strokeStyle = colours[kind.group];
-  pen.lineWidth = 1.4;
-  if (bytes > 0) {
-    const tall = Math.max(2, (Math.log2(bytes + 1) / Math.log2(mostBytes + 1)) * half);
-    const wide = Math.max(1.5, Math.min(4, room / 3));
-    const up = kind.group === "in";
-    pen.fillRect(x, up ? middle - tall : middle, wide, tall);
-    if (height > 17) label(shortBytes(bytes), x + wide + 2, up ? middle - Math.min(half - 3, 7) : middle + Math.min(half - 3, 8), room - wide, kind.group);
-  } else {
-    drawSign(kind.name, x, middle, Math.min(4, height / 5), top, height);
-  }
-  if (record === view.record) {
-    pen.strokeStyle = colours.cursor;
-    pen.lineWidth = 2;
-    pen.strokeRect(x - 5, top, 12, height);
-  }
-}
-
-function drawSign(name, x, y, size, top, height) {
-  pen.beginPath();
-  switch (name) {
-    case "flags_reported":
-    case "woken_by":
-      pen.moveTo(x - size * 0.7, top - 1);
-      pen.lineTo(x + size * 0.7, top - 1);
-      pen.lineTo(x, top + size * 0.9);
-      pen.fill();
-      break;
-    case "read_would_block":
-    case "write_would_block":
-      pen.arc(x, y, size * 0.8, 0, 2 * Math.PI);
-      pen.stroke();
-      break;
-    case "accepted":
-      pen.fillRect(x - 1, top, 2, height);
-      break;
-    case "closed":
-    case "refused":
-    case "accept_failed":
-      pen.moveTo(x - size, y - size);
-      pen.lineTo(x + size, y + size);
-      pen.moveTo(x - size, y + size);
-      pen.lineTo(x + size, y - size);
-      pen.stroke();
-      break;
-    case "peer_finished":
-    case "fin_sent":
-    case "phase_changed":
-    case "stopping":
-      pen.moveTo(x, y - size);
-      pen.lineTo(x + size, y);
-      pen.lineTo(x, y + size);
-      pen.lineTo(x - size, y);
-      pen.fill();
-      break;
-    case "yielded":
-    case "read_paused":
-    case "read_resumed":
-    case "accept_paused":
-    case "accept_resumed":
-    case "trace_limit_reached":
-      pen.rect(x - size * 0.7, y - size * 0.7, size * 1.4, size * 1.4);
-      pen.stroke();
-      break;
-    default: // shown as a span: waiting, phase_entered, readiness_changed, blocking_call, queued, …
-  }
-}
-
 // ── around the lanes ────────────────────────────────────────────────────────────────────────────────
+
+/** Covers what comes after the record of an open question. */
+function drawVeil() {
+  if (view.veil === undefined) return;
+  const left = Math.max(layout.gutter, xOf(view.axis.placeOfRecord(view.veil)) + 5);
+  fill("panel", left, layout.top, layout.width - left, layout.height);
+}
 
 function drawStep() {
   const step = steps[view.step];
@@ -277,30 +207,98 @@ function drawStep() {
   if (right >= layout.gutter) fill("cursor", right - 0.5, layout.top - 5, 1.4, layout.height);
 }
 
-function drawAxis() {
-  const distance = layout.width < 640 ? 90 : 120;
-  const near = (view.axis.timeAt(view.to) - view.axis.timeAt(view.from)) / 1000;
-  for (let x = layout.gutter + distance / 2; x < layout.width - 30; x += distance) {
-    const time = view.axis.timeAt(placeAt(x));
-    fill("line", x, layout.top - 6, 1, 6);
-    pen.textAlign = "center";
-    pen.fillStyle = colours.faint;
-    pen.fillText(pointInTime(time, near), x, 11);
-    pen.textAlign = "left";
-  }
+/** The labels of the axis: where they are, and their texts, no two of which are the same. */
+function ticks() {
+  const found = [];
   const folds = view.axis.folds(view.from, view.to);
-  for (const [from, to] of folds.length < layout.width / 12 ? folds : []) {
-    const [left, right] = [xOf(from), xOf(to)];
-    pen.strokeStyle = colours.faint;
-    pen.lineWidth = 1;
-    pen.beginPath();
-    const middle = (left + right) / 2;
-    pen.moveTo(middle - 4, layout.top + 1);
-    pen.lineTo(middle, layout.top - 5);
-    pen.moveTo(middle, layout.top + 1);
-    pen.lineTo(middle + 4, layout.top - 5);
-    pen.stroke();
+  const measure = pen.measureText(pointInTime(view.axis.timeAt(view.to), 1)).width;
+  let least = layout.gutter + 4;
+  for (let x = layout.gutter + 40; x < layout.width - 20; x += 40) {
+    // Within a fold time passes too fast to be read off; the next instant after it is shown instead.
+    const fold = folds.find(({ from, to }) => xOf(from) < x && x < xOf(to));
+    const place = fold ? fold.to : placeAt(x);
+    const at = xOf(place);
+    if (at - measure / 2 < least || at + measure / 2 > layout.width) continue;
+    found.push({ x: at, time: view.axis.timeAt(place) });
+    least = at + measure / 2 + 12;
   }
+  for (let distance = 1e6; ; distance /= 10) {
+    const texts = found.map(({ time }) => pointInTime(time, distance));
+    if (distance <= 1 || new Set(texts).size === texts.length) {
+      return found.map((tick, i) => ({ ...tick, text: texts[i] })).filter(({ text }, i) => text !== texts[i - 1]);
+    }
+  }
+}
+
+function drawAxis() {
+  pen.textAlign = "center";
+  for (const { x, text } of ticks()) {
+    fill("faint", x - 0.5, layout.top - 20, 1, 4);
+    pen.fillStyle = colours.faint;
+    pen.fillText(text, x, 8);
+  }
+  pen.textAlign = "left";
+}
+
+/** The folds in view with their labels. Those too close to each other for a label each share one, which counts the sleep. */
+function notches() {
+  const groups = [];
+  for (const { from, to, gap, asleep } of view.axis.folds(view.from, view.to)) {
+    const left = Math.max(xOf(from), layout.gutter);
+    if (xOf(to) <= left) continue;
+    const last = groups.at(-1);
+    if (!last || left - last.x >= 96) groups.push({ x: left, gap, asleep, number: 1 });
+    else if (asleep === last.asleep) Object.assign(last, { gap: last.gap + gap, number: last.number + 1 });
+    else if (asleep) Object.assign(last, { gap, asleep, number: 1 });
+  }
+  // A label begins at its notch, or before it if the next one is too close.
+  let free = layout.gutter;
+  return groups.map((group, i) => {
+    const end = Math.min(groups[i + 1]?.x ?? layout.width, layout.width) - 6;
+    const places = foldLabels(group).map((text) => {
+      const width = pen.measureText(text).width;
+      return { text, x: Math.max(free, Math.min(group.x, end - width)), width };
+    });
+    const { text, x, width } = places.find((place) => place.x + place.width <= end + 1) ?? { text: "", x: group.x, width: 0 };
+    free = Math.max(free, x + width + 10);
+    return { ...group, text, x };
+  });
+}
+
+/** Cuts the folded gaps out of everything between `top` and `bottom`. */
+function drawCuts(top, bottom) {
+  for (const { from, to, asleep } of view.axis.folds(view.from, view.to)) {
+    drawCut(Math.max(xOf(from), layout.gutter), Math.min(xOf(to), layout.width), top, bottom, asleep);
+  }
+}
+
+/** Says above the lanes how long the folded gaps were. */
+function drawNotchLabels() {
+  for (const { text, x } of notches()) {
+    pen.fillStyle = colours.ink;
+    pen.fillText(text, x + 2, layout.top - 7);
+  }
+}
+
+function drawCut(left, right, top, bottom, asleep) {
+  const width = right - left;
+  if (width < 0.5) return;
+  fill("cut", left, top, width, bottom - top);
+  if (width < 5) return;
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, width, bottom - top);
+  pen.clip();
+  pen.strokeStyle = colours[asleep ? "faint" : "busy"];
+  pen.globalAlpha = 0.4;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let y = top - width; y < bottom + width; y += 9) {
+    pen.moveTo(left, y);
+    pen.lineTo(right, y + width);
+  }
+  pen.stroke();
+  pen.restore();
 }
 
 function drawNames(first, visible) {
@@ -314,12 +312,38 @@ function drawNames(first, visible) {
 
 function drawName(lane, y) {
   const { name, peer } = lanes[lane];
+  drawGauges(lane);
   pen.fillStyle = colours.ink;
   pen.fillText(name, 6, y);
   if (peer && layout.gutter > 100) {
+    const room = header.has_buffers ? 14 : 17;
     pen.fillStyle = colours.faint;
-    pen.fillText(peer.length > 17 ? `…${peer.slice(-16)}` : peer, 6 + Math.max(4, name.length + 1) * 7, y);
+    pen.fillText(peer.length > room ? `…${peer.slice(1 - room)}` : peer, 6 + Math.max(4, name.length + 1) * 7, y);
   }
+}
+
+/**
+ * The gauges beside a lane, for the selected instant: bytes unread in the kernel, bytes pending in the server, and the
+ * bytes unsent in the kernel, which are not known: a gauge of dashes.
+ */
+function drawGauges(lane) {
+  const step = steps[view.step];
+  if (!header.has_buffers || !step || lane === 0) return;
+  const state = stateBefore(lane, view.record >= 0 ? view.record + 1 : step.end);
+  const [top, height] = [topOf(lane) + 3, layout.lane - 7];
+  const gauge = (x, colour, share) => {
+    pen.strokeStyle = colours.faint;
+    pen.lineWidth = 1;
+    pen.setLineDash(share === undefined ? [2, 2] : []);
+    pen.strokeRect(x + 0.5, top + 0.5, 5, height);
+    pen.setLineDash([]);
+    const tall = Math.max(share > 0 ? 2 : 0, Math.min(1, share ?? 0) * height);
+    fill(colour, x + 1, top + height - tall, 4, tall);
+  };
+  const isOpen = state && !state.isClosed;
+  gauge(layout.gutter - 27, "unread", isOpen ? state.unread / mostUnread : 0);
+  gauge(layout.gutter - 18, "pending", isOpen ? state.pending / mostPending : 0);
+  gauge(layout.gutter - 9, "writable");
 }
 
 /** What is at a point of the canvas: a record, or only a lane and a time. */

@@ -1,15 +1,18 @@
 //! The timeline: a trace as one self-contained page, without network or other files.
 //!
-//! What the page shows is prepared in `data`, its elements are in `body`. Style and scripts are files of
-//! their own: `page.css`, and in order of dependency `model.js` (queries on the trace), `draw.js` (the
-//! picture), `tables.js` (the text) and `page.js` (keys and pointer).
+//! What the page shows is prepared in `data`, the lines of the server that it quotes in `source`; its elements are in
+//! `body`. Style and scripts are files of their own: `page.css`, and in order of dependency `model.js` (queries on the
+//! trace), `axis.js` (time), `draw.js` (the picture), `marks.js` (the signs of events), `tables.js` (the text),
+//! `legend.js`, `source.js`, `page.js` (keys and pointer), `play.js`, `tour.js` and `predict.js`.
 
 mod body;
 mod data;
+mod source;
 
 use super::json_lines::Trace;
 use crate::text::page::page;
 use data::Data;
+use maud::html;
 use std::io::{self, Write};
 
 /// Writes the page, which names the chapters of the guide without links.
@@ -31,6 +34,21 @@ pub fn write_linked(trace: &Trace, guide: Option<&str>, output: &mut impl Write)
     let body = body::body(&within_script(&data));
     let page = page("mio-echo timeline", include_str!("page.css"), &body);
     output.write_all(page.into_string().as_bytes())
+}
+
+/// Writes the page as a frame of another page: an element of one line, which Markdown takes as it is.
+///
+/// # Errors
+///
+/// Any error of writing to `output`.
+pub fn write_frame(trace: &Trace, output: &mut impl Write) -> io::Result<()> {
+    let mut page = Vec::new();
+    write(trace, &mut page)?;
+    let page = String::from_utf8_lossy(&page);
+    let style = "width: 100%; height: 44rem; border: 1px solid #8888; border-radius: 8px";
+    let frame = html! { iframe title="A timeline" style=(style) loading="lazy" srcdoc=(page) {} };
+    let line = frame.into_string().replace('\n', "&#10;");
+    writeln!(output, "{line}")
 }
 
 /// JSON in a form that is safe inside a script element: nothing in it can end the element or begin a comment

@@ -18,10 +18,10 @@ function lastAtMost(length, value, key) {
   return low - 1;
 }
 
-/** The span [from, to, …] that holds at `time`, the first instant included. */
+/** The span [from, to, …] that holds at `time`, the first instant included; what holds at the end of the trace, at its end. */
 function spanAt(spans, time) {
   const span = spans[lastAtMost(spans.length, time, (i) => spans[i][0])];
-  return span && (time < span[1] || time === span[0]) ? span : undefined;
+  return span && (time < span[1] || time === span[0] || (time === trace.end && span[1] === time)) ? span : undefined;
 }
 
 /** For each lane the indices of its records, and the total bytes in and out after each. */
@@ -35,6 +35,7 @@ for (let i = 0; i < count; i++) {
 }
 
 const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);
+const mostUnread = lanes.reduce((most, lane) => lane.unread.reduce((m, span) => Math.max(m, span[2]), most), 1);
 const mostPending = lanes.reduce((most, lane) => lane.pending.reduce((m, span) => Math.max(m, span[2]), most), 1);
 
 /** The state of a connection after all records before number `end`; undefined if it was not open by then. */
@@ -54,6 +55,7 @@ function stateBefore(lane, end) {
     writable: spanAt(spans.writable, time) !== undefined,
     blocked: spanAt(spans.calls, time)?.[2],
     pending: spanAt(spans.pending, time)?.[2] ?? 0,
+    unread: spanAt(spans.unread, time)?.[2] ?? 0,
     bytesIn: bytesIn[seen],
     bytesOut: bytesOut[seen],
   };
@@ -62,70 +64,6 @@ function stateBefore(lane, end) {
 /** The step that a record belongs to. */
 function stepOf(record) {
   return Math.max(0, lastAtMost(steps.length, record, (i) => steps[i].first));
-}
-
-/**
- * The axis: maps times to places and back. Nothing happens between two records, so a long gap between them
- * may be folded to a short distance. A gap is long if it exceeds five times the median gap.
- */
-class Axis {
-  constructor(isFolded) {
-    this.isFolded = isFolded;
-    this.times = new Float64Array(count + 1);
-    this.times.set(records.at, 1);
-    const gaps = this.times.slice(1).map((time, i) => time - this.times[i]);
-    this.longest = isFolded ? 5 * gaps.toSorted()[gaps.length >> 1] : Infinity;
-    this.places = new Float64Array(this.times.length);
-    gaps.forEach((gap, i) => (this.places[i + 1] = this.places[i] + Math.min(gap, this.longest)));
-    this.end = Math.max(this.places.at(-1), 1);
-  }
-
-  /** The place of a record, without a search. */
-  placeOfRecord(record) {
-    return this.places[record + 1];
-  }
-
-  placeOf(time) {
-    return this.#between(this.times, this.places, time);
-  }
-
-  timeAt(place) {
-    return this.#between(this.places, this.times, place);
-  }
-
-  /** The folded gaps between two places, each as [place, place, nanoseconds]. */
-  folds(from, to) {
-    const found = [];
-    if (!this.isFolded) return found;
-    const first = Math.max(0, lastAtMost(this.places.length, from, (i) => this.places[i]));
-    for (let i = first; i + 1 < this.places.length && this.places[i] < to; i++) {
-      const gap = this.times[i + 1] - this.times[i];
-      if (gap > this.longest) found.push([this.places[i], this.places[i + 1], gap]);
-    }
-    return found;
-  }
-
-  #between(from, to, value) {
-    if (from.length < 2) return 0;
-    const known = lastAtMost(from.length, value, (i) => from[i]);
-    const i = Math.min(Math.max(known, 0), from.length - 2);
-    const whole = from[i + 1] - from[i];
-    return whole > 0 ? to[i] + ((value - from[i]) * (to[i + 1] - to[i])) / whole : to[i + 1];
-  }
-}
-
-/** A duration in nanoseconds, as text with three digits and the unit that fits. */
-function brief(nanos) {
-  for (const [size, unit] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
-    if (nanos >= size) return `${(nanos / size).toPrecision(3).replace(/e.*/, "")} ${unit}`;
-  }
-  return `${Math.round(nanos)} ns`;
-}
-
-/** A point in time, as milliseconds with the decimals that distinguish times `distance` nanoseconds apart. */
-function pointInTime(nanos, distance = 1e3) {
-  const decimals = Math.min(6, Math.max(0, Math.ceil(6 - Math.log10(Math.max(distance, 1)))));
-  return `${(nanos / 1e6).toFixed(decimals)} ms`;
 }
 
 /** A number of bytes, short enough for the label of a mark. */

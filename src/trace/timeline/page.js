@@ -52,6 +52,7 @@ function show(from, to) {
   const width = Math.max(Math.min(to - from, end), Math.min(1e-3 * view.axis.end, 200));
   view.from = Math.max(0, Math.min(from, end - width));
   view.to = view.from + width;
+  view.isWhole = width >= end;
 }
 
 function zoom(factor, at = (view.from + view.to) / 2) {
@@ -90,7 +91,9 @@ function refresh() {
 function note() {
   const [from, to] = [view.from, view.to].map((place) => Math.round(view.axis.timeAt(place)));
   Object.assign(document.body.dataset, { step: view.step, record: view.record, from, to, folded: view.axis.isFolded });
-  const address = `#step=${view.step + 1}&from=${from}&to=${to}${view.axis.isFolded ? "" : "&fold=no"}`;
+  const event = view.record >= 0 ? `&event=${view.record - steps[view.step].first + 1}` : "";
+  const range = view.isWhole ? "" : `&from=${from}&to=${to}`;
+  const address = `#turn=${view.step + 1}${event}${range}${view.axis.isFolded ? "" : "&fold=no"}`;
   try {
     history.replaceState(null, "", address);
   } catch {
@@ -107,6 +110,8 @@ const KEYS = {
   End: () => goToStep(steps.length - 1),
   n: () => goToRecord(view.record >= 0 ? view.record + 1 : steps[view.step].first),
   p: () => goToRecord(view.record >= 0 ? view.record - 1 : steps[view.step].first),
+  " ": () => (playing ? pause() : play()),
+  Escape: () => (endTour(), endQuiz()),
   "+": () => zoom(1 / 1.6),
   "=": () => zoom(1 / 1.6),
   "-": () => zoom(1.6),
@@ -122,8 +127,10 @@ const KEYS = {
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
-  if (!act || steps.length === 0) return;
+  const isOwn = event.key === " " || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
+  if (!act || steps.length === 0 || (isOwn && event.target.matches?.("button, select, input, summary"))) return;
   event.preventDefault();
+  if (event.key !== " ") pause();
   act();
 });
 
@@ -193,66 +200,57 @@ for (const name of ["pointerup", "pointercancel"]) {
 canvas.addEventListener("pointerleave", () => (byId("tip").hidden = true));
 chart.addEventListener("scroll", refresh);
 // A resized canvas is empty until it is drawn, so this does not wait for a frame.
-new ResizeObserver(() => arrange() && draw()).observe(chart);
 addEventListener("resize", () => arrange() && draw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), showLegend(), refresh()));
 
 // ── opening ─────────────────────────────────────────────────────────────────────────────────────────
 
+/** A share in percent. What is not all or nothing is not rounded to it. */
+function share(part, whole) {
+  if (part <= 0 || whole <= 0) return "0 %";
+  if (part >= whole) return "100 %";
+  return `${Math.min(99.9, Math.max(0.1, (100 * part) / whole)).toFixed(1)} %`;
+}
+
 function showAbout() {
   const open = lanes.length - 1;
   const mode = isThreads ? "a thread for each connection" : "one thread, an event loop";
-  byId("about").textContent = `${mode} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · ${header.started} · ${header.program}`;
+  byId("about").textContent = `${mode} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · asleep ${share(timeAsleep(), trace.end)} · ${header.started} · ${header.program}`;
   canvas.setAttribute("aria-label", "The lanes of the trace. The tables below contain the same as text.");
 }
 
-function showLegend() {
-  const box = (colour) => `<svg viewBox="0 0 13 10"><rect y="1" width="13" height="8" fill="var(--${colour})"/></svg>`;
-  const path = (colour, d, rest = "") => `<svg viewBox="0 0 13 10"><path d="${d}" fill="var(--${colour})" ${rest}/></svg>`;
-  const line = (colour) => `stroke="var(--${colour})" stroke-width="1.4" fill-opacity="0"`;
-  const common = [
-    [path("in", "M5 0h3v8h-3z"), "read"],
-    [path("out", "M5 2h3v8h-3z"), "write"],
-    [path("held", "M10 5a4 4 0 1 1-8 0a4 4 0 1 1 8 0", line("held")), "WouldBlock"],
-    [path("held", "M3 2h7v7h-7z", line("held")), "read paused, yielded"],
-    [box("pending"), "pending bytes"],
-    [path("in", "M6 0l5 5-5 5-5-5z"), "FIN, stop, phase change"],
-    [path("life", "M2 1l9 8M11 1l-9 8", line("life")), "closed"],
-  ];
-  const readiness = [
-    [path("kernel", "M2 1h9l-4.5 7z"), "kernel event"],
-    [box("readable"), "readable"],
-    [box("writable"), "writable"],
-    [box("draining"), "Draining"],
-    [box("lingering"), "Lingering"],
-  ];
-  const blocked = [
-    [box("blocked-read"), "blocked in read"],
-    [box("blocked-write"), "blocked in write"],
-  ];
-  const loop = [[box("wait"), "wait"], ...Object.entries(PHASE_TITLES).map(([phase, title]) => [box(phase), title])];
-  const items = isThreads ? [...blocked, ...common] : [...loop, ...readiness, ...common];
-  byId("legend").replaceChildren(...items.map(([sign, name]) => {
-    const item = document.createElement("li");
-    item.innerHTML = sign;
-    item.append(name);
-    return item;
-  }));
-}
-
 function showHeads() {
-  const names = isThreads
-    ? ["connection", "phase", "blocked", "pending", "in", "out"]
-    : ["connection", "phase", "readable", "writable", "pending", "in", "out"];
+  const readiness = isThreads ? ["blocked"] : ["readable", "writable"];
+  const kernel = header.has_buffers ? ["unread", "unsent"] : [];
+  const names = ["connection", "phase", ...readiness, ...kernel, "pending", "in", "out"];
   const row = document.createElement("tr");
   for (const name of names) {
     const head = document.createElement("th");
     head.scope = "col";
     head.textContent = name;
-    head.classList.toggle("number", ["pending", "in", "out"].includes(name));
+    head.classList.toggle("number", ["unread", "unsent", "pending", "in", "out"].includes(name));
     row.append(head);
   }
   byId("states").tHead.replaceChildren(row);
+}
+
+/** Opens the place that the address names: a turn of the loop (in threads mode an event), an event in it, a range. */
+function openPlace() {
+  const place = new URLSearchParams(location.hash.slice(1));
+  const isNamed = place.has("turn");
+  if ((place.get("fold") === "no") === view.axis.isFolded) fold(!view.axis.isFolded);
+  if (steps.length > 0) {
+    const number = Math.max(0, Math.min(steps.length, Number(place.get("turn")) || 1) - 1);
+    const event = Number(place.get("event"));
+    const { first, end } = steps[number];
+    if (event > 0) goToRecord(Math.min(first + event, end) - 1);
+    else goToStep(number);
+    if (!isNamed) show(0, view.axis.end);
+  }
+  if (place.has("from") && place.has("to")) {
+    show(...["from", "to"].map((edge) => view.axis.placeOf(Number(place.get(edge)))));
+  }
+  return isNamed;
 }
 
 function begin() {
@@ -261,22 +259,14 @@ function begin() {
   showLegend();
   showHeads();
   arrange();
-  const place = new URLSearchParams(location.hash.slice(1));
-  if (place.get("fold") === "no") view.axis = new Axis(false);
-  byId("fold").checked = view.axis.isFolded;
+  byId("source-pane").hidden = !source;
   show(0, view.axis.end);
-  if (steps.length > 0) {
-    view.step = Math.max(0, Math.min(steps.length, Number(place.get("step")) || 1) - 1);
-    showStep();
-  }
-  if (place.has("from") && place.has("to")) {
-    show(...["from", "to"].map((edge) => view.axis.placeOf(Number(place.get(edge)))));
-  } else if (place.has("step") && steps.length > 0) {
-    bringIntoView();
-  }
+  // A page beside another one, as in the lab, waits to be asked.
+  if (!openPlace() && tour.stops.length > 0 && top === window) showStop(0);
+  // What has been filled in since may have changed the width.
+  arrange();
   draw();
   note();
+  addEventListener("hashchange", () => (openPlace(), refresh()));
   document.body.dataset.readyMs = performance.now().toFixed(0);
 }
-
-begin();

@@ -8,6 +8,9 @@ const ROWS = 200;
 /** The phases of the loop, as the picture's colours name them. */
 const PHASE_TITLES = { note: "note", admit: "admit", read: "read pass", write: "write pass" };
 
+/** Why one gauge is empty. */
+const UNSENT = "How many bytes wait in the send buffer is not known: SIOCOUTQ has no wrapper that is free of unsafe code.";
+
 const byId = (id) => document.getElementById(id);
 
 // ── tables ──────────────────────────────────────────────────────────────────────────────────────────
@@ -36,8 +39,14 @@ function recordRow(record) {
   return row;
 }
 
-function fillRows(table, from, end) {
+/** The end of what may be shown: an open question hides what comes after it. */
+function shownEnd(end) {
+  return view.veil === undefined ? end : Math.min(end, view.veil + 1);
+}
+
+function fillRows(table, from, to) {
   const rows = [];
+  const end = shownEnd(to);
   for (let i = from; i < Math.min(end, from + ROWS); i++) rows.push(recordRow(i));
   if (end > from + ROWS) {
     const row = document.createElement("tr");
@@ -56,6 +65,7 @@ function showStep() {
   if (isThreads) fillRows("events", Math.max(0, step.first - 5), Math.min(count, step.end + 5));
   else fillRows("events", step.first, step.end);
   showStates(step);
+  showSource();
 }
 
 function showStates(step) {
@@ -88,7 +98,10 @@ function stateRow(lane, state, step) {
   const blocked = state.blocked ? `in ${state.blocked}` : "";
   const readiness = isThreads ? [cell(blocked, state.blocked === "write" ? "held" : "in")] : [yes(state.readable, "in"), yes(state.writable, "out")];
   const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "own" : className}`);
-  row.append(cell(laneName(lane)), cell(state.phase), ...readiness, count(state.pending, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
+  const unsent = cell("not known", "number own");
+  unsent.title = UNSENT;
+  const kernel = header.has_buffers ? [count(state.unread, "kernel"), unsent] : [];
+  row.append(cell(laneName(lane)), cell(state.phase), ...readiness, ...kernel, count(state.pending, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
   row.classList.toggle("now", state.last >= step.first);
   row.classList.toggle("over", state.isClosed);
   return row;

@@ -25,6 +25,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/manual.rs"]),
+    ("clap_mangen", &["cli/manual.rs"]),
     (
         "log",
         &[
@@ -73,10 +75,11 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "check/",
             "cli/check.rs",
-            "measure/compare/machine.rs",
+            "measure/bench/machine.rs",
             "learn/lab/experiments/always_writable.rs",
             "learn/lab/harness/descriptors.rs",
             "learn/lab/harness/socket_probe.rs",
+            "measure/calibration/",
             "measure/load/timer.rs",
             "measure/load/dialer.rs",
             "measure/load/feasible.rs",
@@ -95,7 +98,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "humantime",
         &[
             "cli/",
-            "measure/bench/threshold.rs",
+            "measure/bench/",
             "client/error.rs",
             "measure/compare/",
             "server/stats.rs",
@@ -114,8 +117,10 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "check/",
             "text/chapter.rs",
             "measure/bench/",
+            "measure/calibration/row.rs",
             "measure/compare/",
             "measure/load/",
+            "measure/process/placement.rs",
             "readiness/event_flags.rs",
             "server/mode.rs",
             "server/observer.rs",

@@ -26,6 +26,7 @@ const LAYERS: &[&str] = &[
     "measure/process",
     "measure/load",
     "measure/bench",
+    "measure/calibration",
     "measure/compare",
     "check",
     "learn/lab",
@@ -44,10 +45,12 @@ const STRANGERS: &[(&str, &str)] = &[
     ("check", "server"),
     ("check", "client"),
     ("check", "measure/bench"),
+    ("check", "measure/calibration"),
     ("check", "measure/compare"),
     ("learn/lab", "client"),
     ("learn/lab", "measure/load"),
     ("learn/lab", "measure/bench"),
+    ("learn/lab", "measure/calibration"),
     ("learn/lab", "measure/compare"),
 ];
 

@@ -241,12 +241,26 @@ impl Child {
     /// Processor time used so far, in clock ticks (proc(5), `/proc/PID/stat`, utime and stime).
     #[cfg(target_os = "linux")]
     pub(crate) fn cpu_ticks(&self) -> u64 {
+        let [user, system] = self.statistics([14, 15]);
+        user + system
+    }
+
+    /// Bytes of virtual memory (proc(5), `/proc/PID/stat`, vsize).
+    #[cfg(target_os = "linux")]
+    pub(crate) fn address_space(&self) -> u64 {
+        let [vsize] = self.statistics([23]);
+        vsize
+    }
+
+    /// Numbers of `/proc/PID/stat`, by their numbers in proc(5), which counts from 1.
+    #[cfg(target_os = "linux")]
+    fn statistics<const N: usize>(&self, fields: [usize; N]) -> [u64; N] {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         // The name of the program, in parentheses, may contain spaces; the numbers after it do not.
         let (_, behind_name) = stat.rsplit_once(')').unwrap();
         let columns: Vec<&str> = behind_name.split_whitespace().collect();
-        let ticks = |column: usize| columns[column].parse::<u64>().unwrap();
-        ticks(11) + ticks(12)
+        // The third is the first behind the name.
+        fields.map(|field| columns[field - 3].parse().unwrap())
     }
 }
 

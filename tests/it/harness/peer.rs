@@ -147,10 +147,11 @@ pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
 type SendQueues = HashMap<(u16, u16), usize>;
 
 fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
-    let ports = (
-        peer.local_addr().unwrap().port(),
-        peer.peer_addr().unwrap().port(),
-    );
+    // A connection that has ended in both directions has no peer any more, and nothing in its queue (getpeername(2)).
+    let Ok(remote) = peer.peer_addr() else {
+        return 0;
+    };
+    let ports = (peer.local_addr().unwrap().port(), remote.port());
     queues.get(&ports).copied().unwrap_or(0)
 }
 

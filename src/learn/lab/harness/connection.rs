@@ -1,5 +1,6 @@
 //! One accepted connection of a server of the lab: system calls that leave records, and a write queue.
 
+use super::socket_probe;
 use crate::readiness::EventFlags;
 use crate::trace::{Event, Lane};
 use mio::net::TcpStream;
@@ -25,6 +26,8 @@ pub(crate) struct TestConnection {
     events: Vec<(Instant, Event)>,
     /// Whether the server considers the socket readable, and writable.
     readiness: (bool, bool),
+    /// Bytes unread in the kernel, as last recorded.
+    unread: usize,
     /// The error that broke the connection.
     error: Option<ErrorKind>,
 }
@@ -66,7 +69,18 @@ impl TestConnection {
             write_queue: VecDeque::new(),
             events: vec![(Instant::now(), Event::Accepted { peer: address })],
             readiness: (false, true),
+            unread: 0,
             error: None,
+        }
+    }
+
+    /// Records how many bytes are unread in the kernel, if that has changed.
+    pub(crate) fn look_at_buffer(&mut self) {
+        if let Ok(bytes) = socket_probe::unread(&self.socket)
+            && self.unread != bytes
+        {
+            self.unread = bytes;
+            self.record(Event::Unread { bytes });
         }
     }
 

@@ -138,18 +138,17 @@ impl TestServer {
     /// Waits for events, for at most `timeout`; not at all while a connection is on the run queue. Returns no
     /// event after the timeout, or after a signal.
     pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<Vec<mio::event::Event>> {
-        let timeout = if self.run_queue.is_empty() {
-            timeout
-        } else {
-            Duration::ZERO
-        };
+        let is_busy = !self.run_queue.is_empty();
+        let timeout = if is_busy { Duration::ZERO } else { timeout };
         self.trace.wait_started();
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Vec::new()),
             result => result?,
         }
         let events: Vec<_> = self.events.iter().cloned().collect();
-        if !events.is_empty() {
+        if is_busy {
+            self.trace.polled(events.len());
+        } else if !events.is_empty() {
             self.trace.woke(events.len());
         }
         Ok(events)
@@ -167,6 +166,7 @@ impl TestServer {
             connection.flags = flags;
             self.trace
                 .record(connection.lane, Event::FlagsReported { flags });
+            connection.look_at_buffer();
             connection.set_readiness(flags.readable, flags.writable);
             self.trace.take_events(connection);
             if !self.run_queue.contains(&key) {
@@ -205,6 +205,7 @@ impl TestServer {
             unreachable!("closing a connection takes its key off the run queue");
         };
         let flow = behaviour.serve(connection);
+        connection.look_at_buffer();
         if flow == Flow::Park {
             // To wait for the next edge is to treat both directions as exhausted.
             connection.set_readiness(false, !connection.has_pending());

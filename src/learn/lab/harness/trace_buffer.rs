@@ -1,7 +1,6 @@
 //! What a server of the lab did, as a trace in memory.
 
 use super::connection::TestConnection;
-use crate::server::Mode;
 use crate::trace::{Event, Header, Lane, Record, Trace};
 use std::time::Instant;
 
@@ -20,7 +19,7 @@ impl TraceBuffer {
         Self {
             start: Instant::now(),
             trace: Trace {
-                header: Header::new(Mode::EventLoop),
+                header: Header::of_the_lab(),
                 records: Vec::new(),
             },
             waiting_since: None,
@@ -38,11 +37,15 @@ impl TraceBuffer {
         self.record(Lane::Loop, Event::Woke { events });
     }
 
+    /// The wait did not sleep, because connections were on the run queue, and returned this many events.
+    pub(crate) fn polled(&mut self, events: usize) {
+        self.wait_ended(Some(0));
+        self.record(Lane::Loop, Event::Woke { events });
+    }
+
     /// The loop is waiting, and nothing will wake it.
     pub(crate) fn stalled(&mut self) {
-        if let Some(since) = self.waiting_since.take() {
-            self.record_at(since, Lane::Loop, Event::Waiting { timeout_ns: None });
-        }
+        self.wait_ended(None);
     }
 
     /// `event` has just happened.
@@ -66,6 +69,12 @@ impl TraceBuffer {
     pub(crate) fn into_trace(mut self) -> Trace {
         self.record(Lane::Loop, Event::Ended);
         self.trace
+    }
+
+    fn wait_ended(&mut self, timeout_ns: Option<u64>) {
+        if let Some(since) = self.waiting_since.take() {
+            self.record_at(since, Lane::Loop, Event::Waiting { timeout_ns });
+        }
     }
 
     /// `event` happened at `when`, which is not before any record so far.

@@ -6,14 +6,19 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::time::SystemTime;
 
-/// Whether PATH contains a program of this name.
+/// Where servers are installed, which is not in every user's PATH.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// Whether PATH or a folder of the system's servers contains a program of this name.
 pub(super) fn has_program(name: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    let system = SYSTEM_FOLDERS.map(PathBuf::from);
+    let mut folders = env::split_paths(&path).chain(system);
+    folders.any(|folder| folder.join(name).is_file())
 }
 
 /// Whether the compiler finds a header file.
@@ -28,11 +33,12 @@ pub(super) fn has_header(name: &str) -> bool {
 }
 
 /// Whether `product` exists and is not older than `source`.
-pub(super) fn is_fresh(product: &Path, source: &Path) -> bool {
+pub(super) fn is_fresh(product: &Path, source: Option<&Path>) -> bool {
     let modified = |path: &Path| -> io::Result<SystemTime> { fs::metadata(path)?.modified() };
-    match (modified(product), modified(source)) {
-        (Ok(product), Ok(source)) => product >= source,
-        (Err(_), _) | (_, Err(_)) => false,
+    match (modified(product), source.map(modified)) {
+        (Ok(product), Some(Ok(source))) => product >= source,
+        (product, None) => product.is_ok(),
+        (Err(_), Some(_)) | (Ok(_), Some(Err(_))) => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::measure::compare::metric::Metric;
 use crate::measure::compare::model::{Comparison, Role};
-use crate::measure::compare::scenario::{Axis, Scenario, ScenarioPattern};
+use crate::measure::compare::scenario::{Axis, Scenario};
 use crate::measure::compare::summary::{self, Row, Table};
 
 /// The metrics that get a chart, where they have values.
@@ -28,7 +28,8 @@ pub(super) struct ChartGroup<'a> {
 #[derive(Debug)]
 pub(super) struct Chart {
     pub(super) metric: Metric,
-    pub(super) pattern: ScenarioPattern,
+    /// The first of the scenarios.
+    pub(super) scenario: Scenario,
     /// What the scenarios have in common.
     pub(super) subject: String,
     pub(super) axis: Axis,
@@ -101,10 +102,14 @@ fn group<'a>(first: &Scenario, axis: Axis, tables: Vec<Table<'a>>) -> ChartGroup
         [_] => first.to_string(),
         _ => first.name_without(axis),
     };
-    let has_values = |metric: &Metric| tables.iter().any(|table| table.metrics.contains(metric));
+    // What cannot be compared is not drawn as if it could.
+    let has_values = |metric: &Metric| {
+        let mut tables = tables.iter();
+        metric.has_ratio(first) && tables.any(|table| table.metrics.contains(metric))
+    };
     let charts = DRAWN.into_iter().filter(has_values).map(|metric| Chart {
         metric,
-        pattern: first.pattern,
+        scenario: *first,
         subject: title.clone(),
         axis,
         positions: positions.clone(),
@@ -175,8 +180,9 @@ mod tests {
     fn scenarios_that_differ_on_one_axis_make_a_line() {
         let comparison = example::comparison();
         let groups = groups(&comparison);
-        assert_eq!(groups.len(), 1);
-        assert_eq!(groups[0].title, "echo, 64 B");
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups[0].title, "echo, 64 B, saturated");
+        assert_eq!(groups[1].title, "echo, 64 B, at a common rate");
         let chart = &groups[0].charts[0];
         assert_eq!(chart.positions, [1, 100, 10_000]);
         let points: Vec<usize> = chart

@@ -1,33 +1,58 @@
 //! Every raw value, a line per measurement, for spreadsheets and for statistics other than ours. RFC 4180, but with
 //! LF as line break.
 
+use crate::measure::bench::{ServerCost, Values};
 use crate::measure::compare::metric::Metric;
-use crate::measure::compare::model::{
-    Comparison, Measurement, MeasurementStatus, ServerCost, Values,
-};
-use crate::measure::compare::scenario::Scenario;
+use crate::measure::compare::model::{Comparison, MeasurementStatus};
+use crate::measure::compare::scenario::{OfferedLoad, Scenario};
 
-const HEADER: &str = "pattern,connections,size,depth,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
+const HEADER: &str = "pattern,connections,size,depth,rate,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
 involuntary_switches,threads,resident_bytes_before,resident_bytes,generator_cpu_ns,\
 messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection";
 
-/// The comparison as CSV. A missing value is an empty field.
+/// The comparison as CSV. A missing value is an empty field. Round 0 is a measurement of a search for the highest rate.
 pub fn csv(comparison: &Comparison) -> String {
     let mut text = format!("{HEADER}\n");
     for results in &comparison.scenarios {
         for measurement in &results.measurements {
             let contender = comparison.contenders.get(measurement.contender);
             let name = contender.map_or("", |contender| &contender.name);
-            text.push_str(&line(&results.scenario, name, measurement));
+            let round = measurement.round;
+            let stolen = measurement.stolen_share;
+            text.push_str(&line(
+                &results.scenario,
+                name,
+                round,
+                stolen,
+                &measurement.status,
+            ));
             text.push('\n');
+        }
+        for found in &results.highest_rates {
+            let contender = comparison.contenders.get(found.contender);
+            let name = contender.map_or("", |contender| &contender.name);
+            for attempt in &found.attempts {
+                let scenario = Scenario {
+                    load: OfferedLoad::Rate(attempt.rate),
+                    ..results.scenario
+                };
+                text.push_str(&line(&scenario, name, 0, None, &attempt.status));
+                text.push('\n');
+            }
         }
     }
     text
 }
 
-fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
-    let (values, failure) = match &measurement.status {
+fn line(
+    scenario: &Scenario,
+    name: &str,
+    round: u32,
+    stolen_share: Option<f64>,
+    status: &MeasurementStatus,
+) -> String {
+    let (values, failure) = match status {
         MeasurementStatus::Measured(values) => (Some(values), String::new()),
         MeasurementStatus::Failed(failure) => (None, failure.to_string()),
     };
@@ -36,10 +61,11 @@ fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
         scenario.connections.to_string(),
         scenario.size.to_string(),
         scenario.depth.to_string(),
+        field(scenario.rate()),
         quoted(name),
-        measurement.round.to_string(),
+        round.to_string(),
         quoted(&failure),
-        field(measurement.stolen_share),
+        field(stolen_share),
     ];
     fields.extend(raw_fields(values));
     let computed = [
@@ -58,16 +84,17 @@ fn line(scenario: &Scenario, name: &str, measurement: &Measurement) -> String {
 fn raw_fields(values: Option<&Values>) -> [String; 17] {
     let cost =
         |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
+    let percentile = |name| field(values.and_then(|v| v.latency().percentile(name)));
     [
         field(values.map(|v| v.elapsed_ns)),
         field(values.map(|v| v.messages)),
         field(values.map(|v| v.bytes)),
-        field(values.and_then(|v| v.p50_ns)),
-        field(values.and_then(|v| v.p99_ns)),
-        field(values.and_then(|v| v.p999_ns)),
-        field(values.and_then(|v| v.max_ns)),
-        field(values.and_then(|v| v.flood_bytes)),
-        field(values.and_then(|v| v.flood_elapsed_ns)),
+        percentile("p50"),
+        percentile("p99"),
+        percentile("p99.9"),
+        field(values.and_then(|v| v.latency().max_ns)),
+        field(values.and_then(|v| v.flood).map(|flood| flood.bytes)),
+        field(values.and_then(|v| v.flood).map(|flood| flood.elapsed_ns)),
         cost(|cost| cost.user_ns),
         cost(|cost| cost.system_ns),
         cost(|cost| cost.voluntary_switches),

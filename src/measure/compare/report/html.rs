@@ -3,6 +3,7 @@
 use super::chart::{ChartGroup, groups};
 use super::svg::{Document, draw};
 use crate::measure::compare::diagnosis::warnings;
+use crate::measure::compare::headline::sentences;
 use crate::measure::compare::model::{Comparison, Role};
 use crate::measure::compare::statistics::MIN_VALUES_FOR_INTERVAL;
 use crate::measure::compare::summary::{Cell, Row, Table};
@@ -19,6 +20,7 @@ pub fn html(comparison: &Comparison) -> String {
     let body = html! {
         main {
             h1 { (title) }
+            @for sentence in sentences(comparison) { p { (sentence) } }
             (introduction(comparison))
             (warning_box(comparison))
             @for (number, group) in groups(comparison).iter().enumerate() {
@@ -89,7 +91,7 @@ fn section(number: usize, group: &ChartGroup<'_>, margin: f64) -> Markup {
 }
 
 fn table(table: &Table<'_>, margin: f64) -> Markup {
-    let (name, pattern) = (table.scenario.to_string(), table.scenario.pattern);
+    let (name, scenario) = (table.scenario.to_string(), &table.scenario);
     html! {
         h3 { (name) }
         div.scroll role="region" aria-label=(name) tabindex="0" {
@@ -98,7 +100,7 @@ fn table(table: &Table<'_>, margin: f64) -> Markup {
                     tr {
                         th scope="col" { "contender" }
                         @for metric in table.wide_columns() {
-                            th scope="col" title=(metric.description(pattern)) { (metric.title(pattern)) }
+                            th scope="col" title=(metric.description(scenario)) { (wording::head(metric, scenario)) }
                         }
                     }
                 }
@@ -129,7 +131,7 @@ fn cell(cell: Option<&Cell>, margin: f64) -> Markup {
         return html! { "–" };
     };
     html! {
-        (cell.metric.format(cell.spread.median))
+        (cell.metric.format(cell.figure))
         @if let Some(spread) = wording::spread(cell) { small { (spread) } }
         @if let Some(ratio) = &cell.ratio {
             // Two lines keep the column narrow.
@@ -167,13 +169,13 @@ fn reading() -> Markup {
         }
         p {
             "Each cell has the median of all rounds, below it the lowest and the highest value, and below that what the \
-            ratio shows, with its interval. Nothing is assumed about the distribution of the noise. p99.9 and max have \
-            no ratio: they rest on a few messages."
+            ratio shows, with its interval. Percentiles are those of the messages of all rounds together. Nothing is \
+            assumed about the distribution of the noise. p99.9 and max have no ratio: they rest on a few messages."
         }
         p {
             "The generator costs about as much as a server. Where it was the limit, the throughput shows more of it \
             than of the server. The server’s CPU time per message depends on the load too: a server that gets more \
-            messages at a time needs less for each."
+            messages at a time needs less for each. So latency and CPU time are compared at the same rate."
         }
     }
 }
@@ -187,8 +189,8 @@ mod tests {
     fn every_scenario_and_every_contender_has_its_row() {
         let comparison = example::comparison();
         let page = html(&comparison);
-        assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 3 * 4);
-        assert_eq!(page.matches("<svg class=\"chart\"").count(), 4);
+        assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 6 * 4);
+        assert_eq!(page.matches("<svg class=\"chart\"").count(), 5);
         assert!(page.contains("failed in round 2: corrupted connection 3, byte 4096"));
     }
 

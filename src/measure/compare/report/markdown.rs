@@ -1,13 +1,18 @@
 //! Tables to paste into a README or an issue.
 
 use crate::measure::compare::diagnosis::warnings;
+use crate::measure::compare::headline::sentences;
 use crate::measure::compare::model::Comparison;
 use crate::measure::compare::summary::{self, Cell, Row, Table};
 use crate::measure::compare::wording;
 
 /// The comparison as Markdown: a table for each scenario, then how it was measured.
 pub fn markdown(comparison: &Comparison) -> String {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = sentences(comparison)
+        .iter()
+        .map(|sentence| format!("- {}", escape_markdown(sentence)))
+        .collect();
+    lines.push(String::new());
     for table in summary::tables(comparison) {
         lines.push(format!("### {}\n", table.scenario));
         lines.extend(table_lines(&table, comparison.margin));
@@ -30,7 +35,7 @@ pub fn markdown(comparison: &Comparison) -> String {
 fn table_lines(table: &Table<'_>, margin: f64) -> Vec<String> {
     let titles = table
         .columns()
-        .map(|metric| metric.title(table.scenario.pattern).to_owned());
+        .map(|metric| escape_markdown(&wording::head(metric, &table.scenario)));
     let mut head: Vec<String> = std::iter::once("contender".to_owned())
         .chain(titles)
         .collect();
@@ -63,7 +68,7 @@ fn cells(table: &Table<'_>, row: &Row<'_>, count: usize, margin: f64) -> Vec<Str
 }
 
 fn cell(cell: &Cell, margin: f64) -> String {
-    let median = cell.metric.format(cell.spread.median);
+    let median = cell.metric.format(cell.figure);
     match &cell.ratio {
         Some(ratio) => format!("{median}, {}", wording::ratio(cell.metric, ratio, margin)),
         None => median,
@@ -102,7 +107,7 @@ mod tests {
             );
             tables += 1;
         }
-        assert_eq!(tables, 3);
+        assert_eq!(tables, 6);
     }
 
     #[test]

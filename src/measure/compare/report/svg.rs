@@ -40,7 +40,7 @@ pub(super) fn draw(chart: &Chart, id: &str, document: Document) -> Markup {
         _ => line_chart(chart),
     };
     let is_file = document == Document::File;
-    let metric = chart.metric.description(chart.pattern);
+    let metric = chart.metric.description(&chart.scenario);
     let direction = match chart.metric.direction() {
         Direction::HigherIsBetter => "higher is better",
         Direction::LowerIsBetter => "lower is better",

@@ -2,9 +2,10 @@
 //! and below them what the comparison with the baseline shows.
 
 use crate::measure::compare::diagnosis::warnings;
+use crate::measure::compare::headline::sentences;
 use crate::measure::compare::metric::Metric;
-use crate::measure::compare::model::Comparison;
-use crate::measure::compare::scenario::ScenarioPattern;
+use crate::measure::compare::model::{Comparison, Role};
+use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::compare::summary::{self, Row, Table};
 use crate::measure::compare::wording;
 
@@ -19,7 +20,11 @@ const LABEL: usize = 11;
 
 /// The comparison as text.
 pub fn terminal(comparison: &Comparison) -> String {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = sentences(comparison)
+        .iter()
+        .flat_map(|sentence| wrap("", sentence, 0))
+        .collect();
+    lines.push(String::new());
     for table in summary::tables(comparison) {
         lines.push(table.scenario.to_string());
         lines.extend(figures(&table));
@@ -49,16 +54,17 @@ fn figures(table: &Table<'_>) -> Vec<String> {
     if columns.is_empty() {
         return Vec::new();
     }
-    let pattern = table.scenario.pattern;
-    let heads = columns.iter().map(|metric| short_title(*metric, pattern));
-    let mut rows = vec![("contender", heads.map(str::to_owned).collect::<Vec<_>>())];
+    let heads = columns
+        .iter()
+        .map(|metric| short_head(*metric, &table.scenario));
+    let mut rows = vec![("contender", heads.collect::<Vec<_>>())];
     for row in table
         .rows
         .iter()
         .filter(|row| wording::failure(row).is_none())
     {
         let cell = |metric: &Metric| match row.cell(*metric) {
-            Some(cell) => metric.format(cell.spread.median),
+            Some(cell) => metric.format(cell.figure),
             None => "–".to_owned(),
         };
         rows.push((&row.contender.name, columns.iter().map(cell).collect()));
@@ -109,17 +115,19 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// A title that keeps the table narrow. Switches and system calls are per message or per connection too.
-fn short_title(metric: Metric, pattern: ScenarioPattern) -> &'static str {
-    match metric {
-        Metric::Throughput if pattern == ScenarioPattern::Churn => "conn./s",
-        Metric::CpuPerMessage if pattern == ScenarioPattern::Churn => "CPU/conn.",
+fn short_head(metric: Metric, scenario: &Scenario) -> String {
+    let is_churn = scenario.pattern == ScenarioPattern::Churn;
+    let title = match metric {
+        Metric::Throughput if is_churn => "conn./s",
+        Metric::CpuPerMessage if is_churn => "CPU/conn.",
         Metric::CpuPerMessage => "CPU/msg",
         Metric::FloodBandwidth => "flood",
         Metric::MemoryPerConnection => "mem/conn.",
         Metric::SwitchesPerMessage => "switches",
         Metric::SyscallsPerMessage => "syscalls",
-        metric => metric.title(pattern),
-    }
+        metric => metric.title(scenario),
+    };
+    wording::marked(title, metric, scenario)
 }
 
 fn failure_lines(row: &Row<'_>) -> Vec<String> {
@@ -140,9 +148,9 @@ fn failure_lines(row: &Row<'_>) -> Vec<String> {
 /// What the ratios of a contender show, a line for each metric.
 fn comparison_lines(table: &Table<'_>, row: &Row<'_>, baseline: &str, margin: f64) -> Vec<String> {
     let cells = table.columns().filter_map(|metric| row.cell(metric));
-    let compared: Vec<(&str, String)> = cells
+    let compared: Vec<(String, String)> = cells
         .filter_map(|cell| {
-            let title = cell.metric.title(table.scenario.pattern);
+            let title = wording::head(cell.metric, &table.scenario);
             let ratio = cell.ratio.as_ref()?;
             Some((title, wording::ratio(cell.metric, ratio, margin)))
         })
@@ -151,8 +159,11 @@ fn comparison_lines(table: &Table<'_>, row: &Row<'_>, baseline: &str, margin: f6
         return Vec::new();
     }
     let name = &row.contender.name;
-    let mut lines = vec![format!("  {name} against {baseline}:")];
-    let line = |(title, text): &(&str, String)| format!("    {title:<15} {text}");
+    let mut lines = vec![match row.contender.role {
+        Role::Again => format!("  {baseline} against itself, the noise floor:"),
+        Role::Baseline | Role::Other => format!("  {name} against {baseline}:"),
+    }];
+    let line = |(title, text): &(String, String)| format!("    {title:<15} {text}");
     lines.extend(compared.iter().map(line));
     lines
 }
@@ -209,8 +220,11 @@ mod tests {
     fn each_ratio_is_put_in_one_of_three_words() {
         let text = terminal(&example::comparison());
         assert!(text.contains("threads against event-loop:"), "{text}");
-        assert!(text.contains("messages/s      slower ×0.60 (0.5"), "{text}");
-        assert!(text.contains("CPU/message     more ×1.6"), "{text}");
+        assert!(
+            text.contains("messages/s*     slower ×0.60 (0.60–0.61)"),
+            "{text}"
+        );
+        assert!(text.contains("CPU/message*    more ×1.6"), "{text}");
         assert!(
             text.contains("memory          same within ±5 % (1.00–1.00)"),
             "{text}"

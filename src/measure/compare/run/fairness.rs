@@ -5,10 +5,12 @@
 //! time, not how the generator does. The latency of the paced connections counts from the time at which a message
 //! was due.
 
-use crate::measure::compare::statistics::float;
+use crate::measure::bench::float;
+use crate::measure::bench::{Flood, Values};
 use crate::measure::load::{
     self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition,
 };
+use crate::text::units::nanoseconds;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
@@ -30,16 +32,12 @@ const MAX_UNREAD: usize = 64 * 1024 * 1024;
 /// A write without progress for this long is blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(100);
 
-/// What the load of a scenario resulted in.
-#[derive(Debug)]
-pub(super) struct LoadOutcome {
-    pub(super) results: LoadResults,
-    /// The results of the flooding connection, if the scenario has one.
-    pub(super) flood: Option<LoadResults>,
-}
-
-/// Runs `paced` with a rate, beside a connection that floods its target and one that never reads.
-pub(super) fn run(paced: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadOutcome> {
+/// Runs `paced` with a rate, beside a connection that floods its target and one that never reads. Returns the results of
+/// the paced connections and those of the flood.
+pub(super) fn run(
+    paced: &LoadPlan,
+    observer: &mut impl LoadObserver,
+) -> io::Result<(LoadResults, LoadResults)> {
     let _held_open = never_read(paced.target, paced.timeout)?;
     let is_over = AtomicBool::new(false);
     let (started, flood_started) = mpsc::channel();
@@ -60,11 +58,21 @@ pub(super) fn run(paced: &LoadPlan, observer: &mut impl LoadObserver) -> io::Res
         let flood = flood
             .join()
             .map_err(|_| io::Error::other("the flood panicked"))?;
-        Ok(LoadOutcome {
-            results: results?,
-            flood: Some(flood?),
-        })
+        Ok((results?, flood?))
     })
+}
+
+/// Adds the traffic of the flood to the values of the paced connections. A flood that failed makes the measurement fail.
+pub(super) fn add_flood(values: &mut Values, flood: &LoadResults) {
+    if flood.failures.total() > 0 {
+        values.failures = flood.failures;
+        values.first_timeout = flood.first_timeout;
+        values.first_mismatch = values.first_mismatch.or(flood.first_mismatch);
+    }
+    values.flood = Some(Flood {
+        bytes: flood.bytes,
+        elapsed_ns: nanoseconds(flood.elapsed),
+    });
 }
 
 fn flood_plan(paced: &LoadPlan) -> LoadPlan {

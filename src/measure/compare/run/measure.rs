@@ -1,28 +1,42 @@
 //! One measurement: a contender under the load of a scenario, with its values or its failure.
 
-use super::fairness::{self, LoadOutcome};
-use super::server::{ContenderServer, LaunchError, last_lines};
-use crate::measure::bench::UsageSampler;
+use super::fairness;
+use crate::measure::bench::{
+    BenchServer, LaunchError, MIN_RATE_SHARE, SamplingObserver, UsageSampler, Values, last_lines,
+};
 use crate::measure::compare::contender::ContenderSpec;
-use crate::measure::compare::model::{ContenderFailure, MeasurementStatus, ServerCost, Values};
+use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{
-    self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition,
+    self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition,
 };
 use crate::text::os_error;
-use crate::text::units::nanoseconds;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// A server that replies to no connection for this long has stalled. In less time a busy machine may not have
-/// scheduled it.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
-
 /// How long a server whose connections have failed gets to end, so that its end is reported as the cause.
 const EXIT_GRACE: Duration = Duration::from_millis(100);
+
+/// What a measurement has yielded.
+#[derive(Debug)]
+pub(super) struct RoundOutcome {
+    /// The values or the failure.
+    pub(super) status: MeasurementStatus,
+    /// The latencies, to be merged with those of other rounds; `None` without values.
+    pub(super) latency: Option<Latency>,
+}
+
+impl RoundOutcome {
+    fn failed(failure: ContenderFailure) -> Self {
+        Self {
+            status: MeasurementStatus::Failed(failure),
+            latency: None,
+        }
+    }
+}
 
 /// The progress observer asked to stop.
 #[derive(Debug)]
@@ -36,21 +50,21 @@ pub(super) fn measure(
     core: Option<usize>,
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<MeasurementStatus, Stopped> {
-    match measure_once(plan, spec, core, scenario, progress)? {
-        Attempt::PortLost => match measure_once(plan, spec, core, scenario, progress)? {
-            Attempt::PortLost => Ok(MeasurementStatus::Failed(ContenderFailure::NotStarted {
-                reason: "another program took its port, twice".to_owned(),
-                stderr: Vec::new(),
-            })),
-            Attempt::Done(status) => Ok(status),
-        },
-        Attempt::Done(status) => Ok(status),
+) -> Result<RoundOutcome, Stopped> {
+    for _ in 0..2 {
+        match measure_once(plan, spec, core, scenario, progress)? {
+            Attempt::PortLost => {}
+            Attempt::Done(outcome) => return Ok(outcome),
+        }
     }
+    Ok(RoundOutcome::failed(ContenderFailure::NotStarted {
+        reason: "another program took its port, twice".to_owned(),
+        stderr: Vec::new(),
+    }))
 }
 
 enum Attempt {
-    Done(MeasurementStatus),
+    Done(RoundOutcome),
     /// The server ended, and another program listens on its port.
     PortLost,
 }
@@ -62,27 +76,36 @@ fn measure_once(
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Attempt, Stopped> {
-    let mut server = match ContenderServer::start(spec, core, plan.timeout, &mut || progress(0)) {
+    let go_on = &mut || progress(0);
+    let mut server = match BenchServer::start(&spec.origin, core, plan.timeout, go_on) {
         Ok(server) => server,
-        Err(LaunchError::Failed(failure)) => {
-            return Ok(Attempt::Done(MeasurementStatus::Failed(failure)));
+        Err(LaunchError::Failed { reason, stderr }) => {
+            let failure = ContenderFailure::NotStarted { reason, stderr };
+            return Ok(Attempt::Done(RoundOutcome::failed(failure)));
         }
         Err(LaunchError::Stopped) => return Err(Stopped),
     };
-    let mut observer = SamplingObserver {
-        sampler: server.pid().and_then(|pid| UsageSampler::new(pid).ok()),
-        progress,
-        is_stopped: false,
-    };
-    let outcome = run_load(plan, scenario, server.address, &mut observer);
-    if observer.is_stopped {
+    let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
+    let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
+    let measured = run_load(plan, scenario, server.address, &mut observer);
+    if observer.is_stopped() {
         return Err(Stopped);
     }
-    let cost = observer.sampler.as_ref().and_then(server_cost);
-    Ok(match values(scenario, outcome, cost, &mut server) {
-        Ok(values) => Attempt::Done(MeasurementStatus::Measured(values)),
+    let (values, latency) = match measured {
+        Ok((values, latency)) => (Ok(values), Some(latency)),
+        Err(error) => (Err(error), None),
+    };
+    let values = values.map(|values| Values {
+        server: observer.cost(),
+        ..values
+    });
+    Ok(match check(scenario, values, &mut server) {
+        Ok(values) => Attempt::Done(RoundOutcome {
+            status: MeasurementStatus::Measured(values),
+            latency,
+        }),
         Err(ContenderFailure::Terminated { .. }) if server.has_lost_port() => Attempt::PortLost,
-        Err(failure) => Attempt::Done(MeasurementStatus::Failed(failure)),
+        Err(failure) => Attempt::Done(RoundOutcome::failed(failure)),
     })
 }
 
@@ -91,15 +114,20 @@ fn run_load(
     scenario: &Scenario,
     target: SocketAddr,
     observer: &mut impl LoadObserver,
-) -> io::Result<LoadOutcome> {
+) -> io::Result<(Values, Latency)> {
     let load_plan = load_plan(plan, scenario, target);
-    if scenario.pattern == ScenarioPattern::Fairness {
-        return fairness::run(&load_plan, observer);
+    let (results, flood) = match scenario.pattern {
+        ScenarioPattern::Fairness => {
+            let (paced, flood) = fairness::run(&load_plan, observer)?;
+            (paced, Some(flood))
+        }
+        _ => (load::run(&load_plan, observer)?, None),
+    };
+    let mut values = Values::new(&results, None);
+    if let Some(flood) = &flood {
+        fairness::add_flood(&mut values, flood);
     }
-    Ok(LoadOutcome {
-        results: load::run(&load_plan, observer)?,
-        flood: None,
-    })
+    Ok((values, results.response.unwrap_or(results.service)))
 }
 
 /// The load of `scenario` on the server at `target`.
@@ -114,6 +142,8 @@ pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) ->
         connections: scenario.connections,
         size: scenario.size,
         depth: scenario.depth,
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        rate: scenario.rate().map(|rate| rate as f64),
         warm_up: plan.warm_up,
         stop_when: StopCondition::Elapsed(plan.duration),
         verify: plan.verify,
@@ -122,56 +152,16 @@ pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) ->
     }
 }
 
-/// Samples the usage of the server when the measurement starts and ends.
-struct SamplingObserver<'a, P> {
-    /// `None` if the server's process is not visible.
-    sampler: Option<UsageSampler>,
-    progress: &'a mut P,
-    is_stopped: bool,
-}
-
-impl<P: FnMut(u64) -> ControlFlow<()>> LoadObserver for SamplingObserver<'_, P> {
-    fn measurement_started(&mut self) {
-        self.sampler.as_mut().map(UsageSampler::sample_start);
-    }
-
-    fn measurement_ended(&mut self) {
-        self.sampler.as_mut().map(UsageSampler::sample_end);
-    }
-
-    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
-        let next = (self.progress)(progress.per_mille);
-        self.is_stopped |= next.is_break();
-        next
-    }
-}
-
-fn server_cost(sampler: &UsageSampler) -> Option<ServerCost> {
-    let (usage, memory) = (sampler.usage()?, sampler.memory()?);
-    Some(ServerCost {
-        user_ns: nanoseconds(usage.user),
-        system_ns: nanoseconds(usage.system),
-        voluntary_switches: usage.voluntary_switches,
-        involuntary_switches: usage.involuntary_switches,
-        threads: usage.threads,
-        processes: usage.processes,
-        resident_bytes_before: memory.before,
-        resident_bytes: memory.bytes,
-        memory_method: memory.method,
-    })
-}
-
-fn values(
+/// The values, unless the server or the measurement has failed.
+fn check(
     scenario: &Scenario,
-    outcome: io::Result<LoadOutcome>,
-    cost: Option<ServerCost>,
-    server: &mut ContenderServer,
+    values: io::Result<Values>,
+    server: &mut BenchServer,
 ) -> Result<Values, ContenderFailure> {
-    let LoadOutcome { results, flood } =
-        outcome.map_err(|error| ContenderFailure::NotMeasured {
-            reason: format!("the load could not run: {}", os_error::describe(&error)),
-        })?;
-    let failure = connection_failure(&results).or_else(|| connection_failure(flood.as_ref()?));
+    let values = values.map_err(|error| ContenderFailure::NotMeasured {
+        reason: format!("the load could not run: {}", os_error::describe(&error)),
+    })?;
+    let failure = failure(scenario, &values);
     // Its connections are reset before its end can be seen.
     let grace = failure.as_ref().map_or(Duration::ZERO, |_| EXIT_GRACE);
     if let Some(exited) = server.exit_within(grace) {
@@ -180,41 +170,43 @@ fn values(
             stderr: last_lines(&exited),
         });
     }
-    if let Some(failure) = failure {
-        return Err(failure);
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(values),
     }
-    let has_messages = results.messages > 0 || scenario.pattern == ScenarioPattern::Idle;
-    if !has_messages && results.elapsed >= STALLED_AFTER {
-        return Err(ContenderFailure::Stalled);
-    }
-    let latency = results.response.as_ref().unwrap_or(&results.service);
-    let quantile = |quantile| latency.quantile(quantile).map(nanoseconds);
-    Ok(Values {
-        elapsed_ns: nanoseconds(results.elapsed),
-        messages: results.messages,
-        bytes: results.bytes,
-        p50_ns: quantile(0.5),
-        p99_ns: quantile(0.99),
-        p999_ns: quantile(0.999),
-        max_ns: latency.max().map(nanoseconds),
-        flood_bytes: flood.as_ref().map(|flood| flood.bytes),
-        flood_elapsed_ns: flood.as_ref().map(|flood| nanoseconds(flood.elapsed)),
-        server: cost,
-        generator_cpu_ns: nanoseconds(results.generator.cpu),
-    })
 }
 
-/// What went wrong with the connections, the most serious first.
-fn connection_failure(results: &LoadResults) -> Option<ContenderFailure> {
-    if let Some(mismatch) = results.first_mismatch {
+/// What went wrong, the most serious first.
+fn failure(scenario: &Scenario, values: &Values) -> Option<ContenderFailure> {
+    if let Some(mismatch) = values.first_mismatch {
         return Some(ContenderFailure::Corrupted(mismatch));
     }
-    if results.failures.total() > 0 {
+    if values.starved > 0 {
+        let connections = values.starved;
+        return Some(ContenderFailure::Starved { connections });
+    }
+    if is_overloaded(scenario, values) {
+        return None;
+    }
+    if values.failures.total() > 0 {
         return Some(ContenderFailure::ConnectionsFailed {
-            failures: results.failures,
-            first_timeout: results.first_timeout,
+            failures: values.failures,
+            first_timeout: values.first_timeout,
         });
     }
-    let connections = results.starved as u64;
-    (connections > 0).then_some(ContenderFailure::Starved { connections })
+    if values.unanswered > 0 {
+        let messages = values.unanswered;
+        return Some(ContenderFailure::Unanswered { messages });
+    }
+    let is_silent = values.messages == 0 && scenario.pattern != ScenarioPattern::Idle;
+    is_silent.then_some(ContenderFailure::Stalled)
+}
+
+/// Whether a server that works was given more than it can echo: what was due too long ago is then left unanswered.
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn is_overloaded(scenario: &Scenario, values: &Values) -> bool {
+    let is_missed = |rate: u64| values.messages_per_second() < MIN_RATE_SHARE * rate as f64;
+    let failures = &values.failures;
+    let only_late = failures.total() == failures.timed_out;
+    values.messages > 0 && only_late && scenario.rate().is_some_and(is_missed)
 }

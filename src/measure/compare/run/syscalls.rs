@@ -1,7 +1,7 @@
 //! System calls per message, counted in a pass of its own because counting slows the server down.
 
 use super::measure::{Stopped, load_plan};
-use super::server::{ContenderServer, LaunchError};
+use crate::measure::bench::{BenchServer, LaunchError};
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::model::SyscallStatus;
 use crate::measure::compare::plan::Plan;
@@ -27,10 +27,11 @@ pub(super) fn count_syscalls(
     if let ScenarioPattern::Idle | ScenarioPattern::Fairness = scenario.pattern {
         return Ok(None);
     }
-    let server = match ContenderServer::start(spec, core, plan.timeout, &mut || progress(0)) {
+    let go_on = &mut || progress(0);
+    let server = match BenchServer::start(&spec.origin, core, plan.timeout, go_on) {
         Ok(server) => server,
-        Err(LaunchError::Failed(failure)) => {
-            let reason = failure.to_string();
+        Err(LaunchError::Failed { reason, .. }) => {
+            let reason = format!("the server did not start: {reason}");
             return Ok(Some(SyscallStatus::NotCounted { reason }));
         }
         Err(LaunchError::Stopped) => return Err(Stopped),

@@ -61,6 +61,8 @@ pub(super) struct Coverage {
     pub(super) drained: usize,
     pub(super) expired: usize,
     pub(super) with_bytes_pending: usize,
+    /// Iterations that went on with a walk.
+    pub(super) walking: usize,
 }
 
 impl Coverage {
@@ -73,6 +75,7 @@ impl Coverage {
         self.drained += other.drained;
         self.expired += other.expired;
         self.with_bytes_pending += other.with_bytes_pending;
+        self.walking += other.walking;
     }
 }
 
@@ -81,6 +84,8 @@ impl Coverage {
 pub(super) struct Checks {
     pub(super) coverage: Coverage,
     calm_iterations: usize,
+    /// Whether this iteration began with a walk under way.
+    is_walking: bool,
     idle_polls: usize,
     /// For each connection on the run queue: since which iteration, and after how many it must have had its turn.
     queued: BTreeMap<ConnectionId, (usize, usize)>,
@@ -92,6 +97,8 @@ impl Checks {
     /// Before an iteration: the counts of the last one are forgotten.
     pub(super) fn begin(&mut self, event_loop: &mut Simulated, network: &SharedNetwork) {
         event_loop.observer = Log::default();
+        self.is_walking = event_loop.walk.is_under_way();
+        self.coverage.walking += usize::from(self.is_walking);
         let mut network = network.borrow_mut();
         (network.calls, network.accepts) = (0, 0);
         for link in &mut network.links {
@@ -101,7 +108,9 @@ impl Checks {
         self.calm_iterations += usize::from(is_calm);
         self.coverage.iterations += 1;
         let plans: usize = network.links.iter().map(|link| link.plan).sum();
-        let bound = 2000 + 20 * network.links.len() + 4 * plans;
+        // A walk takes as many iterations as there are keys, and ticks as long as there are connections.
+        let walking = self.coverage.walking.min(100_000);
+        let bound = 2000 + 20 * network.links.len() + 4 * plans + walking;
         let calm_iterations = self.calm_iterations;
         network.require(calm_iterations < bound, || {
             format!("no end after {calm_iterations} iterations in which all went well")
@@ -138,8 +147,10 @@ impl Checks {
                     forgotten.unwrap_or_default()
                 )
             });
-            let is_open = event_loop.shutdown.is_under_way() && connection.phase() == Phase::Open;
-            network.require(!is_open, || {
+            let takes_part = connection.phase() != Phase::Open
+                || !event_loop.shutdown.is_under_way()
+                || event_loop.walk.has_still_to_take(key);
+            network.require(takes_part, || {
                 format!("link {number} does not take part in the stop")
             });
             network.require(!overdue, || {
@@ -158,10 +169,10 @@ impl Checks {
         network.violation.take().map_or(Ok(()), Err)
     }
 
-    /// A wait of zero length leads to a call. Without one, it was a deadline that had passed, which happens once.
+    /// A wait of zero length leads to a call, or goes on with a walk. Without one, it was a deadline that had passed, which happens once.
     fn does_not_spin(&mut self, event_loop: &Simulated, network: &mut Network) {
         let polls = event_loop.observer.timeout == Some(Duration::ZERO);
-        let is_idle = polls && network.calls == 0;
+        let is_idle = polls && network.calls == 0 && !self.is_walking;
         self.idle_polls = if is_idle { self.idle_polls + 1 } else { 0 };
         let idle_polls = self.idle_polls;
         network.require(idle_polls < 2, || "polls with nothing to do".to_owned());
@@ -230,8 +241,10 @@ impl Checks {
                     let waited = self.waiting.contains(&id);
                     let has_moved = now - link.moved_at < timeout;
                     let is_pending = summary.bytes_in > summary.bytes_out;
-                    let room =
-                        is_pending && link.room_since.is_some_and(|since| now - since > tick * 3);
+                    // A slow server is late.
+                    let room = is_pending
+                        && !setup.slow
+                        && link.room_since.is_some_and(|since| now - since > tick * 3);
                     let has_asked = !setup.reports_unread || link.found_empty;
                     let unread = !is_pending && !has_asked;
                     !waited && !has_moved && !room && !unread
@@ -325,5 +338,6 @@ pub(super) fn set_limits_of_sleep(event_loop: &Simulated, network: &mut Network)
     let waits = |backlog: &Backlog| backlog.is_known && !backlog.waiting.is_empty();
     let can_accept = has_room && !is_paused && network.backlogs.iter().any(waits);
     network.has_room = has_room;
-    network.may_sleep = event_loop.run_queue.is_empty() && !can_accept;
+    let is_walking = event_loop.walk.is_under_way();
+    network.may_sleep = event_loop.run_queue.is_empty() && !can_accept && !is_walking;
 }

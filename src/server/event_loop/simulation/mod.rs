@@ -14,6 +14,7 @@
 //!   within as many accepts as there are listeners;
 //! - calls are bounded: a turn has one read and two writes, a read that finds nothing had an event, a wait of zero
 //!   length is followed by a call, a pause of the listeners has no accept in it;
+//! - a stop reaches every connection, also those that come while it walks over them, and a walk ends;
 //! - an idle timeout ends a connection that has waited for its peer that long, soon after; a drain timeout ends it in a stop;
 //! - once the decisions of the seed are used up and all goes well, everything is echoed and the stop ends, within a
 //!   bounded number of iterations.
@@ -42,6 +43,7 @@ use crate::server::config::Config;
 use crate::server::listener::Listeners;
 use crate::server::receive_buffer::ReceiveBuffer;
 use crate::server::shutdown::Shutdown;
+use crate::server::walk::Walk;
 use checks::{Checks, Coverage, Log, Simulated, set_limits_of_sleep};
 use decisions::Decisions;
 use kernel::{SharedNetwork, SimulatedKernel, SimulatedListener};
@@ -109,6 +111,7 @@ fn assemble(
         setup.max_connections + too_many,
         Log::default(),
     );
+    event_loop.walk = Walk::new(setup.walk_step);
     event_loop.received = ReceiveBuffer::new(setup.read_budget, setup.read_buffer);
     (event_loop, network)
 }
@@ -154,6 +157,7 @@ fn the_promises_hold_whatever_the_kernel_and_the_peers_do() {
             seen.idle,
             seen.drained,
             seen.expired,
+            seen.walking,
         ];
         assert!(
             kinds.iter().all(|count| *count > 50),

@@ -38,6 +38,10 @@ pub(super) enum Mutant {
     LastInFirstOut,
     /// A stop queues no connection for its last turns.
     DrainWithoutTurns,
+    /// A walk over all connections ends after its first part.
+    HalfWalk,
+    /// The loop sleeps although a walk is under way.
+    SleepInWalk,
     /// A tick of the idle clock counts for connections that wait for the server.
     TickQueued,
     /// The idle clock never ticks.
@@ -52,7 +56,7 @@ pub(super) enum Mutant {
     OverLimit,
 }
 
-pub(super) const MUTANTS: [Mutant; 21] = [
+pub(super) const MUTANTS: [Mutant; 23] = [
     Mutant::ForgetEdge,
     Mutant::ForgetWritable,
     Mutant::ForgetFin,
@@ -68,6 +72,8 @@ pub(super) const MUTANTS: [Mutant; 21] = [
     Mutant::NoYield,
     Mutant::LastInFirstOut,
     Mutant::DrainWithoutTurns,
+    Mutant::HalfWalk,
+    Mutant::SleepInWalk,
     Mutant::TickQueued,
     Mutant::NeverTick,
     Mutant::AlwaysPoll,

@@ -5,6 +5,7 @@ use super::mutant::Mutant;
 use crate::server::clock;
 use crate::server::kernel::Kernel;
 use crate::server::observer::Observer;
+use crate::server::walk::Walk;
 use std::io::{self, ErrorKind};
 use std::iter;
 use std::time::Duration;
@@ -34,6 +35,12 @@ fn wait(event_loop: &mut Simulated, mutant: Mutant) -> io::Result<()> {
             next.map(|at| at.saturating_duration_since(clock::now()))
         }
         Mutant::ForgetDeadlines => event_loop.has_work().then_some(Duration::ZERO),
+        Mutant::SleepInWalk => {
+            let walk = std::mem::replace(&mut event_loop.walk, Walk::new(1));
+            let waited = event_loop.wait();
+            event_loop.walk = walk;
+            return waited;
+        }
         Mutant::NeverTick => {
             event_loop.idle_clock.stop();
             return event_loop.wait();
@@ -55,6 +62,9 @@ fn note(event_loop: &mut Simulated, mutant: Mutant) {
     let has_ticked = event_loop.idle_clock.deadline() != next_tick;
     if mutant == Mutant::DrainWithoutTurns && stops {
         while event_loop.run_queue.pop().is_some() {}
+    }
+    if mutant == Mutant::HalfWalk {
+        let _rest = event_loop.walk.take_keys(0);
     }
     if mutant == Mutant::TickQueued && has_ticked {
         for (key, slot) in &mut event_loop.connections {

@@ -19,6 +19,8 @@ pub(super) struct SimulationSetup {
     pub(super) faults: bool,
     /// Whether every system call takes a while, so that connections wait for their turns.
     pub(super) slow: bool,
+    /// How many keys an iteration takes of a walk over all connections.
+    pub(super) walk_step: usize,
     /// How many peers there may be altogether.
     pub(super) peers: usize,
 }
@@ -39,6 +41,7 @@ impl SimulationSetup {
             faults: decisions.one_in(2),
             slow: decisions.one_in(4),
             peers: [4, 8, 12, 100][decisions.choose(4)],
+            walk_step: [1000, 1, 3][decisions.choose(3)],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Separate cores for the server and the generator, so that neither takes time from the other.
 
-use crate::measure::process::cores;
+use super::cores;
 use serde::{Deserialize, Serialize};
 
 /// Which cores the server and the generator should run on.

@@ -1,6 +1,6 @@
 //! The machine that a comparison runs on: what it is, and how busy other work keeps it.
 
-use super::statistics::float;
+use super::values::float;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::thread;

@@ -1,7 +1,7 @@
 //! A server to compare with: tokio, with a task per connection on one thread.
 //!
-//! build: cargo build --release --manifest-path benches/peers/tokio/Cargo.toml
-//! run:   benches/peers/tokio/target/release/peer-tokio PORT
+//! build: cargo build --release --features tokio --bin tokio   (in benches/peers/rust)
+//! run:   target/release/tokio PORT
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
     let Some(port) = port else {
-        return Err(io::Error::other("usage: peer-tokio PORT"));
+        return Err(io::Error::other("usage: tokio PORT"));
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

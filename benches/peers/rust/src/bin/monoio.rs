@@ -1,0 +1,68 @@
+//! A server to compare with: monoio on `io_uring`, with a task per connection on one thread.
+//!
+//! build: cargo build --release --features monoio --bin monoio   (in benches/peers/rust)
+//! run:   target/release/monoio PORT
+//!        target/release/monoio --probe   (fails where `io_uring` cannot be used)
+
+use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
+use monoio::net::{ListenerOpts, TcpListener, TcpStream};
+use monoio::{IoUringDriver, RuntimeBuilder};
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// Connections that may wait to be accepted (listen(2)).
+const BACKLOG: i32 = 4096;
+
+/// Bytes per read, as in all of these servers.
+const BUFFER: usize = 64 * 1024;
+
+/// How long to pause when there are no descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn main() -> io::Result<()> {
+    let argument = std::env::args().nth(1);
+    let mut runtime = RuntimeBuilder::<IoUringDriver>::new()
+        .enable_timer()
+        .build()?;
+    if argument.as_deref() == Some("--probe") {
+        return Ok(());
+    }
+    let Some(port) = argument.and_then(|port| port.parse().ok()) else {
+        return Err(io::Error::other("usage: monoio PORT | --probe"));
+    };
+    runtime.block_on(serve(port))
+}
+
+async fn serve(port: u16) -> io::Result<()> {
+    let options = ListenerOpts::new().reuse_port(false).backlog(BACKLOG);
+    let listener = TcpListener::bind_with_config((Ipv4Addr::LOCALHOST, port), &options)?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // An error ends this connection and nothing else.
+                monoio::spawn(async move { echo(stream).await.ok() });
+            }
+            // Either this connection failed, or there are no descriptors left.
+            Err(_) => monoio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Echoes until end of file. Dropping the stream then sends the FIN after the last byte. The kernel owns the buffer while
+/// it reads or writes.
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(BUFFER);
+    loop {
+        let (length, filled) = stream.read(buffer).await;
+        if length? == 0 {
+            return Ok(());
+        }
+        let (written, mut emptied) = stream.write_all(filled).await;
+        written?;
+        emptied.clear();
+        buffer = emptied;
+    }
+}

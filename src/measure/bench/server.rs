@@ -1,0 +1,220 @@
+//! The server of one measurement: started for it and stopped after it, or one that runs already.
+
+use crate::measure::process::{Child, ChildFailure, CommandLine, free_address};
+use crate::server::Mode;
+use crate::text::endpoint::Endpoint;
+use crate::text::os_error;
+use std::env;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// Placeholder in a command for the port to listen on.
+pub const PORT: &str = "{port}";
+
+/// How long `mio-echo serve` may take to announce its address.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The start of the line with which it does.
+const READY: &str = "listening on ";
+
+/// How many of the last lines of standard error a report shows.
+const STDERR_LINES: usize = 5;
+
+/// How often a wait for a starting server asks whether to go on.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Where a server comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// `mio-echo serve` in this mode, started for each measurement.
+    Own(Mode),
+    /// A server that is already running, and is left running.
+    Running {
+        /// Where it listens.
+        endpoint: Endpoint,
+        /// Its process, whose costs are measured with those of its descendants; `None` if it is not known.
+        pid: Option<u32>,
+    },
+    /// This command, started for each measurement; it contains [`PORT`].
+    Command(CommandLine),
+}
+
+/// A server that accepts connections. Dropping it stops the process that was started for it.
+#[derive(Debug)]
+pub struct BenchServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// `None` for a server that was already running.
+    child: Option<Child>,
+    /// The process whose costs are measured, with those of its descendants.
+    pid: Option<u32>,
+}
+
+/// Why there is no server to measure.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// It did not start, or cannot be reached.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+        /// The last lines of its standard error.
+        stderr: Vec<String>,
+    },
+    /// The caller asked to stop.
+    Stopped,
+}
+
+impl BenchServer {
+    /// Starts the server of `origin` on `core` and waits until it accepts, for at most `timeout` and while `go_on`
+    /// returns `Continue`. One that exits because another program has taken its port gets another port, once. Of a
+    /// server that runs already, the first address that accepts a connection is taken.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaunchError`].
+    pub fn start(
+        origin: &Origin,
+        core: Option<usize>,
+        timeout: Duration,
+        go_on: &mut impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Self, LaunchError> {
+        match origin {
+            Origin::Own(mode) => Self::start_own(*mode, core),
+            Origin::Running { endpoint, pid } => Ok(Self {
+                address: reachable_address(endpoint, timeout).map_err(failed)?,
+                child: None,
+                pid: *pid,
+            }),
+            Origin::Command(command) => {
+                let address = free_address().map_err(io_error)?;
+                let started = Self::spawn(command, address, core, timeout, go_on);
+                match started {
+                    Err(LaunchError::Failed { .. }) if is_taken(address) => {
+                        let address = free_address().map_err(io_error)?;
+                        Self::spawn(command, address, core, timeout, go_on)
+                    }
+                    started => started,
+                }
+            }
+        }
+    }
+
+    fn start_own(mode: Mode, core: Option<usize>) -> Result<Self, LaunchError> {
+        let mode = mode.to_string();
+        let arguments = ["serve", "--quiet", "--listen", "127.0.0.1:0", "--mode"];
+        let arguments = arguments.into_iter().chain([mode.as_str()]);
+        let program = env::current_exe().map_err(io_error)?;
+        let command = CommandLine::new(program, arguments);
+        let mut child = Child::spawn(&command, core).map_err(io_error)?;
+        let line = child.ready_line(START_TIMEOUT);
+        let line = line.map_err(|failure| child_failed(&failure))?;
+        match line.strip_prefix(READY).and_then(|it| it.parse().ok()) {
+            Some(address) => Ok(Self::of(child, address)),
+            None => Err(failed(format!(
+                "it printed `{line}` instead of its address"
+            ))),
+        }
+    }
+
+    fn of(child: Child, address: SocketAddr) -> Self {
+        Self {
+            address,
+            pid: Some(child.pid()),
+            child: Some(child),
+        }
+    }
+
+    fn spawn(
+        command: &CommandLine,
+        address: SocketAddr,
+        core: Option<usize>,
+        timeout: Duration,
+        go_on: &mut impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Self, LaunchError> {
+        let command = command.replace(PORT, &address.port().to_string());
+        let mut child = Child::spawn(&command, core).map_err(io_error)?;
+        let deadline = Instant::now() + timeout;
+        loop {
+            match child.wait_until_accepting(address, POLL_INTERVAL) {
+                Ok(()) => return Ok(Self::of(child, address)),
+                Err(exited @ ChildFailure::Exited { .. }) => return Err(child_failed(&exited)),
+                Err(ChildFailure::NotReady { stderr, .. }) if Instant::now() >= deadline => {
+                    let waited = timeout;
+                    return Err(child_failed(&ChildFailure::NotReady { waited, stderr }));
+                }
+                Err(ChildFailure::NotReady { .. }) => {
+                    if go_on().is_break() {
+                        return Err(LaunchError::Stopped);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Its process id, if it is known.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// Ends the process that was started. Returns whether another program listens on its port.
+    pub fn has_lost_port(&mut self) -> bool {
+        let started = self.child.take();
+        let was_started = started.is_some();
+        drop(started);
+        was_started && is_taken(self.address)
+    }
+
+    /// How it terminated, if it has or does within `timeout`; never for a server that was running already.
+    pub fn exit_within(&mut self, timeout: Duration) -> Option<ChildFailure> {
+        self.child.as_mut()?.exit_within(timeout)
+    }
+}
+
+/// The last lines of standard error that a report shows.
+pub fn last_lines(failure: &ChildFailure) -> Vec<String> {
+    let lines = failure.last_stderr_lines(STDERR_LINES).into_iter();
+    lines.map(str::to_owned).collect()
+}
+
+/// Whether a socket listens there, although the server that was to do so has ended.
+fn is_taken(address: SocketAddr) -> bool {
+    let bound = TcpListener::bind(address);
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
+/// The first address of `endpoint` that accepts a connection.
+fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, String> {
+    let addresses = endpoint
+        .resolve()
+        .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::describe(&error)))?;
+    let mut last_error = format!("{endpoint} has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(_) => return Ok(address),
+            Err(error) => {
+                let reason = os_error::describe(&error);
+                last_error = format!("cannot connect to {address}: {reason}");
+            }
+        }
+    }
+    Err(last_error)
+}
+
+fn child_failed(failure: &ChildFailure) -> LaunchError {
+    LaunchError::Failed {
+        reason: failure.to_string(),
+        stderr: last_lines(failure),
+    }
+}
+
+fn failed(reason: String) -> LaunchError {
+    let stderr = Vec::new();
+    LaunchError::Failed { reason, stderr }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn io_error(error: io::Error) -> LaunchError {
+    failed(os_error::describe(&error))
+}

@@ -1,0 +1,20 @@
+//! Calibration: servers of known truth are measured, and what was injected stands beside what was measured.
+//!
+//! An instrument that nobody has checked measures something, but it is not known what. So the load generator and the
+//! sampling of costs are pointed at servers that deviate from a plain echo server in one known way each. Their processes
+//! are separate ones, as in every other measurement.
+//!
+//! 1. [`CalibrationServer`]: the servers;
+//! 2. [`Injection`]: what is injected, under which load;
+//! 3. [`CalibrationRow`]: injected, measured, and the tolerance.
+
+mod injection;
+mod row;
+mod run;
+mod servers;
+mod target;
+
+pub use injection::Injection;
+pub use row::{Calibration, CalibrationRow, FigureUnit};
+pub use run::measure;
+pub use servers::{CalibrationServer, Falsification, SUBCOMMAND};

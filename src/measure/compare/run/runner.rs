@@ -1,0 +1,156 @@
+//! The rounds of a scenario: each of them measures every contender once, in shuffled order.
+
+use super::measure::{RoundOutcome, Stopped, measure};
+use super::observer::{MeasurementStart, ProgressObserver};
+use super::syscalls::count_syscalls;
+use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE};
+use crate::measure::compare::contender::ContenderSpec;
+use crate::measure::compare::model::{
+    Contender, ContenderFailure, Measurement, MeasurementStatus, MergedLatency, Role,
+    ScenarioResults, SyscallMeasurement,
+};
+use crate::measure::compare::plan::{Plan, SyscallPass};
+use crate::measure::compare::scenario::Scenario;
+use crate::measure::load::Latency;
+use crate::measure::rng::SplitMix64;
+use std::collections::BTreeMap;
+
+/// How often a measurement is repeated because too much time was stolen.
+const MAX_REPETITIONS: u32 = 2;
+
+/// A contender with what it takes to start it.
+pub(super) struct Participant<'a> {
+    pub(super) contender: Contender,
+    pub(super) spec: &'a ContenderSpec,
+}
+
+impl<'a> Participant<'a> {
+    pub(super) fn new((role, spec): (Role, &'a ContenderSpec)) -> Self {
+        let contender = spec.contender(role);
+        Self { contender, spec }
+    }
+}
+
+/// Measures scenario by scenario.
+pub(super) struct Runner<'a, O> {
+    pub(super) plan: &'a Plan,
+    pub(super) observer: &'a mut O,
+    pub(super) participants: &'a [Participant<'a>],
+    pub(super) rng: SplitMix64,
+    /// The core of the servers; `None` if the scheduler places them.
+    pub(super) server_core: Option<usize>,
+    /// Measurements done or skipped.
+    pub(super) done: usize,
+}
+
+impl<O: ProgressObserver> Runner<'_, O> {
+    /// All rounds of a scenario, and the pass that counts system calls.
+    pub(super) fn scenario(&mut self, results: &mut ScenarioResults) -> Result<(), Stopped> {
+        let mut merged = BTreeMap::new();
+        let mut rounds = 1..=self.plan.rounds;
+        let finished = rounds.try_for_each(|round| self.round(round, results, &mut merged));
+        let latencies = merged.iter().map(|(contender, latency)| MergedLatency {
+            contender: *contender,
+            latency: latency.into(),
+        });
+        results.latencies = latencies.collect();
+        finished?;
+        match self.plan.syscalls {
+            SyscallPass::Run => self.syscall_pass(results),
+            SyscallPass::Skip => Ok(()),
+        }
+    }
+
+    /// Measures every contender once. One that has failed is not measured again, nor one that twice did not hold the rate.
+    fn round(
+        &mut self,
+        round: u32,
+        results: &mut ScenarioResults,
+        merged: &mut BTreeMap<usize, Latency>,
+    ) -> Result<(), Stopped> {
+        let mut order: Vec<usize> = (0..self.participants.len()).collect();
+        self.rng.shuffle(&mut order);
+        for contender in order {
+            let is_overloaded = round > 2 && results.rate_missed_by(contender).is_some();
+            if results.failure_of(contender).is_none() && !is_overloaded {
+                let scenario = results.scenario;
+                let (measurement, latency) = self.measure(contender, &scenario, round)?;
+                results.measurements.push(measurement);
+                if let Some(latency) = latency {
+                    merged.entry(contender).or_default().merge(&latency);
+                }
+            }
+            self.done += 1;
+        }
+        Ok(())
+    }
+
+    /// Measures, and repeats it if too much time was stolen. Also returns the latencies.
+    pub(super) fn measure(
+        &mut self,
+        contender: usize,
+        scenario: &Scenario,
+        round: u32,
+    ) -> Result<(Measurement, Option<Latency>), Stopped> {
+        let Some(participant) = self.participants.get(contender) else {
+            return Err(Stopped);
+        };
+        self.observer.measurement_started(&MeasurementStart {
+            contender: &participant.contender.name,
+            scenario,
+            round,
+        });
+        let mut discarded = 0;
+        loop {
+            // A load shorter than a tenth of a second never reports progress.
+            if self.observer.progress(self.done, 0).is_break() {
+                return Err(Stopped);
+            }
+            let before = CpuTicks::now();
+            let (observer, done) = (&mut *self.observer, self.done);
+            let mut progress = |per_mille| observer.progress(done, per_mille);
+            let (spec, core) = (participant.spec, self.server_core);
+            let RoundOutcome { status, latency } =
+                measure(self.plan, spec, core, scenario, &mut progress)?;
+            let ticks = CpuTicks::now().zip(before);
+            let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
+            if is_spoiled(&status, stolen_share) && discarded < MAX_REPETITIONS {
+                discarded += 1;
+                continue;
+            }
+            let measurement = Measurement {
+                contender,
+                round,
+                stolen_share,
+                discarded,
+                status,
+            };
+            return Ok((measurement, latency));
+        }
+    }
+
+    /// Counts the system calls of every contender that has not failed. The progress bar does not include this pass.
+    fn syscall_pass(&mut self, results: &mut ScenarioResults) -> Result<(), Stopped> {
+        for (contender, spec) in self.plan.contenders.iter().enumerate() {
+            if results.failure_of(contender).is_some() {
+                continue;
+            }
+            let (observer, done) = (&mut *self.observer, self.done);
+            let mut progress = |_per_mille| observer.progress(done, 0);
+            let (core, scenario) = (self.server_core, &results.scenario);
+            let status = count_syscalls(self.plan, spec, core, scenario, &mut progress)?;
+            let counted = status.map(|status| SyscallMeasurement { contender, status });
+            results.syscalls.extend(counted);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a measurement says more about the machine than about the contender. A busy machine may not schedule the server
+/// during a short measurement.
+fn is_spoiled(status: &MeasurementStatus, stolen_share: Option<f64>) -> bool {
+    match status {
+        MeasurementStatus::Measured(_) => stolen_share.is_some_and(|it| it > MAX_STOLEN_SHARE),
+        MeasurementStatus::Failed(failure) => *failure == ContenderFailure::Stalled,
+    }
+}

@@ -1,0 +1,58 @@
+//! Each pattern has its figures.
+
+use super::{comparison, run, text};
+use crate::harness::tool_or_skip;
+use mio_echo::measure::compare::model::SyscallStatus;
+use mio_echo::measure::compare::report;
+
+#[test]
+fn every_pattern_reports_its_metric() {
+    for (pattern, metric) in [
+        ("churn", "connections/s"),
+        ("idle", "memory"),
+        ("stream", "bytes/s"),
+        ("fairness", "flood bytes/s"),
+    ] {
+        let pattern = format!("--pattern={pattern}");
+        let arguments = [
+            "--duration=300ms",
+            "--connections=2",
+            "--rounds=1",
+            "event-loop",
+        ];
+        let finished = run(&[&arguments[..], &[&pattern]].concat());
+        let table = text(&finished);
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{pattern}: {}{table}",
+            finished.stderr
+        );
+        assert!(table.contains(metric), "{pattern} has no {metric}: {table}");
+    }
+}
+
+#[test]
+fn system_calls_are_counted_where_a_tool_can() {
+    if !tool_or_skip("strace") {
+        return;
+    }
+    let arguments = [
+        "--duration=1s",
+        "--rate=max",
+        "--connections=1",
+        "--rounds=1",
+        "--syscalls",
+        "--json=-",
+    ];
+    let finished = run(&[&arguments[..], &["event-loop"]].concat());
+    let comparison = comparison(text(&finished));
+    let passes = &comparison.scenarios[0].syscalls;
+    assert_eq!(passes.len(), 1, "not for the second baseline: {passes:?}");
+    let SyscallStatus::Counted { syscalls, messages } = passes[0].status else {
+        panic!("{passes:?}");
+    };
+    // One wait, one recv, one send.
+    assert!(syscalls >= 2 * messages, "{passes:?}");
+    assert!(report::terminal(&comparison).contains("  syscalls\n"));
+}

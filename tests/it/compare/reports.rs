@@ -1,0 +1,55 @@
+//! All reports agree, and go where they are asked to.
+
+use super::{comparison, run, run_short, saved, text};
+use crate::harness::{Child, PROGRAM, command};
+use mio_echo::measure::compare::report;
+use std::fs;
+
+#[test]
+fn every_report_is_written_and_a_saved_comparison_is_reported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let json = path("saved.json");
+    fs::write(&json, saved()).unwrap();
+    let from = format!("--from={}", json.display());
+    let option = |kind: &str| format!("--{kind}={}", path(kind).display());
+    let reports = ["html", "svg", "markdown", "csv", "json"];
+    let options: Vec<String> = reports.iter().map(|kind| option(kind)).collect();
+    let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
+    arguments.push(&from);
+
+    let finished = run(&arguments);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let comparison = comparison(saved());
+    assert_eq!(text(&finished), report::terminal(&comparison));
+    let written = |kind: &str| fs::read_to_string(path(kind)).unwrap();
+    assert_eq!(written("html"), report::html(&comparison));
+    assert_eq!(written("json"), saved());
+    assert_eq!(written("csv").lines().count(), 1 + 2 * 3 * 6);
+    assert_eq!(written("markdown").matches("\n| threads |").count(), 2);
+    for kind in ["html", "markdown", "csv", "json", "svg"] {
+        assert!(!written(kind).contains("no difference"), "{kind}");
+    }
+    assert!(written("svg").starts_with("<svg"));
+}
+
+#[test]
+fn a_report_on_standard_output_is_alone_there() {
+    let finished = run_short(&["--rounds=1", "--csv=-", "event-loop"]);
+    let lines: Vec<&str> = text(&finished).lines().collect();
+    assert_eq!(
+        lines.len(),
+        1 + 2,
+        "header, baseline, and second baseline: {lines:?}"
+    );
+    assert!(lines[0].starts_with("pattern,connections,"), "{lines:?}");
+}
+
+#[test]
+fn a_closed_standard_output_is_no_failure() {
+    let shell = "\"$0\" compare --from=- --csv=- | head -n 1";
+    let mut command = command("sh");
+    command.args(["-c", shell, PROGRAM]);
+    let finished = Child::spawn_with_input(&mut command).finish(saved().as_bytes().to_vec());
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+}
