@@ -7,7 +7,8 @@ use mio_echo::measure::bench::Threshold;
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
-    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, Scenario, ScenarioPattern, SyscallPass,
+    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario, ScenarioPattern,
+    SyscallPass,
 };
 use mio_echo::measure::load::Verify;
 use mio_echo::measure::process::Placement;
@@ -35,7 +36,8 @@ What a ratio shows, with its interval:
 A FILE of - is standard output (for --from, standard input); a report there replaces the table.
 
 Exit codes:
-  0 done; 1 a contender failed a scenario, or a report could not be written;
+  0 done; 1 a contender failed a scenario, a condition of --fail-if held, a contender became worse than in
+  --baseline, or a report could not be written;
   2 wrong usage; 129, 130, 143 ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was measured.
 
 Examples:
@@ -45,6 +47,7 @@ Examples:
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'
+  mio-echo compare --baseline before.json --fail-if 'threads/event-loop cpu>2'
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
 
@@ -114,6 +117,10 @@ pub(crate) struct CompareArguments {
     #[arg(short, long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
+    /// Add rounds, up to five times as many, until the intervals of the primary metrics are within ± this share
+    #[arg(long, value_name = "SHARE", value_parser = until, help_heading = "Rounds")]
+    until: Option<f64>,
+
     /// The largest difference that does not matter [default: 5%]
     #[arg(long, value_name = "SHARE", value_parser = margin, help_heading = "Rounds")]
     pub(super) margin: Option<f64>,
@@ -145,6 +152,16 @@ pub(crate) struct CompareArguments {
     /// Do not compare what comes back with what was sent: less work for the generator
     #[arg(long, help_heading = "Rounds")]
     no_verify: bool,
+
+    /// Fail if the ratio of two contenders is certainly like this in a scenario, as in 'threads/event-loop cpu>1.5'; may be
+    /// given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches
+    #[arg(long, value_name = "CONDITION", help_heading = "Reports")]
+    pub(super) fail_if: Vec<RatioCondition>,
+
+    /// Compare with the comparison that an earlier --json wrote, at the same common rates, and fail if the primary metric of
+    /// a contender has certainly become worse by more than --margin
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(super) baseline: Option<PathBuf>,
 
     /// Write a page with charts
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -256,6 +273,8 @@ impl CompareArguments {
             scenarios: self.scenarios(),
             follow_up: self.follow_up(),
             rounds: LEAST_ROUNDS,
+            until: self.until,
+            common_rates: Vec::new(),
             margin: self.margin.unwrap_or(Criterion::MARGIN),
             duration: self.duration,
             warm_up: self.warmup,
@@ -372,6 +391,11 @@ fn up_to_longest(duration: Duration) -> Result<Duration, String> {
         return Err(format!("must be at most {longest}"));
     }
     Ok(duration)
+}
+
+/// `2%`, `±2%` or `0.02`.
+fn until(text: &str) -> Result<f64, String> {
+    margin(text.strip_prefix('±').unwrap_or(text))
 }
 
 /// `5%` or `0.05`.

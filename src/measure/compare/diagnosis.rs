@@ -2,6 +2,7 @@
 
 use super::correction::rounds_needed;
 use super::model::{Comparison, Launch, Measurement, Role, ScenarioResults, SyscallStatus};
+use super::pairs::is_narrow;
 use super::ratio::Conclusion;
 use super::statistics::Spread;
 use super::summary::{self, Table};
@@ -18,6 +19,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     warnings.extend(syscalls_not_counted(comparison));
     for results in &comparison.scenarios {
         warnings.extend(cost_not_seen(comparison, results));
+        warnings.extend(still_wide(comparison, results));
         warnings.extend(generator_limit(comparison, results));
         warnings.extend(schedule_not_kept(comparison, results));
     }
@@ -97,6 +99,13 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
             reason: reason.clone(),
         }),
     })
+}
+
+fn still_wide(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
+    let until = comparison.until?;
+    let is_narrow = is_narrow(&comparison.contenders, results, until);
+    let scenario = results.scenario;
+    (!is_narrow).then_some(Warning::StillWide { scenario, until })
 }
 
 fn cost_not_seen(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {

@@ -34,6 +34,8 @@ pub struct Comparison {
     pub seed: u64,
     /// Rounds that were asked for.
     pub rounds: u32,
+    /// Rounds were added until the intervals of the primary metric were within ± this share; `None` without that.
+    pub until: Option<f64>,
     /// The largest difference that does not matter, as a share of 1.
     pub margin: f64,
     /// The condition of a search for the highest rate, as it was asked for; `None` without a search.

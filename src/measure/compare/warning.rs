@@ -48,6 +48,13 @@ pub enum Warning {
         /// The number of rounds that they need.
         needed: u32,
     },
+    /// The intervals did not become as narrow as they were to, although rounds were added.
+    StillWide {
+        /// In which scenario.
+        scenario: Scenario,
+        /// The share of the ratio that they were to be within.
+        until: f64,
+    },
     /// The hypervisor gave processor time to other machines, and repeating did not help.
     StolenTime {
         /// Measurements that it spoiled.
@@ -146,6 +153,11 @@ impl fmt::Display for Warning {
                 "{} cannot decide {}: it takes at least {needed}",
                 units::counted(*rounds as usize, "round", "rounds"),
                 units::counted(*comparisons, "comparison", "comparisons"),
+            ),
+            Self::StillWide { scenario, until } => write!(
+                f,
+                "{scenario}: the intervals did not become as narrow as ±{}",
+                wording::percent(*until)
             ),
             Self::StolenTime {
                 measurements,

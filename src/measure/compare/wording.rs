@@ -151,8 +151,9 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
         (
             "measured",
             format!(
-                "{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
+                "{}{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
                 units::counted(comparison.rounds as usize, "round", "rounds"),
+                until(comparison).unwrap_or_default(),
                 time(comparison.duration_ns),
                 time(comparison.warm_up_ns),
                 comparison.seed
@@ -163,6 +164,12 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
         ("program", comparison.program.clone()),
         ("command", command(comparison)),
     ]
+}
+
+/// ` (more until the intervals are within ±2 %)`.
+fn until(comparison: &Comparison) -> Option<String> {
+    let share = percent(comparison.until?);
+    Some(format!(" (more until the intervals are within ±{share})"))
 }
 
 fn pinning(pinning: Pinning, cores: usize) -> String {

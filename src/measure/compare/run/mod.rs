@@ -59,6 +59,7 @@ fn new_comparison(plan: &Plan, participants: &[Participant<'_>]) -> Comparison {
         pinning: Pinning::apply(plan.placement),
         seed: plan.seed,
         rounds: plan.rounds,
+        until: plan.until,
         margin: plan.margin,
         find_rate: match &plan.follow_up {
             FollowUp::FindRate(condition) => Some(condition.to_string()),

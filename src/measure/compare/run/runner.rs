@@ -9,7 +9,8 @@ use crate::measure::compare::model::{
     Contender, ContenderFailure, Measurement, MeasurementStatus, MergedLatency, Role,
     ScenarioResults, SyscallMeasurement,
 };
-use crate::measure::compare::plan::{Plan, SyscallPass};
+use crate::measure::compare::pairs::is_narrow;
+use crate::measure::compare::plan::{MAX_EXTENSION, Plan, SyscallPass};
 use crate::measure::compare::scenario::Scenario;
 use crate::measure::load::Latency;
 use crate::measure::rng::SplitMix64;
@@ -47,8 +48,7 @@ impl<O: ProgressObserver> Runner<'_, O> {
     /// All rounds of a scenario, and the pass that counts system calls.
     pub(super) fn scenario(&mut self, results: &mut ScenarioResults) -> Result<(), Stopped> {
         let mut merged = BTreeMap::new();
-        let mut rounds = 1..=self.plan.rounds;
-        let finished = rounds.try_for_each(|round| self.round(round, results, &mut merged));
+        let finished = self.rounds(results, &mut merged);
         let latencies = merged.iter().map(|(contender, latency)| MergedLatency {
             contender: *contender,
             latency: latency.into(),
@@ -59,6 +59,27 @@ impl<O: ProgressObserver> Runner<'_, O> {
             SyscallPass::Run => self.syscall_pass(results),
             SyscallPass::Skip => Ok(()),
         }
+    }
+
+    /// As many rounds as were asked for, and more until the intervals are narrow.
+    fn rounds(
+        &mut self,
+        results: &mut ScenarioResults,
+        merged: &mut BTreeMap<usize, Latency>,
+    ) -> Result<(), Stopped> {
+        let participants = self.participants.iter();
+        let contenders: Vec<Contender> = participants.map(|it| it.contender.clone()).collect();
+        let until = self.plan.until;
+        let most = self.plan.rounds.saturating_mul(MAX_EXTENSION);
+        let is_wide = |results: &ScenarioResults| {
+            until.is_some_and(|share| !is_narrow(&contenders, results, share))
+        };
+        let mut round = 0;
+        while round < self.plan.rounds || (round < most && is_wide(results)) {
+            round += 1;
+            self.round(round, results, merged)?;
+        }
+        Ok(())
     }
 
     /// Measures every contender once. One that has failed is not measured again, nor one that twice did not hold the rate.
