@@ -1,17 +1,20 @@
 //! `mio-echo compare`: its arguments.
 
 use super::reports::ReportFormat;
-use crate::cli::values::{Bytes, at_least_one, duration, number_in, positive_duration, size_up_to};
+use super::values::{
+    RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until,
+    warm_up_time,
+};
+use crate::cli::placement::PlacementArguments;
+use crate::cli::values::{Bytes, at_least_one};
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::Threshold;
 use mio_echo::measure::compare::ratio::Criterion;
-use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
     ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario, ScenarioPattern,
     SyscallPass,
 };
 use mio_echo::measure::load::Verify;
-use mio_echo::measure::process::Placement;
 use mio_echo::measure::rng::random_seed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,21 +54,9 @@ Examples:
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
 
-/// The largest message. Every connection holds one.
-const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
-
 /// With nine rounds the interval leaves out the lowest and the highest ratio, so that one round in which the machine
 /// was disturbed does not widen it.
 pub(super) const LEAST_ROUNDS: u32 = 9;
-
-/// The most messages in flight on a connection.
-const LARGEST_DEPTH: usize = 1 << 16;
-
-/// Messages per second: more than any machine can do.
-const LARGEST_RATE: u64 = 100_000_000;
-
-/// The longest measurement.
-const LONGEST: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -141,9 +132,8 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "5s", help_heading = "Rounds")]
     timeout: Duration,
 
-    /// Let the scheduler place servers and generator, instead of pinning them to separate cores
-    #[arg(long, help_heading = "Rounds")]
-    no_pin: bool,
+    #[command(flatten)]
+    placement: PlacementArguments,
 
     /// Count system calls too, with perf(1) or strace(1), in a pass of its own
     #[arg(long, help_heading = "Rounds")]
@@ -191,17 +181,6 @@ pub(crate) struct CompareArguments {
         help_heading = "Reports"
     )]
     pub(super) from: Option<PathBuf>,
-}
-
-/// How many messages per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RateArgument {
-    /// As many as each contender echoes.
-    Max,
-    /// Half of what the slowest reaches.
-    Half,
-    /// This many.
-    Fixed(u64),
 }
 
 /// [`ScenarioPattern`], as an argument.
@@ -279,11 +258,7 @@ impl CompareArguments {
             duration: self.duration,
             warm_up: self.warmup,
             seed: self.seed.unwrap_or_else(random_seed),
-            placement: if self.no_pin {
-                Placement::Anywhere
-            } else {
-                Placement::SeparateCores
-            },
+            placement: self.placement.placement(),
             verify: if self.no_verify {
                 Verify::Nothing
             } else {
@@ -345,68 +320,4 @@ impl CompareArguments {
 
 fn non_empty_or<'a>(values: &'a [usize], default: &'a [usize]) -> &'a [usize] {
     if values.is_empty() { default } else { values }
-}
-
-fn message_size(text: &str) -> Result<Bytes, String> {
-    size_up_to(LARGEST_MESSAGE, text)
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    number_in(1..=LARGEST_DEPTH, text)
-}
-
-fn rounds(text: &str) -> Result<u32, String> {
-    number_in(1..=1000, text)
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    number_in(0..=u64::MAX, text)
-}
-
-/// A whole number of messages per second, `max` or `half`.
-fn rate(text: &str) -> Result<RateArgument, String> {
-    match text {
-        "max" => Ok(RateArgument::Max),
-        "half" => Ok(RateArgument::Half),
-        number => match number.parse() {
-            Ok(0) => Err("must be at least 1".to_owned()),
-            Ok(rate) if rate <= LARGEST_RATE => Ok(RateArgument::Fixed(rate)),
-            Ok(_) => Err(format!("must be at most {LARGEST_RATE}")),
-            Err(_) => Err("expected a whole number, max or half".to_owned()),
-        },
-    }
-}
-
-fn measuring_time(text: &str) -> Result<Duration, String> {
-    positive_duration(text).and_then(up_to_longest)
-}
-
-fn warm_up_time(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(up_to_longest)
-}
-
-fn up_to_longest(duration: Duration) -> Result<Duration, String> {
-    if duration > LONGEST {
-        let longest = humantime::format_duration(LONGEST);
-        return Err(format!("must be at most {longest}"));
-    }
-    Ok(duration)
-}
-
-/// `2%`, `±2%` or `0.02`.
-fn until(text: &str) -> Result<f64, String> {
-    margin(text.strip_prefix('±').unwrap_or(text))
-}
-
-/// `5%` or `0.05`.
-fn margin(text: &str) -> Result<f64, String> {
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(percent) => (percent.trim_end(), 100.0),
-        None => (text, 1.0),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number > 0.0 && number / unit <= LARGEST_MARGIN => Ok(number / unit),
-        Ok(_) => Err("must be above 0 and at most 100%".to_owned()),
-        Err(_) => Err("expected a share, as in 5% or 0.05".to_owned()),
-    }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod progress;
 mod reports;
+mod values;
 
 pub(crate) use arguments::{CompareArguments, EXAMPLES};
 
@@ -99,7 +100,9 @@ fn has_regressions(comparison: &Comparison, before: Option<&Comparison>) -> bool
 fn has_crossed(comparison: &Comparison, conditions: &[RatioCondition]) -> bool {
     let conditions = conditions.iter();
     let failures: Vec<String> = conditions.flat_map(|it| it.failures(comparison)).collect();
-    failures.iter().for_each(|failure| print_error(failure));
+    for failure in &failures {
+        print_error(failure);
+    }
     !failures.is_empty()
 }
 

@@ -35,7 +35,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
     let busy = |load_average: &f64| *load_average > BUSY * float(cores as u64);
     let comparisons = summary::comparisons(comparison);
     let needed = rounds_needed(comparisons);
-    let pinning = comparison.pinning;
+    let pinning = comparison.pinning.clone();
     let governor = machine.governor.clone();
     [
         (machine.build == Build::Debug).then_some(Warning::DebugBuild),
@@ -47,7 +47,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
                 load_average,
                 cores,
             }),
-        (pinning.server_core().is_none()).then_some(Warning::SharedCores { pinning, cores }),
+        (!pinning.is_apart()).then_some(Warning::SharedCores { pinning, cores }),
         not_all_pinned(comparison),
         governor
             .filter(|governor| governor != "performance")
@@ -64,7 +64,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
 }
 
 fn not_all_pinned(comparison: &Comparison) -> Option<Warning> {
-    comparison.pinning.server_core()?;
+    comparison.pinning.server_cores()?;
     let contenders = comparison.contenders.iter();
     let (running, started): (Vec<_>, Vec<_>) =
         contenders.partition(|contender| contender.launch == Launch::Running);

@@ -45,9 +45,9 @@ pub(super) fn comparison() -> Comparison {
             governor: None,
             build: Build::Release,
         },
-        pinning: Pinning::SeparateCores {
-            server: 0,
-            generator: 1,
+        pinning: Pinning::Cores {
+            server: vec![0],
+            generator: vec![1],
         },
         seed: 42,
         rounds: ROUNDS,
@@ -72,7 +72,7 @@ pub(super) fn comparison() -> Comparison {
 pub(super) fn steady() -> Comparison {
     let mut comparison = comparison();
     for results in &mut comparison.scenarios {
-        let third = |it: &Measurement| it.round % 3 == 0 && it.contender != 2;
+        let third = |it: &Measurement| it.round.is_multiple_of(3) && it.contender != 2;
         results.measurements.retain(third);
         // Three rounds are too few for an interval.
         let again = results.measurements.clone();
@@ -110,7 +110,7 @@ fn results(scenario: Scenario, rng: &mut SplitMix64) -> ScenarioResults {
                 status: if fails && round == 2 {
                     MeasurementStatus::Failed(corrupted())
                 } else {
-                    MeasurementStatus::Measured(values)
+                    MeasurementStatus::Measured(Box::new(values))
                 },
             });
         }

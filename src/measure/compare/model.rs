@@ -227,7 +227,7 @@ impl Measurement {
     /// Its values, unless the contender failed.
     pub(super) fn values(&self) -> Option<&Values> {
         match &self.status {
-            MeasurementStatus::Measured(values) => Some(values),
+            MeasurementStatus::Measured(values) => Some(values.as_ref()),
             MeasurementStatus::Failed(_) => None,
         }
     }
@@ -238,7 +238,7 @@ impl Measurement {
 #[serde(rename_all = "snake_case")]
 pub enum MeasurementStatus {
     /// Every connection got its bytes back.
-    Measured(Values),
+    Measured(Box<Values>),
     /// The contender did not do what the scenario asks for.
     Failed(ContenderFailure),
 }

@@ -124,9 +124,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A scenario has more connections than this program, or a server that it starts, may have open files
+    /// The placement asks for cores that may not be used, or a scenario has more connections than this program, or a server that it starts, may have open files
     /// (`RLIMIT_NOFILE`, getrlimit(2)). The error is one line of text.
     pub fn check(&self) -> Result<(), String> {
+        self.placement.check()?;
         let connections = self.scenarios.iter().map(|scenario| scenario.connections);
         let most = connections.max().unwrap_or(0);
         let fit = connections_that_fit(Mode::EventLoop);

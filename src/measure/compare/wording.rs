@@ -8,7 +8,7 @@ use super::statistics::Interval;
 use super::summary::{Cell, Row, RowStatus};
 use crate::measure::bench::MemoryMethod;
 use crate::measure::load::Verify;
-use crate::measure::process::{CommandLine, Pinning};
+use crate::measure::process::{CommandLine, Pinning, cores};
 use crate::text::units;
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
                 load.unwrap_or_default()
             ),
         ),
-        ("pinning", pinning(comparison.pinning, machine.cores)),
+        ("pinning", pinning(&comparison.pinning, machine.cores)),
         ("costs", costs(comparison)),
         (
             "measured",
@@ -172,13 +172,14 @@ fn until(comparison: &Comparison) -> Option<String> {
     Some(format!(" (more until the intervals are within ±{share})"))
 }
 
-fn pinning(pinning: Pinning, cores: usize) -> String {
+fn pinning(pinning: &Pinning, core_count: usize) -> String {
     match pinning {
-        Pinning::SeparateCores { server, generator } => {
-            format!("servers started for this on core {server}, generator on core {generator}")
+        Pinning::Cores { server, generator } => {
+            let (server, generator) = (cores::list(server), cores::list(generator));
+            format!("servers started for this on {server}, generator on {generator}")
         }
         Pinning::Off => "off".to_owned(),
-        Pinning::Unavailable if cores == 1 => "none: only one core may be used".to_owned(),
+        Pinning::Unavailable if core_count == 1 => "none: only one core may be used".to_owned(),
         Pinning::Unavailable => "not available here".to_owned(),
     }
 }

@@ -43,15 +43,15 @@ fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
         path.display().to_string()
     };
     let now = comparison(saved());
-    let mut twice_as_fast = now.clone();
-    let scenarios = twice_as_fast.scenarios.iter_mut();
+    let mut faster = now.clone();
+    let scenarios = faster.scenarios.iter_mut();
     for measurement in scenarios.flat_map(|it| &mut it.measurements) {
         if let MeasurementStatus::Measured(values) = &mut measurement.status {
             values.messages *= 1000;
         }
     }
     let from = format!("--from={}", write("now", &now));
-    let before = |comparison| format!("--baseline={}", write("before", comparison));
+    let before = |name, comparison| format!("--baseline={}", write(name, comparison));
     for (option, code, words) in [
         ("--fail-if=threads/event-loop memory>1000".to_owned(), 0, ""),
         (
@@ -59,9 +59,9 @@ fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
             1,
             "memory>0.001: ×",
         ),
-        (before(&now), 0, "against the baseline: echo"),
+        (before("same", &now), 0, "against the baseline: echo"),
         (
-            before(&twice_as_fast),
+            before("faster", &faster),
             1,
             "worse than in the baseline: echo",
         ),

@@ -27,6 +27,10 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "--fail-if: no contender has the name `other`",
         ),
         (
+            &["--server-cores=4000"],
+            "core 4000 is none of those that may be used here: core",
+        ),
+        (
             &["--pattern=churn", "--rate=100"],
             "--rate does not apply to the pattern churn",
         ),

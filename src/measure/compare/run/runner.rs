@@ -38,8 +38,8 @@ pub(super) struct Runner<'a, O> {
     pub(super) observer: &'a mut O,
     pub(super) participants: &'a [Participant<'a>],
     pub(super) rng: SplitMix64,
-    /// The core of the servers; `None` if the scheduler places them.
-    pub(super) server_core: Option<usize>,
+    /// The cores of the servers; `None` if the scheduler places them.
+    pub(super) server_cores: Option<Vec<usize>>,
     /// Measurements done or skipped.
     pub(super) done: usize,
 }
@@ -130,9 +130,9 @@ impl<O: ProgressObserver> Runner<'_, O> {
             let before = CpuTicks::now();
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |per_mille| observer.progress(done, per_mille);
-            let (spec, core) = (participant.spec, self.server_core);
+            let (spec, cores) = (participant.spec, self.server_cores.as_deref());
             let RoundOutcome { status, latency } =
-                measure(self.plan, spec, core, scenario, &mut progress)?;
+                measure(self.plan, spec, cores, scenario, &mut progress)?;
             let ticks = CpuTicks::now().zip(before);
             let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
             if is_spoiled(&status, stolen_share) && discarded < MAX_REPETITIONS {
@@ -158,8 +158,8 @@ impl<O: ProgressObserver> Runner<'_, O> {
             }
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |_per_mille| observer.progress(done, 0);
-            let (core, scenario) = (self.server_core, &results.scenario);
-            let status = count_syscalls(self.plan, spec, core, scenario, &mut progress)?;
+            let (cores, scenario) = (self.server_cores.as_deref(), &results.scenario);
+            let status = count_syscalls(self.plan, spec, cores, scenario, &mut progress)?;
             let counted = status.map(|status| SyscallMeasurement { contender, status });
             results.syscalls.extend(counted);
         }
