@@ -25,6 +25,8 @@ mod logger;
 #[cfg(feature = "manual")]
 mod manual;
 mod output;
+#[cfg(feature = "measure")]
+mod placement;
 mod serve;
 #[cfg(feature = "learn")]
 mod slides;

@@ -335,9 +335,13 @@ fn a_server_that_freezes_and_does_not_come_back_fails_with_its_stall() {
     server.signal(Signal::CONT);
     assert_eq!(exit.code, Some(1), "{}", exit.stderr);
     let text = exit.text();
-    for words in ["unanswered", "4 timed out", "stalled", ">7"] {
+    for words in ["unanswered", "4 timed out", "stalled"] {
         assert!(text.contains(words), "expected {words:?} in\n{text}");
     }
+    let mut latencies = text.split_whitespace();
+    let is_bound =
+        |it: &str| it.starts_with('>') && it.contains(|digit: char| digit.is_ascii_digit());
+    assert!(latencies.any(is_bound), "the maximum is a bound: {text}");
     assert!(
         exit.stderr.contains("max>100ms: measured"),
         "{}",

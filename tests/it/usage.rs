@@ -158,7 +158,7 @@ fn pinning_a_child_leaves_our_own_affinity_alone() {
     let before = cores::allowed();
     let core = *before.last().unwrap();
     let command = CommandLine::new("sleep", ["60"]);
-    let child = Child::spawn(&command, Some(core)).unwrap();
+    let child = Child::spawn(&command, Some(&[core])).unwrap();
     let status = fs::read_to_string(format!("/proc/{}/status", child.pid())).unwrap();
     let list = status
         .lines()
@@ -170,7 +170,7 @@ fn pinning_a_child_leaves_our_own_affinity_alone() {
 #[test]
 fn a_core_that_does_not_exist_starts_no_process() {
     let command = CommandLine::new("sleep", ["60"]);
-    assert!(Child::spawn(&command, Some(1023)).is_err());
+    assert!(Child::spawn(&command, Some(&[1023])).is_err());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `mio-echo bench`: its arguments.
 
 use crate::cli::files::check_writable;
+use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{
     Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
     size_up_to,
@@ -139,10 +140,8 @@ pub(crate) struct BenchArguments {
     )]
     pub(super) pid: Option<u32>,
 
-    /// Let the scheduler place server and generator [default: each on a core of its own, if the server is
-    /// started here]
-    #[arg(long, help_heading = "Measurement")]
-    no_pin: bool,
+    #[command(flatten)]
+    placement: PlacementArguments,
 
     /// Fail if this condition holds, as in 'p99>2ms'; may be given several times
     #[arg(long, value_name = "CONDITION", help_heading = "Output")]
@@ -211,6 +210,7 @@ impl BenchArguments {
             );
         }
         self.check_load()?;
+        self.placement().check()?;
         let mut files = self.files().filter(|file| *file != Path::new("-"));
         files.try_for_each(check_writable)
     }
@@ -270,12 +270,12 @@ impl BenchArguments {
         }
     }
 
-    /// A server that runs already is not moved, and so the generator is not either.
+    /// A server that runs already is not moved, and so the generator is not either, unless it is asked for.
     pub(super) fn placement(&self) -> Placement {
-        if self.no_pin || self.addr.is_some() {
-            Placement::Anywhere
+        if self.addr.is_some() && !self.placement.is_given() {
+            Placement::Unpinned
         } else {
-            Placement::SeparateCores
+            self.placement.placement()
         }
     }
 

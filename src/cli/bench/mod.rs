@@ -49,8 +49,8 @@ pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
 fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
     let (machine, started) = (Machine::current(), SystemTime::now());
-    let pinning = Pinning::apply(arguments.placement());
-    let mut server = start(arguments, pinning, &interrupt)?;
+    let pinning = Pinning::apply(&arguments.placement());
+    let mut server = start(arguments, &pinning, &interrupt)?;
     let sampler = server.pid().map(UsageSampler::new).transpose();
     let sampler = match (sampler, arguments.pid) {
         (Ok(sampler), _) => sampler,
@@ -80,12 +80,12 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
 
 fn start(
     arguments: &BenchArguments,
-    pinning: Pinning,
+    pinning: &Pinning,
     interrupt: &Interrupt,
 ) -> Result<BenchServer, String> {
-    let (origin, core) = (arguments.origin(), pinning.server_core());
+    let (origin, cores) = (arguments.origin(), pinning.server_cores());
     let go_on = &mut || go_on(interrupt);
-    BenchServer::start(&origin, core, arguments.timeout, go_on).map_err(|error| match error {
+    BenchServer::start(&origin, cores, arguments.timeout, go_on).map_err(|error| match error {
         LaunchError::Failed { reason, .. } if arguments.addr.is_some() => reason,
         LaunchError::Failed { reason, .. } => format!("the server did not start: {reason}"),
         LaunchError::Stopped => "interrupted before the server had started".to_owned(),

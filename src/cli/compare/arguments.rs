@@ -1,16 +1,20 @@
 //! `mio-echo compare`: its arguments.
 
 use super::reports::ReportFormat;
-use crate::cli::values::{Bytes, at_least_one, duration, number_in, positive_duration, size_up_to};
+use super::values::{
+    RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until,
+    warm_up_time,
+};
+use crate::cli::placement::PlacementArguments;
+use crate::cli::values::{Bytes, at_least_one};
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::Threshold;
 use mio_echo::measure::compare::ratio::Criterion;
-use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use mio_echo::measure::compare::{
-    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, Scenario, ScenarioPattern, SyscallPass,
+    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario, ScenarioPattern,
+    SyscallPass,
 };
 use mio_echo::measure::load::Verify;
-use mio_echo::measure::process::Placement;
 use mio_echo::measure::rng::random_seed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +39,8 @@ What a ratio shows, with its interval:
 A FILE of - is standard output (for --from, standard input); a report there replaces the table.
 
 Exit codes:
-  0 done; 1 a contender failed a scenario, or a report could not be written;
+  0 done; 1 a contender failed a scenario, a condition of --fail-if held, a contender became worse than in
+  --baseline, or a report could not be written;
   2 wrong usage; 129, 130, 143 ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was measured.
 
 Examples:
@@ -45,24 +50,13 @@ Examples:
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'
+  mio-echo compare --baseline before.json --fail-if 'threads/event-loop cpu>2'
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
-
-/// The largest message. Every connection holds one.
-const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// With nine rounds the interval leaves out the lowest and the highest ratio, so that one round in which the machine
 /// was disturbed does not widen it.
 pub(super) const LEAST_ROUNDS: u32 = 9;
-
-/// The most messages in flight on a connection.
-const LARGEST_DEPTH: usize = 1 << 16;
-
-/// Messages per second: more than any machine can do.
-const LARGEST_RATE: u64 = 100_000_000;
-
-/// The longest measurement.
-const LONGEST: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -114,6 +108,10 @@ pub(crate) struct CompareArguments {
     #[arg(short, long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
+    /// Add rounds, up to five times as many, until the intervals of the primary metrics are within ± this share
+    #[arg(long, value_name = "SHARE", value_parser = until, help_heading = "Rounds")]
+    until: Option<f64>,
+
     /// The largest difference that does not matter [default: 5%]
     #[arg(long, value_name = "SHARE", value_parser = margin, help_heading = "Rounds")]
     pub(super) margin: Option<f64>,
@@ -134,9 +132,8 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "5s", help_heading = "Rounds")]
     timeout: Duration,
 
-    /// Let the scheduler place servers and generator, instead of pinning them to separate cores
-    #[arg(long, help_heading = "Rounds")]
-    no_pin: bool,
+    #[command(flatten)]
+    placement: PlacementArguments,
 
     /// Count system calls too, with perf(1) or strace(1), in a pass of its own
     #[arg(long, help_heading = "Rounds")]
@@ -145,6 +142,16 @@ pub(crate) struct CompareArguments {
     /// Do not compare what comes back with what was sent: less work for the generator
     #[arg(long, help_heading = "Rounds")]
     no_verify: bool,
+
+    /// Fail if the ratio of two contenders is certainly like this in a scenario, as in 'threads/event-loop cpu>1.5'; may be
+    /// given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches
+    #[arg(long, value_name = "CONDITION", help_heading = "Reports")]
+    pub(super) fail_if: Vec<RatioCondition>,
+
+    /// Compare with the comparison that an earlier --json wrote, at the same common rates, and fail if the primary metric of
+    /// a contender has certainly become worse by more than --margin
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub(super) baseline: Option<PathBuf>,
 
     /// Write a page with charts
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -174,17 +181,6 @@ pub(crate) struct CompareArguments {
         help_heading = "Reports"
     )]
     pub(super) from: Option<PathBuf>,
-}
-
-/// How many messages per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RateArgument {
-    /// As many as each contender echoes.
-    Max,
-    /// Half of what the slowest reaches.
-    Half,
-    /// This many.
-    Fixed(u64),
 }
 
 /// [`ScenarioPattern`], as an argument.
@@ -256,15 +252,13 @@ impl CompareArguments {
             scenarios: self.scenarios(),
             follow_up: self.follow_up(),
             rounds: LEAST_ROUNDS,
+            until: self.until,
+            common_rates: Vec::new(),
             margin: self.margin.unwrap_or(Criterion::MARGIN),
             duration: self.duration,
             warm_up: self.warmup,
             seed: self.seed.unwrap_or_else(random_seed),
-            placement: if self.no_pin {
-                Placement::Anywhere
-            } else {
-                Placement::SeparateCores
-            },
+            placement: self.placement.placement(),
             verify: if self.no_verify {
                 Verify::Nothing
             } else {
@@ -326,63 +320,4 @@ impl CompareArguments {
 
 fn non_empty_or<'a>(values: &'a [usize], default: &'a [usize]) -> &'a [usize] {
     if values.is_empty() { default } else { values }
-}
-
-fn message_size(text: &str) -> Result<Bytes, String> {
-    size_up_to(LARGEST_MESSAGE, text)
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    number_in(1..=LARGEST_DEPTH, text)
-}
-
-fn rounds(text: &str) -> Result<u32, String> {
-    number_in(1..=1000, text)
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    number_in(0..=u64::MAX, text)
-}
-
-/// A whole number of messages per second, `max` or `half`.
-fn rate(text: &str) -> Result<RateArgument, String> {
-    match text {
-        "max" => Ok(RateArgument::Max),
-        "half" => Ok(RateArgument::Half),
-        number => match number.parse() {
-            Ok(0) => Err("must be at least 1".to_owned()),
-            Ok(rate) if rate <= LARGEST_RATE => Ok(RateArgument::Fixed(rate)),
-            Ok(_) => Err(format!("must be at most {LARGEST_RATE}")),
-            Err(_) => Err("expected a whole number, max or half".to_owned()),
-        },
-    }
-}
-
-fn measuring_time(text: &str) -> Result<Duration, String> {
-    positive_duration(text).and_then(up_to_longest)
-}
-
-fn warm_up_time(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(up_to_longest)
-}
-
-fn up_to_longest(duration: Duration) -> Result<Duration, String> {
-    if duration > LONGEST {
-        let longest = humantime::format_duration(LONGEST);
-        return Err(format!("must be at most {longest}"));
-    }
-    Ok(duration)
-}
-
-/// `5%` or `0.05`.
-fn margin(text: &str) -> Result<f64, String> {
-    let (number, unit) = match text.strip_suffix('%') {
-        Some(percent) => (percent.trim_end(), 100.0),
-        None => (text, 1.0),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number > 0.0 && number / unit <= LARGEST_MARGIN => Ok(number / unit),
-        Ok(_) => Err("must be above 0 and at most 100%".to_owned()),
-        Err(_) => Err("expected a share, as in 5% or 0.05".to_owned()),
-    }
 }

@@ -3,13 +3,16 @@
 mod arguments;
 mod progress;
 mod reports;
+mod values;
 
 pub(crate) use arguments::{CompareArguments, EXAMPLES};
 
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use arguments::LEAST_ROUNDS;
 use mio_echo::measure::compare::model::Comparison;
-use mio_echo::measure::compare::{self, ContenderSpec, Plan, peers, report, rounds_for, summary};
+use mio_echo::measure::compare::{
+    self, ContenderSpec, Plan, RatioCondition, before_after, peers, report, rounds_for, summary,
+};
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
@@ -31,9 +34,14 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     if let Err(error) = reports::check(&reports) {
         return fail(NOT_STARTED, &error);
     }
+    let before = arguments.baseline.as_deref().map(read).transpose();
+    let before = match before {
+        Ok(before) => before,
+        Err(error) => return fail(NOT_STARTED, &error),
+    };
     let outcome = match &arguments.from {
         Some(file) => read_again(file, arguments),
-        None => measure(arguments),
+        None => measure(arguments, before.as_ref()),
     };
     let Outcome {
         comparison,
@@ -52,11 +60,50 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     if let Err(error) = reports::write(&comparison, &reports) {
         return fail(FAILED, &error);
     }
+    let is_worse = has_regressions(&comparison, before.as_ref());
+    let is_crossed = has_crossed(&comparison, &arguments.fail_if);
     match interrupted {
         Some(code) => ExitCode::from(code),
-        None if summary::has_failures(&comparison) => ExitCode::from(FAILED),
+        None if is_worse || is_crossed || summary::has_failures(&comparison) => {
+            ExitCode::from(FAILED)
+        }
         None => ExitCode::SUCCESS,
     }
+}
+
+/// Prints what has changed since `before`, if it is given. Returns whether anything has become worse.
+fn has_regressions(comparison: &Comparison, before: Option<&Comparison>) -> bool {
+    let Some(before) = before else { return false };
+    let changes = before_after::changes(before, comparison);
+    if changes.is_empty() {
+        print_error("no contender was measured in the same scenario as in the baseline");
+        return true;
+    }
+    if before.machine.processor != comparison.machine.processor
+        || before.machine.kernel != comparison.machine.kernel
+    {
+        print_error("the baseline was measured on another machine or kernel");
+    }
+    let margin = comparison.margin;
+    for change in &changes {
+        let word = if change.is_regression(margin) {
+            "worse than in the baseline"
+        } else {
+            "against the baseline"
+        };
+        print_error(&format!("{word}: {}", change.describe(margin)));
+    }
+    changes.iter().any(|change| change.is_regression(margin))
+}
+
+/// Prints the conditions that hold. Returns whether there are any.
+fn has_crossed(comparison: &Comparison, conditions: &[RatioCondition]) -> bool {
+    let conditions = conditions.iter();
+    let failures: Vec<String> = conditions.flat_map(|it| it.failures(comparison)).collect();
+    for failure in &failures {
+        print_error(failure);
+    }
+    !failures.is_empty()
 }
 
 fn read_again(file: &Path, arguments: &CompareArguments) -> Result<Outcome, String> {
@@ -81,14 +128,15 @@ fn read(file: &Path) -> Result<Comparison, String> {
     report::from_json(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-fn measure(arguments: &CompareArguments) -> Result<Outcome, String> {
+fn measure(arguments: &CompareArguments, before: Option<&Comparison>) -> Result<Outcome, String> {
     arguments.validate()?;
     let mut plan = arguments.plan();
     plan.check()?;
     if let Some(folder) = &arguments.peers {
         plan.contenders.extend(build_peers(folder)?);
     }
-    check_names(&plan)?;
+    check_names(&plan, &arguments.fail_if)?;
+    plan.common_rates = before.map(before_after::common_rates).unwrap_or_default();
     let enough = rounds_for(&plan, LEAST_ROUNDS);
     plan.rounds = arguments.rounds.unwrap_or(enough);
     let json = arguments.json.as_deref();
@@ -116,7 +164,12 @@ fn build_peers(folder: &Path) -> Result<Vec<ContenderSpec>, String> {
         .collect()
 }
 
-fn check_names(plan: &Plan) -> Result<(), String> {
+fn check_names(plan: &Plan, conditions: &[RatioCondition]) -> Result<(), String> {
+    let known: Vec<&str> = plan.contenders.iter().map(|it| it.name.as_str()).collect();
+    let mut conditions = conditions.iter();
+    if let Some(name) = conditions.find_map(|it| it.unknown_contender(&known)) {
+        return Err(format!("--fail-if: no contender has the name `{name}`"));
+    }
     let mut names = HashSet::new();
     let mut contenders = plan.contenders.iter();
     match contenders.find(|contender| !names.insert(&contender.name)) {

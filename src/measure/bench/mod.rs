@@ -25,6 +25,7 @@ pub use export::{write_hgrm, write_hlog};
 pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};
 pub use report::{BenchReport, Figures, PlanReport};
 pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};
+pub(in crate::measure) use threshold::Comparator;
 pub use threshold::{Threshold, ThresholdStatus};
 pub(in crate::measure) use values::float;
 pub use values::{Flood, LatencySummary, Values};

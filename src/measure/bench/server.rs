@@ -67,7 +67,7 @@ pub enum LaunchError {
 }
 
 impl BenchServer {
-    /// Starts the server of `origin` on `core` and waits until it accepts, for at most `timeout` and while `go_on`
+    /// Starts the server of `origin` on `cores` and waits until it accepts, for at most `timeout` and while `go_on`
     /// returns `Continue`. One that exits because another program has taken its port gets another port, once. Of a
     /// server that runs already, the first address that accepts a connection is taken.
     ///
@@ -76,12 +76,12 @@ impl BenchServer {
     /// See [`LaunchError`].
     pub fn start(
         origin: &Origin,
-        core: Option<usize>,
+        cores: Option<&[usize]>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
     ) -> Result<Self, LaunchError> {
         match origin {
-            Origin::Own(mode) => Self::start_own(*mode, core),
+            Origin::Own(mode) => Self::start_own(*mode, cores),
             Origin::Running { endpoint, pid } => Ok(Self {
                 address: reachable_address(endpoint, timeout).map_err(failed)?,
                 child: None,
@@ -89,11 +89,11 @@ impl BenchServer {
             }),
             Origin::Command(command) => {
                 let address = free_address().map_err(io_error)?;
-                let started = Self::spawn(command, address, core, timeout, go_on);
+                let started = Self::spawn(command, address, cores, timeout, go_on);
                 match started {
                     Err(LaunchError::Failed { .. }) if is_taken(address) => {
                         let address = free_address().map_err(io_error)?;
-                        Self::spawn(command, address, core, timeout, go_on)
+                        Self::spawn(command, address, cores, timeout, go_on)
                     }
                     started => started,
                 }
@@ -101,13 +101,13 @@ impl BenchServer {
         }
     }
 
-    fn start_own(mode: Mode, core: Option<usize>) -> Result<Self, LaunchError> {
+    fn start_own(mode: Mode, cores: Option<&[usize]>) -> Result<Self, LaunchError> {
         let mode = mode.to_string();
         let arguments = ["serve", "--quiet", "--listen", "127.0.0.1:0", "--mode"];
         let arguments = arguments.into_iter().chain([mode.as_str()]);
         let program = env::current_exe().map_err(io_error)?;
         let command = CommandLine::new(program, arguments);
-        let mut child = Child::spawn(&command, core).map_err(io_error)?;
+        let mut child = Child::spawn(&command, cores).map_err(io_error)?;
         let line = child.ready_line(START_TIMEOUT);
         let line = line.map_err(|failure| child_failed(&failure))?;
         match line.strip_prefix(READY).and_then(|it| it.parse().ok()) {
@@ -129,12 +129,12 @@ impl BenchServer {
     fn spawn(
         command: &CommandLine,
         address: SocketAddr,
-        core: Option<usize>,
+        cores: Option<&[usize]>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
     ) -> Result<Self, LaunchError> {
         let command = command.replace(PORT, &address.port().to_string());
-        let mut child = Child::spawn(&command, core).map_err(io_error)?;
+        let mut child = Child::spawn(&command, cores).map_err(io_error)?;
         let deadline = Instant::now() + timeout;
         loop {
             match child.wait_until_accepting(address, POLL_INTERVAL) {

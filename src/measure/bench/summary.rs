@@ -4,7 +4,7 @@ use super::cost::ServerCost;
 use super::report::{BenchReport, Figures, PlanReport};
 use super::values::{LatencySummary, Values};
 use crate::measure::load::Verify;
-use crate::measure::process::Pinning;
+use crate::measure::process::{Pinning, cores};
 use crate::text::units::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -66,9 +66,10 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
         Verify::EveryByte => "every byte verified",
         Verify::Nothing => "not verified",
     };
-    let pinned = match report.pinning {
-        Pinning::SeparateCores { server, generator } => {
-            format!("; server on core {server}, generator on core {generator}")
+    let pinned = match &report.pinning {
+        Pinning::Cores { server, generator } => {
+            let (server, generator) = (cores::list(server), cores::list(generator));
+            format!("; server on {server}, generator on {generator}")
         }
         Pinning::Off | Pinning::Unavailable => String::new(),
     };

@@ -35,8 +35,9 @@ enum ThresholdMetric {
     Stall,
 }
 
+/// How a value is compared with a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparator {
+pub(in crate::measure) enum Comparator {
     Above,
     AtLeast,
     Below,
@@ -79,19 +80,31 @@ const COMPARATORS: [(&str, Comparator); 4] = [
     ("<", Comparator::Below),
 ];
 
+impl Comparator {
+    /// The comparator that `text` begins with, and what follows it.
+    pub(in crate::measure) fn split(text: &str) -> Option<(Self, &str)> {
+        let mut comparators = COMPARATORS.into_iter();
+        comparators.find_map(|(sign, comparator)| Some((comparator, text.strip_prefix(sign)?)))
+    }
+
+    /// Whether `value` is on this side of `limit`.
+    pub(in crate::measure) fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Above => value > limit,
+            Self::AtLeast => value >= limit,
+            Self::Below => value < limit,
+            Self::AtMost => value <= limit,
+        }
+    }
+}
+
 impl Threshold {
     /// Whether `values` cross it.
     pub fn check(&self, values: &Values) -> ThresholdStatus {
         let Some(value) = self.metric.value(values) else {
             return ThresholdStatus::NotMeasured;
         };
-        let is_crossed = match self.comparator {
-            Comparator::Above => value > self.limit,
-            Comparator::AtLeast => value >= self.limit,
-            Comparator::Below => value < self.limit,
-            Comparator::AtMost => value <= self.limit,
-        };
-        if is_crossed {
+        if self.comparator.holds(value, self.limit) {
             ThresholdStatus::Crossed(value)
         } else {
             ThresholdStatus::Kept
@@ -179,9 +192,7 @@ impl FromStr for Threshold {
                 one_line::escaped(name)
             )
         })?;
-        let comparator = COMPARATORS
-            .into_iter()
-            .find_map(|(sign, comparator)| Some((comparator, rest.strip_prefix(sign)?)));
+        let comparator = Comparator::split(rest);
         let (comparator, limit) = comparator.ok_or("expected one of > >= < <=")?;
         Ok(Self {
             text: text.to_owned(),

@@ -246,7 +246,8 @@ mod tests {
 
     /// A second with these shares of a core, in which 900 messages came back.
     fn second(generator: f64, server: Option<f64>) -> Values {
-        let nanoseconds = |share: f64| Duration::from_secs_f64(share).as_nanos() as u64;
+        let nanoseconds =
+            |share: f64| crate::text::units::nanoseconds(Duration::from_secs_f64(share));
         Values {
             elapsed_ns: 1_000_000_000,
             messages: 900,

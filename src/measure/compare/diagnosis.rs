@@ -2,6 +2,7 @@
 
 use super::correction::rounds_needed;
 use super::model::{Comparison, Launch, Measurement, Role, ScenarioResults, SyscallStatus};
+use super::pairs::is_narrow;
 use super::ratio::Conclusion;
 use super::statistics::Spread;
 use super::summary::{self, Table};
@@ -18,6 +19,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     warnings.extend(syscalls_not_counted(comparison));
     for results in &comparison.scenarios {
         warnings.extend(cost_not_seen(comparison, results));
+        warnings.extend(still_wide(comparison, results));
         warnings.extend(generator_limit(comparison, results));
         warnings.extend(schedule_not_kept(comparison, results));
     }
@@ -33,7 +35,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
     let busy = |load_average: &f64| *load_average > BUSY * float(cores as u64);
     let comparisons = summary::comparisons(comparison);
     let needed = rounds_needed(comparisons);
-    let pinning = comparison.pinning;
+    let pinning = comparison.pinning.clone();
     let governor = machine.governor.clone();
     [
         (machine.build == Build::Debug).then_some(Warning::DebugBuild),
@@ -45,7 +47,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
                 load_average,
                 cores,
             }),
-        (pinning.server_core().is_none()).then_some(Warning::SharedCores { pinning, cores }),
+        (!pinning.is_apart()).then_some(Warning::SharedCores { pinning, cores }),
         not_all_pinned(comparison),
         governor
             .filter(|governor| governor != "performance")
@@ -62,7 +64,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
 }
 
 fn not_all_pinned(comparison: &Comparison) -> Option<Warning> {
-    comparison.pinning.server_core()?;
+    comparison.pinning.server_cores()?;
     let contenders = comparison.contenders.iter();
     let (running, started): (Vec<_>, Vec<_>) =
         contenders.partition(|contender| contender.launch == Launch::Running);
@@ -97,6 +99,13 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
             reason: reason.clone(),
         }),
     })
+}
+
+fn still_wide(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
+    let until = comparison.until?;
+    let is_narrow = is_narrow(&comparison.contenders, results, until);
+    let scenario = results.scenario;
+    (!is_narrow).then_some(Warning::StillWide { scenario, until })
 }
 
 fn cost_not_seen(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {

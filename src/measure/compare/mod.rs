@@ -14,7 +14,8 @@
 //! 4. [`statistics`]: medians and intervals; [`ratio`]: conclusions; [`correction`]: what a report with many of them takes;
 //!    [`Metric`] and [`summary`] apply both;
 //! 5. [`warning`]: what a reader of the figures has to know; [`diagnosis`]: when; `wording`: how the reports put it;
-//! 6. [`report`]: table, page, chart, Markdown, CSV, JSON.
+//! 6. [`before_after`] and [`RatioCondition`]: when a comparison fails in continuous integration;
+//! 7. [`report`]: table, page, chart, Markdown, CSV, JSON.
 //!
 //! [`peers`] builds servers to compare with from a manifest.
 //!
@@ -30,6 +31,7 @@
 //! assert_eq!(ratio.conclusion, Conclusion::Same, "the interval is inside 1 ± 5 %");
 //! ```
 
+pub mod before_after;
 mod contender;
 pub mod correction;
 pub mod diagnosis;
@@ -44,6 +46,7 @@ pub mod peers;
 mod plan;
 pub mod ratio;
 pub mod report;
+mod requirement;
 mod run;
 mod scenario;
 pub mod statistics;
@@ -53,6 +56,7 @@ mod wording;
 
 pub use contender::{ContenderSpec, MODES};
 pub use metric::{Direction, Metric};
-pub use plan::{FollowUp, Plan, SyscallPass, rounds_for};
+pub use plan::{FollowUp, MAX_EXTENSION, Plan, SyscallPass, rounds_for};
+pub use requirement::RatioCondition;
 pub use run::{MeasurementStart, ProgressObserver, run};
 pub use scenario::{Axis, OfferedLoad, Scenario, ScenarioPattern};

@@ -34,6 +34,8 @@ pub struct Comparison {
     pub seed: u64,
     /// Rounds that were asked for.
     pub rounds: u32,
+    /// Rounds were added until the intervals of the primary metric were within ± this share; `None` without that.
+    pub until: Option<f64>,
     /// The largest difference that does not matter, as a share of 1.
     pub margin: f64,
     /// The condition of a search for the highest rate, as it was asked for; `None` without a search.
@@ -225,7 +227,7 @@ impl Measurement {
     /// Its values, unless the contender failed.
     pub(super) fn values(&self) -> Option<&Values> {
         match &self.status {
-            MeasurementStatus::Measured(values) => Some(values),
+            MeasurementStatus::Measured(values) => Some(values.as_ref()),
             MeasurementStatus::Failed(_) => None,
         }
     }
@@ -236,7 +238,7 @@ impl Measurement {
 #[serde(rename_all = "snake_case")]
 pub enum MeasurementStatus {
     /// Every connection got its bytes back.
-    Measured(Values),
+    Measured(Box<Values>),
     /// The contender did not do what the scenario asks for.
     Failed(ContenderFailure),
 }

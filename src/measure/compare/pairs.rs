@@ -2,6 +2,8 @@
 
 use super::metric::Metric;
 use super::model::{Contender, Measurement, Role, ScenarioResults, SyscallStatus};
+use super::ratio::ratios;
+use super::statistics::median_interval;
 use crate::measure::bench::float;
 
 /// Whether this is the baseline measured a second time.
@@ -53,6 +55,41 @@ pub(super) fn pairs(
     rounds.filter_map(pair).collect()
 }
 
+/// Whether the interval of the primary metric of every contender is within ± `share` of its ratio to the baseline.
+/// Contenders without figures do not count, nor does the second baseline beside others.
+pub(super) fn is_narrow(contenders: &[Contender], results: &ScenarioResults, share: f64) -> bool {
+    let baseline = position_of_baseline(contenders);
+    let metric = Metric::primary_of(&results.scenario);
+    let is_alone = !contenders.iter().any(|it| it.role == Role::Other);
+    let is_compared = |it: &usize| is_alone || !is_again(contenders, *it);
+    let others = (0..contenders.len()).filter(|it| Some(*it) != baseline);
+    others.filter(is_compared).all(|contender| {
+        if !has_figures(results, contender) {
+            return true;
+        }
+        let ratios = ratios(&pairs(contenders, results, contender, metric));
+        let interval = median_interval(&ratios);
+        interval.is_some_and(|it| it.high <= it.low * (1.0 + share) * (1.0 + share))
+    })
+}
+
+/// The values of any two contenders in the rounds in which both have one.
+pub(super) fn pairs_of(
+    results: &ScenarioResults,
+    contender: usize,
+    other: usize,
+    metric: Metric,
+) -> Vec<(f64, f64)> {
+    let others = values_by_round(results, other, metric);
+    let pair = |(round, value): (u32, f64)| {
+        let mut others = others.iter();
+        let (_, other) = others.find(|(other, _)| *other == round)?;
+        Some((value, *other))
+    };
+    let rounds = values_by_round(results, contender, metric).into_iter();
+    rounds.filter_map(pair).collect()
+}
+
 /// The values of a contender, each with its round. The pass that counts system calls is round 0.
 pub(super) fn values_by_round(
     results: &ScenarioResults,
@@ -78,5 +115,47 @@ fn syscalls_per_message(results: &ScenarioResults, contender: usize) -> Option<f
             Some(float(*syscalls) / float(*messages))
         }
         SyscallStatus::Counted { .. } | SyscallStatus::NotCounted { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn intervals_are_narrow_if_their_ends_are_within_the_share() {
+        let comparison = example::comparison();
+        let is_narrow = |share| {
+            let results = &comparison.scenarios[0];
+            is_narrow(&comparison.contenders, results, share)
+        };
+        assert!(is_narrow(0.02), "the noise of the example is 1 %");
+        assert!(!is_narrow(0.0001));
+    }
+
+    #[test]
+    fn a_contender_is_compared_with_the_mean_of_the_two_baselines() {
+        let mut comparison = example::comparison();
+        let results = &mut comparison.scenarios[0];
+        for measurement in &mut results.measurements {
+            let messages = [1_000, 1_500, 1_000, 2_000][measurement.contender];
+            example::values_of(measurement).messages = messages;
+        }
+        let results = &comparison.scenarios[0];
+        let of = |contender| {
+            pairs(
+                &comparison.contenders,
+                results,
+                contender,
+                Metric::Throughput,
+            )
+        };
+        assert_eq!(of(1)[0], (1_500.0, 1_500.0));
+        assert_eq!(
+            of(3)[0],
+            (2_000.0, 1_000.0),
+            "the noise is that of single runs"
+        );
     }
 }

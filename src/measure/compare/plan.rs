@@ -12,6 +12,9 @@ use crate::server::{Mode, connections_that_fit};
 use crate::text::units;
 use std::time::Duration;
 
+/// How many times as many rounds there are at most, if they are added until the intervals are narrow.
+pub const MAX_EXTENSION: u32 = 5;
+
 /// What a measurement takes besides its warm-up and its duration: starting and stopping a server, opening
 /// connections.
 const OVERHEAD: Duration = Duration::from_millis(200);
@@ -27,6 +30,11 @@ pub struct Plan {
     pub follow_up: FollowUp,
     /// Rounds for each scenario, at least one. [`rounds_for`] is a good number.
     pub rounds: u32,
+    /// More rounds are added until the intervals of the primary metric are within ± this share of the ratio, up to
+    /// [`MAX_EXTENSION`] times as many; `None` adds none.
+    pub until: Option<f64>,
+    /// The common rates of an earlier comparison, to be used again.
+    pub common_rates: Vec<Scenario>,
     /// The largest difference between contenders that does not matter, as a share of 1.
     pub margin: f64,
     /// How long each measurement takes.
@@ -116,9 +124,10 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A scenario has more connections than this program, or a server that it starts, may have open files
+    /// The placement asks for cores that may not be used, or a scenario has more connections than this program, or a server that it starts, may have open files
     /// (`RLIMIT_NOFILE`, getrlimit(2)). The error is one line of text.
     pub fn check(&self) -> Result<(), String> {
+        self.placement.check()?;
         let connections = self.scenarios.iter().map(|scenario| scenario.connections);
         let most = connections.max().unwrap_or(0);
         let fit = connections_that_fit(Mode::EventLoop);

@@ -30,6 +30,19 @@ impl Criterion {
     /// The margin unless another is asked for.
     pub const MARGIN: f64 = 0.05;
 
+    /// One comparison by itself, with this margin.
+    pub(super) fn with_margin(margin: f64) -> Self {
+        Self {
+            margin,
+            ..Self::default()
+        }
+    }
+
+    /// What a ratio with this interval shows. Without one it is undecided.
+    pub(super) fn conclusion_of(self, interval: Option<Interval>) -> Conclusion {
+        interval.map_or(Conclusion::Undecided, |it| self.conclusion(it))
+    }
+
     fn conclusion(self, interval: Interval) -> Conclusion {
         let largest = 1.0 + self.margin;
         if interval.low >= 1.0 / largest && interval.high <= largest {
@@ -84,7 +97,7 @@ impl Ratio {
         Some(Self {
             median: Spread::of(&ratios)?.median,
             interval,
-            conclusion: interval.map_or(Conclusion::Undecided, |it| criterion.conclusion(it)),
+            conclusion: criterion.conclusion_of(interval),
             rounds: ratios.len(),
         })
     }

@@ -85,6 +85,11 @@ impl Scenario {
         self.pattern.takes_rate() && self.load == OfferedLoad::Saturation
     }
 
+    /// Whether its rate follows from what the slowest contender reached.
+    pub fn is_at_common_rate(&self) -> bool {
+        matches!(self.load, OfferedLoad::CommonRate(_))
+    }
+
     /// Every combination of the lists: sizes vary slowest, loads fastest.
     pub fn matrix(
         pattern: ScenarioPattern,
@@ -132,6 +137,14 @@ impl Scenario {
         self.pattern == other.pattern
             && fixed.all(is_equal)
             && (axis != Axis::Rate || (self.rate().is_some() && other.rate().is_some()))
+    }
+
+    /// Whether the two are equal except for the load.
+    pub(super) fn has_same_matrix(&self, other: &Self) -> bool {
+        Self {
+            load: other.load,
+            ..*self
+        } == *other
     }
 
     /// What the scenarios have in common that differ from it only on `axis`: `echo, 64 B, 16 deep`.

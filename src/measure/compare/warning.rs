@@ -48,6 +48,13 @@ pub enum Warning {
         /// The number of rounds that they need.
         needed: u32,
     },
+    /// The intervals did not become as narrow as they were to, although rounds were added.
+    StillWide {
+        /// In which scenario.
+        scenario: Scenario,
+        /// The share of the ratio that they were to be within.
+        until: f64,
+    },
     /// The hypervisor gave processor time to other machines, and repeating did not help.
     StolenTime {
         /// Measurements that it spoiled.
@@ -118,7 +125,7 @@ impl fmt::Display for Warning {
             Self::SharedCores { pinning, .. } => {
                 let why = match pinning {
                     Pinning::Unavailable => ", which is not possible here",
-                    Pinning::Off | Pinning::SeparateCores { .. } => "",
+                    Pinning::Off | Pinning::Cores { .. } => "",
                 };
                 write!(
                     f,
@@ -129,7 +136,7 @@ impl fmt::Display for Warning {
             Self::NotAllPinned { contenders } => write!(
                 f,
                 "the scheduler placed {}, and the others were pinned to a core: \
-                 their figures cannot be compared with each other (--no-pin pins none)",
+                 their figures cannot be compared with each other (--placement unpinned pins none)",
                 contenders.join(", ")
             ),
             Self::VariableFrequency { governor } => write!(
@@ -147,6 +154,11 @@ impl fmt::Display for Warning {
                 units::counted(*rounds as usize, "round", "rounds"),
                 units::counted(*comparisons, "comparison", "comparisons"),
             ),
+            Self::StillWide { scenario, until } => write!(
+                f,
+                "{scenario}: the intervals did not become as narrow as ±{}",
+                wording::percent(*until)
+            ),
             Self::StolenTime {
                 measurements,
                 max_share,
@@ -163,30 +175,15 @@ impl fmt::Display for Warning {
             Self::CostNotSeen {
                 scenario,
                 contenders,
-            } => write!(
-                f,
-                "{scenario}: the CPU time of {} was not seen: its messages seem to cost less than a \
-                 system call can, so other processes than those that were started have served them",
-                contenders.join(", ")
-            ),
+            } => cost_not_seen(f, scenario, contenders),
             Self::GeneratorWasTheLimit {
                 scenario,
                 contenders,
-            } => write!(
-                f,
-                "{scenario}: the generator was the limit, not {}: \
-                 compare the CPU time per message, not the throughput",
-                contenders.join(", ")
-            ),
+            } => generator_was_the_limit(f, scenario, contenders),
             Self::ScheduleNotKept {
                 scenario,
                 contenders,
-            } => write!(
-                f,
-                "{scenario}: the generator did not keep its schedule beside {}: \
-                 the latencies contain its own lateness",
-                contenders.join(", ")
-            ),
+            } => schedule_not_kept(f, scenario, contenders),
             Self::Noise {
                 scenario,
                 metric,
@@ -200,4 +197,42 @@ impl fmt::Display for Warning {
             ),
         }
     }
+}
+
+fn cost_not_seen(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: the CPU time of {contenders} was not seen: its messages seem to cost less than a \
+         system call can, so other processes than those that were started have served them"
+    )
+}
+
+fn generator_was_the_limit(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: the generator was the limit, not {contenders}: the throughput is that of the generator"
+    )
+}
+
+fn schedule_not_kept(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: the generator did not keep its schedule beside {contenders}: \
+         the latencies contain its own lateness"
+    )
 }

@@ -8,7 +8,7 @@ use super::statistics::Interval;
 use super::summary::{Cell, Row, RowStatus};
 use crate::measure::bench::MemoryMethod;
 use crate::measure::load::Verify;
-use crate::measure::process::{CommandLine, Pinning};
+use crate::measure::process::{CommandLine, Pinning, cores};
 use crate::text::units;
 use std::time::Duration;
 
@@ -146,13 +146,14 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
                 load.unwrap_or_default()
             ),
         ),
-        ("pinning", pinning(comparison.pinning, machine.cores)),
+        ("pinning", pinning(&comparison.pinning, machine.cores)),
         ("costs", costs(comparison)),
         (
             "measured",
             format!(
-                "{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
+                "{}{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
                 units::counted(comparison.rounds as usize, "round", "rounds"),
+                until(comparison).unwrap_or_default(),
                 time(comparison.duration_ns),
                 time(comparison.warm_up_ns),
                 comparison.seed
@@ -165,13 +166,20 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn pinning(pinning: Pinning, cores: usize) -> String {
+/// ` (more until the intervals are within ±2 %)`.
+fn until(comparison: &Comparison) -> Option<String> {
+    let share = percent(comparison.until?);
+    Some(format!(" (more until the intervals are within ±{share})"))
+}
+
+fn pinning(pinning: &Pinning, core_count: usize) -> String {
     match pinning {
-        Pinning::SeparateCores { server, generator } => {
-            format!("servers started for this on core {server}, generator on core {generator}")
+        Pinning::Cores { server, generator } => {
+            let (server, generator) = (cores::list(server), cores::list(generator));
+            format!("servers started for this on {server}, generator on {generator}")
         }
         Pinning::Off => "off".to_owned(),
-        Pinning::Unavailable if cores == 1 => "none: only one core may be used".to_owned(),
+        Pinning::Unavailable if core_count == 1 => "none: only one core may be used".to_owned(),
         Pinning::Unavailable => "not available here".to_owned(),
     }
 }

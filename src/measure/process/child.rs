@@ -1,7 +1,7 @@
 //! A server process that we started.
 
 use super::command_line::CommandLine;
-use super::cores;
+use super::cores::while_pinned_to;
 use super::failure::{ChildFailure, ExitReason};
 use super::output::{FirstLine, Tail};
 use super::process_group::{POLL_INTERVAL, ProcessGroup};
@@ -42,17 +42,17 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `command`, pinned to `core` if one is given.
+    /// Starts `command`, pinned to `cores` if some are given.
     ///
     /// # Errors
     ///
     /// The program does not exist or is not executable, no process or thread can be created, or this process
-    /// may not use `core` (see [`cores`]).
-    pub fn spawn(command: &CommandLine, core: Option<usize>) -> io::Result<Self> {
+    /// may use none of `cores` (see [`cores`](super::cores)).
+    pub fn spawn(command: &CommandLine, cores: Option<&[usize]>) -> io::Result<Self> {
         let mut command = with_pipes(command);
         let mut spawn = || ProcessGroup::spawn(&mut command);
-        let mut group = match core {
-            Some(core) => cores::while_pinned_to(core, spawn)??,
+        let mut group = match cores {
+            Some(cores) => while_pinned_to(cores, spawn)??,
             None => spawn()?,
         };
         let leader = group.leader();

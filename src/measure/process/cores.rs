@@ -10,19 +10,26 @@ pub fn allowed() -> Vec<usize> {
     system::allowed()
 }
 
-/// Pins the calling thread to `core`, and with it every thread and process that it starts from now on.
+/// `core 0`, `cores 0, 2`.
+pub(in crate::measure) fn list(cores: &[usize]) -> String {
+    let numbers: Vec<String> = cores.iter().map(usize::to_string).collect();
+    let noun = if cores.len() == 1 { "core" } else { "cores" };
+    format!("{noun} {}", numbers.join(", "))
+}
+
+/// Pins the calling thread to `cores`, and with it every thread and process that it starts from now on.
 ///
 /// # Errors
 ///
-/// The core does not exist, this process may not use it, or the system is not supported.
-pub fn pin_this_thread(core: usize) -> io::Result<()> {
-    system::pin_this_thread(core)
+/// None of the cores exists, this process may use none of them, or the system is not supported.
+pub fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
+    system::pin_this_thread(cores)
 }
 
-/// Runs `work` on `core` and returns its result; afterwards this thread may run where it could before. A process
-/// started by `work` stays on `core`: affinity is inherited through fork(2) and execve(2).
-pub(super) fn while_pinned_to<T>(core: usize, work: impl FnOnce() -> T) -> io::Result<T> {
-    system::while_pinned_to(core, work)
+/// Runs `work` on `cores` and returns its result; afterwards this thread may run where it could before. A process
+/// started by `work` stays on `cores`: affinity is inherited through fork(2) and execve(2).
+pub(super) fn while_pinned_to<T>(cores: &[usize], work: impl FnOnce() -> T) -> io::Result<T> {
+    system::while_pinned_to(cores, work)
 }
 
 #[cfg(target_os = "linux")]
@@ -38,18 +45,20 @@ mod system {
             .collect()
     }
 
-    pub(super) fn pin_this_thread(core: usize) -> io::Result<()> {
-        if core >= CpuSet::MAX_CPU {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+    pub(super) fn pin_this_thread(cores: &[usize]) -> io::Result<()> {
         let mut only = CpuSet::new();
-        only.set(core);
+        for &core in cores {
+            if core >= CpuSet::MAX_CPU {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            only.set(core);
+        }
         Ok(sched_setaffinity(None, &only)?)
     }
 
-    pub(super) fn while_pinned_to<T>(core: usize, work: impl FnOnce() -> T) -> io::Result<T> {
+    pub(super) fn while_pinned_to<T>(cores: &[usize], work: impl FnOnce() -> T) -> io::Result<T> {
         let before = sched_getaffinity(None)?;
-        pin_this_thread(core)?;
+        pin_this_thread(cores)?;
         let done = work();
         sched_setaffinity(None, &before)?;
         Ok(done)
@@ -64,11 +73,11 @@ mod system {
         Vec::new()
     }
 
-    pub(super) fn pin_this_thread(_core: usize) -> io::Result<()> {
+    pub(super) fn pin_this_thread(_cores: &[usize]) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn while_pinned_to<T>(_core: usize, _work: impl FnOnce() -> T) -> io::Result<T> {
+    pub(super) fn while_pinned_to<T>(_cores: &[usize], _work: impl FnOnce() -> T) -> io::Result<T> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -83,7 +92,7 @@ mod tests {
         let before = allowed();
         let core = *before.last().unwrap();
         let pinned = thread::spawn(move || {
-            pin_this_thread(core).unwrap();
+            pin_this_thread(&[core]).unwrap();
             allowed()
         });
         assert_eq!(pinned.join().unwrap(), [core]);
@@ -94,13 +103,13 @@ mod tests {
     fn affinity_is_restored_when_the_work_is_done() {
         let before = allowed();
         let core = before[0];
-        assert_eq!(while_pinned_to(core, allowed).unwrap(), [core]);
+        assert_eq!(while_pinned_to(&[core], allowed).unwrap(), [core]);
         assert_eq!(allowed(), before);
     }
 
     #[test]
     fn a_core_that_does_not_exist_is_an_error() {
-        assert!(pin_this_thread(1023).is_err());
-        assert!(pin_this_thread(usize::MAX).is_err());
+        assert!(pin_this_thread(&[1023]).is_err());
+        assert!(pin_this_thread(&[usize::MAX]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{comparison, run, run_short, saved, text};
 use crate::harness::{Child, PROGRAM, command};
+use mio_echo::measure::compare::model::{Comparison, MeasurementStatus};
 use mio_echo::measure::compare::report;
 use std::fs;
 
@@ -31,6 +32,44 @@ fn every_report_is_written_and_a_saved_comparison_is_reported_again() {
         assert!(!written(kind).contains("no difference"), "{kind}");
     }
     assert!(written("svg").starts_with("<svg"));
+}
+
+#[test]
+fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, comparison: &Comparison| {
+        let path = folder.path().join(name);
+        fs::write(&path, report::json(comparison).unwrap()).unwrap();
+        path.display().to_string()
+    };
+    let now = comparison(saved());
+    let mut faster = now.clone();
+    let scenarios = faster.scenarios.iter_mut();
+    for measurement in scenarios.flat_map(|it| &mut it.measurements) {
+        if let MeasurementStatus::Measured(values) = &mut measurement.status {
+            values.messages *= 1000;
+        }
+    }
+    let from = format!("--from={}", write("now", &now));
+    let before = |name, comparison| format!("--baseline={}", write(name, comparison));
+    for (option, code, words) in [
+        ("--fail-if=threads/event-loop memory>1000".to_owned(), 0, ""),
+        (
+            "--fail-if=threads/event-loop memory>0.001".to_owned(),
+            1,
+            "memory>0.001: ×",
+        ),
+        (before("same", &now), 0, "against the baseline: echo"),
+        (
+            before("faster", &faster),
+            1,
+            "worse than in the baseline: echo",
+        ),
+    ] {
+        let finished = run(&[&from, &option]);
+        assert_eq!(finished.code, Some(code), "{option}: {}", finished.stderr);
+        assert!(finished.stderr.contains(words), "{}", finished.stderr);
+    }
 }
 
 #[test]

@@ -23,6 +23,14 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "18,446,744,073,709,551,615 connections do not fit within the limit on open files: ",
         ),
         (
+            &["--fail-if=threads/other p99>1"],
+            "--fail-if: no contender has the name `other`",
+        ),
+        (
+            &["--server-cores=4000"],
+            "core 4000 is none of those that may be used here: core",
+        ),
+        (
             &["--pattern=churn", "--rate=100"],
             "--rate does not apply to the pattern churn",
         ),
@@ -63,6 +71,8 @@ fn invalid_arguments_are_rejected_with_the_reason() {
         ("--depth=18446744073709551615", "at most 65536"),
         ("--margin=0", "above 0"),
         ("--rate=fast", "max or half"),
+        ("--until=0", "above 0"),
+        ("--fail-if=threads p99>1", "CONTENDER/CONTENDER"),
         ("--rate=0", "at least 1"),
         ("--find-rate=p98<1ms", "p99.9"),
         ("it=localhost:7,pid=x", "not the number of a process"),

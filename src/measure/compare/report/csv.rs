@@ -53,7 +53,7 @@ fn line(
     status: &MeasurementStatus,
 ) -> String {
     let (values, failure) = match status {
-        MeasurementStatus::Measured(values) => (Some(values), String::new()),
+        MeasurementStatus::Measured(values) => (Some(values.as_ref()), String::new()),
         MeasurementStatus::Failed(failure) => (None, failure.to_string()),
     };
     let mut fields = vec![

@@ -59,6 +59,10 @@ impl<O: ProgressObserver> Runner<'_, O> {
 
     /// A rate that every contender holds: half of what the slowest one reached, halved again while one of them does not.
     fn common_rate(&mut self, saturated: &ScenarioResults) -> Result<Option<OfferedLoad>, Stopped> {
+        let mut known = self.plan.common_rates.iter();
+        if let Some(known) = known.find(|it| it.has_same_matrix(&saturated.scenario)) {
+            return Ok(Some(known.load));
+        }
         let reached = rates::reached(saturated, self.participants.len());
         let Some(mut rate) = rates::half_of_slowest(&reached) else {
             return Ok(None);

@@ -42,19 +42,18 @@ impl RoundOutcome {
 #[derive(Debug)]
 pub(super) struct Stopped;
 
-/// Measures the contender of `spec`, its server on `core`. `progress` gets the thousandths that are done and returns
+/// Measures the contender of `spec`, its server on `cores`. `progress` gets the thousandths that are done and returns
 /// whether to go on. A server whose port another program has taken is measured once more, on another port.
 pub(super) fn measure(
     plan: &Plan,
     spec: &ContenderSpec,
-    core: Option<usize>,
+    cores: Option<&[usize]>,
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<RoundOutcome, Stopped> {
     for _ in 0..2 {
-        match measure_once(plan, spec, core, scenario, progress)? {
-            Attempt::PortLost => {}
-            Attempt::Done(outcome) => return Ok(outcome),
+        if let Some(outcome) = measure_once(plan, spec, cores, scenario, progress)? {
+            return Ok(outcome);
         }
     }
     Ok(RoundOutcome::failed(ContenderFailure::NotStarted {
@@ -63,25 +62,20 @@ pub(super) fn measure(
     }))
 }
 
-enum Attempt {
-    Done(RoundOutcome),
-    /// The server ended, and another program listens on its port.
-    PortLost,
-}
-
+/// `None` if the server ended and another program listens on its port.
 fn measure_once(
     plan: &Plan,
     spec: &ContenderSpec,
-    core: Option<usize>,
+    cores: Option<&[usize]>,
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Attempt, Stopped> {
+) -> Result<Option<RoundOutcome>, Stopped> {
     let go_on = &mut || progress(0);
-    let mut server = match BenchServer::start(&spec.origin, core, plan.timeout, go_on) {
+    let mut server = match BenchServer::start(&spec.origin, cores, plan.timeout, go_on) {
         Ok(server) => server,
         Err(LaunchError::Failed { reason, stderr }) => {
             let failure = ContenderFailure::NotStarted { reason, stderr };
-            return Ok(Attempt::Done(RoundOutcome::failed(failure)));
+            return Ok(Some(RoundOutcome::failed(failure)));
         }
         Err(LaunchError::Stopped) => return Err(Stopped),
     };
@@ -100,12 +94,12 @@ fn measure_once(
         ..values
     });
     Ok(match check(scenario, values, &mut server) {
-        Ok(values) => Attempt::Done(RoundOutcome {
-            status: MeasurementStatus::Measured(values),
+        Ok(values) => Some(RoundOutcome {
+            status: MeasurementStatus::Measured(Box::new(values)),
             latency,
         }),
-        Err(ContenderFailure::Terminated { .. }) if server.has_lost_port() => Attempt::PortLost,
-        Err(failure) => Attempt::Done(RoundOutcome::failed(failure)),
+        Err(ContenderFailure::Terminated { .. }) if server.has_lost_port() => None,
+        Err(failure) => Some(RoundOutcome::failed(failure)),
     })
 }
 

@@ -35,7 +35,7 @@ pub fn run(plan: &Plan, observer: &mut impl ProgressObserver) -> Comparison {
         observer,
         participants: &participants,
         rng: SplitMix64::new(plan.seed),
-        server_core: comparison.pinning.server_core(),
+        server_cores: comparison.pinning.server_cores().map(<[usize]>::to_vec),
         done: 0,
     };
     for scenario in &plan.scenarios {
@@ -56,9 +56,10 @@ fn new_comparison(plan: &Plan, participants: &[Participant<'_>]) -> Comparison {
         command_line: plan.command_line.clone(),
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         machine: Machine::current(),
-        pinning: Pinning::apply(plan.placement),
+        pinning: Pinning::apply(&plan.placement),
         seed: plan.seed,
         rounds: plan.rounds,
+        until: plan.until,
         margin: plan.margin,
         find_rate: match &plan.follow_up {
             FollowUp::FindRate(condition) => Some(condition.to_string()),

@@ -1,6 +1,7 @@
 //! Rates that follow from what the contenders reached at saturation: a common one, those of a sweep, and the search for the
 //! highest one. The functions are pure; the runner measures.
 
+use crate::measure::bench::Values;
 use crate::measure::compare::model::{Measurement, ScenarioResults};
 use crate::measure::compare::plan::SWEEP_PERCENT;
 use crate::measure::compare::statistics::Spread;
@@ -29,7 +30,7 @@ pub(super) fn reached(results: &ScenarioResults, contenders: usize) -> Vec<f64> 
 pub(super) fn reached_by(results: &ScenarioResults, contender: usize) -> Option<f64> {
     let measurements = results.measurements_of(contender);
     let values = measurements.filter_map(Measurement::values);
-    let rates: Vec<f64> = values.map(|it| it.messages_per_second()).collect();
+    let rates: Vec<f64> = values.map(Values::messages_per_second).collect();
     Some(Spread::of(&rates)?.median)
 }
 

@@ -9,7 +9,8 @@ use crate::measure::compare::model::{
     Contender, ContenderFailure, Measurement, MeasurementStatus, MergedLatency, Role,
     ScenarioResults, SyscallMeasurement,
 };
-use crate::measure::compare::plan::{Plan, SyscallPass};
+use crate::measure::compare::pairs::is_narrow;
+use crate::measure::compare::plan::{MAX_EXTENSION, Plan, SyscallPass};
 use crate::measure::compare::scenario::Scenario;
 use crate::measure::load::Latency;
 use crate::measure::rng::SplitMix64;
@@ -37,8 +38,8 @@ pub(super) struct Runner<'a, O> {
     pub(super) observer: &'a mut O,
     pub(super) participants: &'a [Participant<'a>],
     pub(super) rng: SplitMix64,
-    /// The core of the servers; `None` if the scheduler places them.
-    pub(super) server_core: Option<usize>,
+    /// The cores of the servers; `None` if the scheduler places them.
+    pub(super) server_cores: Option<Vec<usize>>,
     /// Measurements done or skipped.
     pub(super) done: usize,
 }
@@ -47,8 +48,7 @@ impl<O: ProgressObserver> Runner<'_, O> {
     /// All rounds of a scenario, and the pass that counts system calls.
     pub(super) fn scenario(&mut self, results: &mut ScenarioResults) -> Result<(), Stopped> {
         let mut merged = BTreeMap::new();
-        let mut rounds = 1..=self.plan.rounds;
-        let finished = rounds.try_for_each(|round| self.round(round, results, &mut merged));
+        let finished = self.rounds(results, &mut merged);
         let latencies = merged.iter().map(|(contender, latency)| MergedLatency {
             contender: *contender,
             latency: latency.into(),
@@ -59,6 +59,27 @@ impl<O: ProgressObserver> Runner<'_, O> {
             SyscallPass::Run => self.syscall_pass(results),
             SyscallPass::Skip => Ok(()),
         }
+    }
+
+    /// As many rounds as were asked for, and more until the intervals are narrow.
+    fn rounds(
+        &mut self,
+        results: &mut ScenarioResults,
+        merged: &mut BTreeMap<usize, Latency>,
+    ) -> Result<(), Stopped> {
+        let participants = self.participants.iter();
+        let contenders: Vec<Contender> = participants.map(|it| it.contender.clone()).collect();
+        let until = self.plan.until;
+        let most = self.plan.rounds.saturating_mul(MAX_EXTENSION);
+        let is_wide = |results: &ScenarioResults| {
+            until.is_some_and(|share| !is_narrow(&contenders, results, share))
+        };
+        let mut round = 0;
+        while round < self.plan.rounds || (round < most && is_wide(results)) {
+            round += 1;
+            self.round(round, results, merged)?;
+        }
+        Ok(())
     }
 
     /// Measures every contender once. One that has failed is not measured again, nor one that twice did not hold the rate.
@@ -109,9 +130,9 @@ impl<O: ProgressObserver> Runner<'_, O> {
             let before = CpuTicks::now();
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |per_mille| observer.progress(done, per_mille);
-            let (spec, core) = (participant.spec, self.server_core);
+            let (spec, cores) = (participant.spec, self.server_cores.as_deref());
             let RoundOutcome { status, latency } =
-                measure(self.plan, spec, core, scenario, &mut progress)?;
+                measure(self.plan, spec, cores, scenario, &mut progress)?;
             let ticks = CpuTicks::now().zip(before);
             let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
             if is_spoiled(&status, stolen_share) && discarded < MAX_REPETITIONS {
@@ -137,8 +158,8 @@ impl<O: ProgressObserver> Runner<'_, O> {
             }
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |_per_mille| observer.progress(done, 0);
-            let (core, scenario) = (self.server_core, &results.scenario);
-            let status = count_syscalls(self.plan, spec, core, scenario, &mut progress)?;
+            let (cores, scenario) = (self.server_cores.as_deref(), &results.scenario);
+            let status = count_syscalls(self.plan, spec, cores, scenario, &mut progress)?;
             let counted = status.map(|status| SyscallMeasurement { contender, status });
             results.syscalls.extend(counted);
         }

@@ -20,7 +20,7 @@ const MIN_MESSAGES_PER_IN_FLIGHT: u64 = 20;
 pub(super) fn count_syscalls(
     plan: &Plan,
     spec: &ContenderSpec,
-    core: Option<usize>,
+    cores: Option<&[usize]>,
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<SyscallStatus>, Stopped> {
@@ -28,7 +28,7 @@ pub(super) fn count_syscalls(
         return Ok(None);
     }
     let go_on = &mut || progress(0);
-    let server = match BenchServer::start(&spec.origin, core, plan.timeout, go_on) {
+    let server = match BenchServer::start(&spec.origin, cores, plan.timeout, go_on) {
         Ok(server) => server,
         Err(LaunchError::Failed { reason, .. }) => {
             let reason = format!("the server did not start: {reason}");
