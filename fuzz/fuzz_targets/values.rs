@@ -25,6 +25,8 @@ fuzz_target!(|text: &str| {
     if let Ok(size) = values::size_up_to(usize::MAX, text) {
         let shown = size.to_string();
         let again = values::size_up_to(usize::MAX, &shown).unwrap();
-        assert_eq!(again.to_string(), shown);
+        // A size is shown with one decimal.
+        let lost = size.0.abs_diff(again.0);
+        assert!(lost <= size.0 / 20, "{shown} is not {} bytes", size.0);
     }
 });
