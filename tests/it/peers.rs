@@ -165,7 +165,7 @@ fn peers_that_cannot_be_built_are_skipped_with_the_reason() {
             "probe": ["sh", "-c", "echo not permitted >&2; exit 1"], "run": ["x"]},
            {"name": "plain", "about": "", "source": "s", "needs": ["sh"], "run": ["sh", "{dir}/s", "{port}"]}"#,
     );
-    let Peers { ready, skipped } = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
+    let Peers { ready, skipped } = prepare(dir.path(), Path::new(PROGRAM), &[]).unwrap();
     let script = dir.path().join("s").into_os_string();
     assert_eq!(
         ready[0].command,
@@ -191,7 +191,7 @@ fn an_installed_program_needs_only_a_command() {
         r#"{"name": "proxy", "about": "", "needs": ["sh", "/bin/sh"], "probe": ["true"],
             "run": ["sh", "-c", "exec \"$1\"", "{mio-echo}", "{port}"]}"#,
     );
-    let Peers { ready, skipped } = prepare(dir.path(), Path::new("/our/program")).unwrap();
+    let Peers { ready, skipped } = prepare(dir.path(), Path::new("/our/program"), &[]).unwrap();
     assert_eq!(skipped, []);
     let words = ["-c", "exec \"$1\"", "/our/program", "{port}"];
     assert_eq!(ready[0].command, CommandLine::new("sh", words));
@@ -206,7 +206,7 @@ fn a_missing_header_is_named() {
         r#"{"name": "c", "about": "", "source": "s", "needs": ["gcc"], "headers": ["no/such.h"],
             "build": ["gcc", "s"], "product": "{dir}/out", "run": ["{out}"]}"#,
     );
-    let peers = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
+    let peers = prepare(dir.path(), Path::new(PROGRAM), &[]).unwrap();
     assert_eq!(peers.skipped[0].reason, "no/such.h is not installed");
 }
 
@@ -218,7 +218,7 @@ fn a_build_newer_than_its_source_is_reused() {
             "run": ["{out}", "{port}"]}"#,
     );
     let times_built = || {
-        let peers = prepare(dir.path(), Path::new(PROGRAM)).unwrap();
+        let peers = prepare(dir.path(), Path::new(PROGRAM), &[]).unwrap();
         assert_eq!(peers.skipped, []);
         let product = dir.path().join("made/counted");
         assert_eq!(peers.ready[0].command.program, product);
@@ -238,7 +238,7 @@ fn a_build_newer_than_its_source_is_reused() {
 #[test]
 fn a_missing_or_malformed_manifest_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
-    let error = prepare(dir.path(), Path::new(PROGRAM)).unwrap_err();
+    let error = prepare(dir.path(), Path::new(PROGRAM), &[]).unwrap_err();
     assert!(matches!(error, PeersError::Unreadable(..)));
     let line = error.to_string();
     assert!(
@@ -250,9 +250,30 @@ fn a_missing_or_malformed_manifest_is_an_error_that_names_it() {
         r#"{"about": [], "beers": []}"#,
     )
     .unwrap();
-    let error = prepare(dir.path(), Path::new(PROGRAM)).unwrap_err();
+    let error = prepare(dir.path(), Path::new(PROGRAM), &[]).unwrap_err();
     assert!(matches!(error, PeersError::Malformed(..)));
     assert!(error.to_string().contains("beers"), "{error}");
+}
+
+#[test]
+fn only_the_servers_asked_for_are_built_and_an_unknown_one_is_named() {
+    let dir = manifest_of(
+        r#"{"name": "one", "about": "", "needs": ["sh"], "run": ["sh", "{port}"]},
+           {"name": "other", "about": "", "needs": ["sh"], "build": ["false"], "run": ["sh", "{port}"]}"#,
+    );
+    let peers = prepare(dir.path(), Path::new(PROGRAM), &["one".to_owned()]).unwrap();
+    let names: Vec<&str> = peers.ready.iter().map(|peer| peer.name.as_str()).collect();
+    assert_eq!(
+        (names.as_slice(), peers.skipped),
+        (["one"].as_slice(), vec![])
+    );
+    let error = prepare(dir.path(), Path::new(PROGRAM), &["two".to_owned()]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("peers.json has no server `two`"),
+        "{error}"
+    );
 }
 
 /// A folder with a manifest of `peers` and a source file `s`.

@@ -68,6 +68,10 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "DIR")]
     pub(super) peers: Option<PathBuf>,
 
+    /// Of the servers of the manifest, compare only these
+    #[arg(long, value_name = "NAMES", requires = "peers", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+
     /// What the connections do
     #[arg(long, value_enum, default_value_t = ScenarioPatternName::Echo, help_heading = "Scenarios")]
     pattern: ScenarioPatternName,

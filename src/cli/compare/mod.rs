@@ -133,7 +133,8 @@ fn measure(arguments: &CompareArguments, before: Option<&Comparison>) -> Result<
     let mut plan = arguments.plan();
     plan.check()?;
     if let Some(folder) = &arguments.peers {
-        plan.contenders.extend(build_peers(folder)?);
+        plan.contenders
+            .extend(build_peers(folder, &arguments.only)?);
     }
     check_names(&plan, &arguments.fail_if)?;
     plan.common_rates = before.map(before_after::common_rates).unwrap_or_default();
@@ -152,9 +153,9 @@ fn measure(arguments: &CompareArguments, before: Option<&Comparison>) -> Result<
 }
 
 /// The servers of a manifest. Those that cannot be built here are logged and skipped.
-fn build_peers(folder: &Path) -> Result<Vec<ContenderSpec>, String> {
+fn build_peers(folder: &Path, only: &[String]) -> Result<Vec<ContenderSpec>, String> {
     let program = env::current_exe().map_err(|error| os_error::describe(&error))?;
-    let peers = peers::prepare(folder, &program).map_err(|error| error.to_string())?;
+    let peers = peers::prepare(folder, &program, only).map_err(|error| error.to_string())?;
     for skipped in &peers.skipped {
         log::warn!("skipping {}: {}", skipped.name, skipped.reason);
     }

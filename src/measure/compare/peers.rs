@@ -52,16 +52,20 @@ pub enum PeersError {
     Unreadable(PathBuf, io::Error),
     /// The file is not a manifest.
     Malformed(PathBuf, serde_json::Error),
+    /// The file has no server of this name.
+    Unknown(PathBuf, String),
 }
 
 /// Builds the servers of the manifest in `manifest_dir`, as many as can be built here. This can take minutes;
-/// [`Manifest`] builds them one at a time. `mio_echo` is our own program, before which some of them are put.
+/// [`Manifest`] builds them one at a time. `mio_echo` is our own program, before which some of them are put. `only` names
+/// the servers that are wanted; if it is empty, all are.
 ///
 /// # Errors
 ///
-/// `peers.json` cannot be read, or is not a manifest.
-pub fn prepare(manifest_dir: &Path, mio_echo: &Path) -> Result<Peers, PeersError> {
-    let manifest = Manifest::read(manifest_dir, mio_echo)?;
+/// `peers.json` cannot be read, is not a manifest, or has no server of a name in `only`.
+pub fn prepare(manifest_dir: &Path, mio_echo: &Path, only: &[String]) -> Result<Peers, PeersError> {
+    let mut manifest = Manifest::read(manifest_dir, mio_echo)?;
+    manifest.keep(only)?;
     let mut peers = Peers {
         ready: Vec::new(),
         skipped: Vec::new(),
@@ -165,6 +169,18 @@ impl Manifest {
         })
     }
 
+    /// Leaves out all servers but those of the names in `only`, unless that is empty.
+    fn keep(&mut self, only: &[String]) -> Result<(), PeersError> {
+        let known = |name: &String| self.recipes.iter().any(|recipe| recipe.name == *name);
+        if let Some(name) = only.iter().find(|name| !known(name)) {
+            let path = self.dir.join("peers.json");
+            return Err(PeersError::Unknown(path, name.clone()));
+        }
+        let wanted = |recipe: &Recipe| only.is_empty() || only.contains(&recipe.name);
+        self.recipes.retain(wanted);
+        Ok(())
+    }
+
     /// The recipes of its servers, in its order.
     pub fn recipes(&self) -> &[Recipe] {
         &self.recipes
@@ -254,6 +270,7 @@ impl fmt::Display for PeersError {
                 write!(f, "cannot read {}: {reason}", path.display())
             }
             Self::Malformed(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Unknown(path, name) => write!(f, "{} has no server `{name}`", path.display()),
         }
     }
 }
