@@ -31,14 +31,14 @@
 //! | --- | --- | --- |
 //! | [`readiness`] | what the kernel last reported about a socket, and which connections are due a turn | |
 //! | [`connection`] | ONE connection: phases, the write queue, what to do next. No socket, no clock | |
-//! | [`server`] | MANY connections: the event loop, the threads, the limits, the stop | |
+//! | [`server`] | MANY connections: the event loop, the threads, datagrams, the limits, the stop | |
 //! | [`client`] | the other side: send, receive, verify | |
 //! | `trace` | SEEING it: what the server does, as text, JSON Lines and a timeline | `trace` |
 //! | `measure` | COMPARING it: the load generator, other processes, `bench` and `compare` | `measure` |
 //! | `check` | TESTING any server: promises that an echo server keeps, each put to the test | `measure` |
 //! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in fourteen chapters | `learn` |
 //!
-//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. Without the three
+//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. Without the
 //! features, all of which are on by default, the package is the server and the client.
 //!
 //! If you read one file, read `src/server/event_loop.rs`.

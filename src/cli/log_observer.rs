@@ -2,7 +2,7 @@
 
 use super::logger::TARGET;
 use log::{debug, info, warn};
-use mio_echo::server::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
+use mio_echo::server::{AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, Observer};
 use mio_echo::text::os_error;
 use std::fmt;
 use std::io;
@@ -19,6 +19,7 @@ pub(super) struct LogObserver {
     refusals: RateLimit,
     full: RateLimit,
     exhausted: RateLimit,
+    datagrams: RateLimit,
 }
 
 /// How often one kind of warning is logged at most.
@@ -100,6 +101,25 @@ impl Observer for LogObserver {
                     warn!(target: TARGET, "accept: {error}; new peers wait until resources are free again{suppressed}");
                 }
             }
+        }
+    }
+
+    fn on_datagram(&mut self, peer: SocketAddr, event: DatagramEvent) {
+        let reason = match event {
+            DatagramEvent::Received { .. } | DatagramEvent::Replied { .. } => return,
+            DatagramEvent::Refused(refusal) => refusal.to_string(),
+            DatagramEvent::Dropped => "the send buffer is full".to_owned(),
+            DatagramEvent::Failed(failure) => failure.to_string(),
+        };
+        if let Some(suppressed) = self.datagrams.pass(Instant::now()) {
+            warn!(target: TARGET, "datagram of {peer} not answered: {reason}{suppressed}");
+        }
+    }
+
+    fn receive_failed(&mut self, error: &io::Error) {
+        if let Some(suppressed) = self.datagrams.pass(Instant::now()) {
+            let error = os_error::describe(error);
+            warn!(target: TARGET, "receiving datagrams: {error}{suppressed}");
         }
     }
 

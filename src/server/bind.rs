@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// How many ports chosen by the system are tried until one is free in both address families.
-const PORT_ATTEMPTS: usize = 16;
+pub(super) const PORT_ATTEMPTS: usize = 16;
 
 /// Why a server could not start. Its text is one line that names the address or resource.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ impl StartError {
             action: action.to_string(),
             error,
         }
+    }
+
+    pub(super) fn is_address_in_use(&self) -> bool {
+        self.error.kind() == ErrorKind::AddrInUse
     }
 }
 
@@ -143,7 +147,7 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
 
 /// Lets other processes listen on the same port, each getting its share of the connections. FreeBSD has an option of
 /// its own for that (setsockopt(2), `SO_REUSEPORT_LB`): with its `SO_REUSEPORT` one process would get them all.
-fn share_port(socket: &Socket) -> io::Result<()> {
+pub(super) fn share_port(socket: &Socket) -> io::Result<()> {
     #[cfg(target_os = "freebsd")]
     return socket.set_reuse_port_lb(true);
     #[cfg(not(target_os = "freebsd"))]

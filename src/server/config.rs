@@ -1,5 +1,6 @@
 //! What a server is told before it starts.
 
+use super::datagrams::policy::DatagramPolicy;
 use super::limits;
 use super::mode::Mode;
 use crate::text::endpoint::Endpoint;
@@ -12,6 +13,8 @@ pub struct Config {
     pub mode: Mode,
     /// Where to listen; every address that a name resolves to is bound.
     pub listen: Vec<Endpoint>,
+    /// Whether datagrams are answered, on the addresses and ports of the listeners, and whose.
+    pub datagrams: DatagramPolicy,
     /// Whether an IPv6 listener refuses IPv4 peers (`IPV6_V6ONLY`).
     pub v6_only: bool,
     /// Connections that may wait to be accepted, per listener.
@@ -41,6 +44,7 @@ impl Default for Config {
         Self {
             mode: Mode::default(),
             listen: DEFAULT_ENDPOINT.parse().into_iter().collect(),
+            datagrams: DatagramPolicy::Off,
             v6_only: false,
             backlog: limits::BACKLOG,
             reuse_port: false,

@@ -1,7 +1,7 @@
 //! The event loop: one thread, one poll, every connection.
 //!
 //! An iteration has four phases: [`wait`](EventLoop::wait) for events, [`note`](EventLoop::note) what they report,
-//! [`admit`](EventLoop::admit) new connections, [`serve`](EventLoop::serve) those that have work. Their order keeps
+//! [`admit`](EventLoop::admit) new connections, [`serve`](EventLoop::serve) those that have work, and the datagrams. Their order keeps
 //! the loop correct: while noting, no connection is inserted or removed, so an event can never reach the next owner
 //! of its slab key; and the loop sleeps only in `wait`, only when no connection is due a turn.
 //!
@@ -11,6 +11,7 @@
 
 use super::clock;
 use super::config::Config;
+use super::datagrams::Datagrams;
 use super::idle::IdleClock;
 use super::kernel::Kernel;
 use super::limits::{ACCEPTS_PER_ITERATION, KEYS_PER_ITERATION, READ_BUDGET};
@@ -35,6 +36,8 @@ pub(super) struct EventLoop<K: Kernel, O> {
     /// The poll. The tests also run this loop over one that delays, merges and fails as they like.
     kernel: K,
     listeners: Listeners<K::Listener>,
+    /// The UDP sockets, which need no connection.
+    datagrams: Datagrams,
     shutdown: Shutdown,
     connections: Slab<Slot<K::Socket>>,
     max_connections: usize,
@@ -53,6 +56,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     pub(super) fn new(
         kernel: K,
         listeners: Listeners<K::Listener>,
+        datagrams: Datagrams,
         shutdown: Shutdown,
         config: &Config,
         max_connections: usize,
@@ -61,6 +65,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         Self {
             kernel,
             listeners,
+            datagrams,
             shutdown,
             connections: Slab::new(),
             max_connections,
@@ -112,6 +117,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         !self.run_queue.is_empty()
             || (self.listeners.are_ready() && self.has_room())
             || self.walk.is_under_way()
+            || self.datagrams.are_ready()
     }
 
     fn has_room(&self) -> bool {
@@ -143,6 +149,10 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
                     }
                 }
                 Source::Listener(number) => self.listeners.note(number, &mut self.observer),
+                Source::Datagrams(number) => {
+                    self.datagrams
+                        .note(number, flags.into(), &mut self.observer);
+                }
                 Source::Signals => self.shutdown.note_signals(&mut self.observer),
                 Source::Waker => self.observer.woken_by(WakeSource::Waker),
             }
@@ -166,10 +176,12 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             StopAction::Drain => {
                 self.observer.stopping(self.connections.len());
                 self.listeners.drain_backlog();
+                self.datagrams.drain();
                 self.walk.begin(Visit::Drain);
             }
             StopAction::Expire => {
                 self.listeners.close();
+                self.datagrams.close();
                 self.walk.begin(Visit::Expire);
             }
         }
@@ -258,6 +270,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     fn serve(&mut self) {
         self.read_pass();
         self.write_pass();
+        self.datagrams.serve(&mut self.observer);
     }
 
     /// Each connection writes what is pending and reads once. The pass ends early when the read budget is used up:
@@ -302,7 +315,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     /// Whether a stop was requested and the last connection is gone.
     fn is_done(&self) -> bool {
-        let all_gone = self.connections.is_empty() && self.listeners.are_closed();
+        let all_gone = self.connections.is_empty()
+            && self.listeners.are_closed()
+            && self.datagrams.are_closed();
         self.shutdown.is_under_way() && all_gone
     }
 }

@@ -32,6 +32,25 @@ pub(super) const ACCEPTS_PER_ITERATION: usize = 64;
 /// bytes is not: sending it is cheapest while it is still in the processor's cache.
 pub(super) const READ_BUDGET: usize = 32 * 1024;
 
+/// Datagrams of one source that are answered at once after a pause: more than a person or a health check sends.
+pub const DATAGRAM_BURST: u32 = 1000;
+
+/// After that, a further one is answered in each such interval. Two servers that answer each other, a millisecond or less
+/// apart, come to an end: the datagram that exceeds the rate is the last.
+pub const DATAGRAM_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Buckets that count the datagrams of all sources: 64 KiB of memory.
+pub(super) const RATE_BUCKETS: usize = 4096;
+
+/// Bytes of the receive buffer of a UDP socket. The kernel drops what does not fit, and it caps this (on Linux at
+/// `net.core.rmem_max`).
+#[cfg(feature = "udp")]
+pub(super) const DATAGRAM_BUFFER: usize = 1024 * 1024;
+
+/// Receives in a row that may fail before a UDP socket waits for its next event: an error that lasts must not make the loop
+/// spin.
+pub(super) const FAILED_RECEIVES_IN_A_ROW: u32 = 128;
+
 /// How long the listeners pause when the process or the system is out of descriptors or memory. A descriptor must be
 /// closed first; trying more often would only burn processor time.
 pub(super) const ACCEPT_RETRY: Duration = Duration::from_millis(100);

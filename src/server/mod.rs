@@ -5,7 +5,8 @@
 //! 1. `event_loop`, the loop that the rest of the program exists for;
 //! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
 //!    and [`readiness`](crate::readiness);
-//! 3. `threads`, the same server with a thread per connection.
+//! 3. `datagrams`, for the peers that have no connection;
+//! 4. `threads`, the same server with a thread per connection.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -23,6 +24,7 @@ mod bind;
 mod capacity;
 mod clock;
 mod config;
+mod datagrams;
 mod event_loop;
 mod idle;
 mod kernel;
@@ -42,15 +44,19 @@ mod walk;
 pub use bind::StartError;
 pub use capacity::{connections_that_fit, raise_descriptor_limit};
 pub use config::{Config, DEFAULT_ENDPOINT};
+pub use datagrams::event::{DatagramEvent, Refusal};
+pub use datagrams::policy::DatagramPolicy;
 pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
 pub use shutdown::{Stopper, is_hangup_ignored};
-pub use stats::Stats;
+pub use stats::{DatagramStats, Stats};
 #[cfg(feature = "trace")]
 pub(crate) use unread::unread_bytes;
 
+use datagrams::Datagrams;
+use datagrams::socket::DatagramSocket;
 use event_loop::EventLoop;
 use kernel::MioPoll;
 use listener::Listeners;
@@ -66,8 +72,10 @@ use threads::Threads;
 pub struct Server {
     config: Config,
     addresses: Vec<SocketAddr>,
+    datagram_addresses: Vec<SocketAddr>,
     poll: Poll,
     listeners: Listeners,
+    datagrams: Datagrams,
     shutdown: Shutdown,
     max_connections: usize,
 }
@@ -84,22 +92,30 @@ impl Server {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
             return Err(StartError::new("serve", zero));
         }
-        let sockets = bind::listen_everywhere(&config)?;
+        let (sockets, datagrams) = datagrams::bind::bind_everywhere(&config)?;
         let max_connections = max_connections(&config);
-        Self::assemble(config, sockets, max_connections)
+        Self::assemble(config, sockets, datagrams, max_connections)
             .map_err(|error| StartError::new("start the poll", error))
     }
 
     fn assemble(
         config: Config,
         sockets: Vec<TcpListener>,
+        datagrams: Vec<DatagramSocket>,
         max_connections: usize,
     ) -> io::Result<Self> {
         let addresses = sockets.iter().map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
+        let datagram_addresses = datagrams::bind::addresses(&datagrams)?;
+        let mut datagrams = Datagrams::new(datagrams, config.datagrams)?;
+        if config.mode == Mode::EventLoop {
+            datagrams.register(poll.registry())?;
+        }
         Ok(Self {
             addresses,
+            datagram_addresses,
+            datagrams,
             listeners: Listeners::new(sockets, config.backlog, poll.registry())?,
             shutdown: Shutdown::new(poll.registry(), config.drain_timeout)?,
             poll,
@@ -111,6 +127,11 @@ impl Server {
     /// The addresses of the listeners, with the ports that the system chose.
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of the UDP sockets, if datagrams are answered.
+    pub fn datagram_addrs(&self) -> &[SocketAddr] {
+        &self.datagram_addresses
     }
 
     /// How many connections may be open at once.
@@ -148,6 +169,7 @@ impl Server {
         let Self {
             poll,
             listeners,
+            datagrams,
             shutdown,
             max_connections,
             config,
@@ -157,6 +179,7 @@ impl Server {
             Mode::EventLoop => EventLoop::new(
                 MioPoll::new(poll),
                 listeners,
+                datagrams,
                 shutdown,
                 &config,
                 max_connections,
@@ -164,7 +187,9 @@ impl Server {
             )
             .run(),
             Mode::Threads => {
-                Threads::new(poll, listeners, shutdown, config, max_connections, observer)?.run()
+                let threads =
+                    Threads::new(poll, listeners, shutdown, config, max_connections, observer)?;
+                threads.run(datagrams)
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
+use super::datagrams::event::DatagramEvent;
 use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::readiness::{EventFlags, Readiness};
 use std::fmt;
@@ -87,6 +88,12 @@ pub trait Observer: Clone + Send + 'static {
     /// All connections that waited have been accepted: the pause is over.
     fn accept_resumed(&mut self) {}
 
+    /// Something happened to a datagram of `peer`.
+    fn on_datagram(&mut self, _peer: SocketAddr, _event: DatagramEvent) {}
+
+    /// A UDP socket reported an error instead of a datagram.
+    fn receive_failed(&mut self, _error: &io::Error) {}
+
     /// A stop was requested with this many connections open.
     fn stopping(&mut self, _open: usize) {}
 
@@ -127,6 +134,8 @@ impl fmt::Display for ConnectionId {
 pub enum WakeSource {
     /// A listener: connections may wait to be accepted.
     Listener,
+    /// A UDP socket: datagrams were received.
+    Datagrams,
     /// The signal pipe.
     Signals,
     /// The waker: a stop was requested, or a thread has ended.
@@ -287,6 +296,16 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn accept_resumed(&mut self) {
         self.0.accept_resumed();
         self.1.accept_resumed();
+    }
+
+    fn on_datagram(&mut self, peer: SocketAddr, event: DatagramEvent) {
+        self.0.on_datagram(peer, event);
+        self.1.on_datagram(peer, event);
+    }
+
+    fn receive_failed(&mut self, error: &io::Error) {
+        self.0.receive_failed(error);
+        self.1.receive_failed(error);
     }
 
     fn stopping(&mut self, open: usize) {

@@ -9,6 +9,8 @@ pub(super) enum Source {
     Connection(usize),
     /// The number of a listener.
     Listener(usize),
+    /// The number of a UDP socket.
+    Datagrams(usize),
     /// The pipe that carries signals.
     Signals,
     /// The waker: a stop was requested, or a thread has ended.
@@ -17,6 +19,7 @@ pub(super) enum Source {
 
 /// Tokens from here on are not slab keys: no process can have that many connections.
 const LISTENERS: usize = usize::MAX / 2;
+const DATAGRAMS: usize = LISTENERS + usize::MAX / 4;
 const SIGNALS: usize = usize::MAX - 1;
 const WAKER: usize = usize::MAX - 2;
 
@@ -25,6 +28,7 @@ impl From<Source> for Token {
         Self(match source {
             Source::Connection(key) => key,
             Source::Listener(number) => LISTENERS + number,
+            Source::Datagrams(number) => DATAGRAMS + number,
             Source::Signals => SIGNALS,
             Source::Waker => WAKER,
         })
@@ -37,7 +41,8 @@ impl From<Token> for Source {
             key if key < LISTENERS => Self::Connection(key),
             SIGNALS => Self::Signals,
             WAKER => Self::Waker,
-            listener => Self::Listener(listener - LISTENERS),
+            listener if listener < DATAGRAMS => Self::Listener(listener - LISTENERS),
+            datagrams => Self::Datagrams(datagrams - DATAGRAMS),
         }
     }
 }
@@ -53,6 +58,8 @@ mod tests {
             Source::Connection(1 << 30),
             Source::Listener(0),
             Source::Listener(7),
+            Source::Datagrams(0),
+            Source::Datagrams(7),
             Source::Signals,
             Source::Waker,
         ] {

@@ -1,5 +1,6 @@
 //! Counters: what the server has done so far.
 
+use super::datagrams::event::{DatagramEvent, Refusal};
 use super::observer::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
 use crate::connection::{ConnectionEvent, Reason};
 use crate::text::os_error;
@@ -24,6 +25,8 @@ pub struct Stats {
     pub bytes_out: u64,
     /// The most bytes that were ever pending for one peer; in threads mode, as far as blocked writes showed it.
     pub longest_queue: usize,
+    /// Datagrams.
+    pub datagrams: DatagramStats,
     /// Error texts and how often each occurred. Each error concerned one peer.
     pub errors: BTreeMap<String, u64>,
     /// What is called when a report is requested ([`Observer::report`]). It must not block.
@@ -39,10 +42,28 @@ impl Default for Stats {
             bytes_in: 0,
             bytes_out: 0,
             longest_queue: 0,
+            datagrams: DatagramStats::default(),
             errors: BTreeMap::new(),
             report_to: |_| {},
         }
     }
+}
+
+/// What became of datagrams.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatagramStats {
+    /// Datagrams received.
+    pub received: u64,
+    /// Replies that the kernel took.
+    pub replied: u64,
+    /// Bytes of the datagrams received.
+    pub bytes_in: u64,
+    /// Bytes of the replies that the kernel took.
+    pub bytes_out: u64,
+    /// Replies dropped because the send buffer was full.
+    pub dropped: u64,
+    /// Datagrams that were not answered, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
 }
 
 impl Stats {
@@ -56,6 +77,19 @@ impl Stats {
 
     fn count_error(&mut self, text: String) {
         *self.errors.entry(text).or_default() += 1;
+    }
+}
+
+impl DatagramStats {
+    fn merge(&mut self, other: Self) {
+        self.received += other.received;
+        self.replied += other.replied;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.dropped += other.dropped;
+        for (refusal, count) in other.refused {
+            *self.refused.entry(refusal).or_default() += count;
+        }
     }
 }
 
@@ -76,6 +110,7 @@ impl Observer for Stats {
         self.bytes_in += forked.bytes_in;
         self.bytes_out += forked.bytes_out;
         self.longest_queue = self.longest_queue.max(forked.longest_queue);
+        self.datagrams.merge(forked.datagrams);
         for (text, count) in forked.errors {
             *self.errors.entry(text).or_default() += count;
         }
@@ -120,12 +155,35 @@ impl Observer for Stats {
         }
     }
 
+    fn on_datagram(&mut self, _peer: SocketAddr, event: DatagramEvent) {
+        let datagrams = &mut self.datagrams;
+        match event {
+            DatagramEvent::Received { bytes } => {
+                datagrams.received += 1;
+                datagrams.bytes_in += bytes as u64;
+            }
+            DatagramEvent::Replied { bytes } => {
+                datagrams.replied += 1;
+                datagrams.bytes_out += bytes as u64;
+            }
+            DatagramEvent::Refused(refusal) => {
+                *datagrams.refused.entry(refusal).or_default() += 1;
+            }
+            DatagramEvent::Dropped => datagrams.dropped += 1,
+            DatagramEvent::Failed(failure) => self.count_error(format!("reply: {failure}")),
+        }
+    }
+
+    fn receive_failed(&mut self, error: &io::Error) {
+        self.count_error(format!("receive: {}", os_error::describe(error)));
+    }
+
     fn report(&self) {
         (self.report_to)(self);
     }
 }
 
-/// One line: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
+/// One line, with the datagrams only if there were any: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed);
@@ -134,23 +192,54 @@ impl fmt::Display for Stats {
         );
         write!(
             f,
-            "connections {}, open {open}, bytes in {}, bytes out {}, longest queue {}, up {}, errors ",
+            "connections {}, open {open}, bytes in {}, bytes out {}, longest queue {}, up {}, ",
             self.accepted,
             self.bytes_in,
             self.bytes_out,
             self.longest_queue,
             humantime::format_duration(uptime),
         )?;
-        if self.errors.is_empty() {
-            return f.write_str("none");
+        if self.datagrams.received > 0 {
+            write!(f, "{}, ", self.datagrams)?;
         }
-        let mut separator = "";
-        for (text, count) in &self.errors {
-            write!(f, "{separator}{count} × {text}")?;
-            separator = ", ";
-        }
-        Ok(())
+        write_counts(f, "errors", &self.errors)
     }
+}
+
+/// As in `datagrams 3, replies 2, bytes in 48, bytes out 32, dropped 0, refused 1 × source port below 1024`.
+impl fmt::Display for DatagramStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            received,
+            replied,
+            bytes_in,
+            bytes_out,
+            dropped,
+            refused,
+        } = self;
+        write!(
+            f,
+            "datagrams {received}, replies {replied}, bytes in {bytes_in}, bytes out {bytes_out}, dropped {dropped}, "
+        )?;
+        write_counts(f, "refused", refused)
+    }
+}
+
+/// `errors none`, or `errors 1 × broken pipe, 2 × idle timeout`.
+fn write_counts<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    counts: &BTreeMap<T, u64>,
+) -> fmt::Result {
+    if counts.is_empty() {
+        return write!(f, "{name} none");
+    }
+    let mut separator = name;
+    for (reason, count) in counts {
+        write!(f, "{separator} {count} × {reason}")?;
+        separator = ",";
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl fmt::Display for WakeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Listener => "a listener",
+            Self::Datagrams => "a UDP socket",
             Self::Signals => "a signal",
             Self::Waker => "the waker",
         })

@@ -113,7 +113,7 @@ impl Event {
             Self::WokenBy { .. } => EventKind {
                 name: "woken_by",
                 group: EventGroup::Kernel,
-                meaning: "An event that concerns no connection: peers are waiting in a listener's backlog, a signal has arrived, or another thread has woken the loop.",
+                meaning: "An event that concerns no connection: peers are waiting in a listener's backlog, datagrams have arrived, a signal has arrived, or another thread has woken the loop.",
                 file: LOOP,
                 chapter: ACCEPT,
             },

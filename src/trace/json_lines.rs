@@ -31,7 +31,7 @@
 //! | --- | --- | --- | --- |
 //! | `waiting` | loop | `timeout_ns`: the longest wait; 0 only collects what is ready, absent means no limit | the loop is about to wait for events: an iteration begins |
 //! | `woke` | loop | `events`: reported by the kernel; 0 after a timeout | the wait is over |
-//! | `woken_by` | loop | `source`: `listener`, `signals` or `waker` | one of the kernel's events concerns no connection |
+//! | `woken_by` | loop | `source`: `listener`, `datagrams`, `signals` or `waker` | one of the kernel's events concerns no connection |
 //! | `phase_entered` | loop | `phase`: `admit`, `read` or `write` | the loop entered a phase in which something happens |
 //! | `accept_failed` | loop | `error`: the operating system's description | accept(2) failed with an error of one peer |
 //! | `refused` | loop | `peer`: its address; `error` | a peer was accepted, but could not be served |

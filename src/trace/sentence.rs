@@ -61,6 +61,7 @@ pub(super) fn sentence(event: &Event, waited: Option<u64>) -> String {
         }
         Event::WokenBy { source } => match source {
             WakeSource::Listener => "An event says that peers wait in the backlog.",
+            WakeSource::Datagrams => "An event says that datagrams have arrived.",
             WakeSource::Signals => "An event says that a signal has arrived.",
             WakeSource::Waker => "Another thread has woken this one.",
         }

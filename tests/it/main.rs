@@ -33,6 +33,8 @@ mod limits;
 mod many;
 mod signals;
 mod stopping;
+#[cfg(feature = "udp")]
+mod udp;
 
 // The client.
 mod blog;

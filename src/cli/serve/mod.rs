@@ -1,5 +1,7 @@
 //! `mio-echo serve`: bind, print the addresses, serve until a stop is requested.
 
+#[cfg(feature = "udp")]
+mod datagrams;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -10,7 +12,9 @@ use super::values::{
     Bytes, ModeName, Timeout, at_least_one, duration, number_in, size_up_to, time_limit,
 };
 use clap::{ArgAction, Args};
-use mio_echo::server::{Config, DEFAULT_ENDPOINT, Observer, Server, StartError, Stats, limits};
+use mio_echo::server::{
+    Config, DEFAULT_ENDPOINT, DatagramPolicy, Observer, Server, StartError, Stats, limits,
+};
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
 use std::process::ExitCode;
@@ -88,6 +92,10 @@ pub(super) struct ServeArguments {
     )]
     nodelay: bool,
 
+    #[cfg(feature = "udp")]
+    #[command(flatten)]
+    datagrams: datagrams::DatagramArguments,
+
     #[cfg(feature = "trace")]
     #[command(flatten)]
     trace: trace::TraceArguments,
@@ -98,6 +106,7 @@ impl ServeArguments {
         Config {
             mode: self.mode.into(),
             listen: self.listen.clone(),
+            datagrams: self.datagram_policy(),
             v6_only: self.v6only,
             backlog: self.backlog,
             reuse_port: self.reuse_port,
@@ -109,11 +118,22 @@ impl ServeArguments {
             drain_timeout: self.drain_timeout,
         }
     }
+
+    #[cfg(feature = "udp")]
+    fn datagram_policy(&self) -> DatagramPolicy {
+        self.datagrams.policy()
+    }
+
+    #[cfg(not(feature = "udp"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn datagram_policy(&self) -> DatagramPolicy {
+        DatagramPolicy::Off
+    }
 }
 
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let config = arguments.config();
-    let mode = config.mode;
+    let (mode, policy) = (config.mode, config.datagrams);
     let server = match bind(config) {
         Ok(server) => server,
         Err(error) => return fail(NOT_STARTED, &error.to_string()),
@@ -126,6 +146,9 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     for address in server.local_addrs() {
         print_line(&format!("listening on {address}"));
     }
+    for address in server.datagram_addrs() {
+        print_line(&format!("answering datagrams on {address}"));
+    }
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
     let beyond_loopback = server
@@ -134,6 +157,9 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
         .any(|address| !address.ip().is_loopback());
     if beyond_loopback && arguments.idle_timeout.is_none() {
         log::warn!(target: TARGET, "without --idle-timeout a peer from elsewhere can hold a connection without limit");
+    }
+    if beyond_loopback && policy == DatagramPolicy::AnySource {
+        log::warn!(target: TARGET, "with --udp-allow-any-source, one forged datagram can start an endless exchange with another server");
     }
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {

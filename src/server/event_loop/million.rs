@@ -89,7 +89,15 @@ fn a_million() -> EventLoop<Silence, ()> {
     let socket = Rc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
     let listeners = Listeners::of_registered(Vec::new(), 0);
     let config = Config::default();
-    let mut event_loop = EventLoop::new(Silence, listeners, shutdown, &config, CONNECTIONS, ());
+    let mut event_loop = EventLoop::new(
+        Silence,
+        listeners,
+        Datagrams::default(),
+        shutdown,
+        &config,
+        CONNECTIONS,
+        (),
+    );
     let peer = listener.local_addr().unwrap();
     for _ in 0..CONNECTIONS {
         event_loop.insert(Silent(Rc::clone(&socket)), peer);

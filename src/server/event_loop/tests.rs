@@ -33,6 +33,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, Even
     let Server {
         poll,
         listeners,
+        datagrams,
         shutdown,
         max_connections,
         config,
@@ -42,6 +43,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, Even
     let event_loop = EventLoop::new(
         MioPoll::new(poll),
         listeners,
+        datagrams,
         shutdown,
         &config,
         max_connections,

@@ -5,11 +5,13 @@
 
 mod connection;
 mod connection_table;
+mod datagram_thread;
 mod read_buffer;
 mod shutdown_pipe;
 
 use super::capacity::AddressSpace;
 use super::config::Config;
+use super::datagrams::Datagrams;
 use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
 use super::observer::{AcceptPause, ConnectionId, Observer, WakeSource};
@@ -69,11 +71,17 @@ impl<O: Observer> Threads<O> {
     }
 
     /// Serves until a stop has been requested and carried out.
-    pub(super) fn run(mut self) -> io::Result<O> {
+    pub(super) fn run(mut self, datagrams: Datagrams) -> io::Result<O> {
+        let datagram_thread = datagram_thread::start(datagrams, &self.shared)?;
         while !self.is_done() {
             self.wait()?;
             self.note();
             self.admit()?;
+        }
+        if let Some(thread) = datagram_thread {
+            thread
+                .join()
+                .map_err(|_| io::Error::other("the thread for datagrams has panicked"))??;
         }
         let table = self.shared.table();
         Ok(table.observer.clone())
@@ -126,7 +134,9 @@ impl<O: Observer> Threads<O> {
                 Source::Listener(number) => self.listeners.note(number, observer),
                 Source::Signals => self.shutdown.note_signals(observer),
                 Source::Waker => observer.woken_by(WakeSource::Waker),
-                Source::Connection(_) => unreachable!("no connection is registered here"),
+                Source::Connection(_) | Source::Datagrams(_) => {
+                    unreachable!("neither is registered here")
+                }
             }
         }
         if self.shutdown.take_report_request() {

@@ -7,11 +7,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 /// What the threads wait on.
 #[derive(Debug)]
 pub(super) struct ReadEnd(PipeReader);
+
+impl AsFd for ReadEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 /// Wakes the threads when it is dropped.
 #[derive(Debug)]

@@ -7,6 +7,8 @@
 #![cfg(target_os = "linux")]
 
 mod accepting;
+#[cfg(feature = "udp")]
+mod datagrams;
 mod echoing;
 mod faulty;
 mod injection;

@@ -40,6 +40,7 @@ mod setup;
 
 use super::EventLoop;
 use crate::server::config::Config;
+use crate::server::datagrams::Datagrams;
 use crate::server::listener::Listeners;
 use crate::server::receive_buffer::ReceiveBuffer;
 use crate::server::shutdown::Shutdown;
@@ -106,6 +107,7 @@ fn assemble(
     let mut event_loop = EventLoop::new(
         SimulatedKernel::new(&network),
         listeners,
+        Datagrams::default(),
         shutdown,
         &config,
         setup.max_connections + too_many,

@@ -1,0 +1,52 @@
+//! UDP sockets on the addresses of the listeners.
+
+use super::policy::DatagramPolicy;
+use super::socket::DatagramSocket;
+use crate::server::bind::{PORT_ATTEMPTS, StartError, listen_everywhere};
+use crate::server::config::Config;
+use mio::net::TcpListener;
+use std::io;
+
+/// Listens on every address of every endpoint and, if datagrams are to be answered, binds a UDP socket beside each
+/// listener, on the same port.
+///
+/// A port that the system has chosen for TCP may be in use for UDP; then it has to choose again.
+pub(crate) fn bind_everywhere(
+    config: &Config,
+) -> Result<(Vec<TcpListener>, Vec<DatagramSocket>), StartError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let listeners = listen_everywhere(config)?;
+        if config.datagrams == DatagramPolicy::Off {
+            return Ok((listeners, Vec::new()));
+        }
+        match bind_beside(&listeners, config) {
+            Err(error) if error.is_address_in_use() && attempts < PORT_ATTEMPTS => {}
+            sockets => return Ok((listeners, sockets?)),
+        }
+    }
+}
+
+fn bind_beside(
+    listeners: &[TcpListener],
+    config: &Config,
+) -> Result<Vec<DatagramSocket>, StartError> {
+    let bind = |listener: &TcpListener| {
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartError::new("bind a UDP socket", error))?;
+        DatagramSocket::bind_beside(listener, address, config)
+            .map_err(|error| StartError::new(format_args!("bind {address} for UDP"), error))
+    };
+    listeners.iter().map(bind).collect()
+}
+
+/// The addresses of the sockets.
+///
+/// # Errors
+///
+/// A socket is not bound.
+pub(crate) fn addresses(sockets: &[DatagramSocket]) -> io::Result<Vec<std::net::SocketAddr>> {
+    sockets.iter().map(DatagramSocket::local_addr).collect()
+}
