@@ -5,7 +5,9 @@ use super::logger::TARGET;
 use super::output::{FAILED, NOT_STARTED, fail, print_line, print_note};
 use super::values::{at_least_one, duration, positive_duration};
 use clap::Args;
-use mio_echo::client::{self, AddressFamily, ClientError, ConnectPlan, PingPlan, Request};
+use mio_echo::client::{
+    self, AddressFamily, ClientError, ConnectPlan, PingPlan, PingProbe, PingSummary, Request,
+};
 use mio_echo::server::DEFAULT_ENDPOINT;
 use mio_echo::text::endpoint::Endpoint;
 use std::ffi::OsString;
@@ -13,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -29,7 +32,8 @@ Examples:
   mio-echo client
   mio-echo client localhost:50007 'Hello, world' '汉语/漢語 Hànyǔ'
   mio-echo client '[::1]:7' < /bin/ls | cmp - /bin/ls
-  mio-echo client --count 10 --interval 200ms localhost:7";
+  mio-echo client --count 10 --interval 200ms localhost:7
+  mio-echo client --udp --count 5 localhost:7";
 
 /// The message of a ping that is given none.
 const PING: &str = "Hello, world";
@@ -46,6 +50,11 @@ pub(super) struct ClientArguments {
 
     /// The messages to send, one after another, after the address. Without any, standard input is sent
     messages: Vec<OsString>,
+
+    /// Send each message as a UDP datagram, or without messages each line of standard input. A datagram whose
+    /// echo is not back within --timeout is lost
+    #[arg(long)]
+    udp: bool,
 
     /// Give up on an address that has not accepted the connection after this long
     #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s", help_heading = "Connecting")]
@@ -132,7 +141,7 @@ impl ClientArguments {
         }
         let message = match self.messages.as_slice() {
             [] => PING.into(),
-            [message] if message.is_empty() => {
+            [message] if message.is_empty() && !self.udp => {
                 return Some(Err("a ping needs a message that is not empty".to_owned()));
             }
             [message] => message.clone().into_vec(),
@@ -154,14 +163,22 @@ fn announce(peer: SocketAddr) {
 }
 
 pub(super) fn run(arguments: ClientArguments) -> ExitCode {
+    let udp = arguments.udp;
     match arguments.ping_plan() {
-        Some(Ok(plan)) => return run_ping(&plan),
+        Some(Ok(plan)) if udp => return run_ping(&plan, client::ping_datagrams),
+        Some(Ok(plan)) => return run_ping(&plan, client::ping),
         Some(Err(mistake)) => return fail(NOT_STARTED, &mistake),
         None => {}
     }
     let request = arguments.into_request();
     let endpoint = request.connect.endpoint.clone();
-    match client::run(request, io::stdin(), &mut io::stdout().lock()) {
+    let mut stdout = io::stdout().lock();
+    let result = if udp {
+        client::run_datagrams(&request, io::stdin().lock(), &mut stdout)
+    } else {
+        client::run(request, io::stdin(), &mut stdout)
+    };
+    match result {
         Ok(bytes) => {
             log::debug!(target: TARGET, "verified bytes: {bytes}");
             ExitCode::SUCCESS
@@ -170,15 +187,19 @@ pub(super) fn run(arguments: ClientArguments) -> ExitCode {
     }
 }
 
-fn run_ping(plan: &PingPlan) -> ExitCode {
+/// [`client::ping`], or the same with datagrams.
+type Ping = fn(
+    &PingPlan,
+    &AtomicBool,
+    fn(&PingProbe) -> io::Result<()>,
+) -> Result<PingSummary, ClientError>;
+
+fn run_ping(plan: &PingPlan, ping: Ping) -> ExitCode {
     let interrupt = match Interrupt::catch() {
         Ok(interrupt) => interrupt,
         Err(error) => return fail(NOT_STARTED, &error.to_string()),
     };
-    let result = client::ping(plan, interrupt.flag(), |probe| {
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{probe}").and_then(|()| stdout.flush())
-    });
+    let result = ping(plan, interrupt.flag(), print_probe);
     match result {
         Ok(summary) => {
             print_line(&summary.to_string());
@@ -187,6 +208,11 @@ fn run_ping(plan: &PingPlan) -> ExitCode {
         }
         Err(error) => failed(&error, &plan.connect.endpoint),
     }
+}
+
+fn print_probe(probe: &PingProbe) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{probe}").and_then(|()| stdout.flush())
 }
 
 fn failed(error: &ClientError, endpoint: &Endpoint) -> ExitCode {

@@ -37,6 +37,11 @@ pub struct ConnectPlan {
 impl ConnectPlan {
     /// Connects to the first address that accepts.
     pub(super) fn connect(&self) -> Result<TcpStream, ClientError> {
+        self.connect_to_any(&self.addresses()?)
+    }
+
+    /// The addresses to try, at least one.
+    pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, ClientError> {
         let cannot_resolve = |error| ClientError::Resolve {
             endpoint: self.endpoint.clone(),
             error,
@@ -48,7 +53,7 @@ impl ConnectPlan {
             let error = io::Error::new(io::ErrorKind::NotFound, reason);
             return Err(cannot_resolve(error));
         }
-        self.connect_to_any(&addresses)
+        Ok(addresses)
     }
 
     fn admits(&self, address: SocketAddr) -> bool {

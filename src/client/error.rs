@@ -35,6 +35,11 @@ pub enum ClientError {
         /// The offset of the first superfluous byte, which is the number of bytes sent.
         offset: u64,
     },
+    /// The echo of a datagram ends early.
+    Shorter {
+        /// Bytes that are missing at its end.
+        missing: u64,
+    },
     /// The peer closed the connection before everything was sent or had come back.
     ClosedEarly {
         /// Bytes that had yet to come back. Zero if only the end of the input was outstanding.
@@ -92,6 +97,9 @@ impl fmt::Display for ClientError {
             Self::Superfluous { offset } => {
                 write!(f, "the echo has superfluous bytes, from offset {offset} on")
             }
+            Self::Shorter { missing } => {
+                write!(f, "the echo is {} too short", bytes(*missing))
+            }
             Self::ClosedEarly { missing: 0 } => {
                 f.write_str("the peer closed the connection before the input had ended")
             }
@@ -130,6 +138,7 @@ impl std::error::Error for ClientError {
             Self::Connect(_)
             | Self::Differs { .. }
             | Self::Superfluous { .. }
+            | Self::Shorter { .. }
             | Self::ClosedEarly { .. }
             | Self::NoReply { .. } => None,
         }

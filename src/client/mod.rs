@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Read `send` first, then `receive`, then `window` between them, then `connect` and `error`. `ping` sends one message
-//! again and again and measures its round trip; it needs no second thread.
+//! again and again and measures its round trip; it needs no second thread, and neither do datagrams (`datagram`).
 //!
 //! ```
 //! use mio_echo::client::{self, AddressFamily, ConnectPlan, Request};
@@ -45,39 +45,29 @@
 //! ```
 
 mod connect;
+mod datagram;
 mod error;
 mod ping;
 mod ping_summary;
 mod receive;
+mod request;
 mod send;
+mod timeout;
 mod window;
 
 pub use connect::{AddressFamily, ConnectPlan};
+pub use datagram::run_datagrams;
 pub use error::ClientError;
-pub use ping::{PingPlan, PingProbe, ping};
+pub use ping::{PingPlan, PingProbe, ping, ping_datagrams};
 pub use ping_summary::PingSummary;
+pub use request::Request;
 
 use receive::{Printer, Receiver};
 use send::Sender;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::Duration;
 use window::Window;
-
-/// What to send, and to which server.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// How to connect.
-    pub connect: ConnectPlan,
-    /// The messages to send, as raw bytes. Each is sent once the one before it has come back. If there are none, the
-    /// input is sent.
-    pub messages: Vec<Vec<u8>>,
-    /// How long the server may take to return what is in flight, 64 KiB at a time, or to send its FIN after ours.
-    pub reply_timeout: Duration,
-    /// Is called with the address of the peer once there is a connection.
-    pub on_connect: fn(SocketAddr),
-}
 
 /// Sends the messages of `request`, or `input` to its end if there are none, and writes the echo to `output` as it
 /// arrives. After the echo of each message it writes a newline; to the echo of an input it adds nothing.
@@ -133,6 +123,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc;
     use std::thread;
+    use std::time::Duration;
 
     const SOON: Duration = Duration::from_secs(10);
 

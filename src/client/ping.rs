@@ -1,11 +1,14 @@
 //! The client as a ping: one message at a time, at fixed times, each round trip measured and verified.
 //!
 //! All probes use one connection. After a probe that is lost, its echo could still arrive and be taken for that of the
-//! next one; so the connection is closed, and the next probe opens another.
+//! next one; so the connection is closed, and the next probe opens another. Datagrams have no connection, but a socket of
+//! their own in the same way.
 
 use super::connect::ConnectPlan;
+use super::datagram::DatagramExchange;
 use super::error::ClientError;
 use super::ping_summary::PingSummary;
+use super::timeout::{SHORTEST_READ_TIMEOUT, SLICE, is_timeout};
 use crate::text::units;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -14,18 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest wait without a look at the interrupt.
-const SLICE: Duration = Duration::from_millis(50);
-
-/// The shortest timeout that we set, because zero means no timeout (socket(7), `SO_RCVTIMEO`).
-const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(1);
-
 /// What to send, how often, and to which server.
 #[derive(Debug, Clone)]
 pub struct PingPlan {
     /// How to connect.
     pub connect: ConnectPlan,
-    /// The message of each probe. Must not be empty, for nothing would come back.
+    /// The message of each probe. On a connection it must not be empty, for nothing would come back.
     pub message: Vec<u8>,
     /// The number of probes; `None` for as many as there are until the interrupt.
     pub count: Option<u64>,
@@ -68,25 +65,55 @@ impl fmt::Display for PingProbe {
 pub fn ping(
     plan: &PingPlan,
     interrupted: &AtomicBool,
+    on_probe: impl FnMut(&PingProbe) -> io::Result<()>,
+) -> Result<PingSummary, ClientError> {
+    probe_all::<PingConnection>(plan, interrupted, on_probe)
+}
+
+/// As [`ping`], with a datagram for each probe.
+///
+/// # Errors
+///
+/// There is no route to the server, or `on_probe` failed.
+pub fn ping_datagrams(
+    plan: &PingPlan,
+    interrupted: &AtomicBool,
+    on_probe: impl FnMut(&PingProbe) -> io::Result<()>,
+) -> Result<PingSummary, ClientError> {
+    probe_all::<DatagramExchange>(plan, interrupted, on_probe)
+}
+
+/// What probes go through.
+trait Exchange: Sized {
+    fn open(plan: &PingPlan) -> Result<Self, ClientError>;
+
+    /// Sends the message and waits for its echo. The result means nothing after an interrupt.
+    fn round_trip(
+        &mut self,
+        plan: &PingPlan,
+        interrupted: &AtomicBool,
+    ) -> Result<(SocketAddr, Duration), ClientError>;
+}
+
+fn probe_all<E: Exchange>(
+    plan: &PingPlan,
+    interrupted: &AtomicBool,
     mut on_probe: impl FnMut(&PingProbe) -> io::Result<()>,
 ) -> Result<PingSummary, ClientError> {
-    let mut connection = Some(PingConnection::open(plan)?);
+    let mut exchange = Some(E::open(plan)?);
     let mut summary = PingSummary::default();
     let mut due = Instant::now();
     for number in 1..=plan.count.unwrap_or(u64::MAX) {
         wait_until(due, interrupted);
-        let result = match connection
-            .take()
-            .map_or_else(|| PingConnection::open(plan), Ok)
-        {
-            Ok(open) => connection.insert(open).round_trip(plan, interrupted),
+        let result = match exchange.take().map_or_else(|| E::open(plan), Ok) {
+            Ok(open) => exchange.insert(open).round_trip(plan, interrupted),
             Err(error) => Err(error),
         };
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
         if result.is_err() {
-            connection = None;
+            exchange = None;
         }
         let probe = PingProbe { number, result };
         let time = probe.result.as_ref().ok().map(|(_, time)| *time);
@@ -118,7 +145,21 @@ struct PingConnection {
     buffer: Vec<u8>,
 }
 
-impl PingConnection {
+impl Exchange for DatagramExchange {
+    fn open(plan: &PingPlan) -> Result<Self, ClientError> {
+        Self::open(&plan.connect)
+    }
+
+    fn round_trip(
+        &mut self,
+        plan: &PingPlan,
+        interrupted: &AtomicBool,
+    ) -> Result<(SocketAddr, Duration), ClientError> {
+        self.round_trip(&plan.message, plan.reply_timeout, interrupted)
+    }
+}
+
+impl Exchange for PingConnection {
     fn open(plan: &PingPlan) -> Result<Self, ClientError> {
         let stream = plan.connect.connect()?;
         let timeout = plan.reply_timeout.max(SHORTEST_READ_TIMEOUT);
@@ -132,7 +173,6 @@ impl PingConnection {
         })
     }
 
-    /// Sends the message and waits for its echo. The result means nothing after an interrupt.
     fn round_trip(
         &mut self,
         plan: &PingPlan,
@@ -166,7 +206,9 @@ impl PingConnection {
         }
         Ok((self.peer, sent_at.elapsed()))
     }
+}
 
+impl PingConnection {
     /// Compares the `count` bytes in the buffer with those that are `missing`. Returns what is still missing.
     fn verify<'m>(&mut self, count: usize, missing: &'m [u8]) -> Result<&'m [u8], ClientError> {
         if count == 0 {
@@ -196,9 +238,4 @@ impl PingConnection {
         let set = self.stream.set_read_timeout(Some(slice));
         set.map_err(ClientError::Receive)
     }
-}
-
-/// Which of the two kinds is reported depends on the platform.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

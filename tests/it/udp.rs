@@ -333,3 +333,79 @@ fn a_port_that_is_in_use_for_udp_is_named() {
     let reason = format!("cannot bind {address} for UDP: address already in use");
     assert!(exit.stderr.contains(&reason), "{}", exit.stderr);
 }
+
+#[test]
+fn the_client_sends_each_message_as_a_datagram_and_verifies_its_echo() {
+    both_modes(|mode| {
+        let server = start(mode, DatagramPolicy::Guarded);
+        let address = server.address.to_string();
+        let exit = run(&mut program(&[
+            "client", "--udp", &address, "Hello", "", "wörld",
+        ]));
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        assert_eq!(exit.text(), "Hello\n\nwörld");
+        let lines = Child::spawn_with_input(&mut program(&["client", "--udp", &address]));
+        let exit = lines.finish(b"one\ntwo\nno newline".to_vec());
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        assert_eq!(exit.text(), "one\ntwo\nno newline");
+        assert_eq!(server.stop().datagrams.replied, 6);
+    });
+}
+
+#[test]
+fn the_client_is_a_ping_of_datagrams() {
+    let server = start(Mode::EventLoop, DatagramPolicy::Guarded);
+    let address = server.address.to_string();
+    let ping = [
+        "client",
+        "--udp",
+        "--count",
+        "3",
+        "--interval",
+        "0s",
+        &address,
+    ];
+    let exit = run(&mut program(&ping));
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let first = format!("echo 1 from {address}: ");
+    assert!(exit.text().starts_with(&first), "{}", exit.text());
+    let summary = "3 sent, 3 received and verified, 0 lost (0 %)";
+    assert!(exit.text().contains(summary), "{}", exit.text());
+}
+
+#[test]
+fn a_datagram_without_a_reply_is_lost_for_the_client() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let send = ["client", "--udp", "--timeout", "100ms"];
+    let exit = run(program(&send).args([&address, "hi"]));
+    assert_eq!(exit.code, Some(1));
+    let reason = "no reply within 100ms: 2 bytes did not come back";
+    assert!(exit.stderr.contains(reason), "{}", exit.stderr);
+    let ping = ["--count", "2", "--interval", "0s", &address];
+    let exit = run(program(&send).args(ping));
+    assert_eq!(exit.code, Some(1));
+    let summary = "2 sent, 0 received and verified, 2 lost (100 %)";
+    assert!(exit.text().contains(summary), "{}", exit.text());
+}
+
+#[test]
+fn an_echo_that_differs_fails_the_client() {
+    for (reply, reason) in [
+        (&b"hexlo"[..], "differs at offset 2"),
+        (b"hell", "is 1 byte too short"),
+        (b"hello!", "superfluous bytes, from offset 5"),
+    ] {
+        let wrong = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = wrong.local_addr().unwrap().to_string();
+        wrong.set_read_timeout(Some(DEADLINE)).unwrap();
+        let server = thread::spawn(move || {
+            let (_, peer) = wrong.recv_from(&mut [0; 64]).unwrap();
+            wrong.send_to(reply, peer).unwrap();
+        });
+        let exit = run(&mut program(&["client", "--udp", &address, "hello"]));
+        server.join().unwrap();
+        assert_eq!(exit.code, Some(1));
+        assert!(exit.stderr.contains(reason), "{}", exit.stderr);
+    }
+}
