@@ -270,7 +270,10 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     fn serve(&mut self) {
         self.read_pass();
         self.write_pass();
-        self.datagrams.serve(&mut self.observer);
+        if self.datagrams.are_ready() {
+            self.observer.phase_entered(LoopPhase::Datagrams);
+            self.datagrams.serve(&mut self.observer);
+        }
     }
 
     /// Each connection writes what is pending and reads once. The pass ends early when the read budget is used up:

@@ -91,6 +91,9 @@ pub trait Observer: Clone + Send + 'static {
     /// Something happened to a datagram of `peer`.
     fn on_datagram(&mut self, _peer: SocketAddr, _event: DatagramEvent) {}
 
+    /// In threads mode, the thread for datagrams is about to wait for some.
+    fn waiting_for_datagrams(&mut self) {}
+
     /// A UDP socket reported an error instead of a datagram.
     fn receive_failed(&mut self, _error: &io::Error) {}
 
@@ -156,6 +159,8 @@ pub enum LoopPhase {
     Read,
     /// The second half of `serve`: the write pass.
     Write,
+    /// Answering datagrams. Entered only if there may be some.
+    Datagrams,
 }
 
 /// A system call in which a thread may block.
@@ -301,6 +306,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn on_datagram(&mut self, peer: SocketAddr, event: DatagramEvent) {
         self.0.on_datagram(peer, event);
         self.1.on_datagram(peer, event);
+    }
+
+    fn waiting_for_datagrams(&mut self) {
+        self.0.waiting_for_datagrams();
+        self.1.waiting_for_datagrams();
     }
 
     fn receive_failed(&mut self, error: &io::Error) {

@@ -25,6 +25,17 @@ impl fmt::Display for Event {
             Self::Refused { peer, error } => write!(f, "refused {peer}: {error}"),
             Self::AcceptPaused { reason } => write!(f, "accept paused: {reason}"),
             Self::AcceptResumed => f.write_str("accept resumed"),
+            Self::DatagramReceived { peer, bytes } => {
+                write!(f, "received a datagram of {bytes} bytes from {peer}")
+            }
+            Self::DatagramReplied { peer, bytes } => {
+                write!(f, "sent a datagram of {bytes} bytes to {peer}")
+            }
+            Self::DatagramRefused { peer, reason } => {
+                write!(f, "no reply to {peer}: {reason}")
+            }
+            Self::ReplyLost { peer, reason } => write!(f, "reply to {peer} lost: {reason}"),
+            Self::ReceiveFailed { error } => write!(f, "receiving datagrams failed: {error}"),
             Self::Stopping { open_connections } => {
                 write!(f, "stopping, open connections: {open_connections}")
             }
@@ -113,6 +124,7 @@ impl fmt::Display for LoopPhase {
             Self::Admit => "admit phase",
             Self::Read => "read pass",
             Self::Write => "write pass",
+            Self::Datagrams => "datagrams",
         })
     }
 }

@@ -73,6 +73,9 @@ const CONNECTION: &str = "src/connection/mod.rs";
 const WRITE_QUEUE: &str = "src/connection/write_queue.rs";
 const PHASES: &str = "src/connection/phase.rs";
 const LISTENER: &str = "src/server/listener.rs";
+const DATAGRAMS: &str = "src/server/datagrams/mod.rs";
+const DATAGRAM_ECHO: &str = "src/server/datagrams/echo.rs";
+const DATAGRAM_GUARD: &str = "src/server/datagrams/guard.rs";
 const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
@@ -151,6 +154,41 @@ impl Event {
                 meaning: "All peers in the backlog have been accepted.",
                 file: LISTENER,
                 chapter: ACCEPT,
+            },
+            Self::DatagramReceived { .. } => EventKind {
+                name: "datagram_received",
+                group: EventGroup::In,
+                meaning: "The kernel handed over a datagram: a message with its boundaries, and with the address that its sender has written into it. One call brings many, of any peers.",
+                file: DATAGRAM_ECHO,
+                chapter: BLOCKING,
+            },
+            Self::DatagramReplied { .. } => EventKind {
+                name: "datagram_replied",
+                group: EventGroup::Out,
+                meaning: "The kernel took the echo of a datagram as a whole. Whether it arrives is not known: UDP does not acknowledge.",
+                file: DATAGRAM_ECHO,
+                chapter: BLOCKING,
+            },
+            Self::DatagramRefused { .. } => EventKind {
+                name: "datagram_refused",
+                group: EventGroup::Trouble,
+                meaning: "The source address of a datagram can be forged. This one could start an exchange between two servers that never ends, or comes too often, so it gets no reply.",
+                file: DATAGRAM_GUARD,
+                chapter: ENDINGS,
+            },
+            Self::ReplyLost { .. } => EventKind {
+                name: "reply_lost",
+                group: EventGroup::Trouble,
+                meaning: "The echo could not be sent and is dropped. On a connection the server would keep the bytes and stop reading; a datagram has no connection that could wait.",
+                file: DATAGRAM_ECHO,
+                chapter: PARTIAL_WRITES,
+            },
+            Self::ReceiveFailed { .. } => EventKind {
+                name: "receive_failed",
+                group: EventGroup::Trouble,
+                meaning: "A receive failed. The socket still works, and is tried again.",
+                file: DATAGRAMS,
+                chapter: READINESS,
             },
             Self::Stopping { .. } => EventKind {
                 name: "stopping",
@@ -325,42 +363,4 @@ impl EventKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::json_lines::Trace;
-    use super::*;
-    use std::fs;
-    use std::path::Path;
-
-    fn every_kind() -> Vec<EventKind> {
-        let trace = Trace::read(&mut &include_bytes!("every_event.jsonl")[..]).unwrap();
-        trace.records.iter().map(|one| one.event.kind()).collect()
-    }
-
-    #[test]
-    fn every_kind_has_the_name_that_it_has_in_json() {
-        let lines = include_str!("every_event.jsonl").lines().skip(1);
-        for (kind, line) in every_kind().iter().zip(lines) {
-            let field = format!(r#""event":"{}""#, kind.name);
-            assert!(line.contains(&field), "expected {field} in {line}");
-        }
-    }
-
-    #[test]
-    fn every_kind_names_a_file_that_exists() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for kind in every_kind() {
-            assert!(root.join(kind.file).is_file(), "{}", kind.file);
-        }
-    }
-
-    #[test]
-    fn every_kind_names_a_chapter_by_its_title_and_its_module() {
-        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/guide");
-        for EventKind { chapter, .. } in every_kind() {
-            let file = chapter.module.trim_start_matches("chapter_");
-            let text = fs::read_to_string(guide.join(format!("{file}.md"))).unwrap();
-            let title = text.lines().next().unwrap();
-            assert_eq!(title, format!("# {}", chapter.title));
-        }
-    }
-}
+mod tests;

@@ -32,11 +32,16 @@
 //! | `waiting` | loop | `timeout_ns`: the longest wait; 0 only collects what is ready, absent means no limit | the loop is about to wait for events: an iteration begins |
 //! | `woke` | loop | `events`: reported by the kernel; 0 after a timeout | the wait is over |
 //! | `woken_by` | loop | `source`: `listener`, `datagrams`, `signals` or `waker` | one of the kernel's events concerns no connection |
-//! | `phase_entered` | loop | `phase`: `admit`, `read` or `write` | the loop entered a phase in which something happens |
+//! | `phase_entered` | loop | `phase`: `admit`, `read`, `write` or `datagrams` | the loop entered a phase in which something happens |
 //! | `accept_failed` | loop | `error`: the operating system's description | accept(2) failed with an error of one peer |
 //! | `refused` | loop | `peer`: its address; `error` | a peer was accepted, but could not be served |
 //! | `accept_paused` | loop | `reason`: a description | the server stopped accepting for a while |
 //! | `accept_resumed` | loop | | the backlog is empty again |
+//! | `datagram_received` | loop | `peer`: the address that it claims to come from; `bytes` | a datagram was received |
+//! | `datagram_replied` | loop | `peer`, `bytes` | the kernel took its echo |
+//! | `datagram_refused` | loop | `peer`; `reason`: a description | a datagram gets no reply, although one could be sent |
+//! | `reply_lost` | loop | `peer`; `reason`: a description | the echo of a datagram could not be sent |
+//! | `receive_failed` | loop | `error`: the operating system's description | a UDP socket reported an error instead of a datagram |
 //! | `stopping` | loop | `open_connections` | a stop was requested |
 //! | `ended` | loop | | the server has ended: the trace is complete |
 //! | `trace_limit_reached` | loop | `records`: before this one | the last record of a trace that is cut off at its limit |

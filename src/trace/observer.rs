@@ -8,7 +8,8 @@ use super::sink::Target;
 use crate::connection::{ConnectionEvent, Phase};
 use crate::readiness::{EventFlags, Readiness};
 use crate::server::{
-    AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
+    AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, DatagramEvent, LoopPhase, Observer,
+    WakeSource,
 };
 use crate::text::os_error;
 use crate::text::units::nanoseconds;
@@ -161,6 +162,34 @@ impl Observer for Tracer {
 
     fn accept_resumed(&mut self) {
         self.on_loop(Event::AcceptResumed);
+    }
+
+    fn on_datagram(&mut self, peer: SocketAddr, event: DatagramEvent) {
+        self.on_loop(match event {
+            DatagramEvent::Received { bytes } => Event::DatagramReceived { peer, bytes },
+            DatagramEvent::Replied { bytes } => Event::DatagramReplied { peer, bytes },
+            DatagramEvent::Refused(refusal) => Event::DatagramRefused {
+                peer,
+                reason: refusal.to_string(),
+            },
+            DatagramEvent::Dropped => Event::ReplyLost {
+                peer,
+                reason: "the send buffer is full".to_owned(),
+            },
+            DatagramEvent::Failed(failure) => Event::ReplyLost {
+                peer,
+                reason: failure.to_string(),
+            },
+        });
+    }
+
+    fn waiting_for_datagrams(&mut self) {
+        self.recorder().flush();
+    }
+
+    fn receive_failed(&mut self, error: &io::Error) {
+        let error = os_error::describe(error);
+        self.on_loop(Event::ReceiveFailed { error });
     }
 
     fn stopping(&mut self, open_connections: usize) {

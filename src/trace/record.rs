@@ -119,6 +119,39 @@ pub enum Event {
         /// The number of connections that are open.
         open_connections: usize,
     },
+    /// A datagram was received.
+    DatagramReceived {
+        /// The address that it claims to come from.
+        peer: SocketAddr,
+        /// Its number of bytes.
+        bytes: usize,
+    },
+    /// The kernel took the echo of a datagram.
+    DatagramReplied {
+        /// The address that it was sent to.
+        peer: SocketAddr,
+        /// The number of bytes.
+        bytes: usize,
+    },
+    /// A datagram gets no reply, although one could be sent.
+    DatagramRefused {
+        /// The address that it claims to come from.
+        peer: SocketAddr,
+        /// Why.
+        reason: String,
+    },
+    /// The echo of a datagram could not be sent.
+    ReplyLost {
+        /// The address that it was meant for.
+        peer: SocketAddr,
+        /// The operating system's description, or that the send buffer is full.
+        reason: String,
+    },
+    /// A UDP socket reported an error instead of a datagram.
+    ReceiveFailed {
+        /// The operating system's description.
+        error: String,
+    },
     /// The server has ended: the trace is complete.
     Ended,
     /// The trace has as many records as it may have. This is the last one, although the server goes on.

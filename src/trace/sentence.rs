@@ -29,6 +29,8 @@ pub(super) fn system_call(event: &Event, descriptor: Option<RawFd>) -> String {
         Event::PeerFinished => format!("recvfrom({socket}) = 0"),
         Event::Wrote { bytes, offered } => format!("sendto({socket}, {offered}) = {bytes}"),
         Event::WriteWouldBlock => format!("sendto({socket}) = EAGAIN"),
+        Event::DatagramReceived { bytes, .. } => format!("recvmmsg(…) = {bytes} bytes"),
+        Event::DatagramReplied { bytes, .. } => format!("sendmsg(…) = {bytes}"),
         Event::FinSent => format!("shutdown({socket}, SHUT_WR)"),
         Event::Closed { .. } => format!("close({socket})"),
         _ => String::new(),
@@ -70,6 +72,7 @@ pub(super) fn sentence(event: &Event, waited: Option<u64>) -> String {
             LoopPhase::Admit => "Now new peers are accepted.",
             LoopPhase::Read => "Now every connection with work reads, once.",
             LoopPhase::Write => "Now each of them writes what it has read.",
+            LoopPhase::Datagrams => "Now datagrams are answered.",
         }
         .to_owned(),
         Event::AcceptFailed { error } => format!("A peer is gone before it was accepted: {error}."),
@@ -77,6 +80,19 @@ pub(super) fn sentence(event: &Event, waited: Option<u64>) -> String {
             format!("{peer} cannot be served and is closed: {error}.")
         }
         Event::AcceptPaused { reason } => format!("No peer is accepted for now: {reason}."),
+        Event::DatagramReceived { peer, bytes } => {
+            format!("A datagram of {bytes} bytes says that it comes from {peer}.")
+        }
+        Event::DatagramReplied { peer, bytes } => {
+            format!("Its {bytes} bytes were sent back to {peer}, as a datagram.")
+        }
+        Event::DatagramRefused { peer, reason } => {
+            format!("The datagram of {peer} gets no reply: {reason}.")
+        }
+        Event::ReplyLost { peer, reason } => {
+            format!("The reply to {peer} is lost, and not sent again: {reason}.")
+        }
+        Event::ReceiveFailed { error } => format!("A UDP socket reports an error: {error}."),
         Event::AcceptResumed => "The backlog is empty: accepting goes on as usual.".to_owned(),
         Event::Stopping { open_connections } => {
             format!("A stop was requested; connections to finish: {open_connections}.")

@@ -94,6 +94,11 @@ impl Snapshot {
             | Event::Refused { .. }
             | Event::AcceptPaused { .. }
             | Event::AcceptResumed
+            | Event::DatagramReceived { .. }
+            | Event::DatagramReplied { .. }
+            | Event::DatagramRefused { .. }
+            | Event::ReplyLost { .. }
+            | Event::ReceiveFailed { .. }
             | Event::Stopping { .. }
             | Event::Ended
             | Event::TraceLimitReached { .. } => {}

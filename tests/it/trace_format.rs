@@ -59,16 +59,27 @@ fn event_of_loop() -> impl Strategy<Value = Event> {
         any::<usize>().prop_map(|events| Event::Woke { events }),
         prop::sample::select(vec![
             WakeSource::Listener,
+            WakeSource::Datagrams,
             WakeSource::Signals,
             WakeSource::Waker
         ])
         .prop_map(|source| Event::WokenBy { source }),
-        prop::sample::select(vec![LoopPhase::Admit, LoopPhase::Read, LoopPhase::Write])
-            .prop_map(|phase| Event::PhaseEntered { phase }),
+        prop::sample::select(vec![
+            LoopPhase::Admit,
+            LoopPhase::Read,
+            LoopPhase::Write,
+            LoopPhase::Datagrams
+        ])
+        .prop_map(|phase| Event::PhaseEntered { phase }),
         error().prop_map(|error| Event::AcceptFailed { error }),
         (peer(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),
         error().prop_map(|reason| Event::AcceptPaused { reason }),
         Just(Event::AcceptResumed),
+        (peer(), any::<usize>()).prop_map(|(peer, bytes)| Event::DatagramReceived { peer, bytes }),
+        (peer(), any::<usize>()).prop_map(|(peer, bytes)| Event::DatagramReplied { peer, bytes }),
+        (peer(), error()).prop_map(|(peer, reason)| Event::DatagramRefused { peer, reason }),
+        (peer(), error()).prop_map(|(peer, reason)| Event::ReplyLost { peer, reason }),
+        error().prop_map(|error| Event::ReceiveFailed { error }),
         any::<usize>().prop_map(|open_connections| Event::Stopping { open_connections }),
         Just(Event::Ended),
         any::<u64>().prop_map(|records| Event::TraceLimitReached { records }),

@@ -409,3 +409,21 @@ fn an_echo_that_differs_fails_the_client() {
         assert!(exit.stderr.contains(reason), "{}", exit.stderr);
     }
 }
+
+#[cfg(feature = "trace")]
+#[test]
+fn the_trace_shows_what_became_of_each_datagram() {
+    both_modes(|mode| {
+        let (server, address) = Child::serve(&["--udp", "--trace", "--mode", name_of(mode)]);
+        let peer = connected(address);
+        peer.send(b"hello").unwrap();
+        assert_same(&receive(&peer), b"hello");
+        let from = peer.local_addr().unwrap();
+        server.wait_for_log(&format!("received a datagram of 5 bytes from {from}"));
+        server.wait_for_log(&format!("sent a datagram of 5 bytes to {from}"));
+        let own_port = UdpSocket::bind(("127.0.0.2", address.port())).unwrap();
+        own_port.send_to(b"hello", address).unwrap();
+        let from = own_port.local_addr().unwrap();
+        server.wait_for_log(&format!("no reply to {from}: source port is our own"));
+    });
+}

@@ -41,6 +41,7 @@ fn serve<O: Observer>(mut datagrams: Datagrams, shared: &Shared<O>) -> io::Resul
 }
 
 fn wait<O: Observer>(datagrams: &mut Datagrams, shared: &Shared<O>) -> io::Result<()> {
+    shared.table().observer.waiting_for_datagrams();
     let pipe = PollFd::new(&shared.shutdown_pipe, PollFlags::IN);
     let sockets = datagrams.sockets();
     let sockets = sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN));

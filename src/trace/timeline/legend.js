@@ -3,12 +3,12 @@
 
 /** A group: its title, and for each entry a name and the colour of a box, or the kinds of event that share a sign. */
 const LEGEND = [
-  ["loop", [["asleep", "wait"], ["note", "note"], ["admit", "admit"], ["read pass", "read"], ["write pass", "write"]]],
+  ["loop", [["asleep", "wait"], ["note", "note"], ["admit", "admit"], ["read pass", "read"], ["write pass", "write"], ["datagrams", "datagrams"]]],
   ["thread", [["blocked in read", "blocked-read"], ["blocked in write", "blocked-write"]]],
   ["kernel", [["event", ["flags_reported", "woken_by"]], ["readable", "readable"], ["writable", "writable"], ["unread bytes", "unread"]]],
   ["calls", [["read", ["read", "discarded"]], ["write", ["wrote"]], ["WouldBlock", ["read_would_block", "write_would_block"]]]],
   ["held", [["pending", "pending"], ["paused", ["read_paused", "accept_paused"]], ["resumed", ["read_resumed", "accept_resumed"]], ["yielded", ["yielded"]]]],
-  ["life", [["accepted", ["accepted"]], ["peer's FIN", ["peer_finished"]], ["our FIN", ["fin_sent"]], ["stop", ["stopping"]], ["Draining", "draining"], ["Lingering", "lingering"], ["closed", ["closed"]], ["refused, failed", ["refused", "accept_failed"]]]],
+  ["life", [["accepted", ["accepted"]], ["peer's FIN", ["peer_finished"]], ["our FIN", ["fin_sent"]], ["stop", ["stopping"]], ["Draining", "draining"], ["Lingering", "lingering"], ["closed", ["closed"]], ["refused, failed", ["refused", "accept_failed", "datagram_refused", "reply_lost", "receive_failed"]]]],
 ];
 
 /** Whether a box of the legend stands for anything in this trace. */
@@ -24,6 +24,8 @@ function occurs(colour) {
     case "read":
     case "write":
       return !isThreads && steps.length > 0;
+    case "datagrams":
+      return steps.some(({ phases }) => phases.some(([, name]) => name === "datagrams"));
     case "blocked-read":
     case "blocked-write":
       return anyCall(colour.replace("blocked-", ""));

@@ -88,6 +88,9 @@ Object.assign(SIGNS, {
   write_would_block: SIGNS.read_would_block,
   refused: SIGNS.closed,
   accept_failed: SIGNS.closed,
+  datagram_refused: SIGNS.closed,
+  reply_lost: SIGNS.closed,
+  receive_failed: SIGNS.closed,
   accept_paused: SIGNS.read_paused,
   accept_resumed: SIGNS.read_resumed,
 });

@@ -127,6 +127,17 @@ fn in_event_loop(event: &Event, phase: Option<LoopPhase>) -> Option<Place> {
         (Event::AcceptPaused { .. }, _) => ("admit", ".pause_while_full("),
         (Event::Yielded, _) => ("write_pass", "TurnEnd::Yielded =>"),
         (Event::Closed { .. }, _) => ("write_pass", "self.observer.closed("),
+        (
+            Event::DatagramReceived { .. }
+            | Event::DatagramReplied { .. }
+            | Event::DatagramRefused { .. }
+            | Event::ReplyLost { .. }
+            | Event::ReceiveFailed { .. },
+            _,
+        ) => ("serve", "self.datagrams.serve("),
+        (Event::PhaseEntered { .. }, Some(LoopPhase::Datagrams)) => {
+            ("serve", "LoopPhase::Datagrams")
+        }
         (Event::PhaseEntered { .. }, Some(LoopPhase::Admit)) => ("admit", "LoopPhase::Admit"),
         (Event::PhaseEntered { .. }, Some(LoopPhase::Read)) => ("read_pass", "LoopPhase::Read"),
         (Event::PhaseEntered { .. }, Some(LoopPhase::Write)) => ("write_pass", "LoopPhase::Write"),
@@ -199,6 +210,7 @@ mod tests {
             Some(LoopPhase::Admit),
             Some(LoopPhase::Read),
             Some(LoopPhase::Write),
+            Some(LoopPhase::Datagrams),
         ];
         for event in every_event() {
             let in_loop = phases

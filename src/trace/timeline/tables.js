@@ -6,7 +6,7 @@
 const ROWS = 200;
 
 /** The phases of the loop, as the picture's colours name them. */
-const PHASE_TITLES = { note: "note", admit: "admit", read: "read pass", write: "write pass" };
+const PHASE_TITLES = { note: "note", admit: "admit", read: "read pass", write: "write pass", datagrams: "datagrams" };
 
 /** Why one gauge is empty. */
 const UNSENT = "How many bytes wait in the send buffer is not known: SIOCOUTQ has no wrapper that is free of unsafe code.";
