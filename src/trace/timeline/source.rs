@@ -147,7 +147,7 @@ fn in_event_loop(event: &Event, phase: Option<LoopPhase>) -> Option<Place> {
         // What a connection does in its turn, and what follows from it.
         (_, Some(LoopPhase::Read)) => ("read_pass", ".receive("),
         (_, Some(LoopPhase::Write)) => ("write_pass", ".echo("),
-        (Event::PhaseChanged { .. }, _) => ("note_stop", "self.note_for_all(Slot::drain)"),
+        (Event::PhaseChanged { .. }, _) => ("visit", "Visit::Drain =>"),
         _ => return None,
     };
     Some((&EVENT_LOOP, function, piece))
