@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::harness::{
-    Child, Exit, PROGRAM, Signal, both_modes, command, eventually, name_of, program,
+    Child, Exit, PROGRAM, Signal, both_modes, command, eventually, name_of, program, tool_or_skip,
 };
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
@@ -415,4 +415,24 @@ fn connections_beyond_the_limit_on_open_files_are_refused_with_the_limit() {
     let expected = "mio-echo: cannot open 200 connections: too many open files; the limit on open \
                     files (RLIMIT_NOFILE) is 100, enough for 68";
     assert_eq!(exit.stderr, expected);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_terminal_shows_the_latest_second_and_a_pipe_does_not() {
+    let load = ["-t", "1300ms", "--warmup", "0s", "-c", "4"];
+    let exit = bench(&load);
+    assert_eq!(exit.stderr, "", "no terminal");
+    if !tool_or_skip("script") {
+        return;
+    }
+    let bench = format!("exec {PROGRAM} bench {}", load.join(" "));
+    let mut script = command("script");
+    script.args(["--quiet", "--command", &bench, "/dev/null"]);
+    let exit = Child::spawn(script.env("COLUMNS", "80")).wait();
+    let drawn = exit.text().split(['\r', '\n']);
+    let is_live = |it: &&str| it.contains("/s, p50 ") && it.contains(", p99 ");
+    let line = drawn.into_iter().find(is_live);
+    let line = line.unwrap_or_else(|| panic!("no such line: {:?}", exit.text()));
+    assert!(line.contains(" 0 failures"), "{line:?}");
 }

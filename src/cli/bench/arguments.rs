@@ -31,6 +31,8 @@ back counts with its age in the latencies; figures marked > are at least that. I
 so is a starved connection: one without a reply throughout the second half of the measurement, or \
 its last second. A stall is a time without any reply: at least 100 ms and ten times the median.
 
+On a terminal, a line shows what the latest second was like.
+
 Metrics for --fail-if:
   p50 p90 p99 p99.9 p99.99 mean max   latency: response time with --rate, else service time
   cpu                                 processor time of the server per message

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod calibrate;
+mod live;
 
 pub(crate) use arguments::{BenchArguments, EXAMPLES};
 pub(crate) use calibrate::{CalibrationServerArguments, serve};
@@ -9,7 +10,7 @@ pub(crate) use calibrate::{CalibrationServerArguments, serve};
 use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
-use indicatif::{ProgressBar, ProgressStyle};
+use live::LiveLine;
 use mio_echo::measure::bench::{
     BenchReport, BenchServer, LaunchError, Machine, SamplingObserver, UsageSampler, Values,
     write_hgrm, write_hlog,
@@ -60,13 +61,16 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
             return Err(format!("cannot read the usage of process {pid}: {reason}"));
         }
     };
-    let bar = progress_bar();
-    let mut observer = SamplingObserver::new(sampler, |it: &Progress| show(it, &bar, &interrupt));
+    let mut live = LiveLine::new();
+    let mut observer = SamplingObserver::new(sampler, |it: &Progress| {
+        live.show(it);
+        go_on(&interrupt)
+    });
     let plan = arguments.load_plan(server.address);
     let results = load::run(&plan, &mut observer)
         .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
-    bar.finish_and_clear();
     let values = Values::new(&results, observer.cost());
+    live.clear();
     let mut report = BenchReport::new(&plan, pinning, machine, started, values);
     let exit = server.exit_within(Duration::ZERO);
     report.server_exit = exit.map(|failure| failure.to_string());
@@ -98,22 +102,6 @@ fn go_on(interrupt: &Interrupt) -> ControlFlow<()> {
     } else {
         ControlFlow::Continue(())
     }
-}
-
-/// Draws nothing if standard error is not a terminal.
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::new(1000);
-    match ProgressStyle::with_template("{wide_bar} {percent:>3} % {msg}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-fn show(progress: &Progress, bar: &ProgressBar, interrupt: &Interrupt) -> ControlFlow<()> {
-    let (connected, messages) = (progress.connected, progress.messages);
-    bar.set_position(progress.per_mille);
-    bar.set_message(format!("{connected} connections, {messages} messages"));
-    go_on(interrupt)
 }
 
 /// Prints the summary, unless standard output is one of the files, and writes the files.

@@ -4,7 +4,7 @@
 //! Read it in this order: [`BenchServer`], the server; [`SamplingObserver`], which watches its costs while the load runs;
 //! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
 //! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools,
-//! [`Threshold`] checks it for continuous integration.
+//! [`Threshold`] checks it for continuous integration. [`IntervalRecorder`] follows it second by second.
 //!
 //! The server is measured where its process is visible: one that this program started, or one whose process id is
 //! known. It never runs in the process of the generator, since processor time and memory could not be told apart
@@ -12,6 +12,7 @@
 
 mod cost;
 mod export;
+mod interval;
 mod machine;
 mod report;
 mod server;
@@ -22,6 +23,7 @@ mod warning;
 
 pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
 pub use export::{write_hgrm, write_hlog};
+pub use interval::{IntervalRecorder, LoadInterval};
 pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};
 pub use report::{BenchReport, Figures, PlanReport};
 pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};

@@ -87,6 +87,25 @@ impl Latency {
         self.least_age = self.least_age.min(other.least_age);
     }
 
+    /// The samples added since `earlier`, an earlier copy of this one. Its maximum is exact if it is the maximum of all.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut histogram = self.histogram.clone();
+        // Fails only if the other has samples that this one lacks.
+        let _is_earlier = histogram.subtract(&earlier.histogram);
+        let is_highest = self.max > earlier.max;
+        Self {
+            max: if is_highest {
+                self.max
+            } else {
+                histogram.max()
+            },
+            histogram,
+            unanswered: self.unanswered.saturating_sub(earlier.unanswered),
+            least_age: self.least_age,
+        }
+    }
+
     /// The number of samples.
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -139,6 +158,25 @@ impl fmt::Debug for Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_has_the_samples_that_were_added() {
+        let earlier = of([5_000_000, 9_000_000]);
+        let mut latency = earlier.clone();
+        latency.record(7_000_000);
+        let added = latency.since(&earlier);
+        assert_eq!(added.count(), 1);
+        let max = added.max().unwrap().as_secs_f64();
+        assert!(
+            (max / 7e-3 - 1.0).abs() < 1e-3,
+            "not the maximum of all: {max}"
+        );
+        latency.record_unanswered(11_000_001, 2);
+        let added = latency.since(&earlier);
+        assert_eq!((added.count(), added.unanswered()), (3, 2));
+        assert_eq!(added.max(), Some(Duration::from_nanos(11_000_001)));
+        assert_eq!(latency.since(&latency).count(), 0);
+    }
 
     fn of(samples: impl IntoIterator<Item = u64>) -> Latency {
         let mut latency = Latency::new();

@@ -1,6 +1,8 @@
 //! How a caller follows a run and ends it early.
 
+use super::results::LoadResults;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Observes a run while it is in progress.
 pub trait LoadObserver {
@@ -20,12 +22,14 @@ pub trait LoadObserver {
 impl LoadObserver for () {}
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
     /// Established connections.
     pub connected: usize,
-    /// Messages measured so far; 0 while connecting and warming up.
-    pub messages: u64,
+    /// How long the measurement has lasted; `None` before it starts and after it has ended.
+    pub measured: Option<Duration>,
+    /// The results so far. Those that need the end of the measurement, such as [`LoadResults::elapsed`], are still 0.
+    pub results: &'a LoadResults,
     /// How much of the measurement is complete, in thousandths.
     pub per_mille: u64,
 }

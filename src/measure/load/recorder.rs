@@ -175,6 +175,11 @@ impl LoadRecorder {
         self.results.messages
     }
 
+    /// The results so far.
+    pub(super) fn results(&self) -> &LoadResults {
+        &self.results
+    }
+
     /// Whether the number of messages at which the measurement stops has been reached.
     pub(super) fn has_enough_messages(&self) -> bool {
         self.results.messages >= self.max_messages

@@ -250,7 +250,8 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         let messages = self.recorder.messages();
         let progress = Progress {
             connected: pool.connected(),
-            messages,
+            measured: self.stage.measured(now),
+            results: self.recorder.results(),
             per_mille: self.stage.per_mille(now, messages, self.plan),
         };
         self.stop_requested |= self.observer.progress(&progress).is_break();

@@ -139,6 +139,14 @@ impl RunStage {
         }
     }
 
+    /// How long the measurement has lasted.
+    pub(super) fn measured(self, now: Nanos) -> Option<Duration> {
+        match self {
+            Self::Measuring { since } => Some(Duration::from_nanos(now.saturating_sub(since))),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_measuring(self) -> bool {
         matches!(self, Self::Measuring { .. })
     }

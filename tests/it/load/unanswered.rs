@@ -160,7 +160,7 @@ fn a_run_that_is_stopped_does_not_wait_for_a_frozen_server() {
     struct StopAtOnce;
     impl load::LoadObserver for StopAtOnce {
         fn progress(&mut self, progress: &load::Progress) -> std::ops::ControlFlow<()> {
-            match progress.messages {
+            match progress.results.messages {
                 0 => std::ops::ControlFlow::Continue(()),
                 _ => std::ops::ControlFlow::Break(()),
             }
