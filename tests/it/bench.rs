@@ -6,8 +6,8 @@ use crate::harness::{
 };
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
-use std::fs;
 use std::net::TcpListener;
+use std::{fs, io, thread};
 
 /// A load that is over soon.
 const BRIEF: [&str; 6] = ["--warmup", "0s", "--messages", "200", "--connections", "4"];
@@ -392,6 +392,15 @@ fn a_load_that_is_too_much_is_one_line_and_exit_code_2() {
         (&["--warmup", &seconds], "too long"),
         (&["--timeout", &seconds], "too long"),
         (&["127.0.0.1:1", "--pid", "4294967296"], "--pid"),
+        (
+            &["--source", "192.0.2.1"],
+            "cannot connect from 192.0.2.1: ",
+        ),
+        (
+            &["--source", "::1"],
+            "cannot connect from ::1 to 127.0.0.1: ",
+        ),
+        (&["--source", "localhost"], "--source"),
     ] {
         let exit = bench(arguments);
         assert_eq!(exit.code, Some(2), "{arguments:?}: {}", exit.stderr);
@@ -435,4 +444,26 @@ fn a_terminal_shows_the_latest_second_and_a_pipe_does_not() {
     let line = drawn.into_iter().find(is_live);
     let line = line.unwrap_or_else(|| panic!("no such line: {:?}", exit.text()));
     assert!(line.contains(" 0 failures"), "{line:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_come_from_the_given_addresses_in_turn() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let accepting = thread::spawn(move || {
+        // The first connection is the one that proves that the server is there.
+        let peers = (0..5).map(|_| {
+            let (peer, from) = listener.accept().unwrap();
+            thread::spawn(move || io::copy(&mut &peer, &mut &peer));
+            from.ip().to_string()
+        });
+        peers.skip(1).collect::<Vec<_>>()
+    });
+    let exit = bench_briefly(&[&address, "--source", "127.0.0.2,127.0.0.3"]);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let mut peers = accepting.join().unwrap();
+    peers.sort();
+    let expected = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"];
+    assert_eq!(peers, expected);
 }

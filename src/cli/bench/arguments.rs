@@ -13,7 +13,7 @@ use mio_echo::measure::process::Placement;
 use mio_echo::measure::rng;
 use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -105,6 +105,15 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Load")]
     connect_rate: Option<f64>,
 
+    /// Local addresses to connect from, in turn; each has about 28000 ports [default: the system chooses]
+    #[arg(
+        long,
+        value_name = "ADDRESSES",
+        value_delimiter = ',',
+        help_heading = "Load"
+    )]
+    source: Vec<IpAddr>,
+
     /// How long to measure
     #[arg(short = 't', long, value_name = "TIME", value_parser = positive_duration, default_value = "5s", help_heading = "Load")]
     duration: Duration,
@@ -128,7 +137,7 @@ pub(crate) struct BenchArguments {
     /// Measure built-in servers of known truth, and print what was injected beside what was measured
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
         "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
-        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed",
+        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed", "source",
     ])]
     pub(super) calibrate: bool,
 
@@ -230,8 +239,7 @@ impl BenchArguments {
 
     /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
     fn check_load(&self) -> Result<(), String> {
-        // The address of a server that is still to be started is on the loopback interface.
-        let plan = self.load_plan((Ipv4Addr::LOCALHOST, 0).into());
+        let plan = self.load_plan((self.presumed_host(), 0).into());
         plan.check().map_err(|error| error.to_string())?;
         if let (Some(rate), StopCondition::Elapsed(time)) = (plan.rate, plan.stop_when)
             && rate * time.as_secs_f64() < 1.0
@@ -248,6 +256,15 @@ impl BenchArguments {
             ));
         }
         Ok(())
+    }
+
+    /// Where the server is, before its name is resolved. One that is still to be started is on the loopback interface of
+    /// IPv4.
+    fn presumed_host(&self) -> IpAddr {
+        match self.source.first() {
+            Some(IpAddr::V6(_)) if self.addr.is_some() => Ipv6Addr::LOCALHOST.into(),
+            _ => Ipv4Addr::LOCALHOST.into(),
+        }
     }
 
     /// The files to write.
@@ -290,6 +307,7 @@ impl BenchArguments {
         };
         LoadPlan {
             target,
+            sources: self.source.clone(),
             pattern,
             connections: self.connections,
             size: self.size.map_or(size, |size| size.0),

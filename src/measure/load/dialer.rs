@@ -22,6 +22,8 @@ const SOURCES: u64 = 200;
 #[derive(Debug)]
 pub(super) struct Dialer {
     target: SocketAddr,
+    /// The addresses to connect from, in turn; none leaves the choice to the system and [`Dialer::spare_source`].
+    sources: Vec<IpAddr>,
     /// The number of consecutive connections with the same source address.
     per_source: u64,
     /// The number of the latest connection.
@@ -36,9 +38,10 @@ pub(super) enum Lifetime {
 }
 
 impl Dialer {
-    pub(super) fn new(target: SocketAddr, lifetime: Lifetime) -> Self {
+    pub(super) fn new(target: SocketAddr, sources: &[IpAddr], lifetime: Lifetime) -> Self {
         Self {
             target,
+            sources: sources.to_vec(),
             per_source: match lifetime {
                 Lifetime::Long => LONG_LIVED_PER_SOURCE,
                 Lifetime::Short => SHORT_LIVED_PER_SOURCE,
@@ -62,7 +65,7 @@ impl Dialer {
         // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
         socket.set_out_of_band_inline(true)?;
         if let Some(source) = self.source() {
-            socket.bind(&source.into())?;
+            socket.bind(&SocketAddr::new(source, 0).into())?;
         }
         match socket.connect(&self.target.into()) {
             Err(error) if !is_in_progress(&error) => Err(error),
@@ -70,9 +73,16 @@ impl Dialer {
         }
     }
 
+    /// The address to connect from; `None` leaves the choice to the system.
+    fn source(&self) -> Option<IpAddr> {
+        let turn = (self.latest - 1) % self.sources.len().max(1) as u64;
+        let chosen = self.sources.get(usize::try_from(turn).unwrap_or(0));
+        chosen.copied().or_else(|| self.spare_source())
+    }
+
     /// The address to connect from once the system's own choice would run out of ports. Only for IPv4 connections to
     /// the loopback interface: there, all of 127.0.0.0/8 belongs to the machine.
-    fn source(&self) -> Option<SocketAddr> {
+    fn spare_source(&self) -> Option<IpAddr> {
         let IpAddr::V4(target) = self.target.ip() else {
             return None;
         };
@@ -81,7 +91,7 @@ impl Dialer {
             return None;
         }
         let host = u8::try_from(2 + (round - 1) % SOURCES).unwrap_or(2);
-        Some((Ipv4Addr::new(127, 0, 0, host), 0).into())
+        Some(Ipv4Addr::new(127, 0, 0, host).into())
     }
 }
 
@@ -116,12 +126,22 @@ mod tests {
 
     /// The source addresses of the connections with these numbers.
     fn sources(target: &str, lifetime: Lifetime, numbers: &[u64]) -> Vec<Option<String>> {
-        let mut dialer = Dialer::new(target.parse().unwrap(), lifetime);
+        let mut dialer = Dialer::new(target.parse().unwrap(), &[], lifetime);
         let mut source = |number: &u64| {
             dialer.latest = *number;
-            dialer.source().map(|source| source.ip().to_string())
+            dialer.source().map(|source| source.to_string())
         };
         numbers.iter().map(&mut source).collect()
+    }
+
+    #[test]
+    fn given_addresses_are_used_in_turn_and_no_others() {
+        let given = ["192.0.2.1", "192.0.2.2"].map(|it| it.parse().unwrap());
+        let mut dialer = Dialer::new("127.0.0.1:7".parse().unwrap(), &given, Lifetime::Long);
+        for (number, index) in [(1, 0), (2, 1), (3, 0), (100_000, 1)] {
+            dialer.latest = number;
+            assert_eq!(dialer.source(), Some(given[index]), "{number}");
+        }
     }
 
     #[test]

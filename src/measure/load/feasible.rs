@@ -7,9 +7,10 @@ use super::plan::{LoadPlan, StopCondition};
 use crate::text::{os_error, units};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Descriptors that are not for connections: the standard three, the poll, the timer, the output of a server that was
@@ -49,10 +50,28 @@ pub enum InfeasibleLoad {
         /// The limit, in descriptors.
         limit: u64,
     },
-    /// All connections come from one address, which has fewer ports.
+    /// The addresses that the connections come from have fewer ports.
     TooFewPorts {
         /// Connections asked for.
         connections: usize,
+        /// The ports of all source addresses.
+        ports: u64,
+    },
+    /// A source address is not one of this machine's (bind(2)).
+    ForeignSource {
+        /// The address.
+        source: IpAddr,
+        /// Why it cannot be bound.
+        error: Errno,
+    },
+    /// There is no way to the server from a source address, or it is of the other family (connect(2)).
+    UnroutedSource {
+        /// The address.
+        source: IpAddr,
+        /// The address of the server.
+        target: IpAddr,
+        /// Why the server cannot be reached from it.
+        error: Errno,
     },
     /// The generator would need this much memory for what is in flight, in bytes.
     TooMuchMemory(u64),
@@ -85,6 +104,8 @@ impl LoadPlan {
             return Err(InfeasibleLoad::MessageTooLarge(self.size));
         }
         self.check_connections(descriptor_limit())?;
+        let mut sources = self.sources.iter();
+        sources.try_for_each(|source| check_source(*source, self.target))?;
         let rates = [self.rate, self.connect_rate].into_iter().flatten();
         if let Some(rate) = rates.into_iter().find(|rate| !is_valid(*rate)) {
             return Err(InfeasibleLoad::InvalidRate(rate));
@@ -108,14 +129,10 @@ impl LoadPlan {
                 limit,
             });
         }
-        // To IPv4 on the loopback interface, the dialer uses more than one address.
-        let has_one_source = match self.target.ip() {
-            IpAddr::V4(address) => !address.is_loopback(),
-            IpAddr::V6(_) => true,
-        };
-        if has_one_source && connections > PORTS {
+        if let Some(ports) = self.ports().filter(|ports| connections > *ports) {
             return Err(InfeasibleLoad::TooFewPorts {
                 connections: self.connections,
+                ports,
             });
         }
         // A queue grows in powers of two.
@@ -127,6 +144,16 @@ impl LoadPlan {
             return Err(InfeasibleLoad::TooMuchMemory(memory));
         }
         Ok(())
+    }
+
+    /// The ports to connect from. `None` if the dialer takes further addresses: to IPv4 on the loopback interface.
+    fn ports(&self) -> Option<u64> {
+        let is_extended = match self.target.ip() {
+            IpAddr::V4(target) => self.sources.is_empty() && target.is_loopback(),
+            IpAddr::V6(_) => false,
+        };
+        let sources: HashSet<_> = self.sources.iter().collect();
+        (!is_extended).then(|| PORTS * sources.len().max(1) as u64)
     }
 
     fn check_length(&self) -> Result<(), InfeasibleLoad> {
@@ -141,6 +168,22 @@ impl LoadPlan {
             StopCondition::Elapsed(_) | StopCondition::Messages(_) => Ok(()),
         }
     }
+}
+
+/// Whether connections to `target` can come from `source`. Connecting a UDP socket sends nothing (udp(7)).
+fn check_source(source: IpAddr, target: SocketAddr) -> Result<(), InfeasibleLoad> {
+    let errno = |error: &io::Error| Errno::from_io_error(error).unwrap_or(Errno::INVAL);
+    let socket = UdpSocket::bind((source, 0)).map_err(|error| InfeasibleLoad::ForeignSource {
+        source,
+        error: errno(&error),
+    })?;
+    socket
+        .connect(target)
+        .map_err(|error| InfeasibleLoad::UnroutedSource {
+            source,
+            target: target.ip(),
+            error: errno(&error),
+        })
 }
 
 fn is_valid(rate: f64) -> bool {
@@ -169,11 +212,25 @@ impl fmt::Display for InfeasibleLoad {
                      {limit}, enough for {fit}"
                 )
             }
-            Self::TooFewPorts { connections } => write!(
+            Self::TooFewPorts { connections, ports } => write!(
                 f,
                 "cannot open {} connections to this address: there are {} ports to connect from",
                 units::count(connections),
-                units::count(usize::try_from(PORTS).unwrap_or(usize::MAX))
+                units::count(usize::try_from(ports).unwrap_or(usize::MAX))
+            ),
+            Self::ForeignSource { source, error } => write!(
+                f,
+                "cannot connect from {source}: {}",
+                os_error::describe(&error.into())
+            ),
+            Self::UnroutedSource {
+                source,
+                target,
+                error,
+            } => write!(
+                f,
+                "cannot connect from {source} to {target}: {}",
+                os_error::describe(&error.into())
             ),
             Self::TooMuchMemory(bytes) => write!(
                 f,
@@ -261,6 +318,14 @@ mod tests {
         let error = remote.check_connections(None).unwrap_err();
         assert!(error.to_string().contains("64,512 ports"), "{error}");
         assert_eq!(many(65_000).check_connections(None), Ok(()));
+        let sources = ["127.0.0.2", "127.0.0.3", "127.0.0.2"].map(|it| it.parse().unwrap());
+        let from_two = |connections| LoadPlan {
+            sources: sources.to_vec(),
+            ..many(connections)
+        };
+        assert_eq!(from_two(129_024).check_connections(None), Ok(()));
+        let error = from_two(129_025).check_connections(None).unwrap_err();
+        assert!(error.to_string().contains("129,024 ports"), "{error}");
         let deep = LoadPlan {
             depth: usize::MAX,
             ..many(2)
@@ -269,5 +334,21 @@ mod tests {
             let error = plan.check_connections(None).unwrap_err();
             assert!(error.to_string().contains("memory"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_source_has_to_be_an_address_of_this_machine_from_which_the_server_can_be_reached() {
+        let from = |source: &str| {
+            let sources = vec![source.parse().unwrap()];
+            LoadPlan { sources, ..plan() }.check()
+        };
+        assert_eq!(from("127.0.0.1"), Ok(()));
+        let error = from("192.0.2.1").unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot connect from 192.0.2.1: "),
+            "{error}"
+        );
+        let error = from("::1").unwrap_err().to_string();
+        assert!(error.starts_with("cannot connect from ::1"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::verify::Verify;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// From this many messages per second on, messages share wake-ups unless the plan says otherwise.
@@ -16,6 +16,10 @@ const DEFAULT_SLACK: Duration = Duration::from_micros(200);
 pub struct LoadPlan {
     /// The address of the server.
     pub target: SocketAddr,
+    /// The local addresses to connect from, in turn. Each has ports of its own, so several allow more connections to one
+    /// server than one. If there are none, the system chooses, and on the loopback interface of IPv4 further addresses
+    /// are used when one has no ports left.
+    pub sources: Vec<IpAddr>,
     /// What each connection does.
     pub pattern: LoadPattern,
     /// The number of concurrent connections, at least 1.
@@ -51,6 +55,7 @@ impl LoadPlan {
     pub fn new(target: SocketAddr) -> Self {
         Self {
             target,
+            sources: Vec::new(),
             pattern: LoadPattern::Echo,
             connections: 1,
             size: 64,
