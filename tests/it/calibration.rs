@@ -44,6 +44,23 @@ fn what_is_injected_into_the_costs_is_found() {
 }
 
 #[test]
+fn a_rate_that_is_not_reached_is_blamed_on_the_side_that_is_too_slow() {
+    // One after the other: a generator that is busy disturbs the other measurement.
+    let [server] = &rows(Injection::Overload)[..] else {
+        panic!("one row");
+    };
+    let error = server.error();
+    assert!(
+        error.is_some_and(|it| it.abs() < 0.15),
+        "not blamed on the server: {server}"
+    );
+    let [generator] = &rows(Injection::GeneratorOverload)[..] else {
+        panic!("one row");
+    };
+    assert!(generator.within_tolerance, "{generator}");
+}
+
+#[test]
 fn a_calibration_takes_no_load_and_no_server() {
     for wrong in [["--rate", "1000"], ["--pid", "1"], ["--duration", "1s"]] {
         let command = &mut program(&["bench", "--calibrate"]);

@@ -23,6 +23,10 @@ pub enum Injection {
     Resident,
     /// The server echoes 2,000 messages per second.
     Ceiling,
+    /// The server echoes 2,000 messages per second, and 4,000 are due.
+    Overload,
+    /// More messages are due than the generator can send, to a server that could echo them.
+    GeneratorOverload,
     /// A byte is falsified.
     Falsified(Falsification),
 }
@@ -32,6 +36,12 @@ pub(super) const FROZEN_CONNECTIONS: usize = 4;
 
 /// Messages due per second while the server stalls.
 const STALLED_RATE: f64 = 10_000.0;
+
+/// Messages due per second at a server that echoes [`CEILING`](super::servers::CEILING).
+pub(super) const OVERLOAD_RATE: f64 = 4000.0;
+
+/// Messages due per second: more than a generator of one thread can send.
+const GENERATOR_OVERLOAD_RATE: f64 = 20_000_000.0;
 
 const STALLS: &[SuspensionSpan] = &[
     SuspensionSpan {
@@ -51,7 +61,7 @@ const FREEZE: &[SuspensionSpan] = &[SuspensionSpan {
 
 impl Injection {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Delay,
         Self::Stalls,
         Self::Frozen,
@@ -59,6 +69,8 @@ impl Injection {
         Self::BurnInChild,
         Self::Resident,
         Self::Ceiling,
+        Self::Overload,
+        Self::GeneratorOverload,
         Self::Falsified(Falsification::Corrupted),
         Self::Falsified(Falsification::Lost),
         Self::Falsified(Falsification::Doubled),
@@ -67,12 +79,12 @@ impl Injection {
 
     pub(super) fn server(self) -> CalibrationServer {
         match self {
-            Self::Stalls | Self::Frozen => CalibrationServer::Honest,
+            Self::Stalls | Self::Frozen | Self::GeneratorOverload => CalibrationServer::Honest,
             Self::Delay => CalibrationServer::Delay,
             Self::Starved => CalibrationServer::Starve,
             Self::BurnInChild => CalibrationServer::BurnInChild,
             Self::Resident => CalibrationServer::Resident,
-            Self::Ceiling => CalibrationServer::Ceiling,
+            Self::Ceiling | Self::Overload => CalibrationServer::Ceiling,
             Self::Falsified(how) => CalibrationServer::Falsify(how),
         }
     }
@@ -131,6 +143,21 @@ impl Injection {
             Self::Ceiling => LoadPlan {
                 connections: 20,
                 stop_when: for_millis(1500),
+                ..base
+            },
+            Self::Overload => LoadPlan {
+                connections: 20,
+                rate: Some(OVERLOAD_RATE),
+                stop_when: for_millis(1500),
+                ..base
+            },
+            // What waits on a connection reaches the server in few reads, so it has time to spare.
+            Self::GeneratorOverload => LoadPlan {
+                connections: 4,
+                depth: 1000,
+                rate: Some(GENERATOR_OVERLOAD_RATE),
+                stop_when: for_millis(1000),
+                timeout: Duration::from_millis(500),
                 ..base
             },
             Self::Falsified(_) => LoadPlan {

@@ -5,11 +5,11 @@
     reason = "counts and sizes that a float holds exactly"
 )]
 
-use super::injection::{FROZEN_CONNECTIONS, Injection};
+use super::injection::{FROZEN_CONNECTIONS, Injection, OVERLOAD_RATE};
 use super::row::{CalibrationRow, FigureUnit};
 use super::servers::{BURN, CEILING, DELAY, DELAYED_SHARE, Falsification, RESIDENT};
 use super::target::{CalibrationObserver, CalibrationTarget, Suspension};
-use crate::measure::bench::UsageSampler;
+use crate::measure::bench::{BenchWarning, UsageSampler, Values};
 use crate::measure::load::{self, LoadPlan, LoadResults};
 use crate::text::units::nanoseconds;
 use std::io;
@@ -75,6 +75,12 @@ impl InjectionRun {
                 f64::from(CEILING),
                 Some(self.results.messages_per_second()),
                 0.02,
+            )],
+            Injection::Overload => vec![self.overload()],
+            Injection::GeneratorOverload => vec![exact(
+                "more due than can be sent: server not blamed",
+                1,
+                u64::from(self.is_generator_suspected()),
             )],
             Injection::Falsified(how) => vec![self.falsified(how)],
         }
@@ -171,6 +177,37 @@ impl InjectionRun {
             each,
             0.05,
         )
+    }
+
+    /// The share of the messages that came back, if that is blamed on the server.
+    fn overload(&self) -> CalibrationRow {
+        let blamed = self.warnings().into_iter().find_map(|it| match it {
+            BenchWarning::ServerDidNotKeepUp { fraction } => Some(fraction),
+            _ => None,
+        });
+        CalibrationRow::new(
+            "4,000/s due, at most 2,000/s echoed: server blamed",
+            FigureUnit::Fraction,
+            f64::from(CEILING) / OVERLOAD_RATE,
+            blamed,
+            0.02,
+        )
+    }
+
+    /// Whether the rate that was not reached is blamed on the generator, or on either side.
+    fn is_generator_suspected(&self) -> bool {
+        self.warnings().iter().any(|it| {
+            matches!(
+                it,
+                BenchWarning::GeneratorDidNotKeepUp { .. } | BenchWarning::RateNotReached { .. }
+            )
+        })
+    }
+
+    fn warnings(&self) -> Vec<BenchWarning> {
+        let cost = self.sampler.as_ref().and_then(UsageSampler::cost);
+        let values = Values::new(&self.results, cost);
+        BenchWarning::all(self.plan.rate, self.plan.depth, &values)
     }
 
     fn falsified(&self, how: Falsification) -> CalibrationRow {
