@@ -427,6 +427,22 @@ fn connections_beyond_the_limit_on_open_files_are_refused_with_the_limit() {
 }
 
 #[test]
+fn the_json_has_the_measurement_second_by_second() {
+    let load = ["-t", "1300ms", "--warmup", "0s", "-c", "4"];
+    let report = json(&bench(&[&load[..], &["--json", "-"]].concat()));
+    let intervals = report["intervals"].as_array().unwrap();
+    let sum = |field: &str| -> u64 { intervals.iter().map(|it| it[field].as_u64().unwrap()).sum() };
+    assert_eq!(intervals.len(), 2, "a second and the rest");
+    assert_eq!(sum("messages"), report["messages"].as_u64().unwrap());
+    assert_eq!(sum("length_ns"), report["elapsed_ns"].as_u64().unwrap());
+    let highest = intervals
+        .iter()
+        .filter_map(|it| it["max_ns"].as_u64())
+        .max();
+    assert_eq!(highest, report["service_time"]["max_ns"].as_u64());
+}
+
+#[test]
 #[cfg(unix)]
 fn a_terminal_shows_the_latest_second_and_a_pipe_does_not() {
     let load = ["-t", "1300ms", "--warmup", "0s", "-c", "4"];

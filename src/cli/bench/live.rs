@@ -1,14 +1,13 @@
 //! The line on a terminal that shows how far a measurement has come, and what its latest second was like.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mio_echo::measure::bench::IntervalRecorder;
+use mio_echo::measure::bench::LoadInterval;
 use mio_echo::measure::load::Progress;
 
 /// Draws nothing if standard error is not a terminal.
 #[derive(Debug)]
 pub(super) struct LiveLine {
     bar: ProgressBar,
-    intervals: IntervalRecorder,
 }
 
 impl LiveLine {
@@ -18,23 +17,21 @@ impl LiveLine {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         };
-        Self {
-            bar,
-            intervals: IntervalRecorder::new(),
-        }
+        Self { bar }
     }
 
-    /// An interval takes the generator a moment, so none is computed for a line that is not drawn.
-    pub(super) fn show(&mut self, progress: &Progress) {
-        if self.bar.is_hidden() {
-            return;
-        }
+    pub(super) fn is_drawn(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
+    /// Shows the latest interval, if one has just ended.
+    pub(super) fn show(&self, progress: &Progress, interval: Option<LoadInterval>) {
         self.bar.set_position(progress.per_mille);
-        if progress.measured.is_none() {
+        if let Some(interval) = interval {
+            self.bar.set_message(interval.to_string());
+        } else if progress.per_mille == 0 {
             self.bar
                 .set_message(format!("{} connections", progress.connected));
-        } else if let Some(interval) = self.intervals.observe(progress) {
-            self.bar.set_message(interval.to_string());
         }
     }
 

@@ -12,8 +12,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use live::LiveLine;
 use mio_echo::measure::bench::{
-    BenchReport, BenchServer, LaunchError, Machine, SamplingObserver, UsageSampler, Values,
-    write_hgrm, write_hlog,
+    BenchReport, BenchServer, IntervalRecorder, LaunchError, Machine, SamplingObserver,
+    UsageSampler, Values, write_hgrm, write_hlog,
 };
 use mio_echo::measure::load::{self, LoadResults, Progress};
 use mio_echo::measure::process::Pinning;
@@ -52,18 +52,14 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let (machine, started) = (Machine::current(), SystemTime::now());
     let pinning = Pinning::apply(&arguments.placement());
     let mut server = start(arguments, &pinning, &interrupt)?;
-    let sampler = server.pid().map(UsageSampler::new).transpose();
-    let sampler = match (sampler, arguments.pid) {
-        (Ok(sampler), _) => sampler,
-        (Err(_), None) => None,
-        (Err(error), Some(pid)) => {
-            let reason = os_error::describe(&error);
-            return Err(format!("cannot read the usage of process {pid}: {reason}"));
-        }
-    };
-    let mut live = LiveLine::new();
-    let mut observer = SamplingObserver::new(sampler, |it: &Progress| {
-        live.show(it);
+    let sampler = sampler(&server, arguments.pid)?;
+    let live = LiveLine::new();
+    // An interval takes the generator a moment, so there are none that would not be seen.
+    let are_seen = live.is_drawn() || arguments.json.is_some();
+    let mut intervals = are_seen.then(IntervalRecorder::new);
+    let mut observer = SamplingObserver::new(sampler, |progress: &Progress| {
+        let interval = intervals.as_mut().and_then(|it| it.observe(progress));
+        live.show(progress, interval);
         go_on(&interrupt)
     });
     let plan = arguments.load_plan(server.address);
@@ -72,6 +68,8 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let values = Values::new(&results, observer.cost());
     live.clear();
     let mut report = BenchReport::new(&plan, pinning, machine, started, values);
+    let intervals = intervals.map(|it| it.finish(&results));
+    report.intervals = intervals.unwrap_or_default();
     let exit = server.exit_within(Duration::ZERO);
     report.server_exit = exit.map(|failure| failure.to_string());
     Ok(Measured {
@@ -94,6 +92,19 @@ fn start(
         LaunchError::Failed { reason, .. } => format!("the server did not start: {reason}"),
         LaunchError::Stopped => "interrupted before the server had started".to_owned(),
     })
+}
+
+/// `None` if the process of the server is not visible, which is an error only if its `pid` was given.
+fn sampler(server: &BenchServer, pid: Option<u32>) -> Result<Option<UsageSampler>, String> {
+    let sampler = server.pid().map(UsageSampler::new).transpose();
+    match (sampler, pid) {
+        (Ok(sampler), _) => Ok(sampler),
+        (Err(_), None) => Ok(None),
+        (Err(error), Some(pid)) => {
+            let reason = os_error::describe(&error);
+            Err(format!("cannot read the usage of process {pid}: {reason}"))
+        }
+    }
 }
 
 fn go_on(interrupt: &Interrupt) -> ControlFlow<()> {

@@ -17,7 +17,7 @@ const LENGTH: Duration = Duration::from_secs(1);
 pub struct LoadInterval {
     /// When it began, after the start of the measurement.
     pub from_ns: u64,
-    /// How long it was: up to 0.1 s more than a second.
+    /// How long it was: a second and up to 0.1 s more, the last one less.
     pub length_ns: u64,
     /// Messages echoed in it; with short-lived connections, connections.
     pub messages: u64,
@@ -35,6 +35,7 @@ pub struct LoadInterval {
 /// Divides a measurement into intervals while it runs.
 #[derive(Debug, Default)]
 pub struct IntervalRecorder {
+    recorded: Vec<LoadInterval>,
     /// When the latest interval ended, after the start of the measurement.
     end: Duration,
     messages: u64,
@@ -54,6 +55,14 @@ impl IntervalRecorder {
         (now.saturating_sub(self.end) >= LENGTH).then(|| self.end_at(now, progress.results))
     }
 
+    /// All intervals. The last one is shorter, and has what was waited for after the end of the measurement.
+    pub fn finish(mut self, results: &LoadResults) -> Vec<LoadInterval> {
+        if results.elapsed > self.end {
+            self.end_at(results.elapsed, results);
+        }
+        self.recorded
+    }
+
     fn end_at(&mut self, now: Duration, results: &LoadResults) -> LoadInterval {
         let latency = results.response.as_ref().unwrap_or(&results.service);
         let failures = results.failures.total();
@@ -67,12 +76,11 @@ impl IntervalRecorder {
             p99_ns: added.quantile(0.99).map(nanoseconds),
             max_ns: added.max().map(nanoseconds),
         };
-        *self = Self {
-            end: now,
-            messages: results.messages,
-            failures,
-            latency: latency.clone(),
-        };
+        self.recorded.push(interval);
+        self.end = now;
+        self.messages = results.messages;
+        self.failures = failures;
+        self.latency = latency.clone();
         interval
     }
 }
@@ -151,6 +159,12 @@ mod tests {
         let stalled = observe(&mut recorder, 3.0, &results).unwrap();
         assert_eq!(stalled.to_string(), "0/s, p50 -, p99 -, 0 failures");
         assert_eq!(stalled.max_ns, None);
+        echo(&mut results, 20, 20_000);
+        results.elapsed = Duration::from_millis(3500);
+        let all = recorder.finish(&results);
+        assert_eq!(all[..3], [first, second, stalled]);
+        assert_eq!((all.len(), all[3].length_ns), (4, 500_000_000));
+        assert_eq!((all[3].messages, all[3].p99_ns), (20, None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A measurement with all that a reader needs to judge it, as plain data.
 
+use super::interval::LoadInterval;
 use super::machine::Machine;
 use super::values::Values;
 use super::warning::BenchWarning;
@@ -34,6 +35,9 @@ pub struct BenchReport {
     pub values: Values,
     /// What follows from the values.
     pub figures: Figures,
+    /// The measurement second by second.
+    #[serde(default)]
+    pub intervals: Vec<LoadInterval>,
     /// How the server that was started for this ended, if it ended before it was stopped.
     pub server_exit: Option<String>,
     /// Conditions under which the figures do not describe the server.
@@ -120,6 +124,7 @@ impl BenchReport {
             pinning,
             figures: (&values).into(),
             values,
+            intervals: Vec::new(),
             server_exit: None,
             warnings: warnings.into_iter().chain(debug).collect(),
         }
