@@ -1,9 +1,14 @@
-//! `mio-echo lab`: lists the experiments, or runs one.
+//! `mio-echo lab`: lists the experiments, runs one, serves one of its servers, or writes it as a project.
 
 use super::files::cannot_write;
 use super::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
-use clap::Args;
-use mio_echo::learn::lab::{self, EXPERIMENTS, Environment, Experiment, ExperimentRun, report};
+use clap::{Args, ValueEnum};
+use mio_echo::learn::lab::project::Project;
+use mio_echo::learn::lab::{
+    self, EXPERIMENTS, Environment, Experiment, ExperimentRun, Variant, report,
+};
+use mio_echo::text::endpoint::Endpoint;
+use mio_echo::text::os_error;
 use std::env;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,14 +17,20 @@ use std::process::ExitCode;
 
 pub(super) const EXAMPLES: &str = "\
 Exit codes:
-  0 the wrong server failed as predicted and the right server was correct;
+  0 the wrong server failed as predicted and the right server was correct; the server of --serve was \
+stopped; the project was written;
   1 a result was unexpected, or the experiment could not be run;
-  2 wrong usage, no such experiment, or FILE cannot be created.
+  2 wrong usage, no such experiment, or ADDR, FILE or DIR cannot be used.
 
 Examples:
   mio-echo lab
   mio-echo lab read-once
-  mio-echo lab read-once --html read-once.html";
+  mio-echo lab read-once --html read-once.html
+  mio-echo lab read-once --serve wrong --listen 127.0.0.1:50007
+  mio-echo lab read-once --edit read-once";
+
+/// Columns of a standard output that is no terminal.
+const PAGE: usize = 80;
 
 #[derive(Debug, Args)]
 pub(super) struct LabArguments {
@@ -29,6 +40,37 @@ pub(super) struct LabArguments {
     /// Write the timelines of both servers, side by side, as a self-contained HTML page
     #[arg(long, value_name = "FILE", requires = "name")]
     html: Option<PathBuf>,
+
+    /// Start only this server of the experiment, for nc, strace or `mio-echo check`, until SIGINT or SIGTERM
+    #[arg(
+        long,
+        value_name = "SERVER",
+        requires = "name",
+        conflicts_with_all = ["html", "edit"]
+    )]
+    serve: Option<ServerChoice>,
+
+    /// Where the server of --serve listens
+    #[arg(
+        long,
+        value_name = "ADDR",
+        requires = "serve",
+        default_value = "127.0.0.1:0"
+    )]
+    listen: Endpoint,
+
+    /// Write the wrong server as a small project into the folder DIR, to be repaired
+    #[arg(long, value_name = "DIR", requires = "name", conflicts_with = "html")]
+    edit: Option<PathBuf>,
+}
+
+/// One of the two servers of an experiment.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ServerChoice {
+    /// The one with the mistake; of two ways, the first one.
+    Wrong,
+    /// The one without it; of two ways, the second one.
+    Right,
 }
 
 pub(super) fn run(arguments: &LabArguments) -> ExitCode {
@@ -36,10 +78,59 @@ pub(super) fn run(arguments: &LabArguments) -> ExitCode {
         print_line(&list());
         return ExitCode::SUCCESS;
     };
-    match lab::find(name) {
-        Some(experiment) => run_experiment(&experiment, arguments.html.as_deref()),
-        None => fail(NOT_STARTED, &unknown(name)),
+    let Some(experiment) = lab::find(name) else {
+        return fail(NOT_STARTED, &unknown(name));
+    };
+    match (arguments.serve, &arguments.edit) {
+        (Some(choice), _) => serve(&experiment, choice, &arguments.listen),
+        (None, Some(folder)) => edit(&experiment, folder),
+        (None, None) => run_experiment(&experiment, arguments.html.as_deref()),
     }
+}
+
+fn serve(experiment: &Experiment, choice: ServerChoice, listen: &Endpoint) -> ExitCode {
+    let variant = match choice {
+        ServerChoice::Wrong => Variant::Wrong,
+        ServerChoice::Right => Variant::Right,
+    };
+    let addresses = match listen.resolve() {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            let error = os_error::describe(&error);
+            return fail(NOT_STARTED, &format!("cannot resolve {listen}: {error}"));
+        }
+    };
+    let mut code = NOT_STARTED;
+    let served = addresses.first().map(|address| {
+        experiment.serve(variant, *address, |address| {
+            code = FAILED;
+            print_line(&format!("listening on {address}"));
+        })
+    });
+    match served {
+        Some(Err(error)) => {
+            let error = os_error::describe(&error);
+            fail(code, &format!("{} at {listen}: {error}", experiment.name))
+        }
+        Some(Ok(())) | None => ExitCode::SUCCESS,
+    }
+}
+
+fn edit(experiment: &Experiment, folder: &Path) -> ExitCode {
+    let Some(project) = Project::of(experiment) else {
+        let name = experiment.name;
+        let problem = format!("no check tells the two servers of {name} apart; try --serve");
+        return fail(NOT_STARTED, &problem);
+    };
+    if let Err(error) = project.write(folder) {
+        return fail(NOT_STARTED, &cannot_write(folder, &error));
+    }
+    let (folder, command) = (folder.display(), project.check_command());
+    print_line(&format!(
+        "repair {folder}/src/main.rs; in that folder, this shows whether you have:\n  \
+         cargo build && {command}"
+    ));
+    ExitCode::SUCCESS
 }
 
 fn run_experiment(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
@@ -54,7 +145,8 @@ fn run_experiment(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
         Ok(run) => run,
         Err(error) => return fail(FAILED, &format!("{}: {error}", experiment.name)),
     };
-    print_line(report::text(&run, colour_on(&io::stdout())).trim_end());
+    let text = report::text(&run, colour_on(&io::stdout()), columns());
+    print_line(text.trim_end());
     if let Some((path, file)) = page
         && let Err(error) = write_page(&run, file)
     {
@@ -65,6 +157,13 @@ fn run_experiment(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
     } else {
         ExitCode::from(FAILED)
     }
+}
+
+fn columns() -> usize {
+    let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    // A terminal that does not know its size reports 0.
+    let columns = terminal.map(|size| size.ws_col).filter(|it| *it > 0);
+    columns.map_or(PAGE, usize::from)
 }
 
 fn environment() -> io::Result<Environment> {

@@ -29,7 +29,7 @@ fn assert_as_predicted(experiment: &Experiment) -> ExperimentRun {
     let run = experiment
         .run(&environment())
         .unwrap_or_else(|error| panic!("{}: {error}", experiment.name));
-    let text = report::text(&run, Colour::Plain);
+    let text = report::text(&run, Colour::Plain, 80);
     assert!(run.is_as_predicted(), "{text}");
     assert_well_formed(experiment.name, &text);
     for variant in [&run.wrong, &run.right] {
@@ -85,10 +85,14 @@ fn assert_well_formed(name: &str, text: &str) {
         assert!(width <= 80, "{name}: {width} columns: {line}");
     }
     for expected in [
-        &format!("{name}: "),
+        &format!("{name}: ")[..],
         "See guide chapter",
-        "\n  wrong  failed as predicted: ",
-        "\n  right  behaved correctly",
+        "as predicted: ",
+        if name == PROCESSES {
+            "\n  event loop  as predicted: "
+        } else {
+            "\n  right  behaved correctly"
+        },
     ] {
         assert!(
             text.contains(expected),
@@ -108,7 +112,7 @@ fn a_wrong_server_that_does_not_fail_is_reported_as_unexpected() {
         right,
     };
     assert!(!run.is_as_predicted());
-    let text = report::text(&run, Colour::Plain);
+    let text = report::text(&run, Colour::Plain, 80);
     assert!(
         text.contains("wrong  UNEXPECTED: it did not fail"),
         "{text}"

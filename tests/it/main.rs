@@ -81,4 +81,6 @@ mod exercises;
 mod guide;
 #[cfg(feature = "learn")]
 mod lab;
+#[cfg(feature = "learn")]
+mod lab_servers;
 mod steps;

@@ -2,10 +2,13 @@
 
 pub use crate::text::chapter::Chapter;
 
+use super::source;
+use super::variant::Variant;
 use crate::text::units::{self, TIME};
 use crate::trace::Trace;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,16 +27,27 @@ pub struct Experiment {
     pub why: &'static str,
     /// Further reading: man pages, RFCs, files of this program.
     pub sources: &'static str,
+    /// What the experiment sets side by side.
+    pub comparison: SideBySide,
+    /// The check of `mio-echo check` that the wrong server fails and the right one passes, if there is one.
+    pub check: Option<&'static str>,
+    /// The text of its source file.
+    pub(super) source: &'static str,
     pub(super) run: fn(Variant, &Environment) -> io::Result<VariantRun>,
+    pub(super) serve: Serve,
 }
 
-/// Which of the two servers of an experiment.
+/// Runs one variant as a server of its own, at an address, until SIGINT or SIGTERM. The last argument is called with the
+/// address that it got.
+pub(super) type Serve = fn(Variant, SocketAddr, &mut dyn FnMut(SocketAddr)) -> io::Result<()>;
+
+/// What an experiment sets side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
-    /// The server with the mistake.
-    Wrong,
-    /// The server without it.
-    Right,
+pub enum SideBySide {
+    /// A server with a mistake, and the server without it.
+    Mistake,
+    /// Two ways, each right in its place: what the first one is called, and the second one.
+    Ways(&'static str, &'static str),
 }
 
 /// What an experiment needs from its caller.
@@ -116,19 +130,49 @@ impl Experiment {
             .map_err(|error| io::Error::new(error.kind(), format!("{variant} server: {error}")))
     }
 
+    /// Runs one variant as a server of its own until SIGINT or SIGTERM arrives: no client, no trace. Calls `ready` with the
+    /// address at which it listens.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot listen at `address`, or wait for events.
+    pub fn serve(
+        &self,
+        variant: Variant,
+        address: SocketAddr,
+        mut ready: impl FnMut(SocketAddr),
+    ) -> io::Result<()> {
+        (self.serve)(variant, address, &mut ready)
+    }
+
+    /// What a variant is called in this experiment: the heading of its column.
+    pub fn label(&self, variant: Variant) -> &'static str {
+        match (self.comparison, variant) {
+            (SideBySide::Mistake, Variant::Wrong) => "wrong",
+            (SideBySide::Mistake, Variant::Right) => "right",
+            (SideBySide::Ways(first, _), Variant::Wrong) => first,
+            (SideBySide::Ways(_, second), Variant::Right) => second,
+        }
+    }
+
+    /// The code of a variant's server, as it would be without the other one.
+    pub fn code(&self, variant: Variant) -> String {
+        source::of_variant(self.source, variant)
+    }
+
+    /// Its source file.
+    pub fn file(&self) -> String {
+        let name = self.name.replace('-', "_");
+        format!("src/learn/lab/experiments/{name}.rs")
+    }
+
     /// Further reading, in one sentence.
     pub fn see_also(&self) -> String {
         let (chapter, sources) = (self.chapter, self.sources);
-        format!("See guide {chapter}; {sources}.")
-    }
-}
-
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Wrong => "wrong",
-            Self::Right => "right",
-        })
+        format!(
+            "See guide {chapter}; {sources}. The experiment: {}.",
+            self.file()
+        )
     }
 }
 
@@ -160,9 +204,15 @@ impl ExperimentRun {
         let prediction = self.experiment.prediction;
         match (variant, &self.of(variant).outcome) {
             (Variant::Wrong, VariantOutcome::FailedAsPredicted) => {
-                format!("failed as predicted: {prediction}")
+                match self.experiment.comparison {
+                    SideBySide::Mistake => format!("failed as predicted: {prediction}"),
+                    SideBySide::Ways(..) => format!("as predicted: {prediction}"),
+                }
             }
-            (Variant::Right, VariantOutcome::Correct) => "behaved correctly".to_owned(),
+            (Variant::Right, VariantOutcome::Correct) => match self.experiment.comparison {
+                SideBySide::Mistake => "behaved correctly".to_owned(),
+                SideBySide::Ways(..) => "as predicted: it does not".to_owned(),
+            },
             (Variant::Wrong, VariantOutcome::Correct) => "UNEXPECTED: it did not fail".to_owned(),
             (Variant::Right, VariantOutcome::FailedAsPredicted) => {
                 "UNEXPECTED: it failed like the wrong server".to_owned()

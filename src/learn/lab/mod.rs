@@ -2,7 +2,8 @@
 //! the correct server beside it.
 //!
 //! An experiment is one file. It contains one server, which asks at the one place that matters which
-//! [`Variant`] it is, so the mistake and its cure stand next to each other. Both variants run within seconds on
+//! [`Variant`] it is, so the mistake and its cure stand next to each other. (`source` makes two servers of it, for the
+//! reports and for the projects of `lab --edit`.) Both variants run within seconds on
 //! real loopback sockets. A stalled connection is proved by asking the kernel about the sockets, not inferred
 //! from silence.
 //!
@@ -27,17 +28,22 @@
 mod experiment;
 mod experiments;
 mod harness;
+pub mod project;
 pub mod report;
+mod source;
+mod variant;
 
 pub use experiment::{
-    Chapter, Environment, Experiment, ExperimentRun, Observation, Variant, VariantOutcome,
+    Chapter, Environment, Experiment, ExperimentRun, Observation, SideBySide, VariantOutcome,
     VariantRun,
 };
+pub use variant::Variant;
 
 /// All experiments, in the order of the guide's chapters.
-pub const EXPERIMENTS: [Experiment; 14] = [
+pub const EXPERIMENTS: [Experiment; 17] = [
     experiments::bytes_are_not_text::EXPERIMENT,
     experiments::always_writable::EXPERIMENT,
+    experiments::fatal_would_block::EXPERIMENT,
     experiments::token_reuse::EXPERIMENT,
     experiments::read_once::EXPERIMENT,
     experiments::short_read::EXPERIMENT,
@@ -46,9 +52,11 @@ pub const EXPERIMENTS: [Experiment; 14] = [
     experiments::unbounded_queue::EXPERIMENT,
     experiments::no_budget::EXPERIMENT,
     experiments::close_on_eof::EXPERIMENT,
+    experiments::close_on_rdhup::EXPERIMENT,
     experiments::close_with_unread::EXPERIMENT,
     experiments::accept_once::EXPERIMENT,
     experiments::emfile::EXPERIMENT,
+    experiments::exit_without_drain::EXPERIMENT,
     experiments::threads_vs_loop::EXPERIMENT,
 ];
 

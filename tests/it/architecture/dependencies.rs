@@ -9,8 +9,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "mio",
         &[
             "readiness/event_flags.rs",
-            "learn/lab/harness/connection.rs",
-            "learn/lab/harness/server.rs",
+            "learn/lab/harness/",
             "measure/load/",
             "server/",
         ],
@@ -45,7 +44,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "check/probe.rs",
             "learn/lab/harness/client.rs",
-            "learn/lab/harness/server.rs",
+            "learn/lab/harness/listener.rs",
             "measure/load/dialer.rs",
             "measure/load/feasible.rs",
             "client/connect.rs",
@@ -58,6 +57,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "signal_hook",
         &[
             "cli/interrupt.rs",
+            "learn/lab/harness/signals.rs",
             "measure/process/failure.rs",
             "server/shutdown.rs",
         ],
@@ -76,10 +76,11 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "check/",
             "cli/check.rs",
+            "cli/lab.rs",
             "measure/bench/machine.rs",
-            "learn/lab/experiments/always_writable.rs",
             "learn/lab/harness/descriptors.rs",
             "learn/lab/harness/socket_probe.rs",
+            "learn/lab/harness/wait.rs",
             "measure/calibration/",
             "measure/load/timer.rs",
             "measure/load/dialer.rs",
@@ -153,6 +154,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("quick_xml", &["check/report/junit.rs"]),
+    ("similar", &["learn/lab/report/code.rs"]),
     ("shlex", &["measure/compare/contender.rs"]),
     ("indicatif", &["cli/"]),
     (

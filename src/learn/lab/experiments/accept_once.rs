@@ -1,9 +1,12 @@
 //! `accept-once`: the server accepts once per edge of the listener.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
-use crate::learn::lab::harness::{Behaviour, Harness, SocketBuffers, TestServer};
+use crate::learn::lab::harness::{
+    Behaviour, Harness, SocketBuffers, TestServer, serve_until_signal,
+};
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -18,16 +21,20 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           backlog accepted. Accept until WouldBlock. If that is too much for one iteration, remember \
           that the backlog is not empty.",
     sources: "epoll(7), questions and answers 7; accept(2); src/server/listener.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("burst"),
+    source: include_str!("accept_once.rs"),
     run,
+    serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),
 };
 
-const CLIENTS: usize = 5;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
-struct Acceptor {
+struct BacklogServer {
     variant: Variant,
 }
 
-impl Behaviour for Acceptor {
+impl Behaviour for BacklogServer {
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
         while server.accept()? {
             match self.variant {
@@ -39,8 +46,16 @@ impl Behaviour for Acceptor {
     }
 }
 
+fn server(variant: Variant) -> BacklogServer {
+    BacklogServer { variant }
+}
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const CLIENTS: usize = 5;
+
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
-    let mut harness = Harness::new(SocketBuffers::default(), Acceptor { variant })?;
+    let mut harness = Harness::new(SocketBuffers::default(), server(variant))?;
     // All connect before the server looks.
     let clients: io::Result<Vec<_>> = (0..CLIENTS).map(|_| harness.connect_to_backlog()).collect();
     let _connected = clients?;

@@ -1,11 +1,13 @@
 //! `bytes-are-not-text`: the server decodes what each read returns as text.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection,
+    ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection,
+    serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -20,12 +22,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           client. An echo server does not need text. A program that does must collect bytes up to a \
           boundary of its own protocol (a line, a length) before it decodes them.",
     sources: "RFC 9293, section 2.2; RFC 3629; src/connection/mod.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("split-utf8"),
+    source: include_str!("bytes_are_not_text.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const MESSAGE: &str = "汉语/漢語 Hànyǔ";
-/// Within the second character.
-const SPLIT: usize = 4;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut buffer = [0; 1024];
@@ -44,6 +50,12 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const MESSAGE: &str = "汉语/漢語 Hànyǔ";
+/// Within the second character.
+const SPLIT: usize = 4;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::default(), variant, serve)?;

@@ -1,11 +1,13 @@
 //! `close-on-eof`: the server closes as soon as it reads the peer's FIN.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection,
+    payload, serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -19,10 +21,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           client that has sent its whole request never receives the end of the reply. Close once the \
           input has ended and no bytes are pending.",
     sources: "RFC 9293, section 3.6; shutdown(2); src/connection/phase.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("half-close-read-late"),
+    source: include_str!("close_on_eof.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const MESSAGE: usize = 128 * 1024;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     connection.flush();
@@ -40,6 +48,10 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     };
     if is_finished { Flow::Close } else { Flow::Park }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const MESSAGE: usize = 128 * 1024;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;

@@ -3,11 +3,13 @@
 //! Not an echo server: it answers a short request with a long page and closes, as many servers do.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection,
+    payload, serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -21,19 +23,19 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           reading and discard the input until the peer's FIN arrives, and only then close. This is \
           called lingering.",
     sources: "RFC 9293, section 3.6.1; shutdown(2); src/connection/phase.rs",
+    comparison: SideBySide::Mistake,
+    check: None,
+    source: include_str!("close_with_unread.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
+
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 const REQUEST: usize = 64;
 const PAGE: usize = 256 * 1024;
-
-/// The kernel accepts the whole page at once, and the client has room for little of it.
-const BUFFERS: SocketBuffers = SocketBuffers {
-    server_send: Some(2 * PAGE),
-    server_receive: None,
-    client_send: None,
-    client_receive: Some(16 * 1024),
-};
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut request = [0; REQUEST];
@@ -51,6 +53,16 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         ReadResult::Fin => Flow::Close,
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+/// The kernel accepts the whole page at once, and the client has room for little of it.
+const BUFFERS: SocketBuffers = SocketBuffers {
+    server_send: Some(2 * PAGE),
+    server_receive: None,
+    client_send: None,
+    client_receive: Some(16 * 1024),
+};
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(BUFFERS, variant, serve)?;

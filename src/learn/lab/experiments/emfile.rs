@@ -4,15 +4,14 @@
 //! threads cannot open files in the meantime.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    Behaviour, ExhaustedDescriptors, Harness, SocketBuffers, TestServer, socket_probe, until,
+    Behaviour, ExhaustedDescriptors, Harness, SocketBuffers, TestServer, Trigger,
+    serve_until_signal, until,
 };
-use crate::text::os_error;
-use crate::text::units::{self, TIME};
-use crate::trace::{Event, Lane};
-use std::fmt;
+use crate::learn::lab::variant::Variant;
+use crate::trace::Trace;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -27,50 +26,40 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           server does not accept until another client connects. The cure is the same for both: pause \
           accepting and retry on a timer, because no event reports that a descriptor has become free.",
     sources: "accept(2); getrlimit(2); src/server/listener.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("descriptor-limit"),
+    source: include_str!("emfile.rs"),
     run,
+    serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),
 };
 
-/// How often the level-triggered server waits.
-const WAITS: usize = 1000;
-/// How many iterations the edge-triggered server makes without descriptors.
-const ITERATIONS: usize = 5;
-/// The timeout of each wait.
-const SLEEP: Duration = Duration::from_millis(100);
-/// How long the right server pauses after a failed accept.
-const PAUSE: Duration = Duration::from_millis(50);
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
-/// An edge-triggered server that may retry on a timer.
-struct EdgeTriggered {
+/// How long a server that may not accept waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+struct Acceptor {
     variant: Variant,
-    retry_at: Option<Instant>,
+    trigger: Trigger,
     failures: usize,
 }
 
-impl Behaviour for EdgeTriggered {
-    fn iterate(&mut self, server: &mut TestServer, timeout: Duration) -> io::Result<bool> {
-        let until_retry = |at: Instant| at.saturating_duration_since(Instant::now());
-        for event in server.wait(self.retry_at.map_or(timeout, until_retry))? {
-            server.note(&event);
-        }
-        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
-            server.trace.woke(0);
-            server.listener_ready = true;
-        }
-        server.admit(self)
+impl Behaviour for Acceptor {
+    fn trigger(&self) -> Trigger {
+        self.trigger
     }
 
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
-        self.retry_at = None;
         loop {
             match server.accept() {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(error) => {
                     self.failures += 1;
-                    record_failure(server, &error);
+                    server.accept_failed(&error);
                     match self.variant {
                         Variant::Wrong => {} // assumes that an event will report a free descriptor
-                        Variant::Right => self.retry_at = Some(Instant::now() + PAUSE),
+                        Variant::Right => server.pause_accepting(PAUSE),
                     }
                     return Ok(());
                 }
@@ -79,98 +68,96 @@ impl Behaviour for EdgeTriggered {
     }
 }
 
-/// A level-triggered server: waits [`WAITS`] times and accepts each time that the listener is reported. Returns
-/// how many accepts failed.
-fn level_triggered(server: &mut TestServer) -> io::Result<usize> {
-    let mut failures = 0;
-    for _ in 0..WAITS {
-        server.trace.wait_started();
-        if socket_probe::wait_readable(&server.listener, SLEEP)? {
-            server.trace.woke(1);
-            if let Err(error) = server.accept() {
-                failures += 1;
-                record_failure(server, &error);
-            }
-        }
-    }
-    Ok(failures)
-}
-
-fn record_failure(server: &mut TestServer, error: &io::Error) {
-    let error = os_error::describe(error);
-    server
-        .trace
-        .record(Lane::Loop, Event::AcceptFailed { error });
-}
-
-/// Accepts that failed, and how long the server took over them.
-struct FailedAccepts {
-    count: usize,
-    time: Duration,
-}
-
-impl FailedAccepts {
-    fn during(server: impl FnOnce() -> io::Result<usize>) -> io::Result<Self> {
-        let start = Instant::now();
-        let count = server()?;
-        let time = start.elapsed();
-        Ok(Self { count, time })
+fn server(variant: Variant) -> Acceptor {
+    let (trigger, failures) = (Trigger::Level, 0);
+    Acceptor {
+        variant,
+        trigger,
+        failures,
     }
 }
 
-impl fmt::Display for FailedAccepts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = units::value(self.time.as_secs_f64(), TIME);
-        write!(f, "{} in {time}", units::count(self.count))
-    }
-}
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+/// This many failures are a loop that spins.
+const SPIN: usize = 1000;
+/// How long a server that does not spin has no descriptors.
+const WINDOW: Duration = Duration::from_millis(50);
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
-    let behaviour = EdgeTriggered {
-        variant,
-        retry_at: None,
-        failures: 0,
-    };
-    let mut harness = Harness::new(SocketBuffers::default(), behaviour)?;
-    let _client = harness.connect_to_backlog()?;
-    until("the client is in the backlog", || harness.has_backlog())?;
-
-    let exhausted = ExhaustedDescriptors::new()?;
-    let level = match variant {
-        Variant::Wrong => Some(FailedAccepts::during(|| {
-            level_triggered(&mut harness.server)
-        })?),
-        Variant::Right => None,
-    };
-    let edge = FailedAccepts::during(|| {
-        for _ in 0..ITERATIONS {
-            harness.step(SLEEP)?;
-        }
-        Ok(harness.behaviour.failures)
-    })?;
-    drop(exhausted);
-
-    // Descriptors are free again, and the client is still in the backlog.
-    let is_backlog_empty = harness.accept_until_stalled(1)?;
-    let level_count = level.as_ref().map(|level| level.count);
-    let outcome = match (
-        level_count,
-        edge.count,
-        harness.server.accepted,
-        is_backlog_empty,
-    ) {
-        (None, 1..=ITERATIONS, 1, true) => VariantOutcome::Correct,
-        (Some(WAITS), 1, 0, false) => VariantOutcome::FailedAsPredicted,
+    let level = accept_late(variant, Trigger::Level)?;
+    let edge = accept_late(variant, Trigger::Edge)?;
+    let outcome = match (&level, &edge) {
+        (level, edge) if level.is_paced() && edge.is_paced() => VariantOutcome::Correct,
+        (
+            LateAccept {
+                failures: SPIN,
+                is_accepted: true,
+                ..
+            },
+            edge,
+        ) if edge.is_forgotten() => VariantOutcome::FailedAsPredicted,
         found => VariantOutcome::unexpected(found),
     };
-    let client = if is_backlog_empty {
-        "accepted"
-    } else {
-        "still in the backlog"
+    let client = |late: &LateAccept| {
+        if late.is_accepted {
+            "accepted"
+        } else {
+            "in the backlog"
+        }
     };
-    let level = level.map_or("not run".to_owned(), |level| level.to_string());
-    Ok(VariantRun::new(harness.into_trace(), outcome)
-        .observe("level-triggered: failed accepts", level)
-        .observe("edge-triggered: failed accepts", edge.to_string())
-        .observe("client, with descriptors free", client))
+    let (level_client, edge_client) = (client(&level), client(&edge));
+    Ok(VariantRun::new(edge.trace, outcome)
+        .observe_count("level-triggered: failed accepts", level.failures)
+        .observe("  client, with descriptors free", level_client)
+        .observe_count("edge-triggered: failed accepts", edge.failures)
+        .observe("  client, with descriptors free", edge_client))
+}
+
+/// A client that connects while there is no descriptor for it.
+#[derive(Debug)]
+struct LateAccept {
+    trace: Trace,
+    failures: usize,
+    /// How long there was no descriptor.
+    time: Duration,
+    /// Whether the server accepted it once there was one.
+    is_accepted: bool,
+}
+
+impl LateAccept {
+    fn is_paced(&self) -> bool {
+        let most = 1 + self.time.as_millis() / PAUSE.as_millis();
+        self.is_accepted && (1..=most).contains(&(self.failures as u128))
+    }
+
+    fn is_forgotten(&self) -> bool {
+        self.failures == 1 && !self.is_accepted
+    }
+}
+
+fn accept_late(variant: Variant, trigger: Trigger) -> io::Result<LateAccept> {
+    let server = Acceptor {
+        trigger,
+        ..server(variant)
+    };
+    let mut harness = Harness::new(SocketBuffers::default(), server)?;
+    let _client = harness.connect_to_backlog()?;
+    until("the client is in the backlog", || harness.has_backlog())?;
+    let exhausted = ExhaustedDescriptors::new()?;
+    let start = Instant::now();
+    let mut has_work = true;
+    while harness.behaviour.failures < SPIN && (has_work || start.elapsed() < WINDOW) {
+        has_work = harness.step(PAUSE / 2)?;
+    }
+    let time = start.elapsed();
+    drop(exhausted);
+    let failures = harness.behaviour.failures;
+    let is_accepted = harness.accept_until_stalled(1)?;
+    Ok(LateAccept {
+        trace: harness.into_trace(),
+        failures,
+        time,
+        is_accepted,
+    })
 }

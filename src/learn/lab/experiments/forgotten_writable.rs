@@ -1,11 +1,13 @@
 //! `forgotten-writable`: the server keeps what a write left over, and does not wait for room.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection, payload,
+    serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -19,10 +21,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           the rest of its reply. Register for WRITABLE from the start and flush on that edge. With edge \
           triggers this costs nothing while the queue is empty.",
     sources: "epoll(7); send(2); src/connection/write_queue.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("stalled-reader"),
+    source: include_str!("forgotten_writable.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const MESSAGE: usize = 128 * 1024;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let should_flush = match variant {
@@ -41,6 +49,10 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const MESSAGE: usize = 128 * 1024;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;

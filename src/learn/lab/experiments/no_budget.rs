@@ -1,14 +1,14 @@
 //! `no-budget`: the server serves one connection until nothing is left.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection, nearest_rank, payload,
+    serve_until_signal, waits_in,
 };
-use crate::trace::{Event, Lane, Record};
+use crate::learn::lab::variant::Variant;
 use std::io;
-use std::time::Duration;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "no-budget",
@@ -22,23 +22,19 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           run queue: no edge will report it again. (The byte counts are exact; the times depend on what \
           else the machine is doing.)",
     sources: "epoll(7), \"Starvation (edge-triggered)\"; src/readiness/run_queue.rs",
+    comparison: SideBySide::Mistake,
+    check: None,
+    source: include_str!("no_budget.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const HELLO: &[u8] = b"hello";
-const ROUNDS: usize = 10;
-const OTHERS: usize = 20;
-const FLOOD: usize = 128 * 1024;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
+
 /// One read, which is also the budget of a turn.
 const BUFFER: usize = 4096;
-
-/// The whole flood fits into the kernel, in both directions.
-const BUFFERS: SocketBuffers = SocketBuffers {
-    server_send: Some(4 * FLOOD),
-    server_receive: Some(4 * FLOOD),
-    client_send: Some(4 * FLOOD),
-    client_receive: Some(4 * FLOOD),
-};
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     connection.flush();
@@ -56,6 +52,20 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     }
     Flow::Park
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const HELLO: &[u8] = b"hello";
+const ROUNDS: usize = 10;
+const OTHERS: usize = 20;
+const FLOOD: usize = 128 * 1024;
+/// The whole flood fits into the kernel, in both directions.
+const BUFFERS: SocketBuffers = SocketBuffers {
+    server_send: Some(4 * FLOOD),
+    server_receive: Some(4 * FLOOD),
+    client_send: Some(4 * FLOOD),
+    client_receive: Some(4 * FLOOD),
+};
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(BUFFERS, variant, serve)?;
@@ -94,36 +104,4 @@ fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
         .observe_bytes("flood echoed before others, max", most)
         .observe_time("wait of the 20 others, median", nearest_rank(&waits, 50))
         .observe_time("wait of the 20 others, p99", nearest_rank(&waits, 99)))
-}
-
-/// How long one of the other connections waited for its echo.
-#[derive(Debug, Clone, Copy)]
-struct EchoWait {
-    /// Bytes that were echoed to the flooder first.
-    flood: usize,
-    /// Time since the server woke.
-    time: Duration,
-}
-
-/// The waits of one round, from what the server did in it.
-fn waits_in(round: &[Record]) -> Vec<EchoWait> {
-    let woke = round.first().map_or(0, |record| record.at);
-    let mut flood = 0;
-    let mut waits = Vec::new();
-    for record in round {
-        match (record.lane, &record.event) {
-            (Lane::Connection(1), Event::Wrote { bytes, .. }) => flood += bytes,
-            (Lane::Connection(_), Event::Wrote { .. }) => waits.push(EchoWait {
-                flood,
-                time: Duration::from_nanos(record.at - woke),
-            }),
-            _ => {}
-        }
-    }
-    waits
-}
-
-fn nearest_rank(sorted: &[EchoWait], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(rank).map_or(Duration::ZERO, |wait| wait.time)
 }

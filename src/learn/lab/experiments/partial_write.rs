@@ -1,11 +1,13 @@
 //! `partial-write`: the server assumes that write takes everything that it is given.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    CloseKind, ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection,
+    payload, serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -18,10 +20,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           caller. A server that ignores the count loses bytes as soon as a peer reads more slowly than \
           it sends. Tests with short messages never show it. In Python's terms: `send` is not `sendall`.",
     sources: "write(2); send(2); src/connection/write_queue.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("stalled-reader"),
+    source: include_str!("partial_write.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const MESSAGE: usize = 128 * 1024;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     connection.flush();
@@ -41,6 +49,10 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     }
     Flow::Park
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const MESSAGE: usize = 128 * 1024;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::SLOW_READER, variant, serve)?;

@@ -1,11 +1,13 @@
 //! `read-once`: the server reads once per edge.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection, payload,
+    ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection, payload,
+    serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -18,12 +20,18 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           rest stays in the socket until the peer happens to send more. Treat a socket as readable \
           until a read returns WouldBlock, or is short where a short read counts as evidence.",
     sources: "epoll(7), questions and answers 9; src/readiness/mod.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("all-byte-values"),
+    source: include_str!("read_once.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-const MESSAGE: usize = 64;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
+
 const BUFFER: usize = 16;
-const LEFT: usize = MESSAGE - BUFFER;
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut buffer = [0; BUFFER];
@@ -39,6 +47,11 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const MESSAGE: usize = 64;
+const LEFT: usize = MESSAGE - BUFFER;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::default(), variant, serve)?;

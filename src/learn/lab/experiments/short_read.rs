@@ -1,11 +1,13 @@
 //! `short-read`: the server takes a short read for the end of the input, whatever the event reported.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection,
+    ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestConnection,
+    serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
@@ -20,13 +22,16 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           at an urgent byte, so it can be short with more input behind it. The event announces both, as \
           RDHUP and PRI. After either, only WouldBlock proves that a socket has been emptied.",
     sources: "epoll(7), questions and answers 9; tcp(7); src/readiness/mod.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("fin-with-data"),
+    source: include_str!("short_read.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-/// What the first client sends before its FIN.
-const FINAL: &[u8] = b"hello";
-/// What the second client sends, with `!` marked as urgent: a read stops before it.
-const URGENT: &[u8] = b"ab!cd";
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     let mut buffer = [0; 1024];
@@ -51,6 +56,13 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+/// What the first client sends before its FIN.
+const FINAL: &[u8] = b"hello";
+/// What the second client sends, with `!` marked as urgent: a read stops before it.
+const URGENT: &[u8] = b"ab!cd";
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::serving(SocketBuffers::default(), variant, serve)?;

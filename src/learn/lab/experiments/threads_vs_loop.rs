@@ -4,12 +4,14 @@
 //! so that its memory and its context switches can be told from those of the clients.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
-use crate::learn::lab::harness::{MeasuredServer, connect, ping, trace_pings};
+use crate::learn::lab::harness::{
+    IdleCost, MANY, MeasuredServer, round_trip_cost, serve_in_mode, trace_pings,
+};
+use crate::learn::lab::variant::Variant;
 use crate::server::{Mode, connections_that_fit, raise_descriptor_limit};
 use std::io;
-use std::time::{Duration, Instant};
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "threads-vs-loop",
@@ -24,28 +26,31 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           top to bottom (src/server/threads/connection.rs). The CPU time of a busy connection is shown \
           for comparison only.",
     sources: "pthreads(7); proc(5); src/server/threads/mod.rs, src/server/event_loop.rs",
+    comparison: SideBySide::Ways("threads", "event loop"),
+    check: None,
+    source: include_str!("threads_vs_loop.rs"),
     run,
+    serve: |variant, address, ready| serve_in_mode(mode(variant), address, ready),
 };
 
-/// Idle connections, in steps.
-const FEW: usize = 1;
-const SOME: usize = 100;
-const MANY: usize = 5000;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
+
+fn mode(variant: Variant) -> Mode {
+    match variant {
+        Variant::Wrong => Mode::Threads, // src/server/threads/connection.rs
+        Variant::Right => Mode::EventLoop, // src/server/event_loop.rs
+    }
+}
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
 /// Connections of the server that is traced.
 const TRACED: usize = 5;
-/// Connections made before the server is waited for.
-const BATCH: usize = 500;
-/// Round trips of the busy connection, or as many as fit into [`LONG_ENOUGH`].
-const ROUND_TRIPS: u32 = 10_000;
-const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// Bytes per idle connection: an event loop needs far fewer, a thread far more.
 const THRESHOLD: usize = 4096;
 
 fn run(variant: Variant, environment: &Environment) -> io::Result<VariantRun> {
-    let mode = match variant {
-        Variant::Wrong => Mode::Threads,
-        Variant::Right => Mode::EventLoop,
-    };
+    let mode = mode(variant);
     raise_descriptor_limit();
     if connections_that_fit(Mode::EventLoop) < MANY {
         let text = format!("the limit on open files does not allow {MANY} connections");
@@ -69,65 +74,4 @@ fn run(variant: Variant, environment: &Environment) -> io::Result<VariantRun> {
         .observe_count("threads", idle.threads)
         .observe_count("context switches, 1 B echoed each", idle.switches)
         .observe_time("CPU per round trip, 1 connection", busy))
-}
-
-/// What idle connections cost a server.
-struct IdleCost {
-    /// Bytes of memory for [`FEW`].
-    few: usize,
-    /// For [`SOME`].
-    some: usize,
-    /// For [`MANY`].
-    many: usize,
-    /// Threads with [`MANY`].
-    threads: usize,
-    /// Voluntary context switches while each of [`MANY`] sends one byte and receives it back.
-    switches: usize,
-}
-
-impl IdleCost {
-    fn measure(server: &MeasuredServer) -> io::Result<Self> {
-        let before = server.usage()?.resident;
-        let mut idle = Vec::new();
-        let mut memory_for = |connections: usize| {
-            while idle.len() < connections {
-                let missing = connections - idle.len();
-                let mut new = connect(server.address, missing.min(BATCH))?;
-                // A byte that came back proves that the connection is being served.
-                ping(&mut new)?;
-                idle.extend(new);
-            }
-            server
-                .usage()
-                .map(|usage| whole(usage.resident.saturating_sub(before)))
-        };
-        let (few, some, many) = (memory_for(FEW)?, memory_for(SOME)?, memory_for(MANY)?);
-        let full = server.usage()?;
-        ping(&mut idle)?;
-        Ok(Self {
-            few,
-            some,
-            many,
-            threads: whole(full.threads),
-            switches: whole(server.usage()?.since(&full).voluntary_switches),
-        })
-    }
-}
-
-/// The server's CPU time per round trip of one byte, on its only connection.
-fn round_trip_cost(server: &MeasuredServer) -> io::Result<Duration> {
-    let mut connections = connect(server.address, 1)?;
-    ping(&mut connections)?;
-    let before = server.usage()?;
-    let start = Instant::now();
-    let mut round_trips = 0;
-    while round_trips < ROUND_TRIPS && start.elapsed() < LONG_ENOUGH {
-        ping(&mut connections)?;
-        round_trips += 1;
-    }
-    Ok(server.usage()?.since(&before).cpu() / round_trips.max(1))
-}
-
-fn whole(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,15 +1,16 @@
 //! `token-reuse`: an event that has gone stale reaches the new owner of a slab key.
 //!
 //! This server has room for one connection. A new one replaces it, and gets the key of its slot. The server
-//! closes a connection when an event reports the peer's FIN.
+//! closes a connection once an event has reported the peer's FIN and everything before it is echoed.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
     Behaviour, CloseKind, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestConnection,
-    TestServer, until,
+    TestServer, serve_until_signal, until,
 };
+use crate::learn::lab::variant::Variant;
 use std::io;
 use std::time::Duration;
 
@@ -26,10 +27,14 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           slot changes hands. (Or put a generation number into the token, and drop events that carry an \
           old one.)",
     sources: "epoll(7), \"If using an event cache\"; src/server/event_loop.rs",
+    comparison: SideBySide::Mistake,
+    check: None,
+    source: include_str!("token_reuse.rs"),
     run,
+    serve: |variant, address, ready| serve_until_signal(OneConnection { variant }, address, ready),
 };
 
-const HELLO: &[u8] = b"hello";
+// ── the server ────────────────────────────────────────────────────────────────────────────────
 
 struct OneConnection {
     variant: Variant,
@@ -37,7 +42,7 @@ struct OneConnection {
 
 impl Behaviour for OneConnection {
     fn iterate(&mut self, server: &mut TestServer, timeout: Duration) -> io::Result<bool> {
-        let events = server.wait(timeout)?;
+        let events = server.wait(self, timeout)?;
         match self.variant {
             Variant::Wrong => {
                 for event in &events {
@@ -63,18 +68,23 @@ impl Behaviour for OneConnection {
     }
 
     fn serve(&mut self, connection: &mut TestConnection) -> Flow {
-        if connection.flags.read_closed {
-            return Flow::Close;
-        }
+        connection.flush();
         let mut buffer = [0; 64];
-        if connection.flags.readable
-            && let ReadResult::Bytes(bytes) = connection.read(&mut buffer)
-        {
-            connection.echo(bytes);
+        while connection.flags.readable && !connection.has_pending() {
+            match connection.read(&mut buffer) {
+                ReadResult::Bytes(bytes) => connection.echo(bytes),
+                ReadResult::WouldBlock => break,
+                ReadResult::Fin => return Flow::Close,
+            }
         }
-        Flow::Park
+        let is_finished = connection.flags.read_closed && !connection.has_pending();
+        if is_finished { Flow::Close } else { Flow::Park }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+const HELLO: &[u8] = b"hello";
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let mut harness = Harness::new(SocketBuffers::default(), OneConnection { variant })?;

@@ -1,12 +1,13 @@
 //! `unbounded-queue`: the server reads on while bytes are pending.
 
 use crate::learn::lab::experiment::{
-    Chapter, Environment, Experiment, Variant, VariantOutcome, VariantRun,
+    Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
 use crate::learn::lab::harness::{
-    Behaviour, ExchangeEnd, Flow, Harness, ReadResult, SocketBuffers, TestClient, TestConnection,
-    payload,
+    Behaviour, ExchangeEnd, Flow, Harness, ReadResult, ServeVariant, SocketBuffers, TestClient,
+    TestConnection, payload, serve_until_signal,
 };
+use crate::learn::lab::variant::Variant;
 use crate::measure::process::Usage;
 use std::io;
 
@@ -21,14 +22,18 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           it is good at: the receive buffer fills up, the window closes, and the peer's own writes \
           block. That is backpressure, and it bounds the queue by one read.",
     sources: "tcp(7); RFC 9293, section 3.8.6; src/connection/mod.rs",
+    comparison: SideBySide::Mistake,
+    check: Some("stalled-memory"),
+    source: include_str!("unbounded_queue.rs"),
     run,
+    serve: |variant, address, ready| {
+        serve_until_signal(ServeVariant { variant, serve }, address, ready)
+    },
 };
 
-/// Everything that the client wants to send.
-const TOTAL: usize = 16 * 1024 * 1024;
+// ── the server ────────────────────────────────────────────────────────────────────────────────
+
 const BUFFER: usize = 16 * 1024;
-/// The least that the wrong server is predicted to queue: everything that is not in the kernel's buffers.
-const MOST: usize = TOTAL / 2;
 
 fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
     connection.flush();
@@ -48,6 +53,13 @@ fn serve(variant: Variant, connection: &mut TestConnection) -> Flow {
         }
     }
 }
+
+// ── the experiment ───────────────────────────────────────────────────────────────────────────────
+
+/// Everything that the client wants to send.
+const TOTAL: usize = 16 * 1024 * 1024;
+/// The least that the wrong server is predicted to queue: everything that is not in the kernel's buffers.
+const MOST: usize = TOTAL / 2;
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     let memory_before = resident_memory();

@@ -1,8 +1,7 @@
 //! One accepted connection of a server of the lab: system calls that leave records, and a write queue.
 
 use super::socket_probe;
-use crate::readiness::EventFlags;
-use crate::trace::{Event, Lane};
+use super::vocabulary::{Event, EventFlags, Lane};
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

@@ -89,3 +89,23 @@ fn ping_twice(address: SocketAddr, connections: usize) -> io::Result<()> {
     ping(&mut connections)?;
     ping(&mut connections)
 }
+
+/// The program's own server at `address`, until SIGINT or SIGTERM.
+pub(crate) fn serve_in_mode(
+    mode: Mode,
+    address: SocketAddr,
+    ready: &mut dyn FnMut(SocketAddr),
+) -> io::Result<()> {
+    let listen = address.to_string().parse().map_err(io::Error::other)?;
+    let config = Config {
+        mode,
+        listen: vec![listen],
+        ..Config::default()
+    };
+    let mut server = Server::bind(config).map_err(io::Error::other)?;
+    server.handle_signals().map_err(io::Error::other)?;
+    for address in server.local_addrs() {
+        ready(*address);
+    }
+    server.run(()).map(drop).map_err(io::Error::other)
+}

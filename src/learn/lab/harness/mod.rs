@@ -13,21 +13,32 @@ mod connection;
 mod deadline;
 mod descriptors;
 mod echo_server;
+mod echo_waits;
+mod idle_cost;
+mod listener;
 mod server;
+mod serving;
+mod signals;
 mod socket_buffers;
 pub(super) mod socket_probe;
 mod trace_buffer;
+mod vocabulary;
+mod wait;
 
 pub(super) use client::{CloseKind, TestClient, payload};
 pub(super) use connection::{Counters, ReadResult, TestConnection};
 pub(super) use deadline::until;
 pub(super) use descriptors::ExhaustedDescriptors;
-pub(super) use echo_server::{MeasuredServer, connect, ping, trace_pings};
-pub(super) use server::{Behaviour, Flow, ServeVariant, TestServer, listen};
+pub(super) use echo_server::{MeasuredServer, serve_in_mode, trace_pings};
+pub(super) use echo_waits::{nearest_rank, waits_in};
+pub(super) use idle_cost::{IdleCost, MANY, round_trip_cost};
+pub(super) use mio::Interest;
+pub(super) use server::{Behaviour, Flow, TestServer};
+pub(super) use serving::serve_until_signal;
 pub(super) use socket_buffers::SocketBuffers;
-pub(super) use trace_buffer::TraceBuffer;
+pub(super) use wait::Trigger;
 
-use crate::learn::lab::experiment::Variant;
+use crate::learn::lab::variant::Variant;
 use crate::trace::Trace;
 use deadline::WaitLimit;
 use std::io;
@@ -46,6 +57,19 @@ pub(super) struct Harness<B> {
     pub(super) behaviour: B,
     pub(super) server: TestServer,
     buffers: SocketBuffers,
+}
+
+/// A behaviour that contains its mistake in [`serve`](Behaviour::serve), as most do.
+#[derive(Debug)]
+pub(super) struct ServeVariant {
+    pub(super) variant: Variant,
+    pub(super) serve: fn(Variant, &mut TestConnection) -> Flow,
+}
+
+impl Behaviour for ServeVariant {
+    fn serve(&mut self, connection: &mut TestConnection) -> Flow {
+        (self.serve)(self.variant, connection)
+    }
 }
 
 /// How an exchange ended.
@@ -74,8 +98,8 @@ impl<B: Behaviour> Harness<B> {
     /// A server that listens and has made no iteration yet.
     pub(super) fn new(buffers: SocketBuffers, behaviour: B) -> io::Result<Self> {
         Ok(Self {
+            server: TestServer::new(behaviour.trigger(), buffers)?,
             behaviour,
-            server: TestServer::new(buffers)?,
             buffers,
         })
     }
@@ -85,6 +109,11 @@ impl<B: Behaviour> Harness<B> {
     /// One iteration of the loop, which waits for at most `timeout`. Returns whether there was anything to do.
     pub(super) fn step(&mut self, timeout: Duration) -> io::Result<bool> {
         self.behaviour.iterate(&mut self.server, timeout)
+    }
+
+    /// Requests a stop, which the server carries out before it looks for events again.
+    pub(super) fn stop(&mut self) {
+        self.server.stop(&mut self.behaviour);
     }
 
     /// Steps the server until `condition` holds; it is checked before each step.
@@ -131,8 +160,10 @@ impl<B: Behaviour> Harness<B> {
         self.step_until("the client is accepted", |harness| {
             Ok(harness.is_open(&client))
         })?;
-        // Registering the socket raises an edge for writing: consume it.
-        while self.step(Duration::ZERO)? {}
+        // Registering the socket raises an edge for writing: consume it. (A level may hold forever.)
+        if self.behaviour.trigger() == Trigger::Edge {
+            while self.step(Duration::ZERO)? {}
+        }
         Ok(client)
     }
 

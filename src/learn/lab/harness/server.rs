@@ -5,30 +5,45 @@
 //! part that the experiment is about.
 
 use super::connection::{Counters, ReadResult, TestConnection};
+use super::listener;
+use super::signals::StopSignals;
 use super::socket_buffers::SocketBuffers;
 use super::trace_buffer::TraceBuffer;
-use crate::learn::lab::experiment::Variant;
-use crate::readiness::{EventFlags, INTEREST};
-use crate::server::{LoopPhase, WakeSource};
-use crate::trace::{Event, Lane};
+use super::vocabulary::{Event, INTEREST, Lane, LoopPhase, WakeSource, os_error};
+use super::wait::{self, SocketEvent, Trigger, Watched};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
-use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
 
 /// What the server does. Every method is correct as it stands here; an experiment overrides the one that
 /// contains its mistake.
 pub(crate) trait Behaviour: Sized {
+    /// How the kernel reports readiness.
+    fn trigger(&self) -> Trigger {
+        Trigger::Edge
+    }
+
+    /// What a level-triggered server asks for while it waits. An edge-triggered one has registered everything.
+    fn interest(&self, connection: &TestConnection) -> Interest {
+        if connection.has_pending() {
+            Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        }
+    }
+
     /// One iteration of the loop, which waits for at most `timeout`. Returns whether there was anything to do.
     fn iterate(&mut self, server: &mut TestServer, timeout: Duration) -> io::Result<bool> {
-        for event in server.wait(timeout)? {
+        for event in server.wait(self, timeout)? {
             server.note(&event);
         }
         let admitted = server.admit(self)?;
@@ -36,7 +51,7 @@ pub(crate) trait Behaviour: Sized {
         Ok(admitted || served)
     }
 
-    /// An event has reported the listener.
+    /// An event has reported the listener, or a pause in accepting is over.
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
         while server.accept()? {}
         Ok(())
@@ -44,28 +59,31 @@ pub(crate) trait Behaviour: Sized {
 
     /// An event has reported the connection, or its last turn yielded.
     fn serve(&mut self, connection: &mut TestConnection) -> Flow {
-        let mut buffer = [0; 64];
-        loop {
+        connection.flush();
+        let mut buffer = [0; 16 * 1024];
+        while !connection.has_pending() {
             match connection.read(&mut buffer) {
+                ReadResult::Bytes(_late) if connection.counters.fin_sent => {}
                 ReadResult::Bytes(bytes) => connection.echo(bytes),
                 ReadResult::WouldBlock => return Flow::Park,
                 ReadResult::Fin => return Flow::Close,
             }
         }
+        Flow::Park
+    }
+
+    /// A stop was requested, and the server accepts no more. It ends once no connection is open.
+    fn stop(&mut self, server: &mut TestServer) {
+        server.close_all("stopped");
     }
 }
 
-/// A behaviour that contains its mistake in [`serve`](Behaviour::serve), as most do.
-#[derive(Debug)]
-pub(crate) struct ServeVariant {
-    pub(crate) variant: Variant,
-    pub(crate) serve: fn(Variant, &mut TestConnection) -> Flow,
-}
-
-impl Behaviour for ServeVariant {
-    fn serve(&mut self, connection: &mut TestConnection) -> Flow {
-        (self.serve)(self.variant, connection)
-    }
+/// Whether a stop has been requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServerStage {
+    Serving,
+    /// A connection without pending bytes is sent a FIN at the end of its turn; no more are accepted.
+    Stopping,
 }
 
 /// What happens to a connection at the end of its turn.
@@ -86,7 +104,13 @@ pub(crate) struct TestServer {
     events: Events,
     pub(crate) listener: TcpListener,
     /// Whether an event has reported the listener, and [`admit`](Self::admit) has not run since.
-    pub(crate) listener_ready: bool,
+    listener_ready: bool,
+    trigger: Trigger,
+    stage: ServerStage,
+    /// Until when it does not accept.
+    paused_until: Option<Instant>,
+    /// What ends it, if it is a server of its own.
+    signals: Option<StopSignals>,
     connections: Slab<TestConnection>,
     /// Keys of the connections to serve, each at most once.
     run_queue: VecDeque<usize>,
@@ -97,38 +121,47 @@ pub(crate) struct TestServer {
     pub(crate) accepted: usize,
 }
 
-/// A listener on loopback, on a port chosen by the system. Accepted sockets inherit its options.
-pub(crate) fn listen(buffers: SocketBuffers) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_out_of_band_inline(true)?;
-    if let Some(size) = buffers.server_send {
-        socket.set_send_buffer_size(size)?;
-    }
-    if let Some(size) = buffers.server_receive {
-        socket.set_recv_buffer_size(size)?;
-    }
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-    socket.listen(1024)?;
-    Ok(TcpListener::from_std(socket.into()))
-}
-
 impl TestServer {
-    pub(crate) fn new(buffers: SocketBuffers) -> io::Result<Self> {
-        let mut listener = listen(buffers)?;
+    /// A server on loopback, on a port chosen by the system.
+    pub(crate) fn new(trigger: Trigger, buffers: SocketBuffers) -> io::Result<Self> {
+        let listener = listener::on_loopback(buffers)?;
+        Self::with(trigger, listener, TraceBuffer::new(), None)
+    }
+
+    /// A server of its own, at `address`, without a trace, until SIGINT or SIGTERM.
+    pub(crate) fn until_signal(trigger: Trigger, address: SocketAddr) -> io::Result<Self> {
+        let listener = listener::at(address, SocketBuffers::default())?;
+        let signals = StopSignals::catch()?;
+        Self::with(trigger, listener, TraceBuffer::off(), Some(signals))
+    }
+
+    fn with(
+        trigger: Trigger,
+        mut listener: TcpListener,
+        trace: TraceBuffer,
+        mut signals: Option<StopSignals>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        poll.registry()
-            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        if trigger == Trigger::Edge {
+            let registry = poll.registry();
+            registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+            if let Some(signals) = &mut signals {
+                registry.register(signals.source(), SIGNALS, Interest::READABLE)?;
+            }
+        }
         Ok(Self {
             poll,
             events: Events::with_capacity(256),
             listener,
             listener_ready: false,
+            trigger,
+            stage: ServerStage::Serving,
+            paused_until: None,
+            signals,
             connections: Slab::new(),
             run_queue: VecDeque::new(),
             closed: Vec::new(),
-            trace: TraceBuffer::new(),
+            trace,
             accepted: 0,
         })
     }
@@ -137,32 +170,63 @@ impl TestServer {
 
     /// Waits for events, for at most `timeout`; not at all while a connection is on the run queue. Returns no
     /// event after the timeout, or after a signal.
-    pub(crate) fn wait(&mut self, timeout: Duration) -> io::Result<Vec<mio::event::Event>> {
+    pub(crate) fn wait(
+        &mut self,
+        behaviour: &impl Behaviour,
+        timeout: Duration,
+    ) -> io::Result<Vec<SocketEvent>> {
         let is_busy = !self.run_queue.is_empty();
-        let timeout = if is_busy { Duration::ZERO } else { timeout };
+        let timeout = match self.paused_until {
+            _ if is_busy => Duration::ZERO,
+            Some(end) => timeout.min(end.saturating_duration_since(Instant::now())),
+            None => timeout,
+        };
         self.trace.wait_started();
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Vec::new()),
-            result => result?,
+        let events = match self.trigger {
+            Trigger::Edge => wait::for_edges(&mut self.poll, &mut self.events, timeout)?,
+            Trigger::Level => wait::for_levels(&self.watched(behaviour), timeout)?,
+        };
+        if self.stage == ServerStage::Serving && self.is_stop_requested() {
+            // The stop comes first. Draining gives every connection a turn.
+            return Ok(Vec::new());
         }
-        let events: Vec<_> = self.events.iter().cloned().collect();
         if is_busy {
             self.trace.polled(events.len());
         } else if !events.is_empty() {
             self.trace.woke(events.len());
         }
+        if self.paused_until.is_some_and(|at| at <= Instant::now()) {
+            self.paused_until = None;
+            self.listener_ready = true;
+        }
         Ok(events)
     }
 
+    /// What a level-triggered wait asks for.
+    fn watched(&self, behaviour: &impl Behaviour) -> Vec<Watched<'_>> {
+        let mut watched = Vec::new();
+        if self.paused_until.is_none() && self.stage == ServerStage::Serving {
+            watched.push((LISTENER, self.listener.as_fd(), Interest::READABLE));
+        }
+        if let Some(signals) = &self.signals {
+            watched.push((SIGNALS, signals.as_fd(), Interest::READABLE));
+        }
+        watched.extend(self.connections.iter().map(|(key, connection)| {
+            let interest = behaviour.interest(connection);
+            (Token(key), connection.socket.as_fd(), interest)
+        }));
+        watched
+    }
+
     /// Notes what one event reports, and acts on nothing.
-    pub(crate) fn note(&mut self, event: &mio::event::Event) {
-        let Token(key) = event.token();
-        if event.token() == LISTENER {
+    pub(crate) fn note(&mut self, event: &SocketEvent) {
+        let SocketEvent { token, flags } = *event;
+        let Token(key) = token;
+        if token == LISTENER {
             self.listener_ready = true;
             let source = WakeSource::Listener;
             self.trace.record(Lane::Loop, Event::WokenBy { source });
         } else if let Some(connection) = self.connections.get_mut(key) {
-            let flags = EventFlags::from(event);
             connection.flags = flags;
             self.trace
                 .record(connection.lane, Event::FlagsReported { flags });
@@ -178,7 +242,7 @@ impl TestServer {
     /// Admits connections if the listener was reported. Returns whether it was.
     pub(crate) fn admit(&mut self, behaviour: &mut impl Behaviour) -> io::Result<bool> {
         let was_ready = mem::take(&mut self.listener_ready);
-        if was_ready {
+        if was_ready && self.stage == ServerStage::Serving {
             self.enter(LoopPhase::Admit);
             behaviour.admit(self)?;
         }
@@ -200,13 +264,18 @@ impl TestServer {
         runnable > 0
     }
 
-    fn serve_one(&mut self, key: usize, behaviour: &mut impl Behaviour) {
+    /// Gives one connection a turn.
+    pub(crate) fn serve_one(&mut self, key: usize, behaviour: &mut impl Behaviour) {
         let Some(connection) = self.connections.get_mut(key) else {
             unreachable!("closing a connection takes its key off the run queue");
         };
         let flow = behaviour.serve(connection);
         connection.look_at_buffer();
         if flow == Flow::Park {
+            let has_echoed = !connection.has_pending() && !connection.counters.fin_sent;
+            if self.stage == ServerStage::Stopping && has_echoed {
+                connection.send_fin();
+            }
             // To wait for the next edge is to treat both directions as exhausted.
             connection.set_readiness(false, !connection.has_pending());
         }
@@ -238,24 +307,59 @@ impl TestServer {
         self.accepted += 1;
         let entry = self.connections.vacant_entry();
         let token = Token(entry.key());
-        self.poll
-            .registry()
-            .register(&mut socket, token, INTEREST)?;
+        if self.trigger == Trigger::Edge {
+            let registry = self.poll.registry();
+            registry.register(&mut socket, token, INTEREST)?;
+        }
         let lane = Lane::Connection(self.accepted as u64);
         let connection = entry.insert(TestConnection::new(socket, lane, address));
         self.trace.take_events(connection);
         Ok(true)
     }
 
+    /// Records that accept(2) failed.
+    pub(crate) fn accept_failed(&mut self, error: &io::Error) {
+        let error = os_error::describe(error);
+        self.trace.record(Lane::Loop, Event::AcceptFailed { error });
+    }
+
+    /// Accepts nothing for this long, then tries again without an event.
+    pub(crate) fn pause_accepting(&mut self, time: Duration) {
+        self.paused_until = Some(Instant::now() + time);
+    }
+
+    /// Whether SIGINT or SIGTERM has arrived.
+    pub(crate) fn is_stop_requested(&self) -> bool {
+        self.signals.as_ref().is_some_and(StopSignals::has_arrived)
+    }
+
+    /// Carries out a stop.
+    pub(crate) fn stop(&mut self, behaviour: &mut impl Behaviour) {
+        self.stage = ServerStage::Stopping;
+        behaviour.stop(self);
+    }
+
+    /// Gives each connection a turn, in which it echoes what the kernel has received, and sends a FIN once nothing is
+    /// pending. From then on its input is discarded, until the peer's FIN closes it.
+    pub(crate) fn drain(&mut self, behaviour: &mut impl Behaviour) {
+        self.run_queue = self.keys().into();
+        self.serve(behaviour);
+    }
+
+    /// The keys of the open connections.
+    pub(crate) fn keys(&self) -> Vec<usize> {
+        self.connections.iter().map(|(key, _)| key).collect()
+    }
+
     /// Closes every connection.
     pub(crate) fn close_all(&mut self, reason: &str) {
-        let keys: Vec<usize> = self.connections.iter().map(|(key, _)| key).collect();
-        for key in keys {
+        for key in self.keys() {
             self.close(key, reason);
         }
     }
 
-    fn close(&mut self, key: usize, reason: &str) {
+    /// Closes one connection.
+    pub(crate) fn close(&mut self, key: usize, reason: &str) {
         let connection = self.connections.remove(key);
         // The next connection gets the same key, and must not get a turn that it has not asked for.
         self.run_queue.retain(|other| *other != key);

@@ -17,11 +17,6 @@ pub(crate) fn is_readable(socket: impl AsFd) -> io::Result<bool> {
     wait_for(socket, PollFlags::IN, Duration::ZERO)
 }
 
-/// Like [`is_readable`], but waits for up to `timeout`.
-pub(crate) fn wait_readable(socket: impl AsFd, timeout: Duration) -> io::Result<bool> {
-    wait_for(socket, PollFlags::IN, timeout)
-}
-
 /// Whether a write would find room.
 pub(crate) fn is_writable(socket: impl AsFd) -> io::Result<bool> {
     wait_for(socket, PollFlags::OUT, Duration::ZERO)

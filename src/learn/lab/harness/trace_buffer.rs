@@ -1,7 +1,7 @@
 //! What a server of the lab did, as a trace in memory.
 
 use super::connection::TestConnection;
-use crate::trace::{Event, Header, Lane, Record, Trace};
+use super::vocabulary::{Event, Header, Lane, Record, Trace};
 use std::time::Instant;
 
 /// A trace under construction.
@@ -11,12 +11,30 @@ pub(crate) struct TraceBuffer {
     trace: Trace,
     /// When the loop began to wait. Waits that end without an event are recorded as one.
     waiting_since: Option<Instant>,
+    keeping: Keeping,
+}
+
+/// Whether records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    All,
+    None,
 }
 
 impl TraceBuffer {
     /// An empty trace, whose clock starts now.
     pub(crate) fn new() -> Self {
+        Self::keeping(Keeping::All)
+    }
+
+    /// For a server that runs for as long as its user wants: it keeps no record.
+    pub(crate) fn off() -> Self {
+        Self::keeping(Keeping::None)
+    }
+
+    fn keeping(keeping: Keeping) -> Self {
         Self {
+            keeping,
             start: Instant::now(),
             trace: Trace {
                 header: Header::of_the_lab(),
@@ -34,7 +52,7 @@ impl TraceBuffer {
     /// The wait returned this many events.
     pub(crate) fn woke(&mut self, events: usize) {
         self.stalled();
-        self.record(Lane::Loop, Event::Woke { events });
+        self.push(Instant::now(), Lane::Loop, Event::Woke { events });
     }
 
     /// The wait did not sleep, because connections were on the run queue, and returned this many events.
@@ -71,16 +89,31 @@ impl TraceBuffer {
         self.trace
     }
 
+    /// Records the wait, if the loop was waiting.
     fn wait_ended(&mut self, timeout_ns: Option<u64>) {
         if let Some(since) = self.waiting_since.take() {
-            self.record_at(since, Lane::Loop, Event::Waiting { timeout_ns });
+            self.push(since, Lane::Loop, Event::Waiting { timeout_ns });
         }
     }
 
-    /// `event` happened at `when`, which is not before any record so far.
+    /// `event` happened at `when`. If the loop was waiting until then, no event ended the wait.
     fn record_at(&mut self, when: Instant, lane: Lane, event: Event) {
+        if let Some(since) = self.waiting_since.take() {
+            let timeout_ns = Some(0);
+            self.push(since, Lane::Loop, Event::Waiting { timeout_ns });
+            self.push(when, Lane::Loop, Event::Woke { events: 0 });
+        }
+        self.push(when, lane, event);
+    }
+
+    /// Times never decrease: what a connection did is recorded at the end of its turn.
+    fn push(&mut self, when: Instant, lane: Lane, event: Event) {
+        if self.keeping == Keeping::None {
+            return;
+        }
         let at = when.saturating_duration_since(self.start).as_nanos();
         let at = u64::try_from(at).unwrap_or(u64::MAX);
+        let at = at.max(self.trace.records.last().map_or(0, |last| last.at));
         self.trace.records.push(Record { at, lane, event });
     }
 }

@@ -31,6 +31,14 @@ fn lines(records: &[Record]) -> Vec<String> {
             (_, Event::ReadinessChanged { .. } | Event::PhaseEntered { .. } | Event::Ended) => {
                 continue;
             }
+            // A look at what is ready, without a wait, which found nothing.
+            (
+                _,
+                Event::Waiting {
+                    timeout_ns: Some(0),
+                }
+                | Event::Woke { events: 0 },
+            ) => continue,
             (Lane::Loop, Event::Waiting { .. }) if wakes(rest.as_slice()) => continue,
             (Lane::Loop, Event::Waiting { .. }) => "waiting, with nothing to wake it".to_owned(),
             (Lane::Loop, event) => event.to_string(),

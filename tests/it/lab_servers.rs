@@ -1,0 +1,209 @@
+//! The servers of the lab on their own: started by `lab --serve`, and repaired in the project that `lab --edit` writes.
+
+#![cfg(target_os = "linux")]
+
+use crate::harness::{self, Child, Exit, Signal, command, connect, echo_roundtrip, program};
+use mio_echo::learn::lab::project::Project;
+use mio_echo::learn::lab::{self, EXPERIMENTS, Variant};
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+fn run(arguments: &[&str]) -> Exit {
+    harness::run(&mut program(arguments))
+}
+
+/// Experiments whose server does not echo: it sends a page.
+const NO_ECHO: &str = "close-with-unread";
+
+#[test]
+fn every_right_server_echoes_on_its_own_until_a_signal_stops_it() {
+    thread::scope(|scope| {
+        for (experiment, signal) in EXPERIMENTS
+            .iter()
+            .zip([Signal::TERM, Signal::INT].iter().cycle())
+        {
+            scope.spawn(move || {
+                let name = experiment.name;
+                let server = Child::spawn(&mut program(&["lab", name, "--serve", "right"]));
+                let peer = connect(server.address());
+                if name != NO_ECHO {
+                    echo_roundtrip(&peer, b"hello");
+                }
+                drop(peer);
+                server.signal(*signal);
+                assert_eq!(server.wait().code, Some(0), "{name}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_wrong_server_listens_where_it_is_told_to() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let server = Child::spawn(&mut program(&[
+        "lab",
+        "read-once",
+        "--serve",
+        "wrong",
+        "--listen",
+        &port,
+    ]));
+    let address = server.address();
+    assert_eq!(address.to_string(), port);
+    echo_roundtrip(&connect(address), b"16 bytes at once");
+}
+
+#[test]
+fn a_server_that_cannot_listen_is_a_one_line_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for name in ["read-once", "threads-vs-loop"] {
+        let exit = run(&["lab", name, "--serve", "right", "--listen", &address]);
+        assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+        assert!(
+            exit.stderr.contains("address already in use"),
+            "{}",
+            exit.stderr
+        );
+        assert!(exit.stderr.contains(&address), "{}", exit.stderr);
+        assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
+    }
+    let exit = run(&["lab", "--serve", "right"]);
+    assert_eq!(exit.code, Some(2), "without a name");
+}
+
+/// The check of each experiment fails its wrong server and passes the right one.
+#[test]
+fn check_tells_the_two_servers_of_an_experiment_apart() {
+    thread::scope(|scope| {
+        for experiment in EXPERIMENTS {
+            let Some(check) = experiment.check else {
+                continue;
+            };
+            for (server, code) in [("wrong", 1), ("right", 0)] {
+                scope.spawn(move || {
+                    let lab = ["lab", experiment.name, "--serve", server];
+                    let server_command: Vec<&str> =
+                        [harness::PROGRAM].into_iter().chain(lab).collect();
+                    let exit = graded(check, &server_command);
+                    let text = exit.text();
+                    assert_eq!(exit.code, Some(code), "{lab:?}: {text}{}", exit.stderr);
+                });
+            }
+        }
+    });
+}
+
+/// Runs one check against a server that is started with `server` and `--listen`.
+fn graded(check: &str, server: &[&str]) -> Exit {
+    let mut check = program(&["check", "--timeout", "1s", "--only", check, "--"]);
+    check.args(server).args(["--listen", "127.0.0.1:{port}"]);
+    harness::run(&mut check)
+}
+
+#[test]
+fn a_project_fails_its_check_until_it_is_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("read-once");
+    let exit = run(&["lab", "read-once", "--edit", path.to_str().unwrap()]);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let command_line =
+        "mio-echo check --only all-byte-values -- target/debug/read-once 127.0.0.1:{port}";
+    assert!(exit.text().contains(command_line), "{}", exit.text());
+    let readme = fs::read_to_string(path.join("README.md")).unwrap();
+    assert!(readme.contains(command_line), "{readme}");
+
+    let grade = |built: &Path| {
+        let mut check = program(&[
+            "check",
+            "--timeout",
+            "1s",
+            "--only",
+            "all-byte-values",
+            "--",
+        ]);
+        harness::run(check.arg(built).arg("127.0.0.1:{port}")).code
+    };
+    assert_eq!(grade(&build(&path)), Some(1));
+
+    // The repair that the comment in the file suggests.
+    let program = path.join("src/main.rs");
+    let text = fs::read_to_string(&program).unwrap();
+    let mistake = "        return Flow::Park; // assumes that the rest will be reported\n";
+    assert!(text.contains(mistake), "{text}");
+    fs::write(&program, text.replace(mistake, "")).unwrap();
+    assert_eq!(grade(&build(&path)), Some(0));
+}
+
+/// Every project compiles, in both variants: here as a binary of one project each.
+#[test]
+fn every_project_compiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all");
+    let projects: Vec<_> = EXPERIMENTS
+        .iter()
+        .filter_map(|one| Some((one.name, Project::of(one)?)))
+        .collect();
+    projects.first().unwrap().1.write(&path).unwrap();
+    fs::remove_file(path.join("src/main.rs")).unwrap();
+    let bins = path.join("src/bin");
+    fs::create_dir(&bins).unwrap();
+    for (name, project) in &projects {
+        for variant in [Variant::Wrong, Variant::Right] {
+            let text = project.program(variant);
+            let text = text.replace(
+                "mod harness;",
+                "#[path = \"../harness/mod.rs\"]\nmod harness;",
+            );
+            fs::write(bins.join(format!("{name}-{variant}.rs")), text).unwrap();
+        }
+    }
+    let exit = cargo(&path, "check");
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+}
+
+/// Builds the project in `folder`, and returns its program.
+fn build(folder: &Path) -> PathBuf {
+    let exit = cargo(folder, "build");
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    target().join("debug").join(folder.file_name().unwrap())
+}
+
+/// Runs cargo without the network, into the folder of this build, where the dependencies are built already.
+fn cargo(folder: &Path, subcommand: &str) -> Exit {
+    let mut cargo = command(env!("CARGO"));
+    cargo.args([subcommand, "--offline", "--quiet"]);
+    cargo.current_dir(folder).env("CARGO_TARGET_DIR", target());
+    harness::run(&mut cargo)
+}
+
+fn target() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().join("lab-projects")
+}
+
+#[test]
+fn an_experiment_without_a_check_and_a_folder_in_use_are_one_line_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    fs::write(folder.path().join("mine"), "precious").unwrap();
+    for (name, problem) in [
+        (
+            "token-reuse",
+            "no check tells the two servers of token-reuse apart",
+        ),
+        ("read-once", "the folder is not empty"),
+    ] {
+        assert!(lab::find(name).is_some());
+        let exit = run(&["lab", name, "--edit", path]);
+        assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+        assert!(exit.stderr.contains(problem), "{}", exit.stderr);
+        assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
+    }
+}
