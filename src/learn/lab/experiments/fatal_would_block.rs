@@ -1,4 +1,4 @@
-//! `fatal-would-block`: the server takes WouldBlock for an error of the connection.
+//! `fatal-would-block`: the server takes `WouldBlock` for an error of the connection.
 
 use crate::learn::lab::experiment::{
     Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
