@@ -60,12 +60,12 @@ fn code(run: &ExperimentRun) -> Markup {
                 tbody {
                     @for row in rows(&run.experiment) {
                         @match row {
-                            CodeRow::Common(line) => tr { td { (line) } td { (line) } }
+                            CodeRow::Common(line) => tr.common { td { (line) } td { (line) } }
                             CodeRow::Differing(wrong, right) => tr {
                                 td.failed { (wrong.unwrap_or_default()) }
                                 td.correct { (right.unwrap_or_default()) }
                             }
-                            CodeRow::Omitted => tr { td { "…" } td { "…" } }
+                            CodeRow::Omitted => tr.common { td { "…" } td { "…" } }
                         }
                     }
                 }

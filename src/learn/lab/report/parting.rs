@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use std::collections::BTreeSet;
 
 /// Records shown before the mark and from it on.
-const BEFORE: usize = 8;
+const BEFORE: usize = 4;
 const AFTER: usize = 24;
 
 /// Pixels of a record, of a lane, and of the names of the lanes.
