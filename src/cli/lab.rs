@@ -179,7 +179,7 @@ fn write_page(run: &ExperimentRun, file: File) -> io::Result<()> {
 
 fn list() -> String {
     let row = |name: &str, mistake: &str, chapter: &str| {
-        format!("{name:<18}  {mistake:<50}  {chapter:>7}")
+        format!("{name:<20}  {mistake:<49}  {chapter:>7}")
     };
     let mut lines = vec![row("experiment", "mistake", "chapter")];
     lines.extend(EXPERIMENTS.iter().map(|one| {

@@ -4,7 +4,8 @@ use crate::harness::browser::document_of;
 use crate::harness::machine::descriptors_or_skip;
 use crate::harness::{self, Exit, PROGRAM, command, program, skip, tool_or_skip};
 use mio_echo::learn::lab::{
-    self, EXPERIMENTS, Environment, Experiment, ExperimentRun, Variant, VariantRun, report,
+    self, EXPERIMENTS, Environment, Experiment, ExperimentRun, SideBySide, Variant, VariantRun,
+    report,
 };
 use mio_echo::trace::Colour;
 use std::fs;
@@ -88,10 +89,9 @@ fn assert_well_formed(name: &str, text: &str) {
         &format!("{name}: ")[..],
         "See guide chapter",
         "as predicted: ",
-        if name == PROCESSES {
-            "\n  event loop  as predicted: "
-        } else {
-            "\n  right  behaved correctly"
+        match lab::find(name).unwrap().comparison {
+            SideBySide::Mistake => "\n  right  behaved correctly",
+            SideBySide::Ways(..) => "as predicted: it does not",
         },
     ] {
         assert!(

@@ -19,8 +19,8 @@
 //! | [10. What must not run in the loop](chapter_10_blocking_work) | non-blocking sockets make a loop that never blocks | `lab no-budget` |
 //! | [11. The contrast](chapter_11_threads) | an event loop is faster than threads | `lab threads-vs-loop` |
 //! | [12. Completion and async Rust](chapter_12_engines) | `io_uring` is a faster epoll, async another kind of server | `lab read-once` |
-//! | [13. Measuring](chapter_13_measuring) | the better average is faster | `lab no-budget`, `lab threads-vs-loop` |
-//! | [14. Beyond one core and one machine](chapter_14_beyond) | one thread is a dead end | `lab threads-vs-loop` |
+//! | [13. Measuring](chapter_13_measuring) | the better average is faster | `lab coordinated-omission`, `lab no-budget`, `lab threads-vs-loop` |
+//! | [14. Beyond one core and one machine](chapter_14_beyond) | one thread is a dead end | `lab threads-vs-loop`, `lab thundering-herd` |
 //!
 //! # How to use it
 //!

@@ -1,12 +1,13 @@
-//! The code of an experiment's server: a part of its source file, with the choice between the variants made.
+//! The code of an experiment's server, or of its client where that is what differs: a part of its source file, with the
+//! choice between the variants made.
 //!
 //! An experiment asks which [`Variant`] it is in a `match` with one arm for each. Here one of the arms takes the place of
 //! the `match`, so that a report shows two servers, and a project contains the wrong one only.
 
 use super::variant::Variant;
 
-/// The line above the server, and the line below it, each followed by dashes.
-const BEGINS: &str = "// ── the server ";
+/// The line above that part, and the line below it, each followed by dashes.
+const BEGINS: [&str; 2] = ["// ── the server ", "// ── the client "];
 const ENDS: &str = "// ── the experiment ";
 
 /// The server in `source`, in one variant.
@@ -37,7 +38,8 @@ pub(super) fn of_variant(source: &str, variant: Variant) -> String {
 }
 
 fn server_lines(source: &str) -> impl Iterator<Item = &str> {
-    let after = source.lines().skip_while(|line| !line.starts_with(BEGINS));
+    let begins = |line: &str| BEGINS.iter().any(|begins| line.starts_with(begins));
+    let after = source.lines().skip_while(move |line| !begins(line));
     let server = after.skip(1).take_while(|line| !line.starts_with(ENDS));
     server.skip_while(|line| line.is_empty())
 }

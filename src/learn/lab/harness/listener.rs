@@ -16,6 +16,17 @@ pub(crate) fn on_loopback(buffers: SocketBuffers) -> io::Result<TcpListener> {
 
 /// A listener at `address`. Accepted sockets inherit its options.
 pub(crate) fn at(address: SocketAddr, buffers: SocketBuffers) -> io::Result<TcpListener> {
+    listen(socket(address, buffers)?, address)
+}
+
+/// A listener at `address`, at which others may listen as well (socket(7), `SO_REUSEPORT`).
+pub(crate) fn sharing_address(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address, SocketBuffers::default())?;
+    socket.set_reuse_port(true)?;
+    listen(socket, address)
+}
+
+fn socket(address: SocketAddr, buffers: SocketBuffers) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -31,6 +42,10 @@ pub(crate) fn at(address: SocketAddr, buffers: SocketBuffers) -> io::Result<TcpL
     if let Some(size) = buffers.server_receive {
         socket.set_recv_buffer_size(size)?;
     }
+    Ok(socket)
+}
+
+fn listen(socket: Socket, address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(socket.into()))

@@ -16,6 +16,7 @@ mod echo_server;
 mod echo_waits;
 mod idle_cost;
 mod listener;
+mod many_loops;
 mod server;
 mod serving;
 mod signals;
@@ -32,9 +33,13 @@ pub(super) use descriptors::ExhaustedDescriptors;
 pub(super) use echo_server::{MeasuredServer, serve_in_mode, trace_pings};
 pub(super) use echo_waits::{nearest_rank, waits_in};
 pub(super) use idle_cost::{IdleCost, MANY, round_trip_cost};
+pub(super) use many_loops::{
+    LOOPBACK, ManyLoops, listener_for_all, listener_for_each, serve_in_loops,
+};
 pub(super) use mio::Interest;
+pub(super) use mio::net::TcpListener;
 pub(super) use server::{Behaviour, Flow, TestServer};
-pub(super) use serving::serve_until_signal;
+pub(super) use serving::{Correct, serve_until_signal};
 pub(super) use socket_buffers::SocketBuffers;
 pub(super) use wait::Trigger;
 

@@ -128,9 +128,8 @@ impl TestServer {
         Self::with(trigger, listener, TraceBuffer::new(), None)
     }
 
-    /// A server of its own, at `address`, without a trace, until SIGINT or SIGTERM.
-    pub(crate) fn until_signal(trigger: Trigger, address: SocketAddr) -> io::Result<Self> {
-        let listener = listener::at(address, SocketBuffers::default())?;
+    /// A server of its own, without a trace, until SIGINT or SIGTERM.
+    pub(crate) fn until_signal(trigger: Trigger, listener: TcpListener) -> io::Result<Self> {
         let signals = StopSignals::catch()?;
         Self::with(trigger, listener, TraceBuffer::off(), Some(signals))
     }

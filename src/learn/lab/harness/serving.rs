@@ -1,6 +1,8 @@
 //! A server of the lab on its own, for other programs to talk to: `lab NAME --serve`, and the project of `lab --edit`.
 
+use super::listener;
 use super::server::{Behaviour, TestServer};
+use super::socket_buffers::SocketBuffers;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,15 +13,27 @@ const LONG: Duration = Duration::from_hours(1);
 /// How long the connections may take to end after a stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A behaviour without a mistake.
+#[derive(Debug)]
+pub(crate) struct Correct;
+
+impl Behaviour for Correct {}
+
 /// Listens at `address`, calls `ready` with the address that it got, and serves until SIGINT or SIGTERM. A second signal
 /// ends the process.
 pub(crate) fn serve_until_signal(
-    mut behaviour: impl Behaviour,
+    behaviour: impl Behaviour,
     address: SocketAddr,
     ready: &mut dyn FnMut(SocketAddr),
 ) -> io::Result<()> {
-    let mut server = TestServer::until_signal(behaviour.trigger(), address)?;
+    let listener = listener::at(address, SocketBuffers::default())?;
+    let server = TestServer::until_signal(behaviour.trigger(), listener)?;
     ready(server.listener.local_addr()?);
+    serve_with(behaviour, server)
+}
+
+/// Serves until SIGINT or SIGTERM, then until the connections have ended or the time for that is over.
+pub(crate) fn serve_with(mut behaviour: impl Behaviour, mut server: TestServer) -> io::Result<()> {
     while !server.is_stop_requested() {
         behaviour.iterate(&mut server, LONG)?;
     }
