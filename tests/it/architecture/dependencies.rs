@@ -154,6 +154,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("quick_xml", &["check/report/junit.rs"]),
+    // build.rs needs it too.
     ("similar", &["learn/lab/report/code.rs"]),
     ("shlex", &["measure/compare/contender.rs"]),
     ("indicatif", &["cli/"]),
@@ -163,8 +164,6 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("quinn_udp", &["server/datagrams/socket.rs"]),
     ("pulldown_cmark", &["learn/slides/outline.rs"]),
-    // Only build.rs needs it.
-    ("similar", &[]),
 ];
 
 #[test]
