@@ -38,8 +38,9 @@
 //! | `check` | TESTING any server: promises that an echo server keeps, each put to the test | `measure` |
 //! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in fourteen chapters | `learn` |
 //!
-//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. Without the
-//! features, all of which are on by default, the package is the server and the client.
+//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. [`rng`] has the random
+//! numbers, which a seed reproduces. Without the features, all of which are on by default, the package is the server and
+//! the client.
 //!
 //! If you read one file, read `src/server/event_loop.rs`.
 //!
@@ -69,6 +70,7 @@ pub mod learn;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod readiness;
+pub mod rng;
 pub mod server;
 pub mod text;
 #[cfg(feature = "trace")]

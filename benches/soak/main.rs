@@ -28,7 +28,7 @@ mod stand_in;
 mod trend;
 
 use clap::{Parser, ValueEnum};
-use mio_echo::measure::rng::SplitMix64;
+use mio_echo::rng::SplitMix64;
 use mixture::{Kind, MIXTURE, Worker};
 use peer::Payload;
 use report::{Report, Sample, Tally};

@@ -1,7 +1,7 @@
 //! What the peers of the soak do: kinds of episodes, each with its rate.
 
 use super::peer::{AfterSending, Payload, Peer, Reading, SMALL};
-use mio_echo::measure::rng::SplitMix64;
+use mio_echo::rng::SplitMix64;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

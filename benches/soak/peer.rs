@@ -1,6 +1,6 @@
 //! One connection to the server, every echoed byte of which is verified.
 
-use mio_echo::measure::rng::SplitMix64;
+use mio_echo::rng::SplitMix64;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

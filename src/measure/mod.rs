@@ -3,7 +3,6 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`process`] | processes under test: started, pinned, measured from outside, terminated |
-//! | [`rng`] | random numbers that a seed reproduces |
 //! | [`load`] | the load generator |
 //! | [`mod@bench`] | a measurement of one server: the load, its cost, and the thresholds it has to meet |
 //! | [`calibration`] | servers of known truth: what was injected beside what is measured |
@@ -17,4 +16,3 @@ pub mod calibration;
 pub mod compare;
 pub mod load;
 pub mod process;
-pub mod rng;

@@ -5,7 +5,7 @@
 #[path = "../../benches/soak/trend.rs"]
 mod trend;
 
-use mio_echo::measure::rng::SplitMix64;
+use mio_echo::rng::SplitMix64;
 use trend::{BLOCKS, Judgement, Slope};
 
 /// Samples of a value that grows by `growth` in one unit of time, with uniform noise of -1 to 1.

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Origin, Threshold};
 use mio_echo::measure::load::{Arrivals, LoadPattern, LoadPlan, StopCondition, Verify};
 use mio_echo::measure::process::Placement;
-use mio_echo::measure::rng;
+use mio_echo::rng;
 use mio_echo::server::connections_that_fit;
 use mio_echo::text::endpoint::Endpoint;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -15,7 +15,7 @@ use mio_echo::measure::compare::{
     SyscallPass,
 };
 use mio_echo::measure::load::Verify;
-use mio_echo::measure::rng::random_seed;
+use mio_echo::rng::random_seed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -57,7 +57,7 @@ fn as_f64(count: usize) -> f64 {
 mod tests {
     use super::*;
     use crate::measure::compare::ratio::{Conclusion, Criterion, Ratio, sign_test};
-    use crate::measure::rng::SplitMix64;
+    use crate::rng::SplitMix64;
 
     #[test]
     fn the_rounds_that_a_number_of_comparisons_needs() {

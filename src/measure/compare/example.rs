@@ -11,7 +11,7 @@ use crate::measure::bench::float;
 use crate::measure::bench::{Build, LatencySummary, Machine, MemoryMethod, ServerCost, Values};
 use crate::measure::load::{Mismatch, Verify};
 use crate::measure::process::Pinning;
-use crate::measure::rng::SplitMix64;
+use crate::rng::SplitMix64;
 
 /// Speed relative to the baseline, and bytes of memory per connection.
 const CONTENDERS: [(&str, Role, f64, u64); 4] = [

@@ -5,7 +5,7 @@
 //! Neighbouring bytes always differ, so a lost, duplicated or swapped byte is detected at its own offset and
 //! not somewhere behind it.
 
-use crate::measure::rng::SplitMix64;
+use crate::rng::SplitMix64;
 use std::ops::RangeInclusive;
 
 /// The length after which the sequence repeats. It is a prime, so no block of a round size divides it: a block

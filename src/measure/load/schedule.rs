@@ -2,7 +2,7 @@
 
 use super::clock::Nanos;
 use super::plan::Arrivals;
-use crate::measure::rng::SplitMix64;
+use crate::rng::SplitMix64;
 
 /// The times at which something is due, in order.
 #[derive(Debug)]

@@ -17,12 +17,12 @@ const LONGEST_FILE: usize = 400;
 /// holds it.
 const LAYERS: &[&str] = &[
     "text",
+    "rng",
     "readiness",
     "connection",
     "server",
     "client",
     "trace",
-    "measure/rng",
     "measure/process",
     "measure/load",
     "measure/bench",

@@ -18,7 +18,7 @@ use super::model::{Comparison, FORMAT};
 use super::plan::{FollowUp, Plan};
 use crate::measure::bench::Machine;
 use crate::measure::process::Pinning;
-use crate::measure::rng::SplitMix64;
+use crate::rng::SplitMix64;
 use crate::text::units::nanoseconds;
 use crate::text::version::PROGRAM;
 use measure::Stopped;

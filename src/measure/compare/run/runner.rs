@@ -13,7 +13,7 @@ use crate::measure::compare::pairs::is_narrow;
 use crate::measure::compare::plan::{MAX_EXTENSION, Plan, SyscallPass};
 use crate::measure::compare::scenario::Scenario;
 use crate::measure::load::Latency;
-use crate::measure::rng::SplitMix64;
+use crate::rng::SplitMix64;
 use std::collections::BTreeMap;
 
 /// How often a measurement is repeated because too much time was stolen.
