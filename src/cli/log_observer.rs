@@ -1,8 +1,10 @@
 //! The observer that logs what the server does.
 
-use super::logger::TARGET;
+use super::logger::{TARGET, print_misbehaviour};
 use log::{debug, info, warn};
-use mio_echo::server::{AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, Observer};
+use mio_echo::server::{
+    AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, MisbehaviourCounts, Observer,
+};
 use mio_echo::text::os_error;
 use std::fmt;
 use std::io;
@@ -20,6 +22,18 @@ pub(super) struct LogObserver {
     full: RateLimit,
     exhausted: RateLimit,
     datagrams: RateLimit,
+    /// How connections misbehave, if that is asked for.
+    misbehaviour: Option<MisbehaviourCounts>,
+}
+
+impl LogObserver {
+    /// An observer that reports, beside its log, how connections misbehave, if that is asked for.
+    pub(super) fn new(misbehaviour: Option<MisbehaviourCounts>) -> Self {
+        Self {
+            misbehaviour,
+            ..Self::default()
+        }
+    }
 }
 
 /// How often one kind of warning is logged at most.
@@ -125,6 +139,12 @@ impl Observer for LogObserver {
 
     fn stopping(&mut self, open: usize) {
         info!(target: TARGET, "stopping: {open} connections to finish");
+    }
+
+    fn report(&self) {
+        if let Some(counts) = &self.misbehaviour {
+            print_misbehaviour(counts);
+        }
     }
 }
 

@@ -101,7 +101,7 @@ struct Verbosity {
 enum Subcommand {
     /// Run an echo server
     #[command(after_help = serve::EXAMPLES)]
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Send messages or standard input to an echo server, and verify the echo
     #[command(after_help = client::EXAMPLES)]
     Client(ClientArguments),

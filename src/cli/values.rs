@@ -38,12 +38,17 @@ impl From<ModeName> for Mode {
     }
 }
 
-/// A size from 1 byte to `largest`.
-pub(super) fn size_up_to(largest: usize, text: &str) -> Result<Bytes, String> {
+/// A number of bytes; 0 is one.
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let size: ByteSize = text
         .parse()
         .map_err(|_| "expected a size such as 4096, 64KiB or 1MiB".to_owned())?;
-    match usize::try_from(size.0) {
+    Ok(size.0)
+}
+
+/// A size from 1 byte to `largest`.
+pub(super) fn size_up_to(largest: usize, text: &str) -> Result<Bytes, String> {
+    match usize::try_from(size(text)?) {
         Ok(bytes) if (1..=largest).contains(&bytes) => Ok(Bytes(bytes)),
         _ => Err(format!("must be from 1 byte to {}", Bytes(largest))),
     }

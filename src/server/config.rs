@@ -2,6 +2,7 @@
 
 use super::datagrams::policy::DatagramPolicy;
 use super::limits;
+use super::misbehaviour::Misbehaviour;
 use super::mode::Mode;
 use crate::text::endpoint::Endpoint;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Config {
     pub nodelay: bool,
     /// How long a stop waits for the peers to finish.
     pub drain_timeout: Duration,
+    /// What to do wrong, for tests of the other side; `None` means nothing.
+    pub misbehaviour: Option<Misbehaviour>,
 }
 
 /// The default endpoint: localhost, at [`DEFAULT_PORT`](crate::text::endpoint::DEFAULT_PORT).
@@ -54,6 +57,7 @@ impl Default for Config {
             keepalive: None,
             nodelay: true,
             drain_timeout: limits::DRAIN_TIMEOUT,
+            misbehaviour: None,
         }
     }
 }

@@ -70,6 +70,25 @@ impl Listeners {
     }
 }
 
+impl<L> Listeners<L> {
+    /// The same listeners, each socket replaced.
+    pub(super) fn map<M>(self, replace: impl Fn(L) -> M) -> Listeners<M> {
+        let open = self.open.into_iter().map(|listener| Listener {
+            number: listener.number,
+            socket: replace(listener.socket),
+            ready: listener.ready,
+            drain_left: listener.drain_left,
+        });
+        Listeners {
+            open: open.collect(),
+            retry_at: self.retry_at,
+            failures: self.failures,
+            reported_pause: self.reported_pause,
+            backlog: self.backlog,
+        }
+    }
+}
+
 impl<L: Accept> Listeners<L> {
     /// Sockets that are registered, each under its number: its place among them.
     pub(super) fn of_registered(sockets: Vec<L>, backlog: u16) -> Self {

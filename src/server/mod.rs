@@ -6,7 +6,8 @@
 //! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
 //!    and [`readiness`](crate::readiness);
 //! 3. `datagrams`, for the peers that have no connection;
-//! 4. `threads`, the same server with a thread per connection.
+//! 4. `threads`, the same server with a thread per connection;
+//! 5. `misbehaviour`, between either of them and its sockets if it is asked for.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -30,6 +31,7 @@ mod idle;
 mod kernel;
 pub mod limits;
 mod listener;
+mod misbehaviour;
 mod mode;
 mod observer;
 mod receive_buffer;
@@ -46,6 +48,7 @@ pub use capacity::{connections_that_fit, raise_descriptor_limit};
 pub use config::{Config, DEFAULT_ENDPOINT};
 pub use datagrams::event::{DatagramEvent, Refusal};
 pub use datagrams::policy::DatagramPolicy;
+pub use misbehaviour::{Delay, Fault, Misbehaviour, MisbehaviourCounts, WithProbability};
 pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
@@ -62,6 +65,7 @@ use kernel::MioPoll;
 use listener::Listeners;
 use mio::Poll;
 use mio::net::TcpListener;
+use misbehaviour::MisbehavingKernel;
 use shutdown::Shutdown;
 use std::io;
 use std::net::SocketAddr;
@@ -176,16 +180,33 @@ impl Server {
             ..
         } = self;
         match config.mode {
-            Mode::EventLoop => EventLoop::new(
-                MioPoll::new(poll),
-                listeners,
-                datagrams,
-                shutdown,
-                &config,
-                max_connections,
-                observer,
-            )
-            .run(),
+            Mode::EventLoop => {
+                let kernel = MioPoll::new(poll);
+                let Some(misbehaviour) = config.misbehaviour.clone() else {
+                    return EventLoop::new(
+                        kernel,
+                        listeners,
+                        datagrams,
+                        shutdown,
+                        &config,
+                        max_connections,
+                        observer,
+                    )
+                    .run();
+                };
+                let kernel = MisbehavingKernel::new(kernel, misbehaviour, config.read_buffer);
+                let listeners = listeners.map(|listener| kernel.listener(listener));
+                EventLoop::new(
+                    kernel,
+                    listeners,
+                    datagrams,
+                    shutdown,
+                    &config,
+                    max_connections,
+                    observer,
+                )
+                .run()
+            }
             Mode::Threads => {
                 let threads =
                     Threads::new(poll, listeners, shutdown, config, max_connections, observer)?;

@@ -31,6 +31,7 @@ mod exhaustion;
 mod faults;
 mod limits;
 mod many;
+mod misbehave;
 mod signals;
 mod stopping;
 #[cfg(feature = "udp")]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "udp")]
 mod datagrams;
+mod misbehave;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -13,7 +14,8 @@ use super::values::{
 };
 use clap::{ArgAction, Args};
 use mio_echo::server::{
-    Config, DEFAULT_ENDPOINT, DatagramPolicy, Observer, Server, StartError, Stats, limits,
+    Config, DEFAULT_ENDPOINT, DatagramPolicy, MisbehaviourCounts, Observer, Server, StartError,
+    Stats, limits,
 };
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
@@ -31,6 +33,7 @@ Examples:
   mio-echo serve
   mio-echo serve --listen '*:7' --idle-timeout 5m -v
   mio-echo serve --mode threads --listen 127.0.0.1:0
+  mio-echo serve --delay 20ms±5ms --reset-after 4KiB,p=0.1
   mio-echo serve --trace=explain
   mio-echo serve --trace=echo.html,buffers";
 
@@ -96,6 +99,9 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     datagrams: datagrams::DatagramArguments,
 
+    #[command(flatten)]
+    misbehave: misbehave::MisbehaveArguments,
+
     #[cfg(feature = "trace")]
     #[command(flatten)]
     trace: trace::TraceArguments,
@@ -116,6 +122,7 @@ impl ServeArguments {
             keepalive: self.keepalive.duration(),
             nodelay: self.nodelay,
             drain_timeout: self.drain_timeout,
+            misbehaviour: self.misbehave.misbehaviour(),
         }
     }
 
@@ -134,6 +141,7 @@ impl ServeArguments {
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let config = arguments.config();
     let (mode, policy) = (config.mode, config.datagrams);
+    let misbehaviour = config.misbehaviour.clone();
     let server = match bind(config) {
         Ok(server) => server,
         Err(error) => return fail(NOT_STARTED, &error.to_string()),
@@ -151,6 +159,10 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     }
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
+    if let Some(misbehaviour) = &misbehaviour {
+        arguments.misbehave.warn(misbehaviour);
+    }
+    let counts = misbehaviour.map(|misbehaviour| misbehaviour.counts);
     let beyond_loopback = server
         .local_addrs()
         .iter()
@@ -163,13 +175,13 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     }
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
-        let code = serve(server, tracer.clone());
+        let code = serve(server, counts, tracer.clone());
         return match tracer.finish() {
             Ok(_) => code,
             Err(error) => fail(FAILED, &format!("the trace is incomplete: {error}")),
         };
     }
-    serve(server, ())
+    serve(server, counts, ())
 }
 
 fn bind(config: Config) -> Result<Server, StartError> {
@@ -178,11 +190,16 @@ fn bind(config: Config) -> Result<Server, StartError> {
     Ok(server)
 }
 
-fn serve(server: Server, trace: impl Observer) -> ExitCode {
+/// Serves until the stop. `counts` is how connections misbehave, if that is asked for.
+fn serve(server: Server, counts: Option<MisbehaviourCounts>, trace: impl Observer) -> ExitCode {
     let statistics = Stats::reporting_to(print_statistics);
-    match server.run(((statistics, LogObserver::default()), trace)) {
+    let log = LogObserver::new(counts.clone());
+    match server.run(((statistics, log), trace)) {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");
+            if let Some(counts) = counts {
+                log::info!(target: TARGET, "misbehaved: {counts}");
+            }
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -20,18 +20,17 @@
 
 use super::connection_table::{Shared, lock};
 use super::read_buffer::ReadBuffer;
-use super::shutdown_pipe::{self, Awaited};
+use super::shutdown_pipe::Awaited;
+use super::thread_stream::ThreadStream;
 use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
-use crate::server::kernel::reset_on_close;
-use crate::server::limits::{BLOCKING_CALL_TIMEOUT, IDLE_TICKS};
+use crate::server::limits::IDLE_TICKS;
+use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
-use crate::server::unread::unread_bytes;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Which connection it is.
 #[derive(Debug, Clone, Copy)]
@@ -72,22 +71,35 @@ impl<O: Observer> ThreadConnection<O> {
 
     /// The whole life of the thread.
     pub(super) fn run(self, stream: &TcpStream) {
+        let config = &self.shared.config;
+        match &config.misbehaviour {
+            None => self.run_on(stream),
+            Some(misbehaviour) => {
+                let mut socket = MisbehavingSocket::new(stream, config.read_buffer);
+                socket.misbehave(misbehaviour, self.identity.id.0);
+                self.run_on(socket);
+            }
+        }
+    }
+
+    fn run_on(self, mut stream: impl ThreadStream) {
         let mut closing = CloseOnDrop {
             connection: self,
             reason: Reason::Failed(IoFailure::Kind(ErrorKind::Other)),
         };
         let connection = &mut closing.connection;
-        let ended = make_blocking(stream, connection.shared.config.idle_timeout)
+        let ended = stream
+            .prepare(connection.shared.config.idle_timeout)
             .map_err(|error| Reason::Failed((&error).into()))
-            .and_then(|()| connection.serve(stream));
+            .and_then(|()| connection.serve(&mut stream));
         if connection.bytes_in != connection.bytes_out {
-            reset_on_close(stream);
+            stream.reset_on_close();
         }
         closing.reason = ended.err().unwrap_or(Reason::Finished);
     }
 
     /// Echoes until the peer has finished or a stop is requested.
-    fn serve(&mut self, stream: &TcpStream) -> Result<(), Reason> {
+    fn serve(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
         while !self.stop_requested() {
             if self.echo(stream)?.is_break() {
                 return Ok(());
@@ -97,7 +109,7 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// Blocks until the peer sends something, then sends it back. Breaks at the peer's FIN.
-    fn echo(&mut self, mut stream: &TcpStream) -> Result<ControlFlow<()>, Reason> {
+    fn echo(&mut self, stream: &mut impl ThreadStream) -> Result<ControlFlow<()>, Reason> {
         self.emit_call(stream, BlockingCall::Read);
         match stream.read(self.buffer.room()) {
             Ok(0) => {
@@ -116,7 +128,7 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// Blocks until the kernel has taken all `bytes` of the buffer.
-    fn write_all(&mut self, mut stream: &TcpStream, bytes: usize) -> Result<(), Reason> {
+    fn write_all(&mut self, stream: &mut impl ThreadStream, bytes: usize) -> Result<(), Reason> {
         let mut written = 0;
         while written < bytes {
             self.emit_call(stream, BlockingCall::Write);
@@ -152,9 +164,9 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// A stop is under way: echo what has been received, send our FIN, wait for the peer's.
-    fn drain(&mut self, stream: &TcpStream) -> Result<(), Reason> {
+    fn drain(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
         // Where the kernel cannot report it, more than there can be: drain until nothing comes.
-        let unread = unread_bytes(stream).unwrap_or(u32::MAX);
+        let unread = stream.unread_bytes().unwrap_or(u32::MAX);
         self.emit_phase(Phase::Draining { unread });
         let all = self.bytes_in.saturating_add(unread.into());
         while self.bytes_in < all {
@@ -163,14 +175,14 @@ impl<O: Observer> ThreadConnection<O> {
             }
         }
         // This fails if the peer is already gone; the read below reports how.
-        let _peer_is_gone = stream.shutdown(Shutdown::Write);
+        let _peer_is_gone = stream.send_fin();
         self.emit(ConnectionEvent::FinSent);
         self.emit_phase(Phase::Lingering);
         self.linger(stream)
     }
 
     /// Our FIN is sent: discard what arrives until the peer's.
-    fn linger(&mut self, mut stream: &TcpStream) -> Result<(), Reason> {
+    fn linger(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
         loop {
             self.emit_call(stream, BlockingCall::Read);
             match stream.read(self.buffer.room()) {
@@ -190,13 +202,13 @@ impl<O: Observer> ThreadConnection<O> {
     /// A blocking call moved nothing: it timed out, or the connection is broken.
     fn wait_or_fail(
         &mut self,
-        stream: &TcpStream,
+        stream: &impl ThreadStream,
         awaited: Awaited,
         error: &io::Error,
     ) -> Result<(), Reason> {
         match error.kind() {
             ErrorKind::WouldBlock => self.park(stream, awaited),
-            ErrorKind::Interrupted => Ok(()),
+            ErrorKind::Interrupted => self.check_deadline(),
             _ => Err(Reason::Failed(error.into())),
         }
     }
@@ -205,18 +217,22 @@ impl<O: Observer> ThreadConnection<O> {
     ///
     /// A write is worth another try at each tick of the idle timeout: poll(2) reports room only when a good part of the
     /// send buffer is free, but send(2) takes what room there is, and that is how the progress of a slow reader shows.
-    fn park(&mut self, stream: &TcpStream, awaited: Awaited) -> Result<(), Reason> {
-        self.idle_since.get_or_insert_with(Instant::now);
+    fn park(&mut self, stream: &impl ThreadStream, awaited: Awaited) -> Result<(), Reason> {
+        if stream.awaits_peer() {
+            self.idle_since.get_or_insert_with(Instant::now);
+        } else {
+            self.idle_since = None;
+        }
         let deadline = self.deadline().map(|(at, _)| at);
         let until = match awaited {
-            Awaited::Input => {
+            Awaited::Room => deadline.into_iter().chain(self.next_tick()).min(),
+            Awaited::Input | Awaited::InputOrRoom | Awaited::Nothing => {
                 self.buffer.shrink();
                 deadline
             }
-            Awaited::Room => deadline.into_iter().chain(self.next_tick()).min(),
         };
         let pipe = (!self.shutdown_noticed).then_some(&self.shared.shutdown_pipe);
-        let woken = shutdown_pipe::wait(stream, awaited, pipe, until);
+        let woken = stream.wait(awaited, pipe, until);
         self.shutdown_noticed = self.stop_requested();
         match woken {
             Ok(()) => Ok(()),
@@ -263,11 +279,13 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     /// Takes the lock only if the call is observed: two locks per message would be for a trace alone.
-    fn emit_call(&self, stream: &TcpStream, call: BlockingCall) {
+    fn emit_call(&self, stream: &impl ThreadStream, call: BlockingCall) {
         if O::OBSERVES_CALLS {
             let mut observer = lock(&self.observer);
-            if observer.observes_sockets() {
-                observer.socket_seen(self.identity.id, stream.as_fd());
+            if observer.observes_sockets()
+                && let Some(socket) = stream.descriptor()
+            {
+                observer.socket_seen(self.identity.id, socket);
             }
             observer.blocking_call(self.identity.id, call);
         }
@@ -296,18 +314,6 @@ impl<O: Observer> Drop for CloseOnDrop<O> {
         };
         connection.shared.close(connection.identity.key, &summary);
     }
-}
-
-/// Makes a socket block, but never longer than the thread may go without noticing a stop. With an idle timeout, never
-/// longer than one tick either: that is how late expiry may be.
-fn make_blocking(stream: &TcpStream, idle_timeout: Option<Duration>) -> io::Result<()> {
-    let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
-    let timeout = tick.map_or(BLOCKING_CALL_TIMEOUT, |tick| {
-        tick.min(BLOCKING_CALL_TIMEOUT)
-    });
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(timeout))?;
-    stream.set_write_timeout(Some(timeout))
 }
 
 #[cfg(test)]

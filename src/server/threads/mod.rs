@@ -8,6 +8,7 @@ mod connection_table;
 mod datagram_thread;
 mod read_buffer;
 mod shutdown_pipe;
+mod thread_stream;
 
 use super::capacity::AddressSpace;
 use super::config::Config;

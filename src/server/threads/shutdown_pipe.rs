@@ -31,6 +31,10 @@ pub(super) enum Awaited {
     Input,
     /// Room to write.
     Room,
+    /// Either.
+    InputOrRoom,
+    /// Neither, nor an error: the thread waits for something else.
+    Nothing,
 }
 
 /// A pipe whose write end is open.
@@ -59,16 +63,18 @@ pub(super) fn wait(
     // A time that the kernel cannot represent is as good as no limit.
     let timeout = left.and_then(|left| Timespec::try_from(left).ok());
     let flags = match awaited {
-        Awaited::Input => PollFlags::IN,
-        Awaited::Room => PollFlags::OUT,
+        Awaited::Input => Some(PollFlags::IN),
+        Awaited::Room => Some(PollFlags::OUT),
+        Awaited::InputOrRoom => Some(PollFlags::IN | PollFlags::OUT),
+        Awaited::Nothing => None,
     };
-    let socket = PollFd::new(socket, flags);
-    let ready = match pipe {
-        Some(ReadEnd(pipe)) => poll(
-            &mut [socket, PollFd::new(pipe, PollFlags::IN)],
-            timeout.as_ref(),
-        ),
-        None => poll(&mut [socket], timeout.as_ref()),
+    let timeout = timeout.as_ref();
+    let socket = flags.map(|flags| PollFd::new(socket, flags));
+    let pipe = pipe.map(|ReadEnd(pipe)| PollFd::new(pipe, PollFlags::IN));
+    let ready = match (socket, pipe) {
+        (Some(socket), Some(pipe)) => poll(&mut [socket, pipe], timeout),
+        (Some(one), None) | (None, Some(one)) => poll(&mut [one], timeout),
+        (None, None) => poll(&mut [], timeout),
     };
     match ready {
         Ok(0) => Err(ErrorKind::TimedOut.into()),

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::server::config::Config;
-use crate::server::threads::shutdown_pipe::WriteEnd;
+use crate::server::threads::shutdown_pipe::{self, WriteEnd};
 use mio::{Poll, Token, Waker};
 use socket2::{Domain, SockRef, Socket, Type};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
+use std::time::Duration;
 
 /// Keeps how connections ended.
 #[derive(Debug, Clone, Default)]
@@ -172,7 +174,7 @@ fn a_connection_that_becomes_quiet_gives_its_large_buffer_back() {
     let small = connection.buffer.room().len();
     connection.buffer.adapt(small);
     assert!(connection.buffer.room().len() > small);
-    let parked = connection.park(&fixture.stream, Awaited::Input);
+    let parked = connection.park(&&fixture.stream, Awaited::Input);
     assert_eq!(parked, Err(Reason::TimedOut(Deadline::Idle)));
     assert_eq!(connection.buffer.room().len(), small);
 }
@@ -182,7 +184,7 @@ fn a_stop_wakes_a_parked_thread_once() {
     let mut fixture = fixture(None);
     request_stop(&fixture.shared, SOON);
     drop(fixture.write_end);
-    let mut park = || fixture.connection.park(&fixture.stream, Awaited::Input);
+    let mut park = || fixture.connection.park(&&fixture.stream, Awaited::Input);
     assert_eq!(park(), Ok(()));
     assert_eq!(park(), Err(Reason::TimedOut(Deadline::Drain)));
 }
@@ -200,6 +202,6 @@ fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
         }
         thread::sleep(Duration::from_millis(2));
     }
-    let parked = fixture.connection.park(&fixture.stream, Awaited::Room);
+    let parked = fixture.connection.park(&&fixture.stream, Awaited::Room);
     assert_eq!(parked, Ok(()));
 }

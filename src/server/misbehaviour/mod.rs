@@ -1,0 +1,26 @@
+//! Misbehaving on request, for tests of clients, proxies and connection pools.
+//!
+//! The layer lies between a connection and its socket: [`socket`] is a socket that delays, cuts, corrupts or ends what it
+//! is given to write, as a [`plan`] says. [`kernel`] is what the event loop sees of it: a kernel whose sockets are such
+//! ones, and whose `wait` also ends when a deadline of theirs has passed. Neither the event loop nor the connection knows
+//! about it. A server that is asked for nothing of it runs the same loop over the plain kernel, so the layer costs it
+//! nothing.
+//!
+//! A delay holds no thread and makes no copy of the loop's decisions. A connection writes into the [`delay_line`] of its
+//! socket, which has room for one read buffer. When it is full, a write would block, so the connection does not read, and
+//! backpressure holds as it does without the layer: at most two read buffers are pending, one in the line and one in the
+//! connection's write queue.
+
+mod corruption;
+mod counts;
+mod delay_line;
+mod kernel;
+mod pacing;
+mod plan;
+mod socket;
+
+pub use counts::{Fault, MisbehaviourCounts};
+pub use plan::{Delay, Misbehaviour, WithProbability};
+
+pub(super) use kernel::MisbehavingKernel;
+pub(super) use socket::MisbehavingSocket;

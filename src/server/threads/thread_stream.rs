@@ -1,0 +1,121 @@
+//! The socket of a connection that has a thread of its own, and how that thread waits.
+
+use super::shutdown_pipe::{self, Awaited, ReadEnd};
+use crate::connection::Stream;
+use crate::server::kernel::{Socket, reset_on_close};
+use crate::server::limits::{BLOCKING_CALL_TIMEOUT, IDLE_TICKS};
+use crate::server::misbehaviour::MisbehavingSocket;
+use crate::server::unread::unread_bytes;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// A socket on which a thread waits: in the calls themselves, for a while, and in [`wait`](Self::wait).
+pub(super) trait ThreadStream: Socket {
+    /// Makes the socket as the thread needs it, before the first call.
+    ///
+    /// # Errors
+    ///
+    /// As setsockopt(2).
+    fn prepare(&self, idle_timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Blocks until a call that would have blocked is worth another try, or, if a pipe is given, until its write end is
+    /// closed. A signal may end the wait too.
+    ///
+    /// # Errors
+    ///
+    /// As [`shutdown_pipe::wait`].
+    fn wait(
+        &self,
+        awaited: Awaited,
+        pipe: Option<&ReadEnd>,
+        until: Option<Instant>,
+    ) -> io::Result<()>;
+
+    /// Whether it is the peer, and not this server, that the thread waits for.
+    fn awaits_peer(&self) -> bool;
+}
+
+impl Stream for &TcpStream {
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Socket for &TcpStream {
+    fn unread_bytes(&self) -> Option<u32> {
+        unread_bytes(self)
+    }
+
+    fn reset_on_close(&self) {
+        reset_on_close(self);
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+impl ThreadStream for &TcpStream {
+    /// Makes the socket block, but never longer than the thread may go without noticing a stop. With an idle timeout,
+    /// never longer than one tick either: that is how late expiry may be.
+    fn prepare(&self, idle_timeout: Option<Duration>) -> io::Result<()> {
+        let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
+        let timeout = tick.map_or(BLOCKING_CALL_TIMEOUT, |tick| {
+            tick.min(BLOCKING_CALL_TIMEOUT)
+        });
+        self.set_nonblocking(false)?;
+        self.set_read_timeout(Some(timeout))?;
+        self.set_write_timeout(Some(timeout))
+    }
+
+    fn wait(
+        &self,
+        awaited: Awaited,
+        pipe: Option<&ReadEnd>,
+        until: Option<Instant>,
+    ) -> io::Result<()> {
+        shutdown_pipe::wait(self, awaited, pipe, until)
+    }
+
+    fn awaits_peer(&self) -> bool {
+        true
+    }
+}
+
+impl ThreadStream for MisbehavingSocket<&TcpStream> {
+    /// The socket stays non-blocking: a thread that is blocked in it could not send what becomes due.
+    fn prepare(&self, _idle_timeout: Option<Duration>) -> io::Result<()> {
+        self.inner().set_nonblocking(true)
+    }
+
+    fn wait(
+        &self,
+        awaited: Awaited,
+        pipe: Option<&ReadEnd>,
+        until: Option<Instant>,
+    ) -> io::Result<()> {
+        let awaits_input = awaited == Awaited::Input && self.awaits_input();
+        let on_socket = match (awaits_input, self.awaits_room()) {
+            (true, true) => Awaited::InputOrRoom,
+            (true, false) => Awaited::Input,
+            (false, true) => Awaited::Room,
+            (false, false) => Awaited::Nothing,
+        };
+        let earliest = until.into_iter().chain(self.wake_at()).min();
+        match shutdown_pipe::wait(self.inner(), on_socket, pipe, earliest) {
+            Err(error)
+                if error.kind() == ErrorKind::TimedOut
+                    && until.is_none_or(|until| Instant::now() < until) =>
+            {
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    fn awaits_peer(&self) -> bool {
+        self.wake_at().is_none()
+    }
+}
