@@ -190,3 +190,61 @@ fn every(text: &str) -> Result<Setting<NonZeroU64>, String> {
 fn seed(text: &str) -> Result<u64, String> {
     number_in(0..=u64::MAX, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_delay_is_read_with_its_jitter_and_probability_however_it_is_written() {
+        let millis = Duration::from_millis;
+        for (text, mean, jitter, probability) in [
+            ("20ms", 20, 0, 1.0),
+            ("20ms±5ms", 20, 5, 1.0),
+            ("20ms+-5ms,p=0.25", 20, 5, 0.25),
+            ("1s±1s,p=1", 1000, 1000, 1.0),
+        ] {
+            let expected = WithProbability {
+                value: Delay {
+                    mean: millis(mean),
+                    jitter: millis(jitter),
+                },
+                probability,
+            };
+            assert_eq!(delay(text).unwrap().parsed, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_rates_are_read_as_people_write_them() {
+        assert_eq!(chunk("1..7").unwrap().parsed.value, 1..=7);
+        assert_eq!(chunk("4,p=0.5").unwrap().parsed.value, 4..=4);
+        assert_eq!(throttle("64KiB/s").unwrap().parsed.value.get(), 65_536);
+        assert_eq!(throttle("1000").unwrap().parsed.value.get(), 1000);
+        assert_eq!(after("0").unwrap().parsed.value, 0);
+        assert_eq!(after("4KiB,p=0.1").unwrap().parsed.value, 4096);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_setting_or_an_error_of_one_line(
+            text in prop_oneof![
+                any::<String>(),
+                "[0-9]{0,20}(ms|s|KiB|B)?(\\.\\.|±|\\+-|/s)?[0-9]{0,20}(ms|s|KiB)?(,p=[-0-9.eNa]{0,5})?",
+            ],
+        ) {
+            let errors = [
+                delay(&text).err(),
+                chunk(&text).err(),
+                throttle(&text).err(),
+                after(&text).err(),
+                every(&text).err(),
+                seed(&text).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!(!error.contains('\n'), "{}", error);
+            }
+        }
+    }
+}

@@ -6,10 +6,11 @@
 //! about it. A server that is asked for nothing of it runs the same loop over the plain kernel, so the layer costs it
 //! nothing.
 //!
-//! A delay holds no thread and makes no copy of the loop's decisions. A connection writes into the [`delay_line`] of its
-//! socket, which has room for one read buffer. When it is full, a write would block, so the connection does not read, and
-//! backpressure holds as it does without the layer: at most two read buffers are pending, one in the line and one in the
-//! connection's write queue.
+//! A connection writes into the [`delay_line`] of its socket, which has room for one read buffer. When the line is full, a
+//! write would block; then the connection does not read, and backpressure holds as it does without the layer. At most two
+//! read buffers are held for a connection: one in the line, and one in the connection's write queue.
+//!
+//! In threads mode the thread of a connection waits in poll(2) for its socket, the stop and the deadline of the socket.
 
 mod corruption;
 mod counts;

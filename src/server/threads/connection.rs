@@ -13,9 +13,9 @@
 //! for; but a poll before each call would be one more system call per message.
 //!
 //! So a blocking call times out after a moment without traffic (`SO_RCVTIMEO`, `SO_SNDTIMEO`), and only then the thread
-//! [`parks`](ThreadConnection::park) in poll(2), on its socket and on the [`shutdown_pipe`]. A busy connection never
+//! [`parks`](ThreadConnection::park) in poll(2), on its socket and on the [`shutdown_pipe`](super::shutdown_pipe). A busy connection never
 //! gets that far: a message costs it recv and send. A connection without traffic sleeps until there is a reason to
-//! wake up. In between, for the length of that one timeout ([`BLOCKING_CALL_TIMEOUT`]), a stop goes unnoticed. The
+//! wake up. In between, for the length of that one timeout ([`BLOCKING_CALL_TIMEOUT`](crate::server::limits::BLOCKING_CALL_TIMEOUT)), a stop goes unnoticed. The
 //! event loop, which waits for everything at once, has no such gap.
 
 use super::connection_table::{Shared, lock};
