@@ -37,6 +37,9 @@
 //!
 //! # The path
 //!
+//! The commands assume the root of the repository as the current directory. `cargo install --path .` installs `mio-echo`;
+//! without it, `cargo run --` takes its place, as in `cargo run -- lab read-once`.
+//!
 //! 1. **Watch it.** Run `mio-echo serve --trace` in one terminal and `mio-echo client localhost:50007 'Hello, world'`
 //!    in another: it prints every iteration of the loop, line by line. `mio-echo serve --trace=run.html` draws the
 //!    same as a timeline when the server stops.
