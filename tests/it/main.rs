@@ -84,4 +84,5 @@ mod guide;
 mod lab;
 #[cfg(feature = "learn")]
 mod lab_servers;
+mod slides;
 mod steps;

@@ -5,7 +5,7 @@ use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html::push_html,
 };
 
-/// The most lines of code on one slide. Longer code is divided where it has an empty line.
+/// The most lines of code on one slide. Longer code is divided where it has an empty line, or else anywhere.
 const CODE_LINES: usize = 26;
 
 /// One slide.
@@ -101,8 +101,13 @@ fn blocks(text: &str) -> Vec<Vec<Event<'_>>> {
     let (mut depth, mut is_folded) = (0_usize, false);
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
         match &event {
-            Event::Start(Tag::Link { .. } | Tag::HtmlBlock)
-            | Event::End(TagEnd::Link | TagEnd::HtmlBlock) => continue,
+            Event::Start(Tag::Link { .. } | Tag::HtmlBlock) | Event::End(TagEnd::Link) => continue,
+            Event::End(TagEnd::HtmlBlock) => {
+                if depth == 0 {
+                    blocks.push(Vec::new());
+                }
+                continue;
+            }
             Event::Start(_) => depth += 1,
             Event::End(_) => depth -= 1,
             Event::Html(html) if html.trim_start().starts_with("<details") => is_folded = true,
@@ -136,19 +141,27 @@ fn hunks(diff: &str) -> Vec<String> {
     bodies.flat_map(pages).collect()
 }
 
-/// Code in pieces that fit on a slide, unless it has no empty line.
+/// Code in pieces that fit on a slide.
 fn pages(code: &str) -> Vec<String> {
     let mut pages = vec![String::new()];
-    for paragraph in code.split_inclusive("\n\n") {
+    for paragraph in code.split_inclusive("\n\n").flat_map(short) {
         if let Some(page) = pages.last_mut() {
             if page.is_empty() || page.lines().count() + paragraph.lines().count() <= CODE_LINES {
-                page.push_str(paragraph);
+                page.push_str(&paragraph);
             } else {
-                pages.push(paragraph.to_owned());
+                pages.push(paragraph);
             }
         }
     }
     pages
+}
+
+/// The parts of a paragraph, about equally long.
+fn short(paragraph: &str) -> Vec<String> {
+    let lines: Vec<&str> = paragraph.split_inclusive('\n').collect();
+    let parts = lines.len().div_ceil(CODE_LINES).max(1);
+    let length = lines.len().div_ceil(parts).max(1);
+    lines.chunks(length).map(<[&str]>::concat).collect()
 }
 
 fn code(text: &str, is_diff: bool) -> Markup {

@@ -7,10 +7,19 @@ function show(number) {
   if (index === shown) return;
   slides.forEach((slide, other) => slide.classList.toggle("shown", other === index));
   shown = index;
+  fit();
   document.getElementById("place").textContent = index + 1;
   history.replaceState(null, "", "#" + (index + 1));
   scrollTo(0, 0);
 }
+
+// A slide that is too high for a wide window shrinks; in a narrow one it scrolls.
+function fit() {
+  const slide = slides[shown];
+  slide.style.zoom = 1;
+  if (innerWidth > 700) slide.style.zoom = Math.max(0.5, Math.min(1, innerHeight / slide.offsetHeight));
+}
+addEventListener("resize", fit);
 
 const moves = {
   ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1,
