@@ -84,5 +84,6 @@ mod guide;
 mod lab;
 #[cfg(feature = "learn")]
 mod lab_servers;
+#[cfg(feature = "learn")]
 mod slides;
 mod steps;
