@@ -134,15 +134,21 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         set_only_v6(&socket, config.v6_only)?;
     }
+    set_options(&socket, config)?;
+    socket.bind(&address.into())?;
+    socket.listen(config.backlog.into())?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// The options that a listening socket hands on to the connections that it accepts.
+pub(super) fn set_options(socket: &Socket, config: &Config) -> io::Result<()> {
     socket.set_tcp_nodelay(config.nodelay)?;
     // Urgent data stays in the stream, so that it is echoed in place (RFC 1122, section 4.2.2.4; tcp(7)).
     socket.set_out_of_band_inline(true)?;
     if let Some(idle) = config.keepalive {
         socket.set_tcp_keepalive(&keepalive(idle))?;
     }
-    socket.bind(&address.into())?;
-    socket.listen(config.backlog.into())?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(())
 }
 
 /// Lets other processes listen on the same port, each getting its share of the connections. FreeBSD has an option of

@@ -37,6 +37,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// What to do wrong, for tests of the other side; `None` means nothing.
     pub misbehaviour: Option<Misbehaviour>,
+    /// How often the loop reports that it still iterates ([`Observer::heartbeat`](super::Observer::heartbeat)); `None`
+    /// means never.
+    pub heartbeat: Option<Duration>,
 }
 
 /// The default endpoint: localhost, at [`DEFAULT_PORT`](crate::text::endpoint::DEFAULT_PORT).
@@ -58,6 +61,7 @@ impl Default for Config {
             nodelay: true,
             drain_timeout: limits::DRAIN_TIMEOUT,
             misbehaviour: None,
+            heartbeat: None,
         }
     }
 }

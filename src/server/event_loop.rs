@@ -12,6 +12,7 @@
 use super::clock;
 use super::config::Config;
 use super::datagrams::Datagrams;
+use super::heartbeat::Heartbeat;
 use super::idle::IdleClock;
 use super::kernel::Kernel;
 use super::limits::{ACCEPTS_PER_ITERATION, KEYS_PER_ITERATION, READ_BUDGET};
@@ -46,6 +47,7 @@ pub(super) struct EventLoop<K: Kernel, O> {
     /// What the read pass brings in and the write pass sends back.
     received: ReceiveBuffer,
     idle_clock: IdleClock,
+    heartbeat: Heartbeat,
     /// What concerns all connections, a part of them in each iteration.
     walk: Walk,
     next_id: ConnectionId,
@@ -72,6 +74,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             run_queue: RunQueue::default(),
             received: ReceiveBuffer::new(READ_BUDGET, config.read_buffer),
             idle_clock: IdleClock::new(config.idle_timeout),
+            heartbeat: Heartbeat::new(config.heartbeat),
             walk: Walk::new(KEYS_PER_ITERATION),
             next_id: ConnectionId(1),
             observer,
@@ -128,6 +131,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         let deadlines = [
             self.listeners.deadline(),
             self.idle_clock.deadline(),
+            self.heartbeat.deadline(),
             self.shutdown.deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -190,6 +194,9 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     fn note_time(&mut self, now: Instant) {
         self.listeners.note_time(now);
         self.shutdown.note_time(now);
+        if self.heartbeat.tick(now) {
+            self.observer.heartbeat();
+        }
         if self.connections.is_empty() {
             self.idle_clock.stop();
         }

@@ -53,20 +53,38 @@ struct Listener<L> {
     ready: bool,
     /// Once a stop was requested: how many more connections may be accepted from the backlog.
     drain_left: Option<u32>,
+    origin: SocketOrigin,
+}
+
+/// Where a listening socket comes from. It decides what becomes of its backlog at a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SocketOrigin {
+    /// This process: the backlog ends with the socket, so it is drained.
+    Bound,
+    /// Another process, which keeps the socket open: connections in the backlog wait for the next server.
+    Inherited,
 }
 
 impl Listeners {
-    /// Registers each socket, once.
+    /// Registers each socket, once: those that another process has passed to this one, and those that this one has bound.
     pub(super) fn new(
-        mut sockets: Vec<TcpListener>,
+        inherited: Vec<TcpListener>,
+        bound: Vec<TcpListener>,
         backlog: u16,
         registry: &Registry,
     ) -> io::Result<Self> {
+        let first_bound = inherited.len();
+        let mut sockets = inherited;
+        sockets.extend(bound);
         for (number, socket) in sockets.iter_mut().enumerate() {
             let token = Source::Listener(number).into();
             registry.register(socket, token, Interest::READABLE)?;
         }
-        Ok(Self::of_registered(sockets, backlog))
+        let mut listeners = Self::of_registered(sockets, backlog);
+        for listener in listeners.open.iter_mut().take(first_bound) {
+            listener.origin = SocketOrigin::Inherited;
+        }
+        Ok(listeners)
     }
 }
 
@@ -75,6 +93,7 @@ impl<L> Listeners<L> {
     pub(super) fn map<M>(self, replace: impl Fn(L) -> M) -> Listeners<M> {
         let open = self.open.into_iter().map(|listener| Listener {
             number: listener.number,
+            origin: listener.origin,
             socket: replace(listener.socket),
             ready: listener.ready,
             drain_left: listener.drain_left,
@@ -98,6 +117,7 @@ impl<L: Accept> Listeners<L> {
             socket,
             ready: false,
             drain_left: None,
+            origin: SocketOrigin::Bound,
         });
         Self {
             open: open.collect(),
@@ -141,7 +161,12 @@ impl<L: Accept> Listeners<L> {
     /// A stop was requested: connections that are in the backlog by now, whose bytes the kernel may already have
     /// received, are still accepted; then the listeners close. Accepts no more than the backlog could hold at that
     /// moment: new connections may arrive as fast as the old ones are accepted.
+    ///
+    /// An inherited socket closes at once. The poll still reports its connections, because the socket itself lives on
+    /// (epoll(7)); such an event finds no listener and is ignored.
     pub(super) fn drain_backlog(&mut self) {
+        self.open
+            .retain(|listener| listener.origin == SocketOrigin::Bound);
         for listener in &mut self.open {
             listener.ready = true;
             // Linux queues one connection more than it was asked for.

@@ -27,7 +27,9 @@ mod clock;
 mod config;
 mod datagrams;
 mod event_loop;
+mod heartbeat;
 mod idle;
+mod inherited;
 mod kernel;
 pub mod limits;
 mod listener;
@@ -92,23 +94,39 @@ impl Server {
     /// A name is unknown, an address is in use or not permitted, descriptors have run out, or a limit is
     /// zero.
     pub fn bind(config: Config) -> Result<Self, StartError> {
+        Self::bind_beside(config, Vec::new())
+    }
+
+    /// As [`bind`](Self::bind), and serves `inherited` too: sockets that listen already, and that another process keeps
+    /// open, as a service manager does (`sd_listen_fds(3)`). At a stop they are closed at once; connections that wait in
+    /// their backlog are left to the next server.
+    ///
+    /// # Errors
+    ///
+    /// As `bind`, or one of the sockets does not listen.
+    pub fn bind_beside(
+        config: Config,
+        inherited: Vec<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
         if config.read_buffer == 0 || config.max_connections == Some(0) {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
             return Err(StartError::new("serve", zero));
         }
-        let (sockets, datagrams) = datagrams::bind::bind_everywhere(&config)?;
+        let inherited = inherited::adopt(inherited, &config)?;
+        let (bound, datagrams) = datagrams::bind::bind_everywhere(&config)?;
         let max_connections = max_connections(&config);
-        Self::assemble(config, sockets, datagrams, max_connections)
+        Self::assemble(config, inherited, bound, datagrams, max_connections)
             .map_err(|error| StartError::new("start the poll", error))
     }
 
     fn assemble(
         config: Config,
-        sockets: Vec<TcpListener>,
+        inherited: Vec<TcpListener>,
+        bound: Vec<TcpListener>,
         datagrams: Vec<DatagramSocket>,
         max_connections: usize,
     ) -> io::Result<Self> {
-        let addresses = sockets.iter().map(TcpListener::local_addr);
+        let addresses = inherited.iter().chain(&bound).map(TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
         let datagram_addresses = datagrams::bind::addresses(&datagrams)?;
@@ -120,7 +138,7 @@ impl Server {
             addresses,
             datagram_addresses,
             datagrams,
-            listeners: Listeners::new(sockets, config.backlog, poll.registry())?,
+            listeners: Listeners::new(inherited, bound, config.backlog, poll.registry())?,
             shutdown: Shutdown::new(poll.registry(), config.drain_timeout)?,
             poll,
             max_connections,

@@ -100,6 +100,9 @@ pub trait Observer: Clone + Send + 'static {
     /// A stop was requested with this many connections open.
     fn stopping(&mut self, _open: usize) {}
 
+    /// The loop has come round again, at the interval of [`Config::heartbeat`](super::Config::heartbeat).
+    fn heartbeat(&mut self) {}
+
     /// The statistics so far were requested (SIGUSR1).
     fn report(&self) {}
 }
@@ -321,6 +324,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn stopping(&mut self, open: usize) {
         self.0.stopping(open);
         self.1.stopping(open);
+    }
+
+    fn heartbeat(&mut self) {
+        self.0.heartbeat();
+        self.1.heartbeat();
     }
 
     fn report(&self) {

@@ -32,6 +32,7 @@ mod faults;
 mod limits;
 mod many;
 mod misbehave;
+mod service;
 mod signals;
 mod stopping;
 #[cfg(feature = "udp")]

@@ -1,8 +1,10 @@
 //! `mio-echo serve`: bind, print the addresses, serve until a stop is requested.
 
+mod activation;
 #[cfg(feature = "udp")]
 mod datagrams;
 mod misbehave;
+mod notices;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -12,13 +14,15 @@ use super::output::{FAILED, NOT_STARTED, fail, print_line};
 use super::values::{
     Bytes, ModeName, Timeout, at_least_one, duration, number_in, size_up_to, time_limit,
 };
+use activation::passed_sockets;
 use clap::{ArgAction, Args};
 use mio_echo::server::{
-    Config, DEFAULT_ENDPOINT, DatagramPolicy, MisbehaviourCounts, Observer, Server, StartError,
-    Stats, limits,
+    Config, DatagramPolicy, MisbehaviourCounts, Observer, Server, StartError, Stats, limits,
 };
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
+use notices::{Notifier, watchdog_interval};
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,6 +32,11 @@ Signals:
                             exit with 0
   another, a second later   exit at once, with code 130, 143 or 129
   SIGUSR1                   print the statistics so far on standard error
+
+Service managers (systemd and others that speak its protocols):
+  LISTEN_FDS      the sockets that are passed are served, beside those of --listen
+  NOTIFY_SOCKET   is notified when the server is ready and when it stops
+  WATCHDOG_USEC   the event loop, or in threads mode the accepting thread, notifies at half of that time
 
 Examples:
   mio-echo serve
@@ -45,8 +54,8 @@ pub(super) struct ServeArguments {
 
     /// Listen on this address; may be given several times: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a
     /// PORT (of localhost), or *:PORT for every address of this machine, IPv4 and IPv6. Each address of a
-    /// name is bound; port 0 lets the system choose
-    #[arg(short, long, value_name = "ADDR", default_value = DEFAULT_ENDPOINT, help_heading = "Listening")]
+    /// name is bound; port 0 lets the system choose [default: localhost:50007, unless sockets are passed]
+    #[arg(short, long, value_name = "ADDR", help_heading = "Listening")]
     listen: Vec<Endpoint>,
 
     /// Refuse IPv4 peers on an IPv6 address such as [::]
@@ -108,10 +117,17 @@ pub(super) struct ServeArguments {
 }
 
 impl ServeArguments {
-    fn config(&self) -> Config {
+    /// The default address is for a server that would have nothing to listen on: neither an address of its own nor a
+    /// socket among those that were `passed`.
+    fn config(&self, passed: &[TcpListener]) -> Config {
+        let has_default_address = self.listen.is_empty() && passed.is_empty();
         Config {
             mode: self.mode.into(),
-            listen: self.listen.clone(),
+            listen: if has_default_address {
+                Config::default().listen
+            } else {
+                self.listen.clone()
+            },
             datagrams: self.datagram_policy(),
             v6_only: self.v6only,
             backlog: self.backlog,
@@ -123,6 +139,7 @@ impl ServeArguments {
             nodelay: self.nodelay,
             drain_timeout: self.drain_timeout,
             misbehaviour: self.misbehave.misbehaviour(),
+            heartbeat: watchdog_interval(),
         }
     }
 
@@ -139,10 +156,14 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
-    let config = arguments.config();
+    let passed = match passed_sockets() {
+        Ok(passed) => passed,
+        Err(error) => return fail(NOT_STARTED, &error),
+    };
+    let config = arguments.config(&passed);
     let (mode, policy) = (config.mode, config.datagrams);
     let misbehaviour = config.misbehaviour.clone();
-    let server = match bind(config) {
+    let server = match bind(config, passed) {
         Ok(server) => server,
         Err(error) => return fail(NOT_STARTED, &error.to_string()),
     };
@@ -173,27 +194,34 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     if beyond_loopback && policy == DatagramPolicy::AnySource {
         log::warn!(target: TARGET, "with --udp-allow-any-source, one forged datagram can start an endless exchange with another server");
     }
+    let notifier = Notifier::from_env();
+    notifier.ready(&server);
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
-        let code = serve(server, counts, tracer.clone());
+        let code = serve(server, counts, notifier, tracer.clone());
         return match tracer.finish() {
             Ok(_) => code,
             Err(error) => fail(FAILED, &format!("the trace is incomplete: {error}")),
         };
     }
-    serve(server, counts, ())
+    serve(server, counts, notifier, ())
 }
 
-fn bind(config: Config) -> Result<Server, StartError> {
-    let mut server = Server::bind(config)?;
+fn bind(config: Config, passed: Vec<TcpListener>) -> Result<Server, StartError> {
+    let mut server = Server::bind_beside(config, passed)?;
     server.handle_signals()?;
     Ok(server)
 }
 
 /// Serves until the stop. `counts` is how connections misbehave, if that is asked for.
-fn serve(server: Server, counts: Option<MisbehaviourCounts>, trace: impl Observer) -> ExitCode {
+fn serve(
+    server: Server,
+    counts: Option<MisbehaviourCounts>,
+    notifier: Notifier,
+    trace: impl Observer,
+) -> ExitCode {
     let statistics = Stats::reporting_to(print_statistics);
-    let log = LogObserver::new(counts.clone());
+    let log = (LogObserver::new(counts.clone()), notifier);
     match server.run(((statistics, log), trace)) {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");

@@ -37,7 +37,7 @@ fn listeners(count: usize) -> (Listeners, Vec<SocketAddr>) {
     let addresses = sockets.iter().map(|socket| socket.local_addr().unwrap());
     let addresses = addresses.collect();
     let poll = Poll::new().unwrap();
-    let listeners = Listeners::new(sockets, BACKLOG, poll.registry()).unwrap();
+    let listeners = Listeners::new(Vec::new(), sockets, BACKLOG, poll.registry()).unwrap();
     (listeners, addresses)
 }
 

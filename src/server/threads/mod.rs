@@ -13,6 +13,7 @@ mod thread_stream;
 use super::capacity::AddressSpace;
 use super::config::Config;
 use super::datagrams::Datagrams;
+use super::heartbeat::Heartbeat;
 use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
 use super::observer::{AcceptPause, ConnectionId, Observer, WakeSource};
@@ -36,6 +37,7 @@ pub(super) struct Threads<O> {
     events: Events,
     listeners: Listeners,
     shutdown: Shutdown,
+    heartbeat: Heartbeat,
     max_connections: usize,
     address_space: AddressSpace,
     /// A connection that was accepted, but for which no thread could be started yet.
@@ -56,12 +58,14 @@ impl<O: Observer> Threads<O> {
         observer: O,
     ) -> io::Result<Self> {
         let (read_end, write_end) = shutdown_pipe::new()?;
+        let heartbeat = Heartbeat::new(config.heartbeat);
         let shared = Shared::new(config, read_end, shutdown.waker(), observer);
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
             listeners,
             shutdown,
+            heartbeat,
             max_connections,
             address_space: AddressSpace::new(),
             unstarted: None,
@@ -94,7 +98,11 @@ impl<O: Observer> Threads<O> {
         let timeout = if self.has_work() {
             Some(Duration::ZERO)
         } else {
-            let deadlines = [self.listeners.deadline(), self.shutdown.deadline()];
+            let deadlines = [
+                self.listeners.deadline(),
+                self.shutdown.deadline(),
+                self.heartbeat.deadline(),
+            ];
             let next = deadlines.into_iter().flatten().min();
             next.map(|at| at.saturating_duration_since(Instant::now()))
         };
@@ -149,6 +157,9 @@ impl<O: Observer> Threads<O> {
         let now = Instant::now();
         self.listeners.note_time(now);
         self.shutdown.note_time(now);
+        if self.heartbeat.tick(now) {
+            self.shared.table().observer.heartbeat();
+        }
     }
 
     fn note_stop(&mut self, action: StopAction) {

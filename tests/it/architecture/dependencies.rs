@@ -38,6 +38,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "trace/recorder.rs",
         ],
     ),
+    ("listenfd", &["cli/serve/activation.rs"]),
     ("simple_logger", &["cli/logger.rs"]),
     (
         "socket2",
@@ -50,6 +51,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "client/connect.rs",
             "server/datagrams/socket.rs",
             "server/bind.rs",
+            "server/inherited.rs",
             "server/kernel.rs",
         ],
     ),
