@@ -43,6 +43,10 @@ mod blog;
 mod client;
 mod ping;
 
+// In service.
+mod deploy;
+mod service;
+
 // What a package installs.
 #[cfg(feature = "manual")]
 mod manual;

@@ -5,15 +5,16 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// Whether the program `name` can be run here. If not, the test that asks is to be skipped, which is reported on
-/// standard error.
+/// Whether the program `name` can be run here, and knows `--version`, or the shorter form that HAProxy has. If not, the
+/// test that asks is to be skipped, which is reported on standard error.
 ///
 /// # Panics
 ///
 /// It cannot, and `MIO_ECHO_FORBID_SKIPS` is set: what can be installed must be.
 pub(crate) fn tool_or_skip(name: &str) -> bool {
+    let option = if name == "haproxy" { "-v" } else { "--version" };
     let version = Command::new(name)
-        .arg("--version")
+        .arg(option)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
