@@ -1,5 +1,6 @@
 //! The files in `deploy/` do what they say, each in the hands of the program that reads it.
 
+mod container;
 #[cfg(feature = "measure")]
 mod haproxy;
 mod kubernetes;
