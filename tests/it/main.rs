@@ -32,7 +32,6 @@ mod faults;
 mod limits;
 mod many;
 mod misbehave;
-mod service;
 mod signals;
 mod stopping;
 #[cfg(feature = "udp")]
@@ -45,6 +44,8 @@ mod ping;
 
 // In service.
 mod deploy;
+#[cfg(target_os = "linux")]
+mod privileges;
 mod service;
 
 // What a package installs.

@@ -5,6 +5,8 @@ mod activation;
 mod datagrams;
 mod misbehave;
 mod notices;
+#[cfg(target_os = "linux")]
+mod privileges;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -17,11 +19,14 @@ use super::values::{
 use activation::passed_sockets;
 use clap::{ArgAction, Args};
 use mio_echo::server::{
-    Config, DatagramPolicy, MisbehaviourCounts, Observer, Server, StartError, Stats, limits,
+    Config, DatagramPolicy, Misbehaviour, MisbehaviourCounts, Mode, Observer, Server, StartError,
+    Stats, limits,
 };
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
 use notices::{Notifier, watchdog_interval};
+#[cfg(target_os = "linux")]
+use privileges::Unprivileged;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +48,7 @@ Examples:
   mio-echo serve --listen '*:7' --idle-timeout 5m -v
   mio-echo serve --mode threads --listen 127.0.0.1:0
   mio-echo serve --delay 20ms±5ms --reset-after 4KiB,p=0.1
+  mio-echo serve --listen '*:7' --user nobody --idle-timeout 5m
   mio-echo serve --trace=explain
   mio-echo serve --trace=echo.html,buffers";
 
@@ -111,6 +117,10 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     misbehave: misbehave::MisbehaveArguments,
 
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    privileges: privileges::PrivilegeArguments,
+
     #[cfg(feature = "trace")]
     #[command(flatten)]
     trace: trace::TraceArguments,
@@ -119,7 +129,7 @@ pub(super) struct ServeArguments {
 impl ServeArguments {
     /// The default address is for a server that would have nothing to listen on: neither an address of its own nor a
     /// socket among those that were `passed`.
-    fn config(&self, passed: &[TcpListener]) -> Config {
+    fn config(&self, passed: &[TcpListener], misbehaviour: Option<Misbehaviour>) -> Config {
         let has_default_address = self.listen.is_empty() && passed.is_empty();
         Config {
             mode: self.mode.into(),
@@ -138,7 +148,7 @@ impl ServeArguments {
             keepalive: self.keepalive.duration(),
             nodelay: self.nodelay,
             drain_timeout: self.drain_timeout,
-            misbehaviour: self.misbehave.misbehaviour(),
+            misbehaviour,
             heartbeat: watchdog_interval(),
         }
     }
@@ -156,16 +166,11 @@ impl ServeArguments {
 }
 
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
-    let passed = match passed_sockets() {
-        Ok(passed) => passed,
-        Err(error) => return fail(NOT_STARTED, &error),
-    };
-    let config = arguments.config(&passed);
-    let (mode, policy) = (config.mode, config.datagrams);
-    let misbehaviour = config.misbehaviour.clone();
-    let server = match bind(config, passed) {
+    let (mode, policy) = (Mode::from(arguments.mode), arguments.datagram_policy());
+    let misbehaviour = arguments.misbehave.misbehaviour();
+    let server = match start(arguments, misbehaviour.clone()) {
         Ok(server) => server,
-        Err(error) => return fail(NOT_STARTED, &error.to_string()),
+        Err(error) => return fail(NOT_STARTED, &error),
     };
     #[cfg(feature = "trace")]
     let tracer = match arguments.trace.start(mode) {
@@ -205,6 +210,19 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
         };
     }
     serve(server, counts, notifier, ())
+}
+
+/// Everything that may need the privileges with which the server was started; from then on it has none that it was told to
+/// give up.
+fn start(arguments: &ServeArguments, misbehaviour: Option<Misbehaviour>) -> Result<Server, String> {
+    #[cfg(target_os = "linux")]
+    let unprivileged = arguments.privileges.unprivileged()?;
+    let passed = passed_sockets()?;
+    let config = arguments.config(&passed, misbehaviour);
+    let server = bind(config, passed).map_err(|error| error.to_string())?;
+    #[cfg(target_os = "linux")]
+    unprivileged.map_or(Ok(()), Unprivileged::assume)?;
+    Ok(server)
 }
 
 fn bind(config: Config, passed: Vec<TcpListener>) -> Result<Server, StartError> {

@@ -162,7 +162,11 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli/"]),
     (
         "nix",
-        &["measure/process/proc.rs", "server/datagrams/socket.rs"],
+        &[
+            "cli/serve/privileges.rs",
+            "measure/process/proc.rs",
+            "server/datagrams/socket.rs",
+        ],
     ),
     ("quinn_udp", &["server/datagrams/socket.rs"]),
     ("pulldown_cmark", &["learn/slides/outline.rs"]),

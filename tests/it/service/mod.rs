@@ -5,7 +5,7 @@ pub(crate) mod attempts;
 
 use crate::harness::{
     Child, DEADLINE, Exit, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip,
-    eventually, name_of, program, tool_or_skip,
+    eventually, name_of, program,
 };
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
 use std::fs::{self, File};
@@ -303,6 +303,7 @@ fn a_loop_that_hangs_gives_no_sign_of_life() {
 #[cfg(feature = "measure")]
 #[test]
 fn a_restart_on_an_activated_socket_loses_no_connection_attempt() {
+    use crate::harness::tool_or_skip;
     use attempts::Attempts;
     const CLIENTS: usize = 4;
     const RESTARTS: usize = 3;
