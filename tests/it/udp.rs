@@ -8,7 +8,8 @@ use mio_echo::server::limits::DATAGRAM_BURST;
 use mio_echo::server::{Config, DatagramPolicy, Mode, Refusal};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use std::io::{ErrorKind, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::iter;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -326,9 +327,17 @@ fn the_override_needs_datagrams() {
 
 #[test]
 fn a_port_that_is_in_use_for_udp_is_named() {
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let exit = run(&mut program(&["serve", "--udp", "--listen", &address]));
+    // A port that the system chooses for UDP may be in use for TCP, be it by a connection in TIME-WAIT.
+    let (_taken, address) = iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .map(|taken| (taken.local_addr().unwrap(), taken))
+        .find_map(|(address, taken)| TcpListener::bind(address).ok().map(|_| (taken, address)))
+        .unwrap();
+    let exit = run(&mut program(&[
+        "serve",
+        "--udp",
+        "--listen",
+        &address.to_string(),
+    ]));
     assert_eq!(exit.code, Some(2));
     let reason = format!("cannot bind {address} for UDP: address already in use");
     assert!(exit.stderr.contains(&reason), "{}", exit.stderr);

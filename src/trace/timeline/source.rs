@@ -180,7 +180,7 @@ fn in_threads(event: &Event) -> Option<Place> {
         Event::Queued { .. } | Event::ReadPaused => {
             (&THREAD, "write_all", "self.emit_pending(bytes - written)")
         }
-        Event::FinSent => (&THREAD, "drain", "stream.shutdown("),
+        Event::FinSent => (&THREAD, "drain", "stream.send_fin("),
         Event::PhaseChanged {
             to: PhaseName::Lingering,
             ..
