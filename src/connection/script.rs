@@ -149,3 +149,19 @@ impl Stream for Script {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_meets_what_is_scripted_for_it() {
+        let reset = ErrorKind::ConnectionReset;
+        let mut script = Script::new().read_blocks().reads(b"ab").read_fails(reset);
+        let mut read = || script.read(&mut [0; 4]).map_err(|error| error.kind());
+        assert_eq!(read(), Err(ErrorKind::WouldBlock));
+        assert_eq!(read(), Ok(2));
+        assert_eq!(read(), Err(reset));
+        assert_eq!(read(), Err(ErrorKind::WouldBlock), "the script has run out");
+    }
+}

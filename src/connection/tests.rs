@@ -49,3 +49,13 @@ fn an_event_is_worth_a_turn_only_in_the_direction_that_is_waited_for() {
     assert!(!connection.note(readable()), "bytes are pending");
     assert!(connection.note(writable()));
 }
+
+#[test]
+fn a_connection_shows_what_was_reported_of_its_socket() {
+    let mut connection = Connection::new(Script::new());
+    assert!(!connection.readiness().is_readable());
+    connection.note(readable());
+    assert!(connection.readiness().is_readable());
+    connection.turn(&mut [0; 4]);
+    assert!(!connection.readiness().is_readable());
+}
