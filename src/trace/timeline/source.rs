@@ -187,7 +187,7 @@ fn in_threads(event: &Event) -> Option<Place> {
         } => (&THREAD, "drain", "Phase::Lingering"),
         Event::PhaseChanged { .. } => (&THREAD, "drain", "Phase::Draining"),
         Event::Discarded { .. } => (&THREAD, "linger", "ConnectionEvent::Discarded"),
-        Event::Closed { .. } => (&THREAD, "run", "closing.reason ="),
+        Event::Closed { .. } => (&THREAD, "run_on", "closing.reason ="),
         _ => return None,
     })
 }
