@@ -37,9 +37,15 @@ fn without_contenders_both_modes_are_compared_and_the_first_is_measured_twice() 
 
 #[test]
 fn every_round_has_all_contenders_in_an_order_that_the_seed_repeats() {
+    // On a busy machine, no message may come back in a measurement as short as these. Its contender then fails and is not
+    // measured again.
     let order = || {
-        let finished = run_short(&["--rounds=4", "--json=-"]);
-        let measurements = comparison(text(&finished)).scenarios.remove(0).measurements;
+        let complete = (0..5).find_map(|_| {
+            let finished = run_short(&["--rounds=4", "--json=-"]);
+            let measurements = comparison(text(&finished)).scenarios.remove(0).measurements;
+            (measurements.len() == 4 * 3).then_some(measurements)
+        });
+        let measurements = complete.expect("one attempt without a failure");
         let order = measurements.iter().map(|one| (one.round, one.contender));
         order.collect::<Vec<_>>()
     };
