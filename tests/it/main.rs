@@ -70,6 +70,8 @@ mod check;
 #[cfg(feature = "measure")]
 mod compare;
 #[cfg(feature = "measure")]
+mod figures;
+#[cfg(feature = "measure")]
 mod load;
 #[cfg(feature = "measure")]
 mod peers;
