@@ -68,7 +68,7 @@ impl<'a> Probe<'a> {
     }
 
     /// Receives the echo of the bytes at `range`.
-    pub(super) fn expect(&self, range: Range<u64>) -> Result<(), Symptom> {
+    pub(super) fn expect_echo(&self, range: Range<u64>) -> Result<(), Symptom> {
         let mut left = range.clone();
         let mut buffer = vec![0; self.content.chunk(&range).len()];
         while !left.is_empty() {
@@ -107,7 +107,7 @@ impl<'a> Probe<'a> {
     ) -> Result<(), Symptom> {
         self.concurrently(range.clone(), Then::StayOpen, || {
             self.limit.pause(delay);
-            self.expect(range)
+            self.expect_echo(range)
         })
     }
 
@@ -119,7 +119,7 @@ impl<'a> Probe<'a> {
     ) -> Result<(), Symptom> {
         self.concurrently(0..length, Then::Finish, || {
             self.limit.pause(delay);
-            self.expect(0..length)
+            self.expect_echo(0..length)
         })?;
         self.expect_end(length)
     }
@@ -206,9 +206,9 @@ impl<'a> Probe<'a> {
     fn exchange_then(&self, range: Range<u64>, then: Then) -> Result<(), Symptom> {
         if range.end - range.start <= ALWAYS_FITS {
             self.send_then(range.clone(), then)?;
-            return self.expect(range);
+            return self.expect_echo(range);
         }
-        self.concurrently(range.clone(), then, || self.expect(range))
+        self.concurrently(range.clone(), then, || self.expect_echo(range))
     }
 
     /// Sends on a thread of its own while `receive` runs. What `receive` reports comes first: if the server

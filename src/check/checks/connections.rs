@@ -157,7 +157,7 @@ fn all_open(trial: &Trial<'_>, count: usize) -> TrialResult {
         clients.push(client);
     }
     for (index, client) in clients.iter().enumerate() {
-        let result = client.expect(0..MESSAGE);
+        let result = client.expect_echo(0..MESSAGE);
         result.map_err(|symptom| symptom.at(place(index, count)))?;
     }
     Ok(TrialOutcome::Kept)

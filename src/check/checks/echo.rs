@@ -93,7 +93,7 @@ fn byte_by_byte(trial: &Trial<'_>) -> TrialResult {
     for position in count..2 * count {
         connection.send(position..position + 1)?;
     }
-    connection.expect(count..2 * count)?;
+    connection.expect_echo(count..2 * count)?;
     Ok(TrialOutcome::Kept)
 }
 
@@ -122,7 +122,7 @@ fn split_utf8(trial: &Trial<'_>) -> TrialResult {
         connection.send(position..position + 1)
     });
     // What the server did comes before the error of a send, which is a consequence.
-    connection.expect(0..text.len() as u64).and(sent)?;
+    connection.expect_echo(0..text.len() as u64).and(sent)?;
     Ok(TrialOutcome::Kept)
 }
 
@@ -150,7 +150,7 @@ fn urgent_data(trial: &Trial<'_>) -> TrialResult {
     connection.send_urgent(b'!')?;
     connection.send(BEFORE + 1..9)?;
     connection.finish();
-    match connection.expect(0..9) {
+    match connection.expect_echo(0..9) {
         Err(symptom) if symptom.offset == Some(BEFORE) => Err(Symptom {
             text: format!("the urgent byte, byte {BEFORE}, did not come back in its place"),
             ..symptom

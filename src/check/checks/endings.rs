@@ -85,7 +85,7 @@ fn half_close_read_late(trial: &Trial<'_>) -> TrialResult {
     let large = trial.connect()?;
     let result = large.exchange_all_and_read_late(LARGE, LATE);
     small
-        .expect(0..SMALL)
+        .expect_echo(0..SMALL)
         .and_then(|()| small.expect_end(SMALL))
         .map_err(|symptom| symptom.at("64 KiB"))?;
     result.map_err(|symptom| symptom.at("16 MiB"))?;
@@ -115,7 +115,7 @@ fn fin_with_data(trial: &Trial<'_>) -> TrialResult {
         let here = |symptom: crate::check::symptom::Symptom| symptom.at(place(index, count));
         let connection = trial.connect().map_err(here)?;
         connection.send_with_fin(0..MESSAGE).map_err(here)?;
-        connection.expect(0..MESSAGE).map_err(here)?;
+        connection.expect_echo(0..MESSAGE).map_err(here)?;
         connection.expect_end(MESSAGE).map_err(here)?;
     }
     Ok(TrialOutcome::Kept)
@@ -147,7 +147,7 @@ fn reset_midway(trial: &Trial<'_>) -> TrialResult {
             // Bytes are on their way in both directions.
             _ => {
                 connection.send(0..64 * 1024)?;
-                connection.expect(0..1024)?;
+                connection.expect_echo(0..1024)?;
             }
         }
         connection.reset();

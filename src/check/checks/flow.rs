@@ -67,7 +67,7 @@ fn stalled_reader(trial: &Trial<'_>) -> TrialResult {
     let connection = trial.connect()?;
     let sent = connection.fill(MORE_THAN_FITS)?;
     trial.limit.pause(trial.scaled(Duration::ZERO, STALL));
-    connection.expect(0..sent)?;
+    connection.expect_echo(0..sent)?;
     connection.exchange(sent..sent + MESSAGE)?;
     Ok(TrialOutcome::Measured(format!(
         "{} on their way",

@@ -52,7 +52,7 @@ fn stop_without_loss(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult 
         })?;
     }
     for (index, client) in clients.iter().enumerate() {
-        let rest = client.expect(1..1 + IN_FLIGHT);
+        let rest = client.expect_echo(1..1 + IN_FLIGHT);
         // The server may have sent its FIN already, or wait for the client's.
         client.finish();
         rest.and_then(|()| client.expect_end(1 + IN_FLIGHT))
