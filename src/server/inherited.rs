@@ -1,6 +1,6 @@
 //! Listening sockets that another process has opened and passed to this one.
 //!
-//! Such a socket is shared: it outlives this process, and connections that nobody has accepted wait in its backlog for
+//! Such a socket is shared: it outlives this process, and connections that have not been accepted wait in its backlog for
 //! the next one. So at a stop it is only closed, not drained ([`super::listener`]).
 
 use super::bind::{StartError, set_options};

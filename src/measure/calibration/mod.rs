@@ -1,6 +1,6 @@
 //! Calibration: servers of known truth are measured, and what was injected stands beside what was measured.
 //!
-//! An instrument that nobody has checked measures something, but it is not known what. So the load generator and the
+//! An unchecked instrument measures something, but it is not known what. So the load generator and the
 //! sampling of costs are pointed at servers that deviate from a plain echo server in one known way each. Their processes
 //! are separate ones, as in every other measurement.
 //!
