@@ -125,9 +125,10 @@ fn messages_of_the_schedule_that_never_come_back_are_in_the_response_time() {
     assert_eq!(results.service.unanswered(), 1);
     assert!(response.max() >= least);
     let lag = results.generator.lag.as_ref().unwrap();
-    // 100 come back; on a busy machine, some more are late before the server pauses.
+    // 100 come back. On a busy machine, as many more are due as it is late, one each millisecond.
+    let late = lag.max().map_or(0, |max| max.as_millis() + 1);
     assert!(
-        lag.count() <= 200,
+        u128::from(lag.count()) <= 109 + late,
         "waiting for the server is not the generator's lateness: {lag:?}"
     );
 }
