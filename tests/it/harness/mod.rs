@@ -4,10 +4,13 @@
 //! - [`server`]: a server on a thread of the test, for its statistics;
 //! - [`peer`]: the other end of a connection;
 //! - `browser`: a page, as a browser sees it;
-//! - [`machine`]: what a test needs of the machine that it runs on.
+//! - [`machine`]: what a test needs of the machine that it runs on;
+//! - `alone`: a test that no other test may disturb.
 //!
 //! A test waits for a fact, with a deadline; it never takes a pause for proof. Ports are chosen by the system.
 
+#[cfg(feature = "learn")]
+mod alone;
 #[cfg(any(feature = "trace", feature = "measure"))]
 pub(crate) mod browser;
 pub(crate) mod child;
@@ -16,6 +19,8 @@ mod output;
 pub(crate) mod peer;
 pub(crate) mod server;
 
+#[cfg(feature = "learn")]
+pub(crate) use alone::alone;
 pub(crate) use child::{Child, Exit, PROGRAM, address_in, command, program, run};
 pub(crate) use machine::{ipv6_or_skip, skip, tool_or_skip};
 pub(crate) use peer::{
