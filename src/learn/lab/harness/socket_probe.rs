@@ -25,11 +25,16 @@ pub(crate) fn is_writable(socket: impl AsFd) -> io::Result<bool> {
 /// Whether the peer's FIN has arrived, even if unread bytes precede it. Systems without `POLLRDHUP` cannot tell;
 /// there it counts as arrived, because loopback delivers it without delay.
 pub(crate) fn has_fin(socket: impl AsFd) -> io::Result<bool> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return wait_for(socket, PollFlags::RDHUP, Duration::ZERO);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    return Ok(true);
+    match PEER_FINISHED {
+        Some(flag) => wait_for(socket, flag, Duration::ZERO),
+        None => Ok(true),
+    }
 }
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PEER_FINISHED: Option<PollFlags> = Some(PollFlags::RDHUP);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const PEER_FINISHED: Option<PollFlags> = None;
 
 /// One level-triggered wait: returns when the socket is ready for any of `interest`, or after `timeout`. The
 /// result says whether it is ready.
