@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::connection::{ConnectionEvent, Phase, Reason};
+use crate::readiness::EventFlags;
 use crate::server::Server;
 use crate::server::kernel::MioPoll;
-use mio::Interest;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Poll};
 use std::io::Write;
 use std::net;
 
@@ -18,16 +20,27 @@ impl Observer for EventLog {
     }
 }
 
+fn on_loopback() -> Config {
+    Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..Config::default()
+    }
+}
+
 fn event_loop(read_buffer: usize) -> (EventLoop<MioPoll, EventLog>, SocketAddr) {
     event_loop_with(|config| config.read_buffer = read_buffer)
 }
 
 fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, EventLog>, SocketAddr) {
-    let mut config = Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        ..Config::default()
-    };
+    let mut config = on_loopback();
     adjust(&mut config);
+    event_loop_on(MioPoll::new, config)
+}
+
+fn event_loop_on<K: Kernel<Socket = TcpStream, Listener = TcpListener>>(
+    kernel: impl FnOnce(Poll) -> K,
+    config: Config,
+) -> (EventLoop<K, EventLog>, SocketAddr) {
     let server = Server::bind(config).unwrap();
     let address = server.local_addrs()[0];
     let Server {
@@ -41,7 +54,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, Even
     } = server;
     let observer = EventLog::default();
     let event_loop = EventLoop::new(
-        MioPoll::new(poll),
+        kernel(poll),
         listeners,
         datagrams,
         shutdown,
@@ -171,7 +184,7 @@ fn an_event_with_nothing_behind_it_costs_one_read_and_no_more() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
     let (key, slot) = event_loop.connections.iter_mut().next().unwrap();
-    slot.connection.note(crate::readiness::EventFlags {
+    slot.connection.note(EventFlags {
         readable: true,
         ..Default::default()
     });
@@ -241,6 +254,24 @@ fn idle_connections_are_looked_for_only_while_there_are_connections() {
 }
 
 #[test]
+fn the_next_idle_tick_is_an_interval_after_the_end_of_the_walk() {
+    let hour = Duration::from_hours(1);
+    let (mut event_loop, address) = event_loop_with(|config| config.idle_timeout = Some(hour));
+    let _peers = peers(&mut event_loop, address, 2);
+    event_loop.walk = Walk::new(1);
+    let future = event_loop.next_deadline().unwrap();
+    event_loop.note_time(future);
+    let after_its_beginning = event_loop.next_deadline().unwrap();
+    assert!(after_its_beginning > future);
+    while event_loop.walk.is_under_way() {
+        assert_eq!(event_loop.next_deadline(), Some(after_its_beginning));
+        event_loop.note();
+    }
+    // By the clock, the walk is over before the time at which it was said to begin.
+    assert!(event_loop.next_deadline().unwrap() < after_its_beginning);
+}
+
+#[test]
 fn a_connection_that_waits_for_this_loop_is_not_idle() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
@@ -307,4 +338,32 @@ fn when_a_stop_expires_nothing_is_left_open() {
     event_loop.note();
     event_loop.serve();
     assert!(event_loop.connections.is_empty() && event_loop.listeners.are_closed());
+}
+
+/// The poll of mio, on which waiting fails.
+struct BrokenPoll(MioPoll);
+
+impl Kernel for BrokenPoll {
+    type Socket = TcpStream;
+    type Listener = TcpListener;
+
+    fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
+        Err(ErrorKind::InvalidInput.into())
+    }
+
+    fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)> {
+        self.0.events()
+    }
+
+    fn register(&mut self, socket: &mut TcpStream, source: Source) -> io::Result<()> {
+        self.0.register(socket, source)
+    }
+}
+
+#[test]
+fn a_broken_poll_ends_the_server_with_its_error() {
+    let broken = |poll| BrokenPoll(MioPoll::new(poll));
+    let (event_loop, _) = event_loop_on(broken, on_loopback());
+    let error = event_loop.run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
