@@ -1,6 +1,6 @@
 //! The lab: each wrong server fails as predicted, every time, and the right one does not fail.
 
-use crate::harness::browser::document_of;
+use crate::harness::browser::{Screen, document_of};
 use crate::harness::machine::descriptors_or_skip;
 use crate::harness::{self, Exit, PROGRAM, command, program, skip, tool_or_skip};
 use mio_echo::learn::lab::{
@@ -193,7 +193,7 @@ fn the_page_has_the_observations_and_a_working_timeline_of_each_server() {
     // A script at the end of the page waits for both timelines and appends their text to the page.
     let page = fs::read_to_string(&path).unwrap();
     let page = page.replace("</body>", READER);
-    let document = document_of(&page, "", &["--virtual-time-budget=10000"]);
+    let document = document_of(&page, "", Screen::DESKTOP);
     let (_, report) = document.rsplit_once("REPORT").expect("the script has run");
     let (wrong, right) = report.split_once("BESIDE").expect("two timelines");
     for timeline in [wrong, right] {

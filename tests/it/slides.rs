@@ -1,6 +1,6 @@
 //! The slides of the course, as a page and in a browser.
 
-use crate::harness::browser::document_of;
+use crate::harness::browser::{Screen, document_of};
 use crate::harness::tool_or_skip;
 use mio_echo::learn::guide::CHAPTERS;
 use mio_echo::learn::slides;
@@ -57,7 +57,7 @@ fn the_arrow_keys_move_and_a_high_slide_shrinks_to_the_window() {
         document.documentElement.textContent = `REPORT ${seen.join("; ")}; ${high} too high END`;
         </script></body>"#;
     let page = page_of(CHAPTERS[9]).replacen("</body>", actions, 1);
-    let document = document_of(&page, "#3", &["--window-size=1400,900"]);
+    let document = document_of(&page, "#3", Screen::DESKTOP);
     let expected = "REPORT 1 shown, #3; 1 shown, #4; 1 shown, #5; 1 shown, #4; 1 shown, #1; 1 shown, #1; 0 too high END";
     assert!(document.contains(expected), "{document:.2000}");
 }

@@ -6,7 +6,7 @@
 mod time;
 mod tour;
 
-use crate::harness::browser::document_of;
+use crate::harness::browser::{Screen, document_of};
 use crate::harness::tool_or_skip;
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode};
@@ -33,19 +33,13 @@ const finish = () => {
 };
 "#;
 
-/// A telephone that prefers dark pages.
-const NARROW_AND_DARK: [&str; 2] = [
-    "--window-size=390,844",
-    "--blink-settings=preferredColorScheme=0",
-];
-
 /// Opens the page of `trace`, runs the script `actions` as its user, and returns the report.
 fn open(trace: &Trace, fragment: &str, actions: &str) -> Value {
-    open_in(trace, fragment, actions, &["--window-size=1200,900"])
+    open_on(Screen::DESKTOP, trace, fragment, actions)
 }
 
-/// Opens it in a browser with `options`.
-fn open_in(trace: &Trace, fragment: &str, actions: &str, options: &[&str]) -> Value {
+/// Opens it on a screen of the caller's choice.
+fn open_on(screen: Screen, trace: &Trace, fragment: &str, actions: &str) -> Value {
     let mut page = Vec::new();
     timeline::write(trace, &mut page).unwrap();
     let page = String::from_utf8(page).unwrap();
@@ -58,7 +52,7 @@ fn open_in(trace: &Trace, fragment: &str, actions: &str, options: &[&str]) -> Va
     );
     let page = page.replacen("<head>", listen, 1);
     let page = page.replacen("</body>", &user, 1);
-    let document = document_of(&page, fragment, options);
+    let document = document_of(&page, fragment, screen);
     let report = document
         .split_once("REPORT")
         .and_then(|(_, behind)| behind.split_once("END"))

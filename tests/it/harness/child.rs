@@ -7,7 +7,7 @@
 //! our own would be `unsafe`. To the kernel the parent is the *thread* that started the process: when that thread ends,
 //! the child is killed.
 
-use super::output::{Collected, Output};
+use super::output::Output;
 use super::{DEADLINE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
@@ -145,8 +145,13 @@ impl Child {
 
     /// Waits for the next line of standard output, and takes it.
     pub(crate) fn next_line(&self) -> String {
-        let line = self.stdout.wait(LONG_DEADLINE, Collected::take_line);
-        line.unwrap_or_else(|| panic!("expected a line of output; the log is: {}", self.log()))
+        self.next_until(b'\n')
+    }
+
+    /// Waits for standard output up to the byte `end`, and takes it.
+    pub(crate) fn next_until(&self, end: u8) -> String {
+        let part = self.stdout.wait(LONG_DEADLINE, |it| it.take_until(end));
+        part.unwrap_or_else(|| panic!("expected more output; the log is: {}", self.log()))
     }
 
     /// Waits until the standard output is `expected`.

@@ -1,5 +1,6 @@
 //! What a test needs of the machine that it runs on.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -12,14 +13,19 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 ///
 /// It cannot, and `MIO_ECHO_FORBID_SKIPS` is set: what can be installed must be.
 pub(crate) fn tool_or_skip(name: &str) -> bool {
-    let option = if name == "haproxy" { "-v" } else { "--version" };
-    let version = Command::new(name)
-        .arg(option)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let found = version.is_ok_and(|status| status.success());
+    static FOUND: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let mut known = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = *known.entry(name.to_owned()).or_insert_with(|| {
+        let option = if name == "haproxy" { "-v" } else { "--version" };
+        let version = Command::new(name)
+            .arg(option)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        version.is_ok_and(|status| status.success())
+    });
+    drop(known);
     assert!(
         found || env::var_os("MIO_ECHO_FORBID_SKIPS").is_none(),
         "skips are forbidden, but {name} cannot be run here"

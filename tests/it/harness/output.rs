@@ -17,7 +17,7 @@ pub(super) struct Output {
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     pub(super) bytes: Vec<u8>,
-    /// How many of them were taken, line by line.
+    /// How many of them were taken, part by part.
     taken: usize,
     pub(super) has_ended: bool,
 }
@@ -82,11 +82,12 @@ impl Collected {
         &self.bytes[self.taken..]
     }
 
-    pub(super) fn take_line(&mut self) -> Option<String> {
-        let length = self.rest().iter().position(|&byte| byte == b'\n')?;
-        let line = String::from_utf8_lossy(&self.rest()[..length]).into_owned();
+    /// Takes what comes before the next byte `end`, and that byte.
+    pub(super) fn take_until(&mut self, end: u8) -> Option<String> {
+        let length = self.rest().iter().position(|&byte| byte == end)?;
+        let part = String::from_utf8_lossy(&self.rest()[..length]).into_owned();
         self.taken += length + 1;
-        Some(line)
+        Some(part)
     }
 
     /// All lines that are complete; once the stream has ended, everything.

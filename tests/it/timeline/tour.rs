@@ -1,6 +1,7 @@
 //! What the page does for a reader who sees such a picture for the first time: a tour, play, questions, source, addresses.
 
-use super::{echo, open, record, small_trace};
+use super::{echo, open, open_on, record, small_trace};
+use crate::harness::browser::Screen;
 use crate::harness::tool_or_skip;
 use mio_echo::server::{LoopPhase, Mode};
 use mio_echo::trace::{Event, Header, Trace};
@@ -237,13 +238,8 @@ fn a_narrow_page_and_a_dark_one_are_complete() {
         report.colours = painted();
         report.paper = getComputedStyle(document.body).backgroundColor;
     "#;
-    let wide = super::open_in(
-        &small_trace(),
-        "#turn=2",
-        script,
-        &["--window-size=1400,900"],
-    );
-    let narrow = super::open_in(&small_trace(), "#turn=2", script, &super::NARROW_AND_DARK);
+    let [wide, narrow] = [Screen::DESKTOP, Screen::TELEPHONE]
+        .map(|screen| open_on(screen, &small_trace(), "#turn=2", script));
     for (name, report, help) in [("wide", &wide, "block"), ("narrow", &narrow, "none")] {
         assert_eq!(report["fits"], true, "{name}: {report:#}");
         assert_eq!(report["help"], help, "{name}: {report:#}");
