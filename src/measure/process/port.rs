@@ -1,9 +1,10 @@
 //! A port for a process that is about to be started.
 
+use socket2::{Domain, Socket, Type};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 
 /// A port on the loopback interface that is free now on every IPv4 address. It is drawn from below the range of the
@@ -21,11 +22,19 @@ pub fn free_address() -> io::Result<SocketAddr> {
     for draw in 0..DRAWS {
         let [low, high, ..] = rng.hash_one(draw).to_le_bytes();
         let port = PORTS.start + u16::from_le_bytes([low, high]) % (PORTS.end - PORTS.start);
-        let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
-        result = bound.map(|_free| (Ipv4Addr::LOCALHOST, port).into());
+        result = bind(port).map(|_free| (Ipv4Addr::LOCALHOST, port).into());
         if result.is_ok() {
             break;
         }
     }
     result
+}
+
+/// Binds a port without listening on it. Another thread may be starting a process, in which this socket stays open until
+/// its exec(2); unlike a listener, it keeps no server off the port that sets `SO_REUSEADDR` too (socket(7)).
+fn bind(port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    Ok(socket)
 }

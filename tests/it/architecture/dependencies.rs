@@ -48,6 +48,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/harness/listener.rs",
             "measure/load/dialer.rs",
             "measure/load/feasible.rs",
+            "measure/process/port.rs",
             "client/connect.rs",
             "server/datagrams/socket.rs",
             "server/bind.rs",
