@@ -16,6 +16,11 @@ fn pause(trial: &Trial<'_>) -> Duration {
     trial.scaled(Duration::from_millis(500), PAUSE)
 }
 
+/// How long the processor time is measured, by effort.
+fn window(trial: &Trial<'_>) -> Duration {
+    trial.scaled(Duration::from_millis(200), PAUSE)
+}
+
 /// How long [`expect_rest`] may take.
 pub(super) const RESTING: Duration = Duration::from_secs(PAUSE.as_secs() * WINDOWS as u64);
 
@@ -101,7 +106,7 @@ fn idle_cpu(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
 pub(super) fn expect_rest(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
     // What the last message has cost is not to be measured.
     trial.limit.pause(Duration::from_millis(100));
-    let share = process.resting_share(&trial.limit, pause(trial), IDLE_SHARE)?;
+    let share = process.resting_share(&trial.limit, window(trial), IDLE_SHARE)?;
     let measured = format!("{:.1} % of a core", share * 100.0);
     if share > IDLE_SHARE {
         return Err(Symptom::of(format!("uses {measured}")));
