@@ -2,7 +2,8 @@
 
 #[cfg(target_os = "linux")]
 use crate::harness::{
-    Child, Exit, PROGRAM, Signal, both_modes, command, eventually, name_of, program, tool_or_skip,
+    Child, Exit, PROGRAM, Signal, both_modes, command, eventually, in_some_attempt, name_of,
+    program, refusing_port, tool_or_skip,
 };
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
@@ -228,10 +229,8 @@ fn a_file_that_cannot_be_written_is_named_before_the_run() {
 
 #[test]
 fn an_unreachable_server_is_one_line_and_exit_code_2() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let exit = bench_briefly(&[&address]);
+    let (_bound, address) = refusing_port();
+    let exit = bench_briefly(&[&address.to_string()]);
     assert_eq!(exit.code, Some(2));
     let expected = format!("mio-echo: cannot connect to {address}: connection refused");
     assert_eq!(exit.stderr, expected);
@@ -428,24 +427,32 @@ fn connections_beyond_the_limit_on_open_files_are_refused_with_the_limit() {
 
 #[test]
 fn the_json_has_the_measurement_second_by_second() {
-    let load = ["-t", "1300ms", "--warmup", "0s", "-c", "4"];
-    let report = json(&bench(&[&load[..], &["--json", "-"]].concat()));
-    let intervals = report["intervals"].as_array().unwrap();
-    let sum = |field: &str| -> u64 { intervals.iter().map(|it| it[field].as_u64().unwrap()).sum() };
-    assert_eq!(intervals.len(), 2, "a second and the rest");
-    assert_eq!(sum("messages"), report["messages"].as_u64().unwrap());
-    assert_eq!(sum("length_ns"), report["elapsed_ns"].as_u64().unwrap());
-    let highest = intervals
-        .iter()
-        .filter_map(|it| it["max_ns"].as_u64())
-        .max();
-    assert_eq!(highest, report["service_time"]["max_ns"].as_u64());
+    let load = [
+        "-t", "1300ms", "--warmup", "0s", "-c", "4", "--rate", "2000",
+    ];
+    in_some_attempt(|| {
+        let report = json(&bench(&[&load[..], &["--json", "-"]].concat()));
+        let intervals = report["intervals"].as_array().unwrap();
+        let sum =
+            |field: &str| -> u64 { intervals.iter().map(|it| it[field].as_u64().unwrap()).sum() };
+        assert_eq!(intervals.len(), 2, "a second and the rest");
+        assert_eq!(sum("messages"), report["messages"].as_u64().unwrap());
+        assert_eq!(sum("length_ns"), report["elapsed_ns"].as_u64().unwrap());
+        let highest = intervals.iter().filter_map(|it| it["max_ns"].as_u64());
+        // On a busy machine, the highest may be that of a message that comes back after the last interval.
+        match (highest.max(), report["service_time"]["max_ns"].as_u64()) {
+            (highest, max) if highest == max => Ok(()),
+            (highest, max) => Err(format!("{highest:?} is not {max:?}")),
+        }
+    });
 }
 
 #[test]
 #[cfg(unix)]
 fn a_terminal_shows_the_latest_second_and_a_pipe_does_not() {
-    let load = ["-t", "1300ms", "--warmup", "0s", "-c", "4"];
+    let load = [
+        "-t", "1300ms", "--warmup", "0s", "-c", "4", "--rate", "1000",
+    ];
     let exit = bench(&load);
     assert_eq!(exit.stderr, "", "no terminal");
     if !tool_or_skip("script") {

@@ -5,7 +5,7 @@
 
 use crate::harness::{
     Child, Signal, assert_same, command, connect, echo_roundtrip, eventually, fill_until_blocked,
-    more_than_buffers_hold, pattern, peer, read, read_to_eof, run,
+    in_some_attempt, more_than_buffers_hold, pattern, peer, read, read_to_eof, run,
 };
 use crate::steps::{A_WHILE, built_example, source_of, start};
 use std::fs;
@@ -138,9 +138,15 @@ fn each_start_fails_and_each_solution_passes() {
     thread::scope(|scope| {
         for exercise in EXERCISES {
             scope.spawn(move || {
-                let (start, solution) = (exercise.start(), exercise.solution);
-                assert!(!is_passed(&exercise.graded_by, &start), "{start} passes");
-                assert!(is_passed(&exercise.graded_by, solution), "{solution} fails");
+                // A busy machine may disturb a check, but not each time.
+                let expect = |example: &str, expected| {
+                    in_some_attempt(|| match is_passed(&exercise.graded_by, example) {
+                        passes if passes == expected => Ok(()),
+                        passes => Err(format!("{example} passes: {passes}")),
+                    });
+                };
+                expect(&exercise.start(), false);
+                expect(exercise.solution, true);
             });
         }
     });

@@ -2,7 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::harness::{self, Child, Exit, Signal, command, connect, echo_roundtrip, program};
+use crate::harness::{
+    self, Child, Exit, Signal, command, connect, echo_roundtrip, in_some_attempt, program,
+};
 use mio_echo::learn::lab::project::Project;
 use mio_echo::learn::lab::{self, EXPERIMENTS, Variant};
 use std::collections::BTreeSet;
@@ -93,9 +95,11 @@ fn check_tells_the_two_servers_of_an_experiment_apart() {
                     let lab = ["lab", experiment.name, "--serve", server];
                     let server_command: Vec<&str> =
                         [harness::PROGRAM].into_iter().chain(lab).collect();
-                    let exit = graded(check, &server_command);
-                    let text = exit.text();
-                    assert_eq!(exit.code, Some(code), "{lab:?}: {text}{}", exit.stderr);
+                    // A busy machine may disturb a check, but not each time.
+                    in_some_attempt(|| match graded(check, &server_command) {
+                        exit if exit.code == Some(code) => Ok(()),
+                        exit => Err(format!("{lab:?}: {}{}", exit.text(), exit.stderr)),
+                    });
                 });
             }
         }
@@ -132,7 +136,14 @@ fn a_project_fails_its_check_until_it_is_repaired() {
         ]);
         harness::run(check.arg(built).arg("127.0.0.1:{port}")).code
     };
-    assert_eq!(grade(&build(&path)), Some(1));
+    let expect = |code: i32| {
+        let built = build(&path);
+        in_some_attempt(|| match grade(&built) {
+            graded if graded == Some(code) => Ok(()),
+            graded => Err(format!("the check ends with {graded:?}")),
+        });
+    };
+    expect(1);
 
     // The repair that the comment in the file suggests.
     let program = path.join("src/main.rs");
@@ -140,7 +151,7 @@ fn a_project_fails_its_check_until_it_is_repaired() {
     let mistake = "        return Flow::Park; // assumes that the rest will be reported\n";
     assert!(text.contains(mistake), "{text}");
     fs::write(&program, text.replace(mistake, "")).unwrap();
-    assert_eq!(grade(&build(&path)), Some(0));
+    expect(0);
 }
 
 /// Every project compiles, in both variants: here as a binary of one project each.

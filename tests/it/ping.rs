@@ -40,10 +40,10 @@ fn after_a_lost_echo_the_next_message_takes_another_connection() {
         }
         io::copy(&mut &peer, &mut io::sink()).map(drop)
     });
-    let options = ["--count", "3", "--interval", "0s", "--timeout", "200ms"];
+    let options = ["--count", "3", "--interval", "0s", "--timeout", "2s"];
     let exit = ping(address, &options, &["ping"]);
     let lines: Vec<&str> = exit.text().lines().collect();
-    let lost = "echo 2 lost: no reply within 200ms: 4 bytes did not come back";
+    let lost = "echo 2 lost: no reply within 2s: 4 bytes did not come back";
     assert_eq!(lines[1], lost);
     assert!(lines[2].starts_with("echo 3 from "), "{lines:?}");
     assert_eq!(lines[3], "3 sent, 2 received and verified, 1 lost (33.3 %)");

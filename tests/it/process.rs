@@ -1,7 +1,9 @@
 //! Child processes: none outlives the test, each failure is noticed, and none is blocked by its output.
 
 #[cfg(target_os = "linux")]
-use crate::harness::{DEADLINE, PROGRAM, address_in, connect, echo_roundtrip, eventually};
+use crate::harness::{
+    DEADLINE, PROGRAM, address_in, connect, echo_roundtrip, eventually, in_some_attempt,
+};
 use mio_echo::measure::process::Usage;
 use mio_echo::measure::process::{Child, ChildFailure, CommandLine, ExitReason};
 use rustix::process::{Pid, test_kill_process};
@@ -67,15 +69,20 @@ fn a_descendant_that_ignores_sigterm_is_killed_too() {
 
 #[test]
 fn a_process_that_handles_sigterm_exits_by_itself() {
-    let (server, _address) = serving();
-    let (pid, start) = (server.pid(), Instant::now());
-    server.terminate();
-    let took = start.elapsed();
-    assert!(
-        took < Duration::from_secs(2),
-        "terminated only after {took:?}"
-    );
-    assert!(is_gone(pid));
+    // Longer than that, and it would be killed.
+    const GRACE: Duration = Duration::from_secs(2);
+    in_some_attempt(|| {
+        let (server, _address) = serving();
+        let (pid, start) = (server.pid(), Instant::now());
+        server.terminate();
+        let took = start.elapsed();
+        assert!(is_gone(pid));
+        if took < GRACE {
+            Ok(())
+        } else {
+            Err(format!("terminated only after {took:?}"))
+        }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::harness::{
     Child, DEADLINE, Signal, address_in, assert_same, both_modes, connect, echo_roundtrip,
     eventually, name_of, pattern, program, read_to_eof,
 };
+use crate::service::{kept_socket, serve_on};
 use mio_echo::server::Mode;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -230,21 +231,15 @@ fn a_server_whose_ready_line_cannot_be_written_serves_all_the_same() {
     both_modes(|mode| {
         let (reader, stdout) = io::pipe().unwrap();
         drop(reader);
-        let address = free_address();
-        let mut command = program(&["serve", "--mode", name_of(mode), "--listen"]);
-        let server = Child::spawn(command.arg(address.to_string()).stdout(stdout));
-        eventually("the server listens", || TcpStream::connect(address).is_ok());
+        // A socket that is passed: without a ready line, the server cannot announce a port that it chose.
+        let (socket, address) = kept_socket();
+        let mut command = serve_on(socket, &["--mode", name_of(mode)]);
+        let server = Child::spawn(command.stdout(stdout));
         echo_roundtrip(&connect(address), b"without a ready line");
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     });
-}
-
-/// An address that was free a moment ago: without a ready line, the server cannot announce a port that it chose.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// A read with a timeout is not resumed after the process was stopped (signal(7)): it fails with EINTR.

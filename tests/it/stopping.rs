@@ -3,7 +3,7 @@
 use crate::harness::peer::{unacknowledged, wait_until_received};
 use crate::harness::{
     BoundServer, DEADLINE, TestServer, assert_same, both_modes, connect, echo_roundtrip,
-    fill_until_blocked, more_than_buffers_hold, pattern, read_to_eof,
+    eventually, fill_until_blocked, in_some_attempt, more_than_buffers_hold, pattern, read_to_eof,
 };
 use mio_echo::server::Mode;
 use std::io::{Read, Write};
@@ -48,7 +48,7 @@ fn a_slow_reader_gets_all_that_was_received_before_a_stop() {
         let received = sent - unacknowledged(&slow);
         server.request_stop();
         // The pause is long, but shorter than the drain timeout.
-        thread::sleep(Duration::from_millis(1500));
+        thread::sleep(Duration::from_millis(500));
         slow.set_nonblocking(false).unwrap();
         let echoed = read_to_eof(&slow);
         assert!(
@@ -89,8 +89,10 @@ fn after_a_stop_no_connection_is_accepted() {
         let address = server.address;
         echo_roundtrip(&connect(address), b"before");
         server.stop();
-        let late = TcpStream::connect(address).map_err(|error| error.kind());
-        assert!(late.is_err(), "expected a refusal, got {late:?}");
+        // While another test forks, its child has the listener open.
+        eventually("connections are refused", || {
+            TcpStream::connect(address).is_err()
+        });
     });
 }
 
@@ -133,20 +135,17 @@ fn a_peer_that_never_pauses_gets_our_fin_after_an_exact_prefix() {
             });
             let reader = scope.spawn(|| read_repetitions_to_eof(&stream, &bytes));
             thread::sleep(Duration::from_millis(100));
-            let requested = Instant::now();
             server.request_stop();
             let echoed = reader.join();
             finished.store(true, Ordering::Release);
-            let waited = requested.elapsed();
             assert!(echoed.unwrap() > 0, "expected echoes before the FIN");
-            assert!(
-                waited < Duration::from_secs(4),
-                "expected our FIN soon, not after {waited:?}"
-            );
         });
         drop(stream);
         let stats = server.wait();
-        assert!(stats.errors.is_empty(), "expected no reset: {stats}");
+        assert!(
+            stats.errors.is_empty(),
+            "neither a reset nor a timeout: {stats}"
+        );
     });
 }
 
@@ -181,10 +180,9 @@ fn a_peer_that_never_closes_is_cut_off_when_the_drain_times_out() {
         server.request_stop();
         assert_same(&read_to_eof(&stream), b"");
         let stats = server.wait();
-        let waited = requested.elapsed();
         assert!(
-            (drain_timeout..Duration::from_secs(6)).contains(&waited),
-            "expected an end after {drain_timeout:?}, not {waited:?}"
+            requested.elapsed() >= drain_timeout,
+            "it has until the timeout"
         );
         assert_eq!(stats.errors.get("drain timeout"), Some(&1), "{stats}");
     });
@@ -212,8 +210,7 @@ fn a_peer_that_sends_on_behind_our_fin_is_cut_off_when_the_drain_times_out() {
                 }
                 sent
             });
-            let stats = server.ended_within(Duration::from_secs(4));
-            let stats = stats.expect("a connection that discards should notice the deadline");
+            let stats = server.wait();
             assert!(
                 requested.elapsed() >= drain_timeout,
                 "it has until the timeout"
@@ -235,8 +232,7 @@ fn a_peer_that_reads_nothing_is_cut_off_when_the_drain_times_out() {
         fill_until_blocked(&stalled, bytes);
         let requested = Instant::now();
         server.request_stop();
-        let stats = server.ended_within(Duration::from_secs(4));
-        let stats = stats.expect("a connection that waits to write should notice the stop");
+        let stats = server.wait();
         assert!(
             requested.elapsed() >= drain_timeout,
             "it has until the timeout"
@@ -264,7 +260,7 @@ fn a_peer_that_reads_too_slowly_is_cut_off_when_the_drain_times_out() {
             });
             let requested = Instant::now();
             server.request_stop();
-            let outcome = server.ended_within(Duration::from_secs(4));
+            let outcome = server.ended_within(DEADLINE);
             ended.store(true, Ordering::Release);
             let stats = outcome.expect("the server should cut it off");
             assert!(
@@ -278,14 +274,13 @@ fn a_peer_that_reads_too_slowly_is_cut_off_when_the_drain_times_out() {
 
 #[test]
 fn idle_peers_get_our_fin_at_once() {
+    /// Far shorter than the drain timeout.
     const AT_ONCE: Duration = Duration::from_millis(250);
     both_modes(|mode| {
-        // A busy machine may be late, but not each time.
-        let mut waited = (0..5).map(|_| time_to_the_last_fin(mode));
-        assert!(
-            waited.any(|waited| waited < AT_ONCE),
-            "expected our FIN within {AT_ONCE:?}"
-        );
+        in_some_attempt(|| match time_to_the_last_fin(mode) {
+            waited if waited < AT_ONCE => Ok(()),
+            waited => Err(format!("our FIN came after {waited:?}")),
+        });
     });
 }
 
@@ -312,10 +307,9 @@ fn time_to_the_last_fin(mode: Mode) -> Duration {
 #[test]
 fn a_server_without_peers_stops_at_once() {
     both_modes(|mode| {
-        let server = TestServer::start(mode, |_| {});
-        let requested = Instant::now();
+        let server = TestServer::start(mode, |config| {
+            config.drain_timeout = Duration::from_hours(1);
+        });
         server.stop();
-        let waited = requested.elapsed();
-        assert!(waited < Duration::from_secs(3), "waited {waited:?}");
     });
 }

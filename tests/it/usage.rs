@@ -23,7 +23,7 @@ const EDGE: u64 = 2;
 fn processor_time_equals_what_the_process_itself_reports() {
     // The shell uses some processor time, prints what times(2) reports, and sleeps. The first of the two lines
     // that it prints is its own time.
-    let line = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; times; exec sleep 60";
+    let line = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; times; exec sleep 60";
     let mut shell = spawn("sh", &["-c", line]);
     let reported = seconds_in(&shell.ready_line(Duration::from_mins(1)).unwrap());
     let usage = Usage::of(shell.pid()).unwrap();
@@ -95,7 +95,7 @@ fn resident_memory_is_reported_while_it_is_in_use() {
 
 #[test]
 fn the_time_of_a_child_counts_for_its_group_while_it_runs_and_after_it_has_ended() {
-    let line = "busy() { i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; }; \
+    let line = "busy() { i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; }; \
                 (busy; echo done; read -r go </dev/null; exec sleep 60) & wait";
     let mut shell = spawn("sh", &["-c", line]);
     shell.ready_line(Duration::from_mins(1)).unwrap();
@@ -108,7 +108,7 @@ fn the_time_of_a_child_counts_for_its_group_while_it_runs_and_after_it_has_ended
     assert!(group.cpu() > Duration::from_millis(50), "{group:?}");
     assert_eq!((group.processes, group.threads), (2, 2));
 
-    let line = "(i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done); echo done; exec sleep 60";
+    let line = "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); echo done; exec sleep 60";
     let mut shell = spawn("sh", &["-c", line]);
     shell.ready_line(Duration::from_mins(1)).unwrap();
     let group = Usage::of_group(shell.pid()).unwrap();

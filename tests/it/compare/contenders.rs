@@ -1,6 +1,6 @@
 //! What can be compared, and in which order.
 
-use super::{comparison, run, run_short, saved, serve, text, values};
+use super::{comparison, measured, measured_briefly, run_short, saved, serve, text, values};
 use crate::harness::{Child, PROGRAM, skip};
 use mio_echo::measure::bench::MemoryMethod;
 use mio_echo::measure::compare::model::Comparison;
@@ -70,8 +70,7 @@ fn every_round_has_all_contenders_in_an_order_that_the_seed_repeats() {
 fn a_command_gets_its_port_and_is_measured() {
     let program = PROGRAM;
     let contender = format!("own={program} serve --quiet --listen 127.0.0.1:{{port}}");
-    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let finished = measured_briefly(&["--rounds=1", "--json=-", &contender]);
     let comparison = comparison(text(&finished));
     assert_eq!(comparison.scenarios[0].measurements.len(), 2);
     assert!(comparison.contenders[0].origin.contains("{port}"));
@@ -90,8 +89,7 @@ fn peers_of_a_manifest_are_compared_and_those_that_cannot_be_built_are_skipped()
     );
     fs::write(folder.path().join("peers.json"), manifest).unwrap();
     let peers = format!("--peers={}", folder.path().display());
-    let finished = run_short(&["--rounds=1", "--json=-", "event-loop", &peers]);
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let finished = measured_briefly(&["--rounds=1", "--json=-", "event-loop", &peers]);
     let skipped = "skipping elsewhere: no-such-compiler is not installed";
     assert!(finished.stderr.contains(skipped), "{}", finished.stderr);
     let comparison = comparison(text(&finished));
@@ -107,8 +105,7 @@ fn peers_of_a_manifest_are_compared_and_those_that_cannot_be_built_are_skipped()
 fn a_server_that_is_already_running_is_measured_and_left_running() {
     let address = serve(|_offset, byte| byte);
     let contender = format!("there={address}");
-    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let finished = measured_briefly(&["--rounds=1", "--json=-", &contender]);
     let comparison = comparison(text(&finished));
     let values = values(&comparison.scenarios[0].measurements[0]);
     assert!(
@@ -124,13 +121,14 @@ fn the_costs_of_a_server_behind_a_shell_are_those_of_the_server() {
     let behind = "behind=sh -c '\"$0\" serve -q --listen 127.0.0.1:$1; :' PROGRAM {port}";
     let behind = behind.replace("PROGRAM", PROGRAM);
     let arguments = [
-        "--duration=300ms",
+        "--duration=200ms",
+        "--warmup=10ms",
         "--rate=max",
         "--connections=2",
         "--rounds=1",
         "--json=-",
     ];
-    let finished = run(&[&arguments[..], &[&behind]].concat());
+    let finished = measured(&[&arguments[..], &[&behind]].concat());
     let comparison = comparison(text(&finished));
     let cost = |comparison: &Comparison| {
         let values = values(&comparison.scenarios[0].measurements[0]);
@@ -154,13 +152,14 @@ fn socat_forks_a_process_for_each_connection_and_all_are_counted() {
     }
     let socat = "socat=socat tcp-listen:{port},fork,reuseaddr pipe";
     let arguments = [
-        "--duration=500ms",
+        "--duration=200ms",
+        "--warmup=10ms",
         "--rate=max",
         "--connections=3",
         "--rounds=1",
         "--json=-",
     ];
-    let finished = run(&[&arguments[..], &[socat]].concat());
+    let finished = measured(&[&arguments[..], &[socat]].concat());
     let comparison = comparison(text(&finished));
     let values = values(&comparison.scenarios[0].measurements[0]);
     let cost = values.server.unwrap();
@@ -177,7 +176,7 @@ fn socat_forks_a_process_for_each_connection_and_all_are_counted() {
 fn the_costs_of_a_server_that_is_already_running_are_measured_by_its_process() {
     let (server, address) = Child::serve(&["--listen=127.0.0.1:0"]);
     let contender = format!("there={address},pid={}", server.id());
-    let finished = run_short(&["--rounds=1", "--json=-", &contender]);
+    let finished = measured_briefly(&["--rounds=1", "--json=-", &contender]);
     let comparison = comparison(text(&finished));
     let values = values(&comparison.scenarios[0].measurements[0]);
     assert!(

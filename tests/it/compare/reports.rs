@@ -1,6 +1,6 @@
 //! All reports agree, and go where they are asked to.
 
-use super::{comparison, run, run_short, saved, text};
+use super::{comparison, measured_briefly, run, saved, text};
 use crate::harness::{Child, PROGRAM, command};
 use mio_echo::measure::compare::model::{Comparison, MeasurementStatus};
 use mio_echo::measure::compare::report;
@@ -74,7 +74,7 @@ fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
 
 #[test]
 fn a_report_on_standard_output_is_alone_there() {
-    let finished = run_short(&["--rounds=1", "--csv=-", "event-loop"]);
+    let finished = measured_briefly(&["--rounds=1", "--csv=-", "event-loop"]);
     let lines: Vec<&str> = text(&finished).lines().collect();
     assert_eq!(
         lines.len(),

@@ -25,7 +25,7 @@ pub(crate) use child::{Child, Exit, PROGRAM, address_in, command, program, run};
 pub(crate) use machine::{ipv6_or_skip, skip, tool_or_skip};
 pub(crate) use peer::{
     assert_same, connect, echo_roundtrip, fill_until_blocked, more_than_buffers_hold, pattern,
-    read, read_to_eof,
+    read, read_to_eof, refusing_port,
 };
 pub(crate) use rustix::process::Signal;
 pub(crate) use server::{BoundServer, TestServer};
@@ -36,7 +36,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for a fact before it fails: far longer than any of them takes on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs one body for both modes, side by side, and names the mode in which it failed.
 pub(crate) fn both_modes(body: impl Fn(Mode) + Sync) {
@@ -59,6 +59,21 @@ pub(crate) fn name_of(mode: Mode) -> &'static str {
         Mode::EventLoop => "event-loop",
         Mode::Threads => "threads",
     }
+}
+
+/// Tries what a busy machine may spoil, such as an upper bound on time: one success is enough, and a program that does
+/// not keep its promise has none. Panics with the reason of the last failure.
+pub(crate) fn in_some_attempt<T>(mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    const ATTEMPTS: usize = 5;
+    let mut reason = String::new();
+    for _ in 0..ATTEMPTS {
+        match attempt() {
+            Ok(value) => return value,
+            Err(failure) => reason = failure,
+        }
+        eprintln!("failed, perhaps because the machine is busy: {reason}");
+    }
+    panic!("failed {ATTEMPTS} times: {reason}");
 }
 
 /// Polls for a fact of which there is no notification. Panics with `expected` if it does not come true in time.

@@ -2,12 +2,13 @@
 
 use super::machine::raise_descriptor_limit;
 use super::{DEADLINE, eventually};
+use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A connection on which no read and no write waits longer than the deadline.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
@@ -90,29 +91,55 @@ pub(crate) fn read_to_eof(mut stream: &TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Writes `bytes` without reading anything, until the kernel takes no more of them for a while: the buffers of both
-/// sides are full, and what the server has read is pending. Returns how many bytes the kernel took.
+/// Writes `bytes` without reading anything, until the echo of a server that reads no more than it can write is blocked:
+/// the buffers of both sides are full, and what the server has read is pending. Returns how many bytes the kernel took.
 ///
 /// Leaves the stream non-blocking.
-pub(crate) fn fill_until_blocked(mut stream: &TcpStream, bytes: &[u8]) -> usize {
-    const A_WHILE: Duration = Duration::from_millis(150);
-    stream.set_nonblocking(true).unwrap();
+pub(crate) fn fill_until_blocked(stream: &TcpStream, bytes: &[u8]) -> usize {
     let mut sent = 0;
-    let mut last_progress = Instant::now();
-    while last_progress.elapsed() < A_WHILE {
+    // A server that does not get the processor takes nothing either, but then nothing waits in its send queue: on
+    // loopback, only a receive buffer that is full keeps bytes there.
+    eventually("the echo is blocked", || {
+        sent += fill_until_quiet(stream, &bytes[sent..]);
+        !cfg!(target_os = "linux") || unechoed(stream) > 0
+    });
+    sent
+}
+
+/// As [`fill_until_blocked`], for a server that may not echo at all: until the kernel takes nothing for a while.
+pub(crate) fn fill_until_quiet(mut stream: &TcpStream, bytes: &[u8]) -> usize {
+    /// Many times as long as a server waits for the processor, also on a busy machine.
+    const REFUSALS: usize = 30;
+    const PAUSE: Duration = Duration::from_millis(5);
+    stream.set_nonblocking(true).unwrap();
+    let (mut sent, mut refusals) = (0, 0);
+    while refusals < REFUSALS {
         match stream.write(&bytes[sent..]) {
             Ok(taken) => {
                 sent += taken;
-                last_progress = Instant::now();
+                refusals = 0;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                thread::sleep(Duration::from_millis(5));
+                refusals += 1;
+                thread::sleep(PAUSE);
             }
             Err(error) => panic!("expected the write to block, after {sent} bytes: {error}"),
         }
         assert!(sent < bytes.len(), "expected to be blocked before {sent}");
     }
     sent
+}
+
+/// An address that refuses connections as long as the socket lives: it is bound, so that no other gets the port, and does
+/// not listen.
+///
+/// The port of a listener that has just been closed need not refuse yet: see [`alone`](super::alone).
+pub(crate) fn refusing_port() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any_port.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// Ends the connection with a RST.
@@ -140,6 +167,15 @@ pub(crate) fn wait_until_received(peers: &[TcpStream]) {
 /// How many bytes were sent and have not been acknowledged.
 pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
     queued(&send_queues(), peer)
+}
+
+/// How many bytes the other end, a socket of this machine, has sent and this one has no room for.
+fn unechoed(peer: &TcpStream) -> usize {
+    let ports = (
+        peer.peer_addr().unwrap().port(),
+        peer.local_addr().unwrap().port(),
+    );
+    send_queues().get(&ports).copied().unwrap_or(0)
 }
 
 /// Bytes in the send queue of each connection, by its two ports. On systems other than Linux, loopback is trusted to

@@ -4,6 +4,7 @@ mod corruption;
 mod open_loop;
 mod unanswered;
 
+use crate::harness::refusing_port;
 use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -36,7 +37,7 @@ fn plan(target: SocketAddr) -> LoadPlan {
     LoadPlan {
         warm_up: Duration::ZERO,
         stop_when: StopCondition::Messages(2000),
-        timeout: Duration::from_secs(20),
+        timeout: Duration::from_mins(1),
         ..LoadPlan::new(target)
     }
 }
@@ -49,7 +50,7 @@ fn run(plan: &LoadPlan) -> LoadResults {
 fn run_briefly(plan: &LoadPlan) -> LoadResults {
     let begin = Instant::now();
     let results = run(plan);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{results:?}");
+    assert!(begin.elapsed() < Duration::from_secs(50), "{results:?}");
     results
 }
 
@@ -158,11 +159,11 @@ fn a_rate_determines_how_many_messages_are_due() {
     assert_flawless(&results);
     assert_eq!(results.unanswered, 0);
     let response = results.response.unwrap();
-    let due = 999..=1020; // on a busy machine the last turn of the loop may begin late
-    assert!(response.count() >= *due.start(), "{}", response.count());
+    // On a busy machine the measurement ends late, and more are due.
+    assert!(response.count() >= 999, "{}", response.count());
     assert_eq!(response.count(), results.service.count());
     assert!(response.max() >= results.service.max());
-    assert!(results.generator.lag.unwrap().count() >= *due.start());
+    assert!(results.generator.lag.unwrap().count() >= 999);
 }
 
 #[test]
@@ -219,9 +220,7 @@ fn a_reset_is_counted_as_a_reset() {
 
 #[test]
 fn without_a_listener_connections_are_refused() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let target = listener.local_addr().unwrap();
-    drop(listener);
+    let (_bound, target) = refusing_port();
     for pattern in [LoadPattern::Echo, LoadPattern::Churn, LoadPattern::Idle] {
         let plan = LoadPlan {
             pattern,

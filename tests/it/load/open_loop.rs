@@ -42,9 +42,11 @@ fn poisson_arrivals_reach_the_rate() {
         arrivals: Arrivals::Poisson { seed: 1 },
         ..at_rate(4000.0)
     });
-    // 2,000 messages with a standard deviation of 45.
-    let due = results.response.unwrap().count();
-    assert!((1700..2300).contains(&due), "{due}");
+    // 2,000 messages with a standard deviation of 45; on a busy machine the measurement ends late, and more are due.
+    let due = 4000.0 * results.elapsed.as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let share = results.response.unwrap().count() as f64 / due;
+    assert!((0.85..1.15).contains(&share), "{share} of {due}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 /// `mio-echo serve` that is passed one socket, as a service manager does it.
-fn serve_on(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
+pub(crate) fn serve_on(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
     let pass = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" serve \"$@\"";
     let mut command = command("sh");
     command
@@ -30,7 +30,8 @@ fn serve_on(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
     command
 }
 
-fn kept_socket() -> (TcpListener, SocketAddr) {
+/// A listener of this process, and its address.
+pub(crate) fn kept_socket() -> (TcpListener, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
