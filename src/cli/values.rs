@@ -2,6 +2,8 @@
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
+#[cfg(feature = "measure")]
+use mio_echo::measure::bench::WarmUpLength;
 use mio_echo::server::Mode;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -96,6 +98,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Ok(_) | Err(humantime::DurationError::NumberOverflow) => Err("is too long".to_owned()),
         Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s or {text}ms")),
         Err(_) => Err("expected a time such as 500ms, 10s or 5m".to_owned()),
+    }
+}
+
+/// `auto`, or a time that `parse` accepts.
+#[cfg(feature = "measure")]
+pub(super) fn warm_up_length(
+    text: &str,
+    parse: fn(&str) -> Result<Duration, String>,
+) -> Result<WarmUpLength, String> {
+    match text {
+        "auto" => Ok(WarmUpLength::UntilWarm),
+        _ => parse(text).map(WarmUpLength::Fixed),
     }
 }
 

@@ -48,6 +48,15 @@ fn without_an_address_it_measures_a_server_of_its_own() {
 }
 
 #[test]
+fn it_reports_how_long_the_warm_up_lasted_and_why_it_ended() {
+    let exit = bench(&["--messages", "200", "--connections", "4"]);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    assert!(exit.text().contains("\nwarm-up     "), "{}", exit.text());
+    let fixed = bench_briefly(&[]);
+    assert!(!fixed.text().contains("warm-up"), "{}", fixed.text());
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn the_costs_of_the_server_are_measured_from_outside() {
     both_modes(|mode| {

@@ -4,10 +4,10 @@ use crate::cli::files::check_writable;
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{
     Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
-    size_up_to,
+    size_up_to, warm_up_length,
 };
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::{Origin, Threshold};
+use mio_echo::measure::bench::{Origin, Threshold, WarmUpLength};
 use mio_echo::measure::load::{Arrivals, LoadPattern, LoadPlan, StopCondition, Verify};
 use mio_echo::measure::process::Placement;
 use mio_echo::rng;
@@ -122,9 +122,10 @@ pub(crate) struct BenchArguments {
     #[arg(short = 'n', long, value_name = "N", value_parser = at_least_one, conflicts_with = "duration", help_heading = "Load")]
     messages: Option<usize>,
 
-    /// How long the load runs before the measurement
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "500ms", help_heading = "Load")]
-    warmup: Duration,
+    /// How long the load runs before the measurement: a time, or auto, until the server's CPU time per message stops
+    /// falling, at most 10s
+    #[arg(long, value_name = "TIME", value_parser = warm_up, default_value = "auto", help_heading = "Load")]
+    warmup: WarmUpLength,
 
     /// How long a connect or a reply may take
     #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s", help_heading = "Load")]
@@ -321,7 +322,8 @@ impl BenchArguments {
             },
             slack: self.slack,
             connect_rate: self.connect_rate,
-            warm_up: self.warmup,
+            warm_up: self.warmup.least(),
+            warm_up_extension: self.warmup.extension(),
             stop_when: match self.messages {
                 Some(count) => StopCondition::Messages(count as u64),
                 None => StopCondition::Elapsed(self.duration),
@@ -334,6 +336,10 @@ impl BenchArguments {
             timeout: self.timeout,
         }
     }
+}
+
+fn warm_up(text: &str) -> Result<WarmUpLength, String> {
+    warm_up_length(text, duration)
 }
 
 fn message_size(text: &str) -> Result<Bytes, String> {

@@ -2,13 +2,12 @@
 
 use super::reports::ReportFormat;
 use super::values::{
-    RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until,
-    warm_up_time,
+    RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until, warm_up,
 };
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{Bytes, at_least_one};
 use clap::{Args, ValueEnum};
-use mio_echo::measure::bench::Threshold;
+use mio_echo::measure::bench::{Threshold, WarmUpLength};
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::{
     ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario, ScenarioPattern,
@@ -24,6 +23,7 @@ Contenders:
   event-loop, threads     mio-echo serve in that mode; the default is both
   NAME=HOST:PORT,pid=N    a server that is already running; without its process N, its costs are not measured
   NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}
+  NAME,warmup=4s='…'      any of these with a warm-up of its own, as threads,warmup=4s
 The others are compared with the first one, which is measured twice in each round: its difference \
 from itself is the noise of the machine. The costs are those of all processes of a server.
 
@@ -60,7 +60,8 @@ pub(super) const LEAST_ROUNDS: u32 = 9;
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// The contenders: event-loop, threads, NAME=HOST:PORT[,pid=N] or NAME='COMMAND {port}'
+    /// The contenders: event-loop, threads, NAME=HOST:PORT[,pid=N] or NAME='COMMAND {port}'; with its own warm-up,
+    /// NAME,warmup=TIME=...
     contender: Vec<ContenderSpec>,
 
     /// Compare the servers of the manifest peers.json in DIR too, and build them first if this machine can;
@@ -124,9 +125,10 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "1s", help_heading = "Rounds")]
     duration: Duration,
 
-    /// How long the load runs before each measurement
-    #[arg(long, value_name = "TIME", value_parser = warm_up_time, default_value = "200ms", help_heading = "Rounds")]
-    warmup: Duration,
+    /// How long the load runs before each measurement: a time, or auto, until the server's CPU time per message stops
+    /// falling, at most 10s
+    #[arg(long, value_name = "TIME", value_parser = warm_up, default_value = "auto", help_heading = "Rounds")]
+    warmup: WarmUpLength,
 
     /// Seed of the order of contenders in each round, to repeat it [default: random]
     #[arg(long, value_name = "N", value_parser = seed, help_heading = "Rounds")]

@@ -161,7 +161,11 @@ fn build_peers(folder: &Path, only: &[String]) -> Result<Vec<ContenderSpec>, Str
     }
     let ready = peers.ready.into_iter();
     ready
-        .map(|peer| ContenderSpec::command(peer.name, peer.command))
+        .map(|peer| {
+            let spec = ContenderSpec::command(peer.name, peer.command)?;
+            let warm_up = peer.warm_up;
+            Ok(ContenderSpec { warm_up, ..spec })
+        })
         .collect()
 }
 

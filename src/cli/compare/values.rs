@@ -1,6 +1,9 @@
 //! The values that only `compare` reads.
 
-use crate::cli::values::{Bytes, duration, number_in, positive_duration, size_up_to};
+use crate::cli::values::{
+    Bytes, duration, number_in, positive_duration, size_up_to, warm_up_length,
+};
+use mio_echo::measure::bench::WarmUpLength;
 use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use std::time::Duration;
 
@@ -61,8 +64,8 @@ pub(super) fn measuring_time(text: &str) -> Result<Duration, String> {
     positive_duration(text).and_then(up_to_longest)
 }
 
-pub(super) fn warm_up_time(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(up_to_longest)
+pub(super) fn warm_up(text: &str) -> Result<WarmUpLength, String> {
+    warm_up_length(text, |text| duration(text).and_then(up_to_longest))
 }
 
 fn up_to_longest(duration: Duration) -> Result<Duration, String> {

@@ -1,11 +1,13 @@
 //! What a measurement costs a server, sampled from outside its processes.
 
+use super::warm_up::WarmUpJudge;
 use crate::measure::load::{LoadObserver, Progress};
 use crate::measure::process::Usage;
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Samples the usage of a server three times: before the first connection, when the measurement starts, and when it
 /// ends. A server is a process, the group that it leads, and their descendants.
@@ -135,11 +137,12 @@ pub enum MemoryMethod {
     Proportional,
 }
 
-/// Samples the costs of the server while a load runs, and passes the progress on.
+/// Samples the costs of the server while a load runs, judges when it is warm, and passes the progress on.
 #[derive(Debug)]
 pub struct SamplingObserver<P> {
     /// `None` if the server's process is not visible.
     sampler: Option<UsageSampler>,
+    warm_up: WarmUpJudge,
     progress: P,
     is_stopped: bool,
 }
@@ -148,6 +151,7 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
     /// `progress` is called about ten times a second, and returns whether to go on.
     pub fn new(sampler: Option<UsageSampler>, progress: P) -> Self {
         Self {
+            warm_up: WarmUpJudge::new(sampler.as_ref().map(|it| it.pid)),
             sampler,
             progress,
             is_stopped: false,
@@ -166,6 +170,10 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
 }
 
 impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P> {
+    fn is_warm(&mut self, lasted: Duration, messages: u64) -> bool {
+        self.warm_up.is_warm(lasted, messages)
+    }
+
     fn measurement_started(&mut self) {
         self.sampler.as_mut().map(UsageSampler::sample_start);
     }

@@ -1,7 +1,7 @@
 //! A measurement of one server: the load, what it cost the server, and what the figures say. A comparison is made of
 //! many of them.
 //!
-//! Read it in this order: [`BenchServer`], the server; [`SamplingObserver`], which watches its costs while the load runs;
+//! Read it in this order: [`BenchServer`], the server; [`WarmUpJudge`], when it is warm; [`SamplingObserver`], which watches its costs while the load runs;
 //! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
 //! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools,
 //! [`Threshold`] checks it for continuous integration. [`IntervalRecorder`] follows it second by second.
@@ -19,6 +19,7 @@ mod server;
 mod summary;
 mod threshold;
 mod values;
+mod warm_up;
 mod warning;
 
 pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
@@ -31,4 +32,5 @@ pub(in crate::measure) use threshold::Comparator;
 pub use threshold::{Threshold, ThresholdStatus};
 pub(in crate::measure) use values::float;
 pub use values::{Flood, LatencySummary, Values};
+pub use warm_up::{WarmUpJudge, WarmUpLength, WarmUpReport};
 pub use warning::{BenchWarning, MIN_RATE_SHARE};

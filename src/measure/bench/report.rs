@@ -69,8 +69,11 @@ pub struct PlanReport {
     pub duration_ns: Option<u64>,
     /// How many messages end it; `None` if a duration does.
     pub messages: Option<u64>,
-    /// How long the load ran before the measurement.
+    /// How long the load was to run before the measurement, at least.
     pub warm_up_ns: u64,
+    /// How much longer it was to run at most, until the server is warm; 0 for a warm-up of a fixed length.
+    #[serde(default)]
+    pub warm_up_extension_ns: u64,
     /// Whether every byte was compared.
     pub verify: Verify,
 }
@@ -168,6 +171,7 @@ impl From<&LoadPlan> for PlanReport {
             duration_ns,
             messages,
             warm_up_ns: nanoseconds(plan.warm_up),
+            warm_up_extension_ns: nanoseconds(plan.warm_up_extension),
             verify: plan.verify,
         }
     }

@@ -3,7 +3,7 @@
 use super::cost::ServerCost;
 use super::report::{BenchReport, Figures, PlanReport};
 use super::values::{LatencySummary, Values};
-use crate::measure::load::Verify;
+use crate::measure::load::{Verify, WarmUpEnd};
 use crate::measure::process::{Pinning, cores};
 use crate::text::units::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
@@ -15,6 +15,7 @@ const NAME: usize = 12;
 impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_load(f, &self.plan)?;
+        write_warm_up(f, &self.values)?;
         write_measured(f, self)?;
         write_latency(f, &self.values)?;
         if let Some(server) = &self.values.server {
@@ -89,6 +90,16 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
         "rate",
         &format!("{rate} {things}/s, {bandwidth} each way"),
     )
+}
+
+/// A warm-up that had a fixed length is as it was asked for.
+fn write_warm_up(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
+    match &values.warm_up {
+        Some(warm_up) if warm_up.end != WarmUpEnd::Fixed => {
+            line(f, "warm-up", &warm_up.to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_latency(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {

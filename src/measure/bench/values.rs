@@ -1,6 +1,7 @@
 //! The values of one measurement: one server under one load.
 
 use super::cost::ServerCost;
+use super::warm_up::WarmUpReport;
 use crate::measure::load::{Failures, Latency, LoadResults, Mismatch, QUANTILES, TimedOut};
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ const STALL_FACTOR: u64 = 10;
 /// `_ns` are nanoseconds. What could not be measured is `None`, in the JSON `null`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Values {
+    /// The warm-up; `None` in files of versions that did not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUpReport>,
     /// How long was measured, without the warm-up.
     pub elapsed_ns: u64,
     /// Messages that came back in that time; for the churn pattern, connections.
@@ -94,6 +98,7 @@ impl Values {
     /// The values in `results`, with what the load has cost the server.
     pub fn new(results: &LoadResults, server: Option<ServerCost>) -> Self {
         Self {
+            warm_up: Some(results.warm_up.into()),
             elapsed_ns: nanoseconds(results.elapsed),
             messages: results.messages,
             bytes: results.bytes,

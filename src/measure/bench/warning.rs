@@ -1,6 +1,7 @@
 //! Conditions under which the figures of a measurement do not describe the server.
 
 use super::values::Values;
+use crate::measure::load::WarmUpEnd;
 use crate::text::units;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -70,6 +71,11 @@ pub enum BenchWarning {
         /// The share of one core that the server used; `None` if its process is not visible.
         server_cpu_share: Option<f64>,
     },
+    /// The cost of a message still fell at the end of the longest warm-up.
+    NotWarm {
+        /// How long the warm-up lasted.
+        lasted_ns: u64,
+    },
     /// The processor time of the server was not seen: its messages seem to have cost less than a system call can.
     CostNotSeen,
     /// This program is a debug build, which measures itself more than the server.
@@ -85,6 +91,7 @@ impl BenchWarning {
         [
             limit(rate, values),
             missed_schedule(values),
+            not_warm(values),
             is_unseen.then_some(Self::CostNotSeen),
         ]
         .into_iter()
@@ -117,6 +124,12 @@ fn generator_limit(values: &Values) -> Option<BenchWarning> {
         generator_cpu_share,
         server_cpu_share,
     })
+}
+
+fn not_warm(values: &Values) -> Option<BenchWarning> {
+    let warm_up = values.warm_up?;
+    let lasted_ns = warm_up.lasted_ns;
+    (warm_up.end == WarmUpEnd::NotWarm).then_some(BenchWarning::NotWarm { lasted_ns })
 }
 
 fn missed_schedule(values: &Values) -> Option<BenchWarning> {
@@ -226,6 +239,11 @@ impl fmt::Display for BenchWarning {
                     None => f.write_str("an unknown share"),
                 }
             }
+            Self::NotWarm { lasted_ns } => write!(
+                f,
+                "the cost of a message still fell after a warm-up of {}: --warmup sets a longer one",
+                time(*lasted_ns)
+            ),
             Self::CostNotSeen => f.write_str(
                 "the CPU time of the server was not seen: its messages seem to cost less than a system call can, so other \
                  processes than the observed ones have served them",
@@ -241,6 +259,7 @@ impl fmt::Display for BenchWarning {
 mod tests {
     use super::super::cost::ServerCost;
     use super::super::values::LatencySummary;
+    use super::super::warm_up::WarmUpReport;
     use super::*;
     use crate::measure::load::Latency;
 
@@ -309,6 +328,21 @@ mod tests {
         assert_eq!(limit(0.36, Some(0.36)), "server");
         assert_eq!(limit(0.36, None), "server");
         assert_eq!(super::limit(Some(905.0), &second(0.3, Some(0.3))), None);
+    }
+
+    #[test]
+    fn a_server_that_is_measured_before_it_is_warm_has_a_warning() {
+        let mut values = second(0.5, Some(0.5));
+        let mut warnings = |end| {
+            let lasted_ns = 10_000_000_000;
+            values.warm_up = Some(WarmUpReport { lasted_ns, end });
+            BenchWarning::all(None, 1, &values)
+        };
+        assert_eq!(warnings(WarmUpEnd::Warm), []);
+        assert_eq!(warnings(WarmUpEnd::Fixed), []);
+        let cold = warnings(WarmUpEnd::NotWarm);
+        let text = "the cost of a message still fell after a warm-up of 10.0 s: --warmup sets a longer one";
+        assert_eq!(cold.first().unwrap().to_string(), text);
     }
 
     #[test]

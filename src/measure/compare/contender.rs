@@ -5,7 +5,9 @@ use crate::measure::bench::{Origin, PORT};
 use crate::measure::process::CommandLine;
 use crate::server::Mode;
 use crate::text::one_line;
+use crate::text::units::nanoseconds;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Suffix of the baseline's name when it is measured a second time.
 pub(super) const AGAIN: &str = " (again)";
@@ -27,7 +29,15 @@ pub struct ContenderSpec {
     pub name: String,
     /// Where its server comes from.
     pub origin: Origin,
+    /// The length of its warm-up; `None` for that of all.
+    pub warm_up: Option<Duration>,
 }
+
+/// What separates a name from the warm-up that its contender asks for.
+const WARM_UP: &str = ",warmup=";
+
+/// The longest warm-up that a contender may ask for.
+const LONGEST_WARM_UP: Duration = Duration::from_hours(1);
 
 /// The modes of `mio-echo serve`, in the order in which they are compared by default.
 pub const MODES: [Mode; 2] = [Mode::EventLoop, Mode::Threads];
@@ -38,6 +48,7 @@ impl ContenderSpec {
         Self {
             name: mode.to_string(),
             origin: Origin::Own(mode),
+            warm_up: None,
         }
     }
 
@@ -55,6 +66,7 @@ impl ContenderSpec {
         Ok(Self {
             name,
             origin: Origin::Command(command),
+            warm_up: None,
         })
     }
 
@@ -82,6 +94,7 @@ impl ContenderSpec {
                 Origin::Running { .. } => Launch::Running,
                 Origin::Own(_) | Origin::Command(_) => Launch::Started,
             },
+            warm_up_ns: self.warm_up.map(nanoseconds),
         }
     }
 }
@@ -90,8 +103,13 @@ impl FromStr for ContenderSpec {
     type Err = String;
 
     /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=HOST:PORT,pid=N` or `NAME=COMMAND`, which is split into
-    /// words as a shell splits it.
+    /// words as a shell splits it. Before the `=`, or after a mode, a warm-up may stand: `NAME,warmup=4s=COMMAND`.
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((name, rest)) = text.split_once(WARM_UP)
+            && !name.contains('=')
+        {
+            return with_warm_up(name, rest);
+        }
         let Some((name, origin)) = text.split_once('=') else {
             let mode = MODES.into_iter().find(|mode| mode.to_string() == text);
             return mode.map(Self::own).ok_or_else(|| {
@@ -104,13 +122,35 @@ impl FromStr for ContenderSpec {
         }
         if let Some(origin) = running(origin)? {
             let name = name.to_owned();
-            return Ok(Self { name, origin });
+            return Ok(Self {
+                name,
+                origin,
+                warm_up: None,
+            });
         }
         let words = shlex::split(origin).ok_or("a quote is not closed")?;
         let mut words = words.into_iter();
         let program = words.next().ok_or("the command after the = is missing")?;
         Self::command(name, CommandLine::new(program, words))
     }
+}
+
+/// The contender `name` with what follows [`WARM_UP`]: a time, and unless `name` is a mode, its origin after a `=`.
+fn with_warm_up(name: &str, rest: &str) -> Result<ContenderSpec, String> {
+    let (time, origin) = match rest.split_once('=') {
+        Some((time, origin)) => (time, Some(origin)),
+        None => (rest, None),
+    };
+    let warm_up = humantime::parse_duration(time).ok();
+    let Some(warm_up) = warm_up.filter(|time| *time <= LONGEST_WARM_UP) else {
+        let time = time.escape_debug();
+        return Err(format!("warmup: `{time}` is no time up to 1h, as in 4s"));
+    };
+    let text = origin.map_or_else(|| name.to_owned(), |origin| format!("{name}={origin}"));
+    Ok(ContenderSpec {
+        warm_up: Some(warm_up),
+        ..text.parse()?
+    })
 }
 
 /// `HOST:PORT` or `HOST:PORT,pid=N`; `None` if it is neither, but a command.
@@ -160,6 +200,24 @@ mod tests {
     }
 
     #[test]
+    fn a_contender_of_any_kind_may_ask_for_a_warm_up() {
+        for (text, same) in [
+            ("threads,warmup=4s", "threads"),
+            ("it,warmup=4s=[::1]:7,pid=42", "it=[::1]:7,pid=42"),
+            (
+                "it,warmup=4s=./echo {port} a,warmup=b=c",
+                "it=./echo {port} a,warmup=b=c",
+            ),
+        ] {
+            let spec: ContenderSpec = text.parse().unwrap();
+            let without = same.parse::<ContenderSpec>().unwrap();
+            assert_eq!(spec.warm_up, Some(Duration::from_secs(4)), "{text}");
+            assert_eq!((spec.name, spec.origin), (without.name, without.origin));
+            assert_eq!(without.warm_up, None);
+        }
+    }
+
+    #[test]
     fn invalid_contenders_are_rejected_with_the_reason() {
         for (text, reason) in [
             ("unknown", "event-loop, threads"),
@@ -168,6 +226,9 @@ mod tests {
             ("it=./echo 7", "{port}"),
             ("it='./echo {port}", "quote"),
             ("it=localhost:7,pid=0", "`0` is not the number of a process"),
+            ("it,warmup=4=./echo {port}", "`4` is no time up to 1h"),
+            ("it,warmup=2h=./echo {port}", "`2h` is no time up to 1h"),
+            ("it,warmup=2s", "event-loop, threads"),
             ("it=localhost:7,pid=x", "`x` is not the number of a process"),
         ] {
             let error = text.parse::<ContenderSpec>().unwrap_err();
@@ -178,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_contender_whose_origin_reads_back_or_an_error_of_one_line(
-            text in prop_oneof![any::<String>(), "[a-c\n]{0,2}=?[a-c:7 '\"\\\\\n]{0,9}(\\{port\\})?"],
+            text in prop_oneof![any::<String>(), "[a-c\n]{0,2}(,warmup=[0-9]s)?=?[a-c:7 '\"\\\\\n]{0,9}(\\{port\\})?"],
         ) {
             let spec = match text.parse::<ContenderSpec>() {
                 Ok(spec) => spec,
@@ -187,13 +248,17 @@ mod tests {
                     return Ok(());
                 }
             };
+            let name = match spec.warm_up {
+                Some(time) => format!("{},warmup={}ns", spec.name, time.as_nanos()),
+                None => spec.name.clone(),
+            };
             let again = match &spec.origin {
-                Origin::Own(mode) => mode.to_string(),
+                Origin::Own(_) => name,
                 Origin::Running { endpoint, pid } => {
                     let pid = pid.map(|pid| format!(",pid={pid}")).unwrap_or_default();
-                    format!("{}={endpoint}{pid}", spec.name)
+                    format!("{name}={endpoint}{pid}")
                 }
-                Origin::Command(command) => format!("{}={command}", spec.name),
+                Origin::Command(command) => format!("{name}={command}"),
             };
             prop_assert_eq!(again.parse(), Ok(spec));
         }

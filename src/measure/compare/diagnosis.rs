@@ -22,6 +22,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
         warnings.extend(still_wide(comparison, results));
         warnings.extend(generator_limit(comparison, results));
         warnings.extend(schedule_not_kept(comparison, results));
+        warnings.extend(not_warm(comparison, results));
     }
     for table in summary::tables(comparison) {
         warnings.extend(noise(&table));
@@ -134,6 +135,16 @@ fn schedule_not_kept(comparison: &Comparison, results: &ScenarioResults) -> Opti
         is_late || matches!(it, BenchWarning::GeneratorDidNotKeepUp { .. })
     });
     (!contenders.is_empty()).then_some(Warning::ScheduleNotKept {
+        scenario: results.scenario,
+        contenders,
+    })
+}
+
+fn not_warm(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {
+    let contenders = contenders_with(comparison, results, |it| {
+        matches!(it, BenchWarning::NotWarm { .. })
+    });
+    (!contenders.is_empty()).then_some(Warning::NotWarm {
         scenario: results.scenario,
         contenders,
     })

@@ -56,6 +56,7 @@ pub(super) fn comparison() -> Comparison {
         find_rate: None,
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
+        warm_up_extension_ns: 0,
         verify: Verify::EveryByte,
         contenders: CONTENDERS
             .map(|(name, role, ..)| contender(name, role))
@@ -88,6 +89,7 @@ fn contender(name: &str, role: Role) -> Contender {
         origin: "this program".to_owned(),
         role,
         launch: Launch::Started,
+        warm_up_ns: None,
     }
 }
 

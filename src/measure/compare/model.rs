@@ -42,8 +42,11 @@ pub struct Comparison {
     pub find_rate: Option<String>,
     /// How long each measurement was to take.
     pub duration_ns: u64,
-    /// How long the load ran before each measurement.
+    /// How long the load was to run before each measurement, at least.
     pub warm_up_ns: u64,
+    /// How much longer it was to run at most, until the server is warm; 0 for a warm-up of a fixed length.
+    #[serde(default)]
+    pub warm_up_extension_ns: u64,
     /// Whether every byte that came back was compared.
     pub verify: Verify,
     /// The contenders. The first one is the baseline of every ratio.
@@ -65,6 +68,9 @@ pub struct Contender {
     pub role: Role,
     /// Where its server came from.
     pub launch: Launch,
+    /// The length of its warm-up, if it asked for one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up_ns: Option<u64>,
 }
 
 /// Where the server of a contender came from.

@@ -34,6 +34,8 @@ pub struct PeerServer {
     pub about: String,
     /// How to run it, with `{port}` for the port on 127.0.0.1 to listen on.
     pub command: CommandLine,
+    /// The length of its warm-up, if it asks for one of its own.
+    pub warm_up: Option<Duration>,
 }
 
 /// A server that cannot be built or run here.
@@ -119,6 +121,9 @@ pub struct Recipe {
     probe: Vec<String>,
     /// The command that runs it.
     run: Vec<String>,
+    /// The length of its warm-up in seconds; none if it needs no other than the rest.
+    #[serde(default)]
+    warm_up_seconds: Option<u32>,
 }
 
 /// The content of `peers.json`.
@@ -201,6 +206,9 @@ impl Manifest {
             name: recipe.name.clone(),
             about: recipe.about.clone(),
             command: self.command(recipe, &recipe.run),
+            warm_up: recipe
+                .warm_up_seconds
+                .map(|it| Duration::from_secs(it.into())),
         })
     }
 

@@ -5,7 +5,7 @@ use super::correction::rounds_needed;
 use super::metric::Metric;
 use super::model::Role;
 use super::scenario::{OfferedLoad, Scenario};
-use crate::measure::bench::Threshold;
+use crate::measure::bench::{Threshold, WarmUpLength};
 use crate::measure::load::Verify;
 use crate::measure::process::Placement;
 use crate::server::{Mode, connections_that_fit};
@@ -39,8 +39,8 @@ pub struct Plan {
     pub margin: f64,
     /// How long each measurement takes.
     pub duration: Duration,
-    /// How long the load runs before each measurement.
-    pub warm_up: Duration,
+    /// How long the load runs before each measurement of a contender that asks for nothing else.
+    pub warm_up: WarmUpLength,
     /// Seed of the order of contenders in every round.
     pub seed: u64,
     /// Which cores servers and generator run on.
@@ -115,7 +115,7 @@ impl Plan {
     pub(super) fn estimate(&self) -> Duration {
         let each = self
             .duration
-            .saturating_add(self.warm_up)
+            .saturating_add(self.warm_up.usual())
             .saturating_add(OVERHEAD);
         each.saturating_mul(u32::try_from(self.measurements()).unwrap_or(u32::MAX))
     }

@@ -81,6 +81,13 @@ pub enum Warning {
         /// The contenders that could have done more.
         contenders: Vec<String>,
     },
+    /// The cost of a message still fell at the end of the longest warm-up.
+    NotWarm {
+        /// In which scenario.
+        scenario: Scenario,
+        /// For which contenders.
+        contenders: Vec<String>,
+    },
     /// The generator did not send messages when they were due.
     ScheduleNotKept {
         /// In which scenario.
@@ -115,24 +122,7 @@ impl fmt::Display for Warning {
                 "the machine was busy before the first measurement: \
                  load average {load_average:.1} on {cores} cores"
             ),
-            Self::SharedCores {
-                pinning: Pinning::Unavailable,
-                cores: 1,
-            } => f.write_str(
-                "this program may use one core only, so nothing was pinned: \
-                 server and generator take time from each other",
-            ),
-            Self::SharedCores { pinning, .. } => {
-                let why = match pinning {
-                    Pinning::Unavailable => ", which is not possible here",
-                    Pinning::Off | Pinning::Cores { .. } => "",
-                };
-                write!(
-                    f,
-                    "server and generator were not pinned to separate cores{why}: \
-                     they take time from each other"
-                )
-            }
+            Self::SharedCores { pinning, cores } => shared_cores(f, pinning, *cores),
             Self::NotAllPinned { contenders } => write!(
                 f,
                 "the scheduler placed {}, and the others were pinned to a core: \
@@ -180,6 +170,10 @@ impl fmt::Display for Warning {
                 scenario,
                 contenders,
             } => generator_was_the_limit(f, scenario, contenders),
+            Self::NotWarm {
+                scenario,
+                contenders,
+            } => not_warm(f, scenario, contenders),
             Self::ScheduleNotKept {
                 scenario,
                 contenders,
@@ -197,6 +191,32 @@ impl fmt::Display for Warning {
             ),
         }
     }
+}
+
+fn shared_cores(f: &mut fmt::Formatter<'_>, pinning: &Pinning, cores: usize) -> fmt::Result {
+    if *pinning == Pinning::Unavailable && cores == 1 {
+        return f.write_str(
+            "this program may use one core only, so nothing was pinned: \
+             server and generator take time from each other",
+        );
+    }
+    let why = match pinning {
+        Pinning::Unavailable => ", which is not possible here",
+        Pinning::Off | Pinning::Cores { .. } => "",
+    };
+    write!(
+        f,
+        "server and generator were not pinned to separate cores{why}: they take time from each other"
+    )
+}
+
+fn not_warm(f: &mut fmt::Formatter<'_>, scenario: &Scenario, contenders: &[String]) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: the cost of a message of {contenders} still fell after the longest warm-up \
+         (--warmup, or NAME,warmup=TIME)"
+    )
 }
 
 fn cost_not_seen(

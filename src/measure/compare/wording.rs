@@ -4,7 +4,7 @@ use super::metric::Metric;
 use super::model::{Comparison, MeasurementStatus, Role};
 use super::ratio::{Conclusion, Ratio};
 use super::scenario::Scenario;
-use super::statistics::Interval;
+use super::statistics::{Interval, Spread};
 use super::summary::{Cell, Row, RowStatus};
 use crate::measure::bench::MemoryMethod;
 use crate::measure::load::Verify;
@@ -151,19 +151,52 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
         (
             "measured",
             format!(
-                "{}{} of {}, each after a warm-up of {}, in an order shuffled with seed {}",
+                "{}{} of {}, in an order shuffled with seed {}",
                 units::counted(comparison.rounds as usize, "round", "rounds"),
                 until(comparison).unwrap_or_default(),
                 time(comparison.duration_ns),
-                time(comparison.warm_up_ns),
                 comparison.seed
             ),
         ),
+        ("warm-up", warm_up(comparison)),
         ("verified", verified(comparison.verify).to_owned()),
         ("started", comparison.started.clone()),
         ("program", comparison.program.clone()),
         ("command", command(comparison)),
     ]
+}
+
+/// `200ms`, or until when it lasted and for how long, with the contenders that asked for another.
+fn warm_up(comparison: &Comparison) -> String {
+    let time = |nanoseconds| humantime::format_duration(Duration::from_nanos(nanoseconds));
+    let least = comparison.warm_up_ns;
+    let mut parts = vec![match comparison.warm_up_extension_ns {
+        0 => time(least).to_string(),
+        extension => format!(
+            "until the CPU time per message no longer fell, at most {}",
+            time(least.saturating_add(extension))
+        ),
+    }];
+    for (index, contender) in comparison.contenders.iter().enumerate() {
+        if let Some(asked) = contender.warm_up_ns {
+            parts.push(format!("{} {} as asked", contender.name, time(asked)));
+        } else if comparison.warm_up_extension_ns > 0 {
+            parts.extend(
+                range_of_warm_ups(comparison, index).map(|it| format!("{} {it}", contender.name)),
+            );
+        }
+    }
+    parts.join("; ")
+}
+
+/// The shortest and the longest warm-up of a contender: `0.80–1.30 s`.
+fn range_of_warm_ups(comparison: &Comparison, contender: usize) -> Option<String> {
+    let scenarios = comparison.scenarios.iter();
+    let measurements = scenarios.flat_map(|results| results.measurements_of(contender));
+    let warm_ups = measurements.filter_map(|it| it.values()?.warm_up);
+    let seconds = warm_ups.map(|it| Duration::from_nanos(it.lasted_ns).as_secs_f64());
+    let spread = Spread::of(&seconds.collect::<Vec<f64>>())?;
+    Some(units::range(spread.lowest, spread.highest, units::TIME))
 }
 
 /// ` (more until the intervals are within ±2 %)`.

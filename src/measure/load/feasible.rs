@@ -157,8 +157,9 @@ impl LoadPlan {
     }
 
     fn check_length(&self) -> Result<(), InfeasibleLoad> {
-        if self.warm_up > LONGEST {
-            return Err(InfeasibleLoad::TooLong(self.warm_up));
+        let warm_up = self.warm_up.max(self.warm_up_extension);
+        if warm_up > LONGEST {
+            return Err(InfeasibleLoad::TooLong(warm_up));
         }
         match self.stop_when {
             StopCondition::Messages(count) if count > MOST_MESSAGES => {

@@ -81,7 +81,7 @@ pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub(crate) use payload::Payload;
 pub use plan::{Arrivals, LoadPattern, LoadPlan, StopCondition};
-pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut};
+pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut, WarmUp, WarmUpEnd};
 pub use verify::{Mismatch, Verify};
 
 use generator_loop::GeneratorLoop;

@@ -6,6 +6,13 @@ use std::time::Duration;
 
 /// Observes a run while it is in progress.
 pub trait LoadObserver {
+    /// Whether the server is warm, so that the measurement may start. Asked about ten times a second while the warm-up may be
+    /// extended ([`LoadPlan::warm_up_extension`](super::LoadPlan::warm_up_extension)), with how long it has lasted and how
+    /// many messages were echoed in it.
+    fn is_warm(&mut self, _lasted: Duration, _messages: u64) -> bool {
+        true
+    }
+
     /// All connections are established and warmed up; the measurement starts when this returns.
     fn measurement_started(&mut self) {}
 

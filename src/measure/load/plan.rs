@@ -38,8 +38,11 @@ pub struct LoadPlan {
     pub slack: Option<Duration>,
     /// Connections opened per second while the load is built up; `None` opens them as fast as possible.
     pub connect_rate: Option<f64>,
-    /// How long the load runs before the measurement starts.
+    /// How long the load runs at least before the measurement starts.
     pub warm_up: Duration,
+    /// How much longer it runs at most, until the observer finds the server warm
+    /// ([`LoadObserver::is_warm`](super::LoadObserver::is_warm)). Zero for a warm-up of a fixed length.
+    pub warm_up_extension: Duration,
     /// When the measurement ends.
     pub stop_when: StopCondition,
     /// Whether the echoed bytes are compared with those sent.
@@ -65,6 +68,7 @@ impl LoadPlan {
             slack: None,
             connect_rate: None,
             warm_up: Duration::from_secs(1),
+            warm_up_extension: Duration::ZERO,
             stop_when: StopCondition::Elapsed(Duration::from_secs(10)),
             verify: Verify::EveryByte,
             timeout: Duration::from_secs(5),

@@ -5,7 +5,7 @@ use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::Nanos;
 use super::latency::Latency;
 use super::plan::{LoadPlan, StopCondition};
-use super::results::{Failure, GeneratorCost, LoadResults};
+use super::results::{Failure, GeneratorCost, LoadResults, WarmUp};
 use super::run_stage::RunStage;
 use super::schedule::Due;
 use rustix::time::{ClockId, clock_gettime};
@@ -20,6 +20,8 @@ pub(super) struct LoadRecorder {
     cpu_before: Duration,
     /// When the latest measured message was echoed; before the first one, when the measurement started.
     last_echo: Nanos,
+    /// Messages echoed during the warm-up.
+    warm_up_messages: u64,
 }
 
 impl LoadRecorder {
@@ -42,7 +44,17 @@ impl LoadRecorder {
             },
             cpu_before: Duration::ZERO,
             last_echo: 0,
+            warm_up_messages: 0,
         }
+    }
+
+    /// Messages echoed during the warm-up so far.
+    pub(super) fn warm_up_messages(&self) -> u64 {
+        self.warm_up_messages
+    }
+
+    pub(super) fn warm_up_ended(&mut self, warm_up: WarmUp) {
+        self.results.warm_up = warm_up;
     }
 
     pub(super) fn measurement_started(&mut self, now: Nanos) {
@@ -81,6 +93,7 @@ impl LoadRecorder {
         now: Nanos,
         stage: RunStage,
     ) {
+        self.warm_up_messages += u64::from(stage.is_warming_up());
         if stage.is_measuring() && !self.has_enough_messages() {
             self.results.messages += 1;
             self.results.bytes += size;

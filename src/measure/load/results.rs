@@ -11,6 +11,8 @@ use std::time::Duration;
 /// The results of a run. Unless stated otherwise, they exclude the connection phase and the warm-up.
 #[derive(Debug, Clone)]
 pub struct LoadResults {
+    /// The warm-up before the measurement.
+    pub warm_up: WarmUp,
     /// How long the measurement took.
     pub elapsed: Duration,
     /// Messages echoed in this time; for [`LoadPattern::Churn`](super::LoadPattern::Churn), connections.
@@ -51,6 +53,7 @@ impl LoadResults {
     /// Nothing measured yet.
     pub(crate) fn empty() -> Self {
         Self {
+            warm_up: WarmUp::default(),
             elapsed: Duration::ZERO,
             messages: 0,
             bytes: 0,
@@ -86,6 +89,28 @@ fn per_second(count: u64, elapsed: Duration) -> f64 {
         return 0.0;
     }
     count as f64 / elapsed.as_secs_f64()
+}
+
+/// The load before the measurement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WarmUp {
+    /// How long it lasted.
+    pub lasted: Duration,
+    /// Why it ended.
+    pub end: WarmUpEnd,
+}
+
+/// Why a warm-up ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarmUpEnd {
+    /// Its length was fixed.
+    #[default]
+    Fixed,
+    /// The observer found the server warm.
+    Warm,
+    /// The observer had not found the server warm after the longest time.
+    NotWarm,
 }
 
 /// The number of failed connections, by kind. Each connection fails at most once.

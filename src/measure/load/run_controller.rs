@@ -7,7 +7,7 @@ use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
 use super::plan::LoadPlan;
 use super::recorder::LoadRecorder;
-use super::results::{Failure, LoadResults};
+use super::results::{Failure, LoadResults, WarmUp, WarmUpEnd};
 use super::run_stage::{RunStage, StageInputs};
 use super::schedule::Schedule;
 use crate::readiness::RunQueue;
@@ -179,7 +179,8 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         if now >= self.next_tick {
             self.tick(now, pool);
         }
-        let next = self.stage.next(self.stage_inputs(now, pool), self.plan);
+        let inputs = self.stage_inputs(now, pool);
+        let next = self.stage.next(inputs, self.plan);
         if next == self.stage {
             return;
         }
@@ -188,9 +189,14 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         }
         let previous = self.stage;
         match next {
-            RunStage::WarmingUp { .. } => self.start_load(now, pool, run_queue),
-            RunStage::Measuring { .. } => return self.start_measurement(clock),
-            RunStage::Connecting | RunStage::Draining { .. } => {}
+            RunStage::WarmingUp { .. } if previous == RunStage::Connecting => {
+                self.start_load(now, pool, run_queue);
+            }
+            RunStage::Measuring { .. } => {
+                self.end_warm_up(now, inputs);
+                return self.start_measurement(clock);
+            }
+            RunStage::WarmingUp { .. } | RunStage::Connecting | RunStage::Draining { .. } => {}
             RunStage::Done => self.end_run(now, pool),
         }
         self.stage = next;
@@ -262,10 +268,14 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         }
     }
 
-    fn stage_inputs(&self, now: Nanos, pool: &ConnectionPool<'_>) -> StageInputs {
+    fn stage_inputs(&mut self, now: Nanos, pool: &ConnectionPool<'_>) -> StageInputs {
         let all_timed_out = self.timeouts_in_a_row >= self.plan.connections;
+        let messages = self.recorder.warm_up_messages();
+        let warm_up = self.stage.warm_up_to_judge(now);
         StageInputs {
             now,
+            is_warm: self.is_warm_up_fixed()
+                || warm_up.is_some_and(|lasted| self.observer.is_warm(lasted, messages)),
             is_built_up: pool.is_built_up(),
             stop_requested: self.stop_requested,
             is_hopeless: pool.is_exhausted()
@@ -289,6 +299,20 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
                 run_queue.push(key);
             }
         }
+    }
+
+    fn is_warm_up_fixed(&self) -> bool {
+        self.plan.warm_up_extension.is_zero()
+    }
+
+    fn end_warm_up(&mut self, now: Nanos, inputs: StageInputs) {
+        let lasted = self.stage.warm_up_to_judge(now).unwrap_or_default();
+        let end = match inputs.is_warm {
+            _ if self.is_warm_up_fixed() => WarmUpEnd::Fixed,
+            true => WarmUpEnd::Warm,
+            false => WarmUpEnd::NotWarm,
+        };
+        self.recorder.warm_up_ended(WarmUp { lasted, end });
     }
 
     /// The observer may take a while to sample a server with many threads. That time is not measured.

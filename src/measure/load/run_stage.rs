@@ -16,13 +16,20 @@ use std::time::Duration;
 /// less, and the person who pressed Ctrl-C does not notice it.
 const STOP_GRACE: Duration = Duration::from_millis(200);
 
+/// How often the observer is asked whether the server is warm.
+const WARM_UP_STEP: Duration = Duration::from_millis(100);
+
 /// The stages, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunStage {
     /// Connections are being established.
     Connecting,
     /// The load runs, but is not measured yet.
-    WarmingUp { until: Nanos },
+    WarmingUp {
+        since: Nanos,
+        /// When the observer is asked next whether the server is warm.
+        until: Nanos,
+    },
     /// The load is measured.
     Measuring { since: Nanos },
     /// No new message starts, but those in flight, or due during the measurement, may still be echoed.
@@ -45,6 +52,8 @@ pub(super) struct StageInputs {
     pub(super) now: Nanos,
     /// Every connection is established or has failed.
     pub(super) is_built_up: bool,
+    /// The observer finds the server warm.
+    pub(super) is_warm: bool,
     /// The observer has ended the run.
     pub(super) stop_requested: bool,
     /// No connection is left, or none can be opened.
@@ -70,9 +79,18 @@ impl RunStage {
                 until: after(now, plan.timeout.min(STOP_GRACE)),
             },
             Self::Connecting if inputs.is_built_up => Self::WarmingUp {
+                since: now,
                 until: after(now, plan.warm_up),
             },
-            Self::WarmingUp { until } if now >= until => Self::Measuring { since: now },
+            Self::WarmingUp { since, until } if now >= until => {
+                let longest = plan.warm_up.saturating_add(plan.warm_up_extension);
+                if inputs.is_warm || now >= after(since, longest) {
+                    Self::Measuring { since: now }
+                } else {
+                    let until = after(now, WARM_UP_STEP);
+                    Self::WarmingUp { since, until }
+                }
+            }
             Self::Measuring { since }
                 if inputs.has_enough_messages || has_elapsed(plan, since, now) =>
             {
@@ -101,7 +119,7 @@ impl RunStage {
     /// When the stage ends by time alone, if it does.
     pub(super) fn deadline(self, plan: &LoadPlan) -> Option<Nanos> {
         match (self, plan.stop_when) {
-            (Self::WarmingUp { until } | Self::Draining { until, .. }, _) => Some(until),
+            (Self::WarmingUp { until, .. } | Self::Draining { until, .. }, _) => Some(until),
             (Self::Measuring { since }, StopCondition::Elapsed(time)) => Some(after(since, time)),
             (Self::Measuring { .. }, StopCondition::Messages(_))
             | (Self::Connecting | Self::Done, _) => None,
@@ -147,6 +165,20 @@ impl RunStage {
         }
     }
 
+    /// How long the warm-up has lasted, when it is time to ask whether the server is warm.
+    pub(super) fn warm_up_to_judge(self, now: Nanos) -> Option<Duration> {
+        match self {
+            Self::WarmingUp { since, until } if now >= until => {
+                Some(Duration::from_nanos(now.saturating_sub(since)))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_warming_up(self) -> bool {
+        matches!(self, Self::WarmingUp { .. })
+    }
+
     pub(super) fn is_measuring(self) -> bool {
         matches!(self, Self::Measuring { .. })
     }
@@ -171,6 +203,7 @@ mod tests {
     const NOTHING_NEW: StageInputs = StageInputs {
         now: 100,
         is_built_up: false,
+        is_warm: true,
         stop_requested: false,
         is_hopeless: false,
         has_enough_messages: false,
@@ -190,7 +223,10 @@ mod tests {
     fn each_stage_lasts_until_its_end() {
         for stage in [
             RunStage::Connecting,
-            RunStage::WarmingUp { until: 101 },
+            RunStage::WarmingUp {
+                since: 0,
+                until: 101,
+            },
             RunStage::Measuring { since: 51 },
         ] {
             assert_eq!(stage.next(NOTHING_NEW, &plan()), stage);
@@ -205,7 +241,8 @@ mod tests {
             ..NOTHING_NEW
         };
         let warming_up = RunStage::Connecting.next(built_up, &plan);
-        assert_eq!(warming_up, RunStage::WarmingUp { until: 110 });
+        let (since, until) = (100, 110);
+        assert_eq!(warming_up, RunStage::WarmingUp { since, until });
         let warm = StageInputs {
             now: 111,
             ..NOTHING_NEW
@@ -227,6 +264,35 @@ mod tests {
             ..elapsed
         };
         assert_eq!(draining.next(late, &plan), RunStage::Done);
+    }
+
+    #[test]
+    fn a_warm_up_is_extended_until_the_server_is_warm_or_the_time_is_over() {
+        let plan = LoadPlan {
+            warm_up_extension: Duration::from_millis(150),
+            ..plan()
+        };
+        let warming_up = RunStage::WarmingUp {
+            since: 90,
+            until: 100,
+        };
+        let cold = StageInputs {
+            is_warm: false,
+            ..NOTHING_NEW
+        };
+        let extended = RunStage::WarmingUp {
+            since: 90,
+            until: after(100, WARM_UP_STEP),
+        };
+        assert_eq!(warming_up.next(cold, &plan), extended);
+        assert_eq!(extended.next(cold, &plan), extended, "not time to ask yet");
+        let (now, later) = (after(100, WARM_UP_STEP), after(100, 2 * WARM_UP_STEP));
+        let warm = StageInputs { now, ..NOTHING_NEW };
+        let since = now;
+        assert_eq!(extended.next(warm, &plan), RunStage::Measuring { since });
+        let over = StageInputs { now: later, ..cold };
+        let since = later;
+        assert_eq!(extended.next(over, &plan), RunStage::Measuring { since });
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::harness::{Child, PROGRAM, skip};
 use mio_echo::measure::bench::MemoryMethod;
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::report;
+use mio_echo::measure::load::WarmUpEnd;
 use std::fs;
 use std::net::TcpStream;
 use std::process::Command;
@@ -82,7 +83,7 @@ fn peers_of_a_manifest_are_compared_and_those_that_cannot_be_built_are_skipped()
     let own = PROGRAM;
     let manifest = format!(
         r#"{{"about": [], "peers": [
-            {{"name": "here", "about": "", "source": "peers.json", "needs": ["sh"],
+            {{"name": "here", "about": "", "source": "peers.json", "needs": ["sh"], "warm_up_seconds": 0,
               "run": ["{own}", "serve", "--quiet", "--listen", "127.0.0.1:{{port}}"]}},
             {{"name": "elsewhere", "about": "", "source": "peers.json", "needs": ["no-such-compiler"],
               "run": ["none", "{{port}}"]}}]}}"#
@@ -99,6 +100,33 @@ fn peers_of_a_manifest_are_compared_and_those_that_cannot_be_built_are_skipped()
         .map(|contender| contender.name.as_str())
         .collect();
     assert_eq!(names, ["event-loop", "here", "event-loop (again)"]);
+    assert_eq!(comparison.contenders[1].warm_up_ns, Some(0));
+}
+
+#[test]
+fn a_contender_warms_up_for_as_long_as_it_asks_and_the_others_until_they_are_warm() {
+    let finished = run(&[
+        "--duration=30ms",
+        "--connections=1",
+        "--rate=max",
+        "--rounds=1",
+        "--json=-",
+        "event-loop",
+        "threads,warmup=20ms",
+    ]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let comparison = comparison(text(&finished));
+    assert_eq!(comparison.contenders[1].warm_up_ns, Some(20_000_000));
+    for measurement in &comparison.scenarios[0].measurements {
+        let warm_up = values(measurement).warm_up.unwrap();
+        let is_fixed = warm_up.end == WarmUpEnd::Fixed;
+        assert_eq!(is_fixed, measurement.contender == 1, "{warm_up:?}");
+        let least = if is_fixed { 20_000_000 } else { 800_000_000 };
+        assert!(warm_up.lasted_ns >= least, "{warm_up:?}");
+    }
+    let table = report::terminal(&comparison);
+    assert!(table.contains("threads 20ms as asked"), "{table}");
+    assert!(table.contains("no longer fell, at most 10s"), "{table}");
 }
 
 #[test]

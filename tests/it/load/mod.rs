@@ -5,7 +5,7 @@ mod open_loop;
 mod unanswered;
 
 use crate::harness::refusing_port;
-use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition};
+use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition, WarmUpEnd};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -110,6 +110,48 @@ fn a_measurement_takes_the_time_of_its_stop_condition() {
     assert!(results.messages > 0);
     assert!(results.generator.cpu > Duration::ZERO);
     assert!(results.generator.cpu <= results.elapsed);
+}
+
+#[test]
+fn a_warm_up_lasts_until_the_observer_finds_the_server_warm() {
+    struct Third(Vec<(Duration, u64)>);
+    impl load::LoadObserver for Third {
+        fn is_warm(&mut self, lasted: Duration, messages: u64) -> bool {
+            self.0.push((lasted, messages));
+            self.0.len() == 3
+        }
+    }
+    let plan = LoadPlan {
+        warm_up: Duration::from_millis(20),
+        warm_up_extension: Duration::from_mins(1),
+        ..plan(server(honest))
+    };
+    let mut observer = Third(Vec::new());
+    let results = load::run(&plan, &mut observer).unwrap();
+    assert_flawless(&results);
+    let asked = observer.0;
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked.is_sorted_by(|a, b| a < b), "{asked:?}");
+    assert_eq!(results.warm_up.lasted, asked[2].0);
+    assert_eq!(results.warm_up.end, WarmUpEnd::Warm);
+}
+
+#[test]
+fn a_server_that_never_gets_warm_is_measured_after_the_longest_warm_up() {
+    struct Never;
+    impl load::LoadObserver for Never {
+        fn is_warm(&mut self, _lasted: Duration, _messages: u64) -> bool {
+            false
+        }
+    }
+    let plan = LoadPlan {
+        warm_up_extension: Duration::from_millis(1),
+        ..plan(server(honest))
+    };
+    let results = load::run(&plan, &mut Never).unwrap();
+    assert_flawless(&results);
+    assert_eq!(results.warm_up.end, WarmUpEnd::NotWarm);
+    assert_eq!(run(&self::plan(plan.target)).warm_up.end, WarmUpEnd::Fixed);
 }
 
 #[test]

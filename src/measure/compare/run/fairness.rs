@@ -84,6 +84,7 @@ fn flood_plan(paced: &LoadPlan) -> LoadPlan {
         // The observer stops it long before.
         stop_when: StopCondition::Elapsed(Duration::from_hours(24)),
         warm_up: Duration::ZERO,
+        warm_up_extension: Duration::ZERO,
         ..paced.clone()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::fairness;
 use crate::measure::bench::{
-    BenchServer, LaunchError, MIN_RATE_SHARE, SamplingObserver, UsageSampler, Values, last_lines,
+    BenchServer, LaunchError, MIN_RATE_SHARE, SamplingObserver, UsageSampler, Values, WarmUpLength,
+    last_lines,
 };
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
@@ -81,7 +82,8 @@ fn measure_once(
     };
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
-    let measured = run_load(plan, scenario, server.address, &mut observer);
+    let load = load_plan(plan, spec, scenario, server.address);
+    let measured = run_load(&load, scenario, &mut observer);
     if observer.is_stopped() {
         return Err(Stopped);
     }
@@ -104,18 +106,16 @@ fn measure_once(
 }
 
 fn run_load(
-    plan: &Plan,
+    load: &LoadPlan,
     scenario: &Scenario,
-    target: SocketAddr,
     observer: &mut impl LoadObserver,
 ) -> io::Result<(Values, Latency)> {
-    let load_plan = load_plan(plan, scenario, target);
     let (results, flood) = match scenario.pattern {
         ScenarioPattern::Fairness => {
-            let (paced, flood) = fairness::run(&load_plan, observer)?;
+            let (paced, flood) = fairness::run(load, observer)?;
             (paced, Some(flood))
         }
-        _ => (load::run(&load_plan, observer)?, None),
+        _ => (load::run(load, observer)?, None),
     };
     let mut values = Values::new(&results, None);
     if let Some(flood) = &flood {
@@ -124,8 +124,14 @@ fn run_load(
     Ok((values, results.response.unwrap_or(results.service)))
 }
 
-/// The load of `scenario` on the server at `target`.
-pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) -> LoadPlan {
+/// The load of `scenario` on the server of `spec` at `target`.
+pub(super) fn load_plan(
+    plan: &Plan,
+    spec: &ContenderSpec,
+    scenario: &Scenario,
+    target: SocketAddr,
+) -> LoadPlan {
+    let warm_up = spec.warm_up.map_or(plan.warm_up, WarmUpLength::Fixed);
     LoadPlan {
         pattern: match scenario.pattern {
             ScenarioPattern::Echo | ScenarioPattern::Fairness => LoadPattern::Echo,
@@ -138,7 +144,8 @@ pub(super) fn load_plan(plan: &Plan, scenario: &Scenario, target: SocketAddr) ->
         depth: scenario.depth,
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         rate: scenario.rate().map(|rate| rate as f64),
-        warm_up: plan.warm_up,
+        warm_up: warm_up.least(),
+        warm_up_extension: warm_up.extension(),
         stop_when: StopCondition::Elapsed(plan.duration),
         verify: plan.verify,
         timeout: plan.timeout,

@@ -46,7 +46,10 @@ pub(super) fn count_syscalls(
         progress,
         is_stopped: false,
     };
-    let results = load::run(&load_plan(plan, scenario, server.address), &mut observer);
+    let results = load::run(
+        &load_plan(plan, spec, scenario, server.address),
+        &mut observer,
+    );
     if observer.is_stopped {
         return Err(Stopped);
     }
