@@ -249,27 +249,6 @@ fn every_link_has_the_same_target_with_and_without_rustdoc() {
     }
 }
 
-#[test]
-fn every_measured_figure_agrees_with_the_readme() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let measured: BTreeMap<_, _> = rows(&readme).collect();
-    let mut compared = 0;
-    for name in ["11_threads.md", "14_beyond.md"] {
-        let text = guide(name);
-        let figures = rows(&text).filter(|(label, _)| is_measured(label));
-        for (label, figures) in figures {
-            let Some(known) = measured.get(label) else {
-                panic!("{name}: README.md has no row {label:?}");
-            };
-            for figure in figures {
-                compared += 1;
-                assert!(known.contains(&figure), "{name}: {label}: {figure}");
-            }
-        }
-    }
-    assert!(compared > 20, "the test no longer finds the figures");
-}
-
 /// The cells of the rows of a table, without its head.
 fn cells(text: &str) -> Vec<Vec<String>> {
     let rows = text.lines().filter(|line| line.starts_with("| "));
@@ -339,23 +318,6 @@ fn the_index_has_each_term_once_in_order_and_its_chapter_explains_it() {
         );
     }
     assert!(rows.len() > 50, "the test has lost sight of the terms");
-}
-
-/// The rows of all tables: the first cell, and the other cells that are not empty.
-fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
-    text.lines().filter_map(|line| {
-        let row = line.strip_prefix("| ")?.strip_suffix('|')?;
-        let mut cells = row.split('|').map(str::trim);
-        let label = cells.next()?;
-        Some((label, cells.filter(|cell| !cell.is_empty()).collect()))
-    })
-}
-
-/// Whether the row with this label holds measurements.
-fn is_measured(label: &str) -> bool {
-    ["64 B", "64 KiB", "1 MiB", "connect, echo", "resident"]
-        .iter()
-        .any(|start| label.starts_with(start))
 }
 
 /// The source file that rustdoc shows on `page`; `None` for the page of an item, whose link rustdoc checks.
