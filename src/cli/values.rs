@@ -4,6 +4,8 @@ use bytesize::ByteSize;
 use clap::ValueEnum;
 #[cfg(feature = "measure")]
 use mio_echo::measure::bench::WarmUpLength;
+#[cfg(feature = "measure")]
+use mio_echo::measure::load::Arrivals;
 use mio_echo::server::Mode;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -98,6 +100,27 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Ok(_) | Err(humantime::DurationError::NumberOverflow) => Err("is too long".to_owned()),
         Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s or {text}ms")),
         Err(_) => Err("expected a time such as 500ms, 10s or 5m".to_owned()),
+    }
+}
+
+/// [`Arrivals`], as an argument.
+#[cfg(feature = "measure")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ArrivalsName {
+    /// At equal intervals
+    Fixed,
+    /// At random, independently of each other: a Poisson process
+    Poisson,
+}
+
+#[cfg(feature = "measure")]
+impl ArrivalsName {
+    /// The arrivals; `seed` reproduces those that are random.
+    pub(super) fn with_seed(self, seed: u64) -> Arrivals {
+        match self {
+            Self::Fixed => Arrivals::Fixed,
+            Self::Poisson => Arrivals::Poisson { seed },
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use crate::cli::files::check_writable;
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{
-    Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate, process_id,
-    size_up_to, warm_up_length,
+    ArrivalsName, Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate,
+    process_id, size_up_to, warm_up_length,
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Origin, Threshold, WarmUpLength};
-use mio_echo::measure::load::{Arrivals, LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
 use mio_echo::measure::process::Placement;
 use mio_echo::rng;
 use mio_echo::server::connections_that_fit;
@@ -172,15 +172,6 @@ pub(crate) struct BenchArguments {
     pub(super) hlog: Option<PathBuf>,
 }
 
-/// [`Arrivals`], as an argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ArrivalsName {
-    /// At equal intervals
-    Fixed,
-    /// At random, independently of each other: a Poisson process
-    Poisson,
-}
-
 /// [`LoadPattern`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LoadPatternName {
@@ -314,12 +305,9 @@ impl BenchArguments {
             size: self.size.map_or(size, |size| size.0),
             depth: self.depth.unwrap_or(depth),
             rate: self.rate,
-            arrivals: match self.arrivals {
-                ArrivalsName::Fixed => Arrivals::Fixed,
-                ArrivalsName::Poisson => Arrivals::Poisson {
-                    seed: self.seed.unwrap_or_else(rng::random_seed),
-                },
-            },
+            arrivals: self
+                .arrivals
+                .with_seed(self.seed.unwrap_or_else(rng::random_seed)),
             slack: self.slack,
             connect_rate: self.connect_rate,
             warm_up: self.warmup.least(),

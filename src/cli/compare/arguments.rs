@@ -5,7 +5,7 @@ use super::values::{
     RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until, warm_up,
 };
 use crate::cli::placement::PlacementArguments;
-use crate::cli::values::{Bytes, at_least_one};
+use crate::cli::values::{ArrivalsName, Bytes, at_least_one, positive_rate};
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Threshold, WarmUpLength};
 use mio_echo::measure::compare::ratio::Criterion;
@@ -94,6 +94,15 @@ pub(crate) struct CompareArguments {
     /// echoes) or half (half of what the slowest reaches at max, which half implies), or a list [default: max,half]
     #[arg(long, value_name = "LIST", value_parser = rate, value_delimiter = ',', help_heading = "Scenarios")]
     rate: Vec<RateArgument>,
+
+    /// How the times at which messages are due are spaced; --seed repeats those of a Poisson process
+    #[arg(long, value_enum, default_value_t = ArrivalsName::Fixed, help_heading = "Scenarios")]
+    arrivals: ArrivalsName,
+
+    /// Connections opened per second before each measurement, for servers with a short backlog [default: as fast as
+    /// possible]
+    #[arg(long, value_name = "PER-SECOND", value_parser = positive_rate, help_heading = "Scenarios")]
+    connect_rate: Option<f64>,
 
     /// After max, the curve: latency and CPU time at six rates up to what the fastest contender reaches
     #[arg(long, conflicts_with_all = ["rate", "find_rate"], help_heading = "Scenarios")]
@@ -236,6 +245,7 @@ impl CompareArguments {
     pub(super) fn validate(&self) -> Result<(), String> {
         let pattern = ScenarioPattern::from(self.pattern);
         let option = [
+            (self.arrivals != ArrivalsName::Fixed, "--arrivals"),
             (!self.rate.is_empty(), "--rate"),
             (self.sweep, "--sweep"),
             (self.find_rate.is_some(), "--find-rate"),
@@ -249,6 +259,7 @@ impl CompareArguments {
 
     /// What to compare, without the peers of a manifest, in the fewest rounds.
     pub(super) fn plan(&self) -> Plan {
+        let seed = self.seed.unwrap_or_else(random_seed);
         let mut contenders = self.contender.clone();
         if contenders.is_empty() {
             contenders.extend(MODES.map(ContenderSpec::own));
@@ -263,7 +274,9 @@ impl CompareArguments {
             margin: self.margin.unwrap_or(Criterion::MARGIN),
             duration: self.duration,
             warm_up: self.warmup,
-            seed: self.seed.unwrap_or_else(random_seed),
+            seed,
+            arrivals: self.arrivals.with_seed(seed),
+            connect_rate: self.connect_rate,
             placement: self.placement.placement(),
             verify: if self.no_verify {
                 Verify::Nothing

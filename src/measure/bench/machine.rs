@@ -1,6 +1,7 @@
 //! The machine that a comparison runs on: what it is, and how busy other work keeps it.
 
 use super::values::float;
+use crate::measure::process::cores;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::thread;
@@ -15,6 +16,10 @@ pub struct Machine {
     pub processor: String,
     /// Cores that this program may use.
     pub cores: usize,
+    /// Groups of these cores, by the kernel's numbers, that are threads of one physical core (SMT); none without SMT, or
+    /// where it is not visible.
+    #[serde(default)]
+    pub smt_siblings: Vec<Vec<usize>>,
     /// Name and release of its kernel.
     pub kernel: String,
     /// Load average over one minute (proc(5), `/proc/loadavg`), read before the first measurement; `None`
@@ -45,6 +50,7 @@ impl Machine {
             processor: processor()
                 .unwrap_or_else(|| system.machine().to_string_lossy().into_owned()),
             cores: thread::available_parallelism().map_or(1, usize::from),
+            smt_siblings: cores::siblings(),
             kernel: kernel.join(" "),
             load_average: load_average(),
             governor: first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),

@@ -117,6 +117,8 @@ impl BenchReport {
         values: Values,
     ) -> Self {
         let warnings = BenchWarning::all(plan.rate, plan.depth, &values);
+        let shared = pinning.shared_physical_core(&machine.smt_siblings);
+        let shared = shared.map(|_| BenchWarning::SharedPhysicalCore);
         let debug = cfg!(debug_assertions).then_some(BenchWarning::DebugBuild);
         Self {
             format: FORMAT,
@@ -129,7 +131,7 @@ impl BenchReport {
             values,
             intervals: Vec::new(),
             server_exit: None,
-            warnings: warnings.into_iter().chain(debug).collect(),
+            warnings: warnings.into_iter().chain(shared).chain(debug).collect(),
         }
     }
 

@@ -70,7 +70,8 @@ fn write_measured(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Resu
     let pinned = match &report.pinning {
         Pinning::Cores { server, generator } => {
             let (server, generator) = (cores::list(server), cores::list(generator));
-            format!("; server on {server}, generator on {generator}")
+            let siblings = report.pinning.siblings_used(&report.machine.smt_siblings);
+            format!("; server on {server}, generator on {generator}{siblings}")
         }
         Pinning::Off | Pinning::Unavailable => String::new(),
     };

@@ -78,6 +78,8 @@ pub enum BenchWarning {
     },
     /// The processor time of the server was not seen: its messages seem to have cost less than a system call can.
     CostNotSeen,
+    /// Server and generator ran on different cores that are threads of one physical core.
+    SharedPhysicalCore,
     /// This program is a debug build, which measures itself more than the server.
     DebugBuild,
 }
@@ -247,6 +249,9 @@ impl fmt::Display for BenchWarning {
             Self::CostNotSeen => f.write_str(
                 "the CPU time of the server was not seen: its messages seem to cost less than a system call can, so other \
                  processes than the observed ones have served them",
+            ),
+            Self::SharedPhysicalCore => f.write_str(
+                "server and generator ran on threads of one physical core: they take time from each other",
             ),
             Self::DebugBuild => f.write_str(
                 "this is a debug build of mio-echo: it measures itself more than the server",

@@ -49,6 +49,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
                 cores,
             }),
         (!pinning.is_apart()).then_some(Warning::SharedCores { pinning, cores }),
+        shared_physical_core(comparison),
         not_all_pinned(comparison),
         governor
             .filter(|governor| governor != "performance")
@@ -62,6 +63,13 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn shared_physical_core(comparison: &Comparison) -> Option<Warning> {
+    let siblings = &comparison.machine.smt_siblings;
+    let cores = comparison.pinning.shared_physical_core(siblings)?;
+    let cores = cores.to_vec();
+    Some(Warning::SharedPhysicalCore { cores })
 }
 
 fn not_all_pinned(comparison: &Comparison) -> Option<Warning> {
@@ -312,6 +320,16 @@ mod tests {
             matches!(kinds.as_slice(), [Warning::SharedCores { .. }]),
             "none was pinned: {kinds:?}"
         );
+    }
+
+    #[test]
+    fn threads_of_one_physical_core_are_not_separate_cores() {
+        let mut comparison = example::comparison();
+        comparison.machine.smt_siblings = vec![vec![0, 1]];
+        let text = warnings(&comparison)[0].to_string();
+        assert!(text.contains("one physical core (cores 0, 1)"), "{text}");
+        comparison.machine.smt_siblings = vec![vec![0, 2], vec![1, 3]];
+        assert_eq!(warnings(&comparison), []);
     }
 
     #[test]

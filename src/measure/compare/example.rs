@@ -9,7 +9,7 @@ use super::ratio::Criterion;
 use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};
 use crate::measure::bench::float;
 use crate::measure::bench::{Build, LatencySummary, Machine, MemoryMethod, ServerCost, Values};
-use crate::measure::load::{Mismatch, Verify};
+use crate::measure::load::{Arrivals, Mismatch, Verify};
 use crate::measure::process::Pinning;
 use crate::rng::SplitMix64;
 
@@ -40,6 +40,7 @@ pub(super) fn comparison() -> Comparison {
         machine: Machine {
             processor: "An & Example".to_owned(),
             cores: 2,
+            smt_siblings: Vec::new(),
             kernel: "Linux 6.18".to_owned(),
             load_average: Some(0.1),
             governor: None,
@@ -57,6 +58,8 @@ pub(super) fn comparison() -> Comparison {
         duration_ns: 1_000_000_000,
         warm_up_ns: 200_000_000,
         warm_up_extension_ns: 0,
+        arrivals: Arrivals::Fixed.to_string(),
+        connect_rate: None,
         verify: Verify::EveryByte,
         contenders: CONTENDERS
             .map(|(name, role, ..)| contender(name, role))

@@ -7,7 +7,7 @@
 use super::scenario::Scenario;
 use super::statistics::Spread;
 use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values};
-use crate::measure::load::{Failures, Mismatch, TimedOut, Verify};
+use crate::measure::load::{Arrivals, Failures, Mismatch, TimedOut, Verify};
 use crate::measure::process::Pinning;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -47,6 +47,13 @@ pub struct Comparison {
     /// How much longer it was to run at most, until the server is warm; 0 for a warm-up of a fixed length.
     #[serde(default)]
     pub warm_up_extension_ns: u64,
+    /// How the times at which messages were due were spaced, where a scenario has a rate: `fixed`, or `poisson`, which
+    /// [`seed`](Self::seed) reproduces.
+    #[serde(default = "fixed_arrivals")]
+    pub arrivals: String,
+    /// Connections opened per second before each measurement; `None` if they were opened as fast as possible.
+    #[serde(default)]
+    pub connect_rate: Option<f64>,
     /// Whether every byte that came back was compared.
     pub verify: Verify,
     /// The contenders. The first one is the baseline of every ratio.
@@ -55,6 +62,11 @@ pub struct Comparison {
     pub scenarios: Vec<ScenarioResults>,
     /// Whether it was interrupted, so that rounds are missing.
     pub ended_early: bool,
+}
+
+/// Those of a comparison that was saved before there were others.
+fn fixed_arrivals() -> String {
+    Arrivals::Fixed.to_string()
 }
 
 /// A server that was compared.

@@ -5,8 +5,8 @@ use super::correction::rounds_needed;
 use super::metric::Metric;
 use super::model::Role;
 use super::scenario::{OfferedLoad, Scenario};
-use crate::measure::bench::{Threshold, WarmUpLength};
-use crate::measure::load::Verify;
+use crate::measure::bench::{Threshold, WarmUpLength, float};
+use crate::measure::load::{Arrivals, Verify};
 use crate::measure::process::Placement;
 use crate::server::{Mode, connections_that_fit};
 use crate::text::units;
@@ -43,6 +43,10 @@ pub struct Plan {
     pub warm_up: WarmUpLength,
     /// Seed of the order of contenders in every round.
     pub seed: u64,
+    /// How the times at which messages are due are spaced, where a scenario has a rate; the same times for all contenders.
+    pub arrivals: Arrivals,
+    /// Connections opened per second before each measurement; `None` opens them as fast as possible.
+    pub connect_rate: Option<f64>,
     /// Which cores servers and generator run on.
     pub placement: Placement,
     /// Whether every byte that comes back is compared.
@@ -116,8 +120,17 @@ impl Plan {
         let each = self
             .duration
             .saturating_add(self.warm_up.usual())
+            .saturating_add(self.opening())
             .saturating_add(OVERHEAD);
         each.saturating_mul(u32::try_from(self.measurements()).unwrap_or(u32::MAX))
+    }
+
+    /// How long the scenario with the most connections takes to open them.
+    fn opening(&self) -> Duration {
+        let connections = self.scenarios.iter().map(|scenario| scenario.connections);
+        let most = float(connections.max().unwrap_or(0) as u64);
+        let seconds = self.connect_rate.map_or(0.0, |rate| most / rate);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
     /// Whether this machine can run it.

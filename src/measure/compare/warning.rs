@@ -4,7 +4,7 @@ use super::metric::Metric;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
-use crate::measure::process::Pinning;
+use crate::measure::process::{Pinning, cores};
 use crate::text::units;
 use std::fmt;
 
@@ -28,6 +28,11 @@ pub enum Warning {
         pinning: Pinning,
         /// Cores that this program may use.
         cores: usize,
+    },
+    /// Servers and generator ran on different cores that are threads of one physical core.
+    SharedPhysicalCore {
+        /// These threads.
+        cores: Vec<usize>,
     },
     /// Some contenders ran on a core of their own, others wherever the scheduler placed them.
     NotAllPinned {
@@ -123,6 +128,11 @@ impl fmt::Display for Warning {
                  load average {load_average:.1} on {cores} cores"
             ),
             Self::SharedCores { pinning, cores } => shared_cores(f, pinning, *cores),
+            Self::SharedPhysicalCore { cores } => write!(
+                f,
+                "server and generator ran on threads of one physical core ({}): they take time from each other",
+                cores::list(cores)
+            ),
             Self::NotAllPinned { contenders } => write!(
                 f,
                 "the scheduler placed {}, and the others were pinned to a core: \

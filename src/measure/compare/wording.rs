@@ -146,7 +146,7 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
                 load.unwrap_or_default()
             ),
         ),
-        ("pinning", pinning(&comparison.pinning, machine.cores)),
+        ("pinning", pinning(comparison)),
         ("costs", costs(comparison)),
         (
             "measured",
@@ -159,11 +159,28 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
             ),
         ),
         ("warm-up", warm_up(comparison)),
+        ("load", offered_load(comparison)),
         ("verified", verified(comparison.verify).to_owned()),
         ("started", comparison.started.clone()),
         ("program", comparison.program.clone()),
         ("command", command(comparison)),
     ]
+}
+
+/// How connections are opened, and messages spaced where they are due at a rate.
+fn offered_load(comparison: &Comparison) -> String {
+    let opened = match comparison.connect_rate {
+        Some(rate) => format!("{rate} connections opened per second"),
+        None => "connections opened as fast as possible".to_owned(),
+    };
+    let mut scenarios = comparison.scenarios.iter();
+    if scenarios.all(|it| it.scenario.rate().is_none()) {
+        return opened;
+    }
+    format!(
+        "{opened}; {} arrivals where there is a rate",
+        comparison.arrivals
+    )
 }
 
 /// `200ms`, or until when it lasted and for how long, with the contenders that asked for another.
@@ -205,14 +222,16 @@ fn until(comparison: &Comparison) -> Option<String> {
     Some(format!(" (more until the intervals are within ±{share})"))
 }
 
-fn pinning(pinning: &Pinning, core_count: usize) -> String {
-    match pinning {
+fn pinning(comparison: &Comparison) -> String {
+    let machine = &comparison.machine;
+    match &comparison.pinning {
         Pinning::Cores { server, generator } => {
+            let siblings = comparison.pinning.siblings_used(&machine.smt_siblings);
             let (server, generator) = (cores::list(server), cores::list(generator));
-            format!("servers started for this on {server}, generator on {generator}")
+            format!("servers started for this on {server}, generator on {generator}{siblings}")
         }
         Pinning::Off => "off".to_owned(),
-        Pinning::Unavailable if core_count == 1 => "none: only one core may be used".to_owned(),
+        Pinning::Unavailable if machine.cores == 1 => "none: only one core may be used".to_owned(),
         Pinning::Unavailable => "not available here".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 //! A server and its load generator disturb each other least on separate cores, and a pinned thread keeps its
 //! caches warm. Only Linux is supported.
 
+use std::fs;
 use std::io;
 
 /// The cores that this thread may run on, by the kernel's numbers, in order. Empty if they cannot be determined.
@@ -10,11 +11,49 @@ pub fn allowed() -> Vec<usize> {
     system::allowed()
 }
 
+/// The cores that this thread may use, in groups that are hardware threads of one physical core (SMT) and take time from
+/// each other. Only groups of several; none where the system does not show them.
+pub fn siblings() -> Vec<Vec<usize>> {
+    groups(&allowed(), |core| {
+        let file = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+        fs::read_to_string(file).ok()
+    })
+}
+
+/// The groups among `cores`, of which `list` returns the siblings as the kernel writes them: `0,4` or `0-1`.
+fn groups(cores: &[usize], list: impl Fn(usize) -> Option<String>) -> Vec<Vec<usize>> {
+    let siblings = cores.iter().filter_map(|core| parse_list(&list(*core)?));
+    let mut groups: Vec<Vec<usize>> = siblings.filter(|group| group.len() > 1).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+/// A list of cores as the kernel writes it: numbers and ranges, separated by commas.
+fn parse_list(text: &str) -> Option<Vec<usize>> {
+    let mut cores = Vec::new();
+    for part in text.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        cores.extend(first..=last.min(first.saturating_add(MOST_SIBLINGS)));
+    }
+    Some(cores)
+}
+
+/// No physical core has that many threads.
+const MOST_SIBLINGS: usize = 1023;
+
 /// `core 0`, `cores 0, 2`.
 pub(in crate::measure) fn list(cores: &[usize]) -> String {
     let numbers: Vec<String> = cores.iter().map(usize::to_string).collect();
     let noun = if cores.len() == 1 { "core" } else { "cores" };
     format!("{noun} {}", numbers.join(", "))
+}
+
+/// `0 and 4`, `0 and 1 and 2`.
+pub(super) fn and_list(cores: &[usize]) -> String {
+    let numbers: Vec<String> = cores.iter().map(usize::to_string).collect();
+    numbers.join(" and ")
 }
 
 /// Pins the calling thread to `cores`, and with it every thread and process that it starts from now on.
@@ -97,6 +136,20 @@ mod tests {
         });
         assert_eq!(pinned.join().unwrap(), [core]);
         assert_eq!(allowed(), before);
+    }
+
+    #[test]
+    fn the_threads_of_a_physical_core_are_one_group() {
+        let list = |core| match core {
+            0 | 4 => Some("0,4\n".to_owned()),
+            1 | 2 => Some("1-2\n".to_owned()),
+            3 => Some("3\n".to_owned()),
+            _ => None,
+        };
+        assert_eq!(groups(&[0, 1, 2, 3, 4, 5], list), [vec![0, 4], vec![1, 2]]);
+        assert_eq!(groups(&[0], |_| Some("x".to_owned())), [[0_usize; 0]; 0]);
+        let own = siblings();
+        assert!(own.iter().all(|group| group.len() > 1), "{own:?}");
     }
 
     #[test]

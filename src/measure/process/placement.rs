@@ -64,13 +64,16 @@ impl Placement {
 
 impl Pinning {
     /// Pins the calling thread, which is to be the generator, as `placement` asks. To place them apart, the server gets
-    /// the first of the cores that this thread may use and the generator the last: these are the least likely to share a
-    /// physical core.
+    /// the first of the cores that this thread may use, and the generator the last that is no thread of the same physical
+    /// core ([`cores::siblings`]), if there is one.
     pub fn apply(placement: &Placement) -> Self {
         let (server, generator) = match (placement, cores::allowed().as_slice()) {
             (Placement::Unpinned, _) => return Self::Off,
             (Placement::Cores { server, generator }, _) => (server.clone(), generator.clone()),
-            (Placement::Apart, &[server, .., generator]) => (vec![server], vec![generator]),
+            (Placement::Apart, &[server, ref others @ ..]) if !others.is_empty() => {
+                let generator = partner(server, others, &cores::siblings());
+                (vec![server], vec![generator])
+            }
             (Placement::Together, &[.., core]) => (vec![core], vec![core]),
             (Placement::Apart | Placement::Together, _) => return Self::Unavailable,
         };
@@ -88,6 +91,38 @@ impl Pinning {
         }
     }
 
+    /// The threads of physical cores, of those in `siblings`, that both a server and the generator ran on: different cores
+    /// that take time from each other.
+    pub fn shared_physical_core<'a>(&self, siblings: &'a [Vec<usize>]) -> Option<&'a [usize]> {
+        let Self::Cores { server, generator } = self else {
+            return None;
+        };
+        let has_one_of =
+            |group: &&Vec<usize>, cores: &[usize]| cores.iter().any(|it| group.contains(it));
+        let mut groups = siblings.iter();
+        let shared = groups.find(|group| has_one_of(group, server) && has_one_of(group, generator));
+        shared.filter(|_| self.is_apart()).map(Vec::as_slice)
+    }
+
+    /// The groups of `siblings` that it uses, as text to be appended: `; threads of one physical core: 0 and 4`. Empty
+    /// without any.
+    pub fn siblings_used(&self, siblings: &[Vec<usize>]) -> String {
+        let Self::Cores { server, generator } = self else {
+            return String::new();
+        };
+        let is_used = |group: &&Vec<usize>| {
+            group
+                .iter()
+                .any(|it| server.contains(it) || generator.contains(it))
+        };
+        let used = siblings.iter().filter(is_used);
+        let groups: Vec<String> = used.map(|group| cores::and_list(group)).collect();
+        if groups.is_empty() {
+            return String::new();
+        }
+        format!("; threads of one physical core: {}", groups.join(", "))
+    }
+
     /// Whether server and generator had no core in common.
     pub fn is_apart(&self) -> bool {
         match self {
@@ -95,6 +130,16 @@ impl Pinning {
             Self::Off | Self::Unavailable => false,
         }
     }
+}
+
+/// The core of a generator beside a server on `server`: the last of `others` that is no sibling of it, or the last.
+fn partner(server: usize, others: &[usize], siblings: &[Vec<usize>]) -> usize {
+    let mut groups = siblings.iter();
+    let own = groups.find(|group| group.contains(&server));
+    let is_sibling = |core: &usize| own.is_some_and(|group| group.contains(core));
+    let mut best = others.iter().rev().filter(|core| !is_sibling(core));
+    let best = best.next().or(others.last());
+    best.copied().unwrap_or(server)
 }
 
 #[cfg(test)]
@@ -115,6 +160,25 @@ mod tests {
         if let [.., last] = cores::allowed().as_slice() {
             assert_eq!(placement(*last).check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_server_and_a_generator_apart_share_no_physical_core_if_they_need_not() {
+        let siblings = [vec![0, 3], vec![1, 2]];
+        assert_eq!(partner(0, &[1, 2, 3], &siblings), 2);
+        assert_eq!(partner(0, &[3], &siblings), 3);
+        assert_eq!(partner(0, &[1, 2, 3], &[]), 3);
+        let pinning = |server, generator| Pinning::Cores {
+            server: vec![server],
+            generator: vec![generator],
+        };
+        let shared = pinning(0, 3);
+        assert_eq!(shared.shared_physical_core(&siblings), Some(&[0, 3][..]));
+        assert_eq!(pinning(0, 2).shared_physical_core(&siblings), None);
+        assert_eq!(pinning(0, 0).shared_physical_core(&siblings), None);
+        let text = "; threads of one physical core: 0 and 3";
+        assert_eq!(shared.siblings_used(&siblings), text);
+        assert_eq!(pinning(4, 5).siblings_used(&siblings), "");
     }
 
     #[test]

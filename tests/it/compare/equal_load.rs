@@ -3,6 +3,7 @@
 use super::{comparison, measured, run, text, values};
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::{OfferedLoad, report};
+use std::time::{Duration, Instant};
 
 /// A brief load of few messages, so that a busy machine holds the rates.
 const FEW: [&str; 4] = [
@@ -94,4 +95,23 @@ fn a_contender_that_does_not_hold_a_rate_is_a_row_that_says_so() {
         table.contains("event-loop did not hold the rate: "),
         "{table}"
     );
+}
+
+#[test]
+fn connections_are_opened_and_messages_due_as_asked() {
+    let asked = ["--arrivals=poisson", "--connect-rate=100", "--seed=7"];
+    let load = ["--duration=30ms", "--warmup=0s", "--rounds=1"];
+    let scenario = ["--connections=20", "--rate=500", "--json=-", "event-loop"];
+    let started = Instant::now();
+    let finished = run(&[&asked[..], &load, &scenario].concat());
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let opening = 2 * Duration::from_millis(190);
+    assert!(started.elapsed() >= opening, "{:?}", started.elapsed());
+    let comparison = comparison(text(&finished));
+    let (arrivals, rate) = (comparison.arrivals.as_str(), comparison.connect_rate);
+    assert_eq!((arrivals, rate), ("poisson", Some(100.0)));
+    let table = report::terminal(&comparison);
+    let words = "100 connections opened per second; poisson arrivals where there is a rate";
+    let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(table.contains(words), "{table}");
 }

@@ -35,6 +35,10 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "--rate does not apply to the pattern churn",
         ),
         (
+            &["--pattern=idle", "--arrivals=poisson"],
+            "--arrivals does not apply to the pattern idle",
+        ),
+        (
             &["--pattern=idle", "--sweep"],
             "--sweep does not apply to the pattern idle",
         ),

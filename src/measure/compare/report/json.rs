@@ -68,6 +68,10 @@ fn contradiction(comparison: &Comparison) -> Option<&'static str> {
             "its margin is not a share",
         ),
         (
+            comparison.connect_rate.is_some_and(|rate| rate <= 0.0),
+            "its connect rate is not positive",
+        ),
+        (
             measurements
                 .clone()
                 .any(|one| one.contender >= contenders.len())

@@ -144,6 +144,8 @@ pub(super) fn load_plan(
         depth: scenario.depth,
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         rate: scenario.rate().map(|rate| rate as f64),
+        arrivals: plan.arrivals,
+        connect_rate: plan.connect_rate,
         warm_up: warm_up.least(),
         warm_up_extension: warm_up.extension(),
         stop_when: StopCondition::Elapsed(plan.duration),

@@ -68,6 +68,8 @@ fn new_comparison(plan: &Plan, participants: &[Participant<'_>]) -> Comparison {
         duration_ns: nanoseconds(plan.duration),
         warm_up_ns: nanoseconds(plan.warm_up.least()),
         warm_up_extension_ns: nanoseconds(plan.warm_up.extension()),
+        arrivals: plan.arrivals.to_string(),
+        connect_rate: plan.connect_rate,
         verify: plan.verify,
         contenders: participants.iter().map(|it| it.contender.clone()).collect(),
         scenarios: Vec::new(),
