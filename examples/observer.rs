@@ -10,6 +10,7 @@
 //! ```
 
 use mio_echo::server::{Config, ConnectionSummary, Observer, Server};
+use mio_echo::text::address::Address;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -39,7 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addresses = server.local_addrs().to_vec();
     let stopper = server.stopper();
     let clients = thread::spawn(move || {
-        let exchanged = addresses.into_iter().try_for_each(exchange_messages);
+        let exchanged = addresses
+            .iter()
+            .filter_map(Address::inet)
+            .try_for_each(exchange_messages);
         stopper.stop().and(exchanged)
     });
 

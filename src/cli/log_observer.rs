@@ -5,6 +5,7 @@ use log::{debug, info, warn};
 use mio_echo::server::{
     AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, MisbehaviourCounts, Observer,
 };
+use mio_echo::text::address::Address;
 use mio_echo::text::os_error;
 use std::fmt;
 use std::io;
@@ -76,7 +77,7 @@ impl fmt::Display for Suppressed {
 impl Observer for LogObserver {
     const OBSERVES_CALLS: bool = false;
 
-    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+    fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         debug!(target: TARGET, "{id} {peer} connected");
     }
 
@@ -91,7 +92,7 @@ impl Observer for LogObserver {
         debug!(target: TARGET, "{id} {peer} disconnected: {reason}, {bytes_in} bytes in, {bytes_out} bytes out");
     }
 
-    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+    fn refused(&mut self, peer: &Address, error: &io::Error) {
         if let Some(suppressed) = self.refusals.pass(Instant::now()) {
             let error = os_error::describe(error);
             warn!(target: TARGET, "{peer} refused: {error}{suppressed}");

@@ -25,9 +25,9 @@ use super::sources::Source;
 use super::walk::{Visit, Walk};
 use crate::connection::{Deadline, TurnEnd};
 use crate::readiness::RunQueue;
+use crate::text::address::Address;
 use slab::Slab;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -249,18 +249,17 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         Ok(())
     }
 
-    fn insert(&mut self, mut socket: K::Socket, peer: SocketAddr) {
+    fn insert(&mut self, mut socket: K::Socket, peer: Address) {
         let entry = self.connections.vacant_entry();
         let key = entry.key();
         // The registration reports what the socket is ready for by now, so no first turn is needed.
         if let Err(error) = self.kernel.register(&mut socket, Source::Connection(key)) {
-            return self.observer.refused(peer, &error);
+            return self.observer.refused(&peer, &error);
         }
         let id = self.next_id;
         self.next_id = id.next();
         let slot = entry.insert(Slot::new(id, peer, socket));
-        slot.show_socket(&mut self.observer);
-        self.observer.accepted(id, peer);
+        slot.show_acceptance(&mut self.observer);
         if self.shutdown.is_under_way() {
             slot.drain();
             self.run_queue.push(key);

@@ -9,6 +9,7 @@ use super::sources::Source;
 use super::unread::unread_bytes;
 use crate::connection::Stream;
 use crate::readiness::{EventFlags, INTEREST};
+use crate::text::address::Address;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Poll};
 use socket2::SockRef;
@@ -52,7 +53,7 @@ pub(super) trait Accept {
     /// # Errors
     ///
     /// As accept(2).
-    fn accept(&self) -> io::Result<(Self::Socket, SocketAddr)>;
+    fn accept(&self) -> io::Result<(Self::Socket, Address)>;
 }
 
 /// The socket of a connection: a stream, and what the server must know of TCP beyond it.
@@ -107,9 +108,16 @@ impl Kernel for MioPoll {
 impl Accept for TcpListener {
     type Socket = TcpStream;
 
-    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        Self::accept(self)
+    fn accept(&self) -> io::Result<(TcpStream, Address)> {
+        let (stream, peer) = Self::accept(self)?;
+        Ok((stream, Address::Inet(to_canonical(peer))))
     }
+}
+
+/// The peer of a dual-stack listener by its own IPv4 address, instead of the IPv4-mapped IPv6 address that the kernel
+/// reports (RFC 4291, section 2.5.5.2).
+fn to_canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 impl Stream for TcpStream {
@@ -136,4 +144,17 @@ impl Socket for TcpStream {
 pub(super) fn reset_on_close(socket: &impl AsFd) {
     // On a socket that is broken already this fails, and does not matter.
     let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_peer_of_a_dual_stack_listener_has_its_own_address() {
+        let mapped = "[::ffff:192.0.2.1]:7".parse().unwrap();
+        assert_eq!(to_canonical(mapped), "192.0.2.1:7".parse().unwrap());
+        let v6 = "[2001:db8::1]:7".parse().unwrap();
+        assert_eq!(to_canonical(v6), v6);
+    }
 }

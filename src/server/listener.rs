@@ -10,20 +10,20 @@ use super::kernel::Accept;
 use super::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
 use super::observer::{AcceptPause, Observer, WakeSource};
 use super::sources::Source;
+use crate::text::address::Address;
 use mio::net::TcpListener;
 use mio::{Interest, Registry};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::{self, Discriminant};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// What one attempt to accept yielded.
 #[derive(Debug)]
 pub(super) enum Accepted<S> {
     /// A connection, its socket non-blocking, and the peer's address.
-    Peer(S, SocketAddr),
+    Peer(S, Address),
     /// This accept yielded no connection; try again.
     Retry,
     /// No connection can be accepted for now.
@@ -211,7 +211,7 @@ impl<L: Accept> Listeners<L> {
                 if !listener.has_drained_its_backlog() {
                     self.open.push_back(listener);
                 }
-                Ok(Accepted::Peer(stream, to_canonical(peer)))
+                Ok(Accepted::Peer(stream, peer))
             }
             Err(error) => self.accept_failed(listener, error, observer),
         }
@@ -286,12 +286,6 @@ impl<L> Listener<L> {
         self.drain_left = left;
         left == Some(0)
     }
-}
-
-/// The peer of a dual-stack listener by its own IPv4 address, instead of the IPv4-mapped IPv6 address that the kernel
-/// reports (RFC 4291, section 2.5.5.2).
-fn to_canonical(peer: SocketAddr) -> SocketAddr {
-    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// What an error of accept(2) is about.

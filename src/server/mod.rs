@@ -60,6 +60,7 @@ pub use stats::{DatagramStats, Stats};
 #[cfg(feature = "trace")]
 pub(crate) use unread::unread_bytes;
 
+use crate::text::address::Address;
 use datagrams::Datagrams;
 use datagrams::socket::DatagramSocket;
 use event_loop::EventLoop;
@@ -77,7 +78,7 @@ use threads::Threads;
 #[derive(Debug)]
 pub struct Server {
     config: Config,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     datagram_addresses: Vec<SocketAddr>,
     poll: Poll,
     listeners: Listeners,
@@ -126,7 +127,8 @@ impl Server {
         datagrams: Vec<DatagramSocket>,
         max_connections: usize,
     ) -> io::Result<Self> {
-        let addresses = inherited.iter().chain(&bound).map(TcpListener::local_addr);
+        let sockets = inherited.iter().chain(&bound);
+        let addresses = sockets.map(|socket| socket.local_addr().map(Address::Inet));
         let addresses = addresses.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
         let datagram_addresses = datagrams::bind::addresses(&datagrams)?;
@@ -147,7 +149,7 @@ impl Server {
     }
 
     /// The addresses of the listeners, with the ports that the system chose.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
+    pub fn local_addrs(&self) -> &[Address] {
         &self.addresses
     }
 

@@ -3,6 +3,7 @@
 use super::datagrams::event::DatagramEvent;
 use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::readiness::{EventFlags, Readiness};
+use crate::text::address::Address;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -43,7 +44,7 @@ pub trait Observer: Clone + Send + 'static {
     fn phase_entered(&mut self, _phase: LoopPhase) {}
 
     /// A connection was accepted.
-    fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {}
+    fn accepted(&mut self, _id: ConnectionId, _peer: &Address) {}
 
     /// Whether [`socket_seen`](Self::socket_seen) is to be called.
     fn observes_sockets(&self) -> bool {
@@ -76,7 +77,7 @@ pub trait Observer: Clone + Send + 'static {
     fn closed(&mut self, _summary: &ConnectionSummary) {}
 
     /// A connection was accepted, but could not be served.
-    fn refused(&mut self, _peer: SocketAddr, _error: &io::Error) {}
+    fn refused(&mut self, _peer: &Address, _error: &io::Error) {}
 
     /// accept(2) reported an error that concerns one peer alone.
     fn accept_failed(&mut self, _error: &io::Error) {}
@@ -181,12 +182,12 @@ pub enum BlockingCall {
 }
 
 /// What is reported of a connection that is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionSummary {
     /// Its number.
     pub id: ConnectionId,
     /// The peer's address.
-    pub peer: SocketAddr,
+    pub peer: Address,
     /// Bytes received to be echoed.
     pub bytes_in: u64,
     /// Bytes that the kernel took for the peer.
@@ -237,7 +238,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.phase_entered(phase);
     }
 
-    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
+    fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         self.0.accepted(id, peer);
         self.1.accepted(id, peer);
     }
@@ -286,7 +287,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.closed(summary);
     }
 
-    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
+    fn refused(&mut self, peer: &Address, error: &io::Error) {
         self.0.refused(peer, error);
         self.1.refused(peer, error);
     }

@@ -5,7 +5,7 @@ use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
 use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, TurnEnd};
 use crate::readiness::EventFlags;
-use std::net::SocketAddr;
+use crate::text::address::Address;
 
 /// One connection's entry in the slab. With 10,000 connections each byte here counts ten thousand times: this is all
 /// there is, as long as the peer keeps up.
@@ -14,11 +14,11 @@ pub(super) struct Slot<S> {
     pub(super) connection: Connection<S>,
     idle_ticks: IdleTicks,
     id: ConnectionId,
-    peer: SocketAddr,
+    peer: Address,
 }
 
 impl<S: Socket> Slot<S> {
-    pub(super) fn new(id: ConnectionId, peer: SocketAddr, socket: S) -> Self {
+    pub(super) fn new(id: ConnectionId, peer: Address, socket: S) -> Self {
         Self {
             connection: Connection::new(socket),
             idle_ticks: IdleTicks::default(),
@@ -79,8 +79,14 @@ impl<S: Socket> Slot<S> {
         self.show_socket(observer);
     }
 
+    /// Reports the acceptance of the connection.
+    pub(super) fn show_acceptance(&self, observer: &mut impl Observer) {
+        self.show_socket(observer);
+        observer.accepted(self.id, &self.peer);
+    }
+
     /// Shows the socket to an observer that wants to see it.
-    pub(super) fn show_socket(&self, observer: &mut impl Observer) {
+    fn show_socket(&self, observer: &mut impl Observer) {
         if observer.observes_sockets()
             && let Some(socket) = self.connection.stream().descriptor()
         {
@@ -166,7 +172,7 @@ mod tests {
         let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        let slot = Slot::new(ConnectionId(1), address, TcpStream::from_std(stream));
+        let slot = Slot::new(ConnectionId(1), address.into(), TcpStream::from_std(stream));
         (slot, peer)
     }
 

@@ -3,6 +3,7 @@
 use super::datagrams::event::{DatagramEvent, Refusal};
 use super::observer::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
 use crate::connection::{ConnectionEvent, Reason};
+use crate::text::address::Address;
 use crate::text::os_error;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -116,7 +117,7 @@ impl Observer for Stats {
         }
     }
 
-    fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {
+    fn accepted(&mut self, _id: ConnectionId, _peer: &Address) {
         self.accepted += 1;
     }
 
@@ -141,7 +142,7 @@ impl Observer for Stats {
         }
     }
 
-    fn refused(&mut self, _peer: SocketAddr, error: &io::Error) {
+    fn refused(&mut self, _peer: &Address, error: &io::Error) {
         self.count_error(format!("refused: {}", os_error::describe(error)));
     }
 
@@ -248,12 +249,12 @@ mod tests {
     use crate::connection::{Deadline, IoFailure};
     use rustix::io::Errno;
     use std::io::ErrorKind;
-    use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::net::Ipv4Addr;
 
     fn summary(reason: Reason) -> ConnectionSummary {
         ConnectionSummary {
             id: ConnectionId(1),
-            peer: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7).into(),
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 7)).into(),
             bytes_in: 5,
             bytes_out: 5,
             reason,
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn merged_statistics_are_the_sum_of_their_parts() {
         let mut whole = Stats::default();
-        whole.accepted(ConnectionId(1), summary(Reason::Finished).peer);
+        whole.accepted(ConnectionId(1), &summary(Reason::Finished).peer);
         whole.on_event(ConnectionId(1), ConnectionEvent::Queued { bytes: 9 });
         let mut part = whole.fork();
         part.on_event(ConnectionId(1), ConnectionEvent::Read { bytes: 5 });
@@ -290,7 +291,7 @@ mod tests {
     fn every_trouble_with_accepting_is_counted() {
         let mut stats = Stats::default();
         let error = |errno: Errno| io::Error::from(errno);
-        stats.refused(summary(Reason::Finished).peer, &error(Errno::NOMEM));
+        stats.refused(&summary(Reason::Finished).peer, &error(Errno::NOMEM));
         stats.accept_failed(&error(Errno::CONNABORTED));
         stats.accept_failed(&error(Errno::CONNABORTED));
         stats.accept_paused(&AcceptPause::Exhausted(error(Errno::MFILE)));

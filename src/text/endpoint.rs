@@ -1,4 +1,4 @@
-//! An address as people type it, and the socket addresses that it stands for.
+//! An address as people type it, and the addresses that it stands for.
 //!
 //! | typed | means |
 //! | --- | --- |
@@ -6,10 +6,13 @@
 //! | `HOST`, `IPV6`, `[IPV6]` | this host, port 50007 |
 //! | `PORT`, `:PORT` | this port of localhost |
 //! | `*:PORT`, `*` | for a server: every address of the machine, IPv4 and IPv6 |
+//! | `unix:PATH` | the Unix socket with this file |
+//! | `unix:@NAME` | on Linux: the Unix socket with this name in the abstract namespace |
 //!
 //! A missing host is always localhost: an address that was typed in short never opens a server to other machines. Only
 //! `*` and the unspecified addresses (`0.0.0.0`, `[::]`) do that.
 
+use super::address::{Address, UNIX, UnixName};
 use super::one_line;
 use std::fmt;
 use std::io;
@@ -24,9 +27,9 @@ pub const DEFAULT_PORT: u16 = 50_007;
 const DEFAULT_HOST: &str = "localhost";
 
 /// What an endpoint can be, for error messages.
-const FORMS: &str = "expected HOST:PORT, [IPV6]:PORT, a host or a port";
+const FORMS: &str = "expected HOST:PORT, [IPV6]:PORT, a host, a port or unix:PATH";
 
-/// A host (a name or a literal address) and a port, not yet resolved.
+/// A host (a name or a literal address) and a port, not yet resolved; or a Unix socket.
 ///
 /// ```
 /// use mio_echo::text::endpoint::Endpoint;
@@ -38,34 +41,55 @@ const FORMS: &str = "expected HOST:PORT, [IPV6]:PORT, a host or a port";
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    host: Host,
-    port: u16,
-}
+pub struct Endpoint(Form);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Host {
-    /// A name, or a literal address without brackets.
-    Named(String),
+enum Form {
+    Host {
+        /// A name, or a literal address without brackets.
+        name: String,
+        port: u16,
+    },
     /// `*`: every address of the machine.
-    Every,
+    EveryAddress { port: u16 },
+    /// Never unnamed.
+    Unix(UnixName),
 }
 
 impl Endpoint {
-    /// Resolves the host to addresses to connect to. Returns each address once, in the resolver's order
+    /// The addresses to connect to: those of the host ([`resolve`](Self::resolve)), or that of the Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// As `resolve`.
+    pub fn addresses(&self) -> io::Result<Vec<Address>> {
+        match &self.0 {
+            Form::Unix(name) => Ok(vec![Address::Unix(name.clone())]),
+            Form::Host { .. } | Form::EveryAddress { .. } => {
+                let addresses = self.resolve()?;
+                Ok(addresses.into_iter().map(Address::Inet).collect())
+            }
+        }
+    }
+
+    /// Resolves the host to IP addresses to connect to. Returns each address once, in the resolver's order
     /// (getaddrinfo(3)).
     ///
     /// # Errors
     ///
     /// The name is unknown or has no address, the resolver failed, or the endpoint is `*`, on which a server can only
-    /// listen.
+    /// listen, or a Unix socket.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        let Host::Named(host) = &self.host else {
-            let reason = "`*` is for servers, a client needs one address";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        let invalid = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        let (name, port) = match &self.0 {
+            Form::Host { name, port } => (name.as_str(), *port),
+            Form::EveryAddress { .. } => {
+                return invalid("`*` is for servers, a client needs one address");
+            }
+            Form::Unix(_) => return invalid("a Unix socket has no IP address"),
         };
         let mut addresses = Vec::new();
-        for address in (host.as_str(), self.port).to_socket_addrs()? {
+        for address in (name, port).to_socket_addrs()? {
             if !addresses.contains(&address) {
                 addresses.push(address);
             }
@@ -76,31 +100,38 @@ impl Endpoint {
         Ok(addresses)
     }
 
-    /// Resolves the host to addresses to listen on: as [`resolve`](Self::resolve) does, and `*` to the unspecified
+    /// Resolves the host to IP addresses to listen on: as [`resolve`](Self::resolve) does, and `*` to the unspecified
     /// addresses of both families.
     ///
     /// # Errors
     ///
-    /// The name is unknown or has no address, or the resolver failed.
+    /// The name is unknown or has no address, the resolver failed, or the endpoint is a Unix socket.
     pub fn resolve_to_listen(&self) -> io::Result<Vec<SocketAddr>> {
-        match self.host {
-            Host::Named(_) => self.resolve(),
-            Host::Every => Ok(vec![
-                (Ipv4Addr::UNSPECIFIED, self.port).into(),
-                (Ipv6Addr::UNSPECIFIED, self.port).into(),
+        match self.0 {
+            Form::Host { .. } | Form::Unix(_) => self.resolve(),
+            Form::EveryAddress { port } => Ok(vec![
+                (Ipv4Addr::UNSPECIFIED, port).into(),
+                (Ipv6Addr::UNSPECIFIED, port).into(),
             ]),
+        }
+    }
+
+    /// The name of the Unix socket, if it is one.
+    pub fn unix_name(&self) -> Option<&UnixName> {
+        match &self.0 {
+            Form::Unix(name) => Some(name),
+            Form::Host { .. } | Form::EveryAddress { .. } => None,
         }
     }
 
     /// Whether this could be a word that was mistaken for a host: a name without a dot, on the default port.
     pub fn could_be_a_word(&self) -> bool {
-        matches!(&self.host, Host::Named(name) if !name.contains(['.', ':']))
-            && self.port == DEFAULT_PORT
+        matches!(&self.0, Form::Host { name, port: DEFAULT_PORT } if !name.contains(['.', ':']))
     }
 
     /// Whether this is `*`, every address of the machine.
     pub fn is_every_address(&self) -> bool {
-        self.host == Host::Every
+        matches!(self.0, Form::EveryAddress { .. })
     }
 }
 
@@ -110,6 +141,9 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err(FORMS.to_owned());
+        }
+        if let Some(name) = text.strip_prefix(UNIX) {
+            return Ok(Self(Form::Unix(name.parse()?)));
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self::new(DEFAULT_HOST, port(text)?));
@@ -127,10 +161,7 @@ impl FromStr for Endpoint {
         };
         match host {
             "" => Ok(Self::new(DEFAULT_HOST, port)),
-            "*" => Ok(Self {
-                host: Host::Every,
-                port,
-            }),
+            "*" => Ok(Self(Form::EveryAddress { port })),
             _ if host.contains(':') => {
                 Err("an IPv6 address with a port needs brackets: [IPV6]:PORT".to_owned())
             }
@@ -145,10 +176,8 @@ impl FromStr for Endpoint {
 
 impl Endpoint {
     fn new(host: &str, port: u16) -> Self {
-        Self {
-            host: Host::Named(host.to_owned()),
-            port,
-        }
+        let name = host.to_owned();
+        Self(Form::Host { name, port })
     }
 }
 
@@ -200,10 +229,11 @@ fn is_name(text: &str) -> bool {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            Host::Named(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
-            Host::Named(host) => write!(f, "{host}:{}", self.port),
-            Host::Every => write!(f, "*:{}", self.port),
+        match &self.0 {
+            Form::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
+            Form::Host { name, port } => write!(f, "{name}:{port}"),
+            Form::EveryAddress { port } => write!(f, "*:{port}"),
+            Form::Unix(name) => name.fmt(f),
         }
     }
 }
@@ -221,6 +251,9 @@ mod tests {
             "[::]:7",
             "[fe80::1%lo]:7",
             "*:7",
+            "unix:/run/echo",
+            "unix:echo.sock",
+            "unix:7",
         ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
@@ -260,6 +293,10 @@ mod tests {
             ("[::1%]:7", "not an IPv6 address"),
             ("[::1", "bracket"),
             ("[::1]7", "colon"),
+            ("unix:", "path after unix: is missing"),
+            ("unix:@", "missing"),
+            ("unix:a\nb", "control"),
+            (&format!("unix:/{}", "a".repeat(200)), "too long"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
@@ -283,10 +320,18 @@ mod tests {
         assert!(endpoint.resolve().is_err());
     }
 
+    #[test]
+    fn a_unix_socket_has_one_address_and_it_is_not_an_ip_address() {
+        let endpoint: Endpoint = "unix:/run/echo".parse().unwrap();
+        let addresses = endpoint.addresses().unwrap();
+        assert_eq!(addresses, ["unix:/run/echo".parse().unwrap()]);
+        assert!(endpoint.resolve().is_err() && endpoint.resolve_to_listen().is_err());
+    }
+
     proptest! {
         #[test]
         fn any_text_is_an_endpoint_that_reads_back_or_an_error_of_one_line(
-            text in prop_oneof![any::<String>(), "[a-f0-9:*\\[\\].%\n]{0,24}"],
+            text in prop_oneof![any::<String>(), "[a-f0-9:*\\[\\].%\n]{0,24}", "unix:.{0,120}"],
         ) {
             match text.parse::<Endpoint>() {
                 Ok(endpoint) => prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint)),

@@ -1,6 +1,7 @@
-//! Text that every command reads or writes: endpoints, figures with units, error descriptions, the version, and output
+//! Text that every command reads or writes: endpoints and addresses, figures with units, error descriptions, the version, and output
 //! that does not block.
 
+pub mod address;
 pub mod background_writer;
 #[cfg(feature = "measure")]
 pub mod chapter;

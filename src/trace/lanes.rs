@@ -3,8 +3,8 @@
 use super::record::{Event, Lane, PhaseName, Record};
 use super::snapshot::Snapshot;
 use crate::server::{BlockingCall, LoopPhase};
+use crate::text::address::Address;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::ops::Range;
 
 /// A time during which a value held. Times are nanoseconds since the trace began.
@@ -36,7 +36,7 @@ pub(super) struct LoopIteration {
 #[derive(Debug)]
 pub(super) struct ConnectionLane {
     pub(super) number: u64,
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: Option<Address>,
     /// Why it was closed, if it was before the trace ended.
     pub(super) close_reason: Option<String>,
     pub(super) phases: Vec<Span<PhaseName>>,
@@ -187,7 +187,7 @@ impl Tracks {
     fn end(self, number: u64, at: u64) -> ConnectionLane {
         ConnectionLane {
             number,
-            peer: self.snapshot.peer,
+            peer: self.snapshot.peer.clone(),
             close_reason: self.snapshot.close_reason,
             phases: self.phase.end(at),
             readable: self.readable.end(at),
@@ -261,6 +261,10 @@ mod tests {
         let spans = [(1, 3, false), (3, 6, true), (6, 8, false)];
         let expected = spans.map(|(from, to, value)| Span { from, to, value });
         assert_eq!(lane.readable, expected);
-        assert_eq!((lane.peer, lanes.end), (Some(peer), 9));
+        assert_eq!(
+            lane.peer.as_ref().map(ToString::to_string).as_deref(),
+            Some("127.0.0.1:7")
+        );
+        assert_eq!(lanes.end, 9);
     }
 }

@@ -11,6 +11,7 @@ use crate::server::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, DatagramEvent, LoopPhase, Observer,
     WakeSource,
 };
+use crate::text::address::Address;
 use crate::text::os_error;
 use crate::text::units::nanoseconds;
 use std::io;
@@ -89,8 +90,8 @@ impl Observer for Tracer {
         self.recorder().enter(phase);
     }
 
-    fn accepted(&mut self, id: ConnectionId, peer: SocketAddr) {
-        self.on_connection(id, Event::Accepted { peer });
+    fn accepted(&mut self, id: ConnectionId, peer: &Address) {
+        self.on_connection(id, Event::Accepted { peer: peer.clone() });
     }
 
     fn observes_sockets(&self) -> bool {
@@ -142,8 +143,8 @@ impl Observer for Tracer {
         self.recorder().close(summary.id.0, closed);
     }
 
-    fn refused(&mut self, peer: SocketAddr, error: &io::Error) {
-        let error = os_error::describe(error);
+    fn refused(&mut self, peer: &Address, error: &io::Error) {
+        let (peer, error) = (peer.clone(), os_error::describe(error));
         self.on_loop(Event::Refused { peer, error });
     }
 

@@ -58,7 +58,7 @@ fn iteration(iteration: &LoopIteration) -> Vec<Value> {
 
 fn connection(lane: &ConnectionLane) -> Vec<Value> {
     let number = lane.number;
-    let title = match lane.peer {
+    let title = match &lane.peer {
         Some(peer) => format!("{} {peer}", Lane::Connection(number)),
         None => Lane::Connection(number).to_string(),
     };

@@ -5,6 +5,7 @@
 
 use crate::readiness::EventFlags;
 use crate::server::{BlockingCall, LoopPhase, WakeSource};
+use crate::text::address::Address;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -103,7 +104,7 @@ pub enum Event {
     /// A peer was accepted, but could not be served.
     Refused {
         /// Its address.
-        peer: SocketAddr,
+        peer: Address,
         /// The operating system's description.
         error: String,
     },
@@ -163,7 +164,7 @@ pub enum Event {
     /// The connection was accepted.
     Accepted {
         /// The peer's address.
-        peer: SocketAddr,
+        peer: Address,
     },
     /// The kernel reported an event for this connection.
     FlagsReported {

@@ -2,14 +2,14 @@
 
 use super::record::{Event, Lane, PhaseName, Record};
 use crate::server::BlockingCall;
+use crate::text::address::Address;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 /// The state of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// The peer's address, if the acceptance was recorded.
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<Address>,
     /// The phase of its life.
     pub phase: PhaseName,
     /// The loop remembers that a read is worth a system call. Meaningless in threads mode.
@@ -56,7 +56,7 @@ impl Snapshot {
     /// Applies the next event on the lane of this connection.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::Accepted { peer } => self.peer = Some(*peer),
+            Event::Accepted { peer } => self.peer = Some(peer.clone()),
             Event::ReadinessChanged { readable, writable } => {
                 (self.readable, self.writable) = (*readable, *writable);
             }

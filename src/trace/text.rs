@@ -13,8 +13,8 @@ use super::display::brief;
 use super::explain::EventGroup;
 use super::record::{Event, Lane, Record};
 use super::sentence::{sentence, system_call};
+use crate::text::address::Address;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct Text {
     /// The descriptor of each open connection, if the style shows it.
     descriptors: BTreeMap<u64, RawFd>,
     /// The address of the peer of each open connection.
-    peers: BTreeMap<u64, SocketAddr>,
+    peers: BTreeMap<u64, Address>,
     /// When the loop last began to wait.
     waiting_since: Option<u64>,
 }
@@ -98,7 +98,7 @@ impl Text {
 
     fn remember(&mut self, record: &Record) {
         if let (Lane::Connection(number), Event::Accepted { peer }) = (record.lane, &record.event) {
-            self.peers.insert(number, *peer);
+            self.peers.insert(number, peer.clone());
         }
     }
 

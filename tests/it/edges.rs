@@ -68,7 +68,7 @@ fn a_thread_that_panics_gives_its_place_back() {
         ..Config::default()
     };
     let server = Server::bind(config).unwrap();
-    let address = server.local_addrs()[0];
+    let address = server.local_addrs()[0].inet().unwrap();
     let stopper = server.stopper();
     let running = thread::spawn(move || server.run(Panics));
     let mut first = connect(address);

@@ -274,12 +274,14 @@ fn threads_are_drawn_where_they_block() {
         return;
     }
     let calls = |call| Event::BlockingCall { call };
-    let peer = "127.0.0.1:4711".parse().unwrap();
+    let accepted = || Event::Accepted {
+        peer: "127.0.0.1:4711".parse().unwrap(),
+    };
     let records = vec![
         record(0, 0, Event::Waiting { timeout_ns: None }),
-        record(10_000, 1, Event::Accepted { peer }),
+        record(10_000, 1, accepted()),
         record(11_000, 1, calls(BlockingCall::Read)),
-        record(12_000, 2, Event::Accepted { peer }),
+        record(12_000, 2, accepted()),
         record(13_000, 2, calls(BlockingCall::Read)),
         record(900_000, 2, Event::Read { bytes: 5 }),
         record(901_000, 2, calls(BlockingCall::Write)),

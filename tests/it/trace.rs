@@ -30,7 +30,7 @@ fn trace_with(mut config: Config, peers: impl FnOnce(SocketAddr)) -> Trace {
     config.listen = vec!["127.0.0.1:0".parse().unwrap()];
     let mode = config.mode;
     let server = Server::bind(config).unwrap();
-    let (address, stopper) = (server.local_addrs()[0], server.stopper());
+    let (address, stopper) = (server.local_addrs()[0].inet().unwrap(), server.stopper());
     let tracer = Tracer::new(Target::Memory, Header::new(mode), None).unwrap();
     let observer = tracer.clone();
     let running = thread::spawn(|| server.run(observer));
@@ -72,7 +72,7 @@ fn a_connection_is_recorded_from_its_acceptance_to_its_end() {
             .collect();
         let expected = [
             Event::Accepted {
-                peer: peer.unwrap(),
+                peer: peer.unwrap().into(),
             },
             Event::Read { bytes: 64 },
             Event::Wrote {

@@ -2,6 +2,7 @@
 
 use mio_echo::readiness::EventFlags;
 use mio_echo::server::{BlockingCall, LoopPhase, Mode, WakeSource};
+use mio_echo::text::address::Address;
 use mio_echo::trace::json_lines::{write_header, write_record};
 use mio_echo::trace::{Event, Header, Lane, PhaseName, ReadError, Record, Trace};
 use proptest::prelude::*;
@@ -29,6 +30,13 @@ fn peer() -> impl Strategy<Value = SocketAddr> {
     prop_oneof![
         any::<([u8; 4], u16)>().prop_map(SocketAddr::from),
         any::<([u16; 8], u16)>().prop_map(SocketAddr::from),
+    ]
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    prop_oneof![
+        peer().prop_map(Address::Inet),
+        "unix(:@?[a-z/.é]{1,20}| \\(unnamed\\))".prop_map(|text| text.parse().unwrap()),
     ]
 }
 
@@ -72,7 +80,7 @@ fn event_of_loop() -> impl Strategy<Value = Event> {
         ])
         .prop_map(|phase| Event::PhaseEntered { phase }),
         error().prop_map(|error| Event::AcceptFailed { error }),
-        (peer(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),
+        (address(), error()).prop_map(|(peer, error)| Event::Refused { peer, error }),
         error().prop_map(|reason| Event::AcceptPaused { reason }),
         Just(Event::AcceptResumed),
         (peer(), any::<usize>()).prop_map(|(peer, bytes)| Event::DatagramReceived { peer, bytes }),
@@ -108,7 +116,7 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
         Event::FinSent,
     ];
     prop_oneof![
-        peer().prop_map(|peer| Event::Accepted { peer }),
+        address().prop_map(|peer| Event::Accepted { peer }),
         flags().prop_map(|flags| Event::FlagsReported { flags }),
         any::<(bool, bool)>().prop_map(readiness),
         (phase(), phase()).prop_map(|(from, to)| Event::PhaseChanged { from, to }),

@@ -192,7 +192,7 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let beyond_loopback = server
         .local_addrs()
         .iter()
-        .any(|address| !address.ip().is_loopback());
+        .any(|address| !address.is_local());
     if beyond_loopback && arguments.idle_timeout.is_none() {
         log::warn!(target: TARGET, "without --idle-timeout a peer from elsewhere can hold a connection without limit");
     }

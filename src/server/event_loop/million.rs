@@ -47,7 +47,7 @@ impl Kernel for Silence {
 impl Accept for Silence {
     type Socket = Silent;
 
-    fn accept(&self) -> io::Result<(Silent, SocketAddr)> {
+    fn accept(&self) -> io::Result<(Silent, Address)> {
         Err(ErrorKind::WouldBlock.into())
     }
 }
@@ -98,9 +98,9 @@ fn a_million() -> EventLoop<Silence, ()> {
         CONNECTIONS,
         (),
     );
-    let peer = listener.local_addr().unwrap();
+    let peer = Address::Inet(listener.local_addr().unwrap());
     for _ in 0..CONNECTIONS {
-        event_loop.insert(Silent(Rc::clone(&socket)), peer);
+        event_loop.insert(Silent(Rc::clone(&socket)), peer.clone());
     }
     event_loop
 }

@@ -8,7 +8,7 @@ use crate::server::kernel::MioPoll;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Poll};
 use std::io::Write;
-use std::net;
+use std::net::{self, SocketAddr};
 
 /// Keeps every event in the order in which it happened.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +42,7 @@ fn event_loop_on<K: Kernel<Socket = TcpStream, Listener = TcpListener>>(
     config: Config,
 ) -> (EventLoop<K, EventLog>, SocketAddr) {
     let server = Server::bind(config).unwrap();
-    let address = server.local_addrs()[0];
+    let address = server.local_addrs()[0].inet().unwrap();
     let Server {
         poll,
         listeners,

@@ -3,7 +3,7 @@
 use super::*;
 use mio::Poll;
 use mio::net::TcpStream;
-use std::net::{self, Ipv4Addr};
+use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Counts what is reported.
@@ -229,12 +229,4 @@ fn the_limit_on_connections_is_reported_once_and_only_if_peers_may_wait() {
     assert_eq!(reports.paused, 1);
     fail(&mut listeners, Errno::MFILE, &mut reports);
     assert_eq!(reports.paused, 2, "for another reason");
-}
-
-#[test]
-fn an_ipv4_peer_of_a_dual_stack_listener_has_its_own_address() {
-    let mapped = "[::ffff:192.0.2.1]:7".parse().unwrap();
-    assert_eq!(to_canonical(mapped), "192.0.2.1:7".parse().unwrap());
-    let v6 = "[2001:db8::1]:7".parse().unwrap();
-    assert_eq!(to_canonical(v6), v6);
 }

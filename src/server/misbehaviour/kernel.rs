@@ -12,10 +12,10 @@ use crate::readiness::EventFlags;
 use crate::server::clock;
 use crate::server::kernel::{Accept, Kernel, Socket};
 use crate::server::sources::Source;
+use crate::text::address::Address;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -141,7 +141,7 @@ impl<K: Kernel> Kernel for MisbehavingKernel<K> {
 impl<L: Accept<Socket: Socket>> Accept for MisbehavingListener<L> {
     type Socket = TimedSocket<L::Socket>;
 
-    fn accept(&self) -> io::Result<(Self::Socket, SocketAddr)> {
+    fn accept(&self) -> io::Result<(Self::Socket, Address)> {
         let (inner, peer) = self.inner.accept()?;
         let socket = TimedSocket {
             socket: MisbehavingSocket::new(inner, self.capacity),

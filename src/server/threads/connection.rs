@@ -26,17 +26,18 @@ use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
 use crate::server::limits::IDLE_TICKS;
 use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
+use crate::text::address::Address;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Which connection it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Identity {
     pub(super) id: ConnectionId,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Address,
     /// Its key in the connection table.
     pub(super) key: usize,
 }
@@ -307,7 +308,7 @@ impl<O: Observer> Drop for CloseOnDrop<O> {
         let connection = &self.connection;
         let summary = ConnectionSummary {
             id: connection.identity.id,
-            peer: connection.identity.peer,
+            peer: connection.identity.peer.clone(),
             bytes_in: connection.bytes_in,
             bytes_out: connection.bytes_out,
             reason: self.reason,

@@ -19,12 +19,13 @@ use super::listener::{Accepted, Listeners};
 use super::observer::{AcceptPause, ConnectionId, Observer, WakeSource};
 use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
+use crate::text::address::Address;
 use connection::{Identity, ThreadConnection};
 use connection_table::{Shared, lock};
 use mio::{Events, Poll};
 use shutdown_pipe::WriteEnd;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -41,7 +42,7 @@ pub(super) struct Threads<O> {
     max_connections: usize,
     address_space: AddressSpace,
     /// A connection that was accepted, but for which no thread could be started yet.
-    unstarted: Option<(Arc<TcpStream>, SocketAddr)>,
+    unstarted: Option<(Arc<TcpStream>, Address)>,
     next_id: ConnectionId,
     shared: Arc<Shared<O>>,
     /// Dropped when a stop is requested, which wakes all threads.
@@ -209,7 +210,7 @@ impl<O: Observer> Threads<O> {
 
     /// Gives the connection a thread of its own. If the system allows no further thread, the connection waits for one,
     /// and the listeners pause.
-    fn start(&mut self, stream: Arc<TcpStream>, peer: SocketAddr) {
+    fn start(&mut self, stream: Arc<TcpStream>, peer: Address) {
         let id = self.next_id;
         // Held until the table is complete: the thread may end before its connection is entered.
         let mut table = self.shared.table();
@@ -218,7 +219,7 @@ impl<O: Observer> Threads<O> {
         let entry = table.open.vacant_entry();
         let identity = Identity {
             id,
-            peer,
+            peer: peer.clone(),
             key: entry.key(),
         };
         let connection =
@@ -239,7 +240,7 @@ impl<O: Observer> Threads<O> {
                 if table.observer.observes_sockets() {
                     table.observer.socket_seen(id, stream.as_fd());
                 }
-                table.observer.accepted(id, peer);
+                table.observer.accepted(id, &peer);
                 self.next_id = id.next();
             }
             Err(error) => {

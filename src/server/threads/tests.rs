@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::server::Server;
-use std::net;
+use std::net::{self, SocketAddr};
 
 fn threads(max_connections: usize) -> (Threads<()>, SocketAddr) {
     let config = Config {
@@ -11,7 +11,7 @@ fn threads(max_connections: usize) -> (Threads<()>, SocketAddr) {
         ..Config::default()
     };
     let server = Server::bind(config).unwrap();
-    let address = server.local_addrs()[0];
+    let address = server.local_addrs()[0].inet().unwrap();
     let Server {
         poll,
         listeners,
@@ -78,7 +78,7 @@ fn at_the_limit_the_end_of_a_connection_wakes_the_main_thread_and_before_it_does
 fn a_connection_that_waits_for_its_thread_is_work_and_delays_the_end() {
     let (mut threads, address) = threads(1000);
     let peer = connect(address);
-    threads.unstarted = Some((Arc::new(peer.try_clone().unwrap()), address));
+    threads.unstarted = Some((Arc::new(peer.try_clone().unwrap()), address.into()));
     assert!(threads.has_work());
     threads.shutdown.stopper().stop().unwrap();
     note_next_events(&mut threads);

@@ -241,7 +241,7 @@ impl LaneData {
         };
         Self {
             name: Lane::Connection(lane.number).to_string(),
-            peer: lane.peer.map(|peer| peer.to_string()),
+            peer: lane.peer.as_ref().map(ToString::to_string),
             close_reason: lane.close_reason.clone(),
             phases: lane.phases.iter().map(phase).collect(),
             readable: remembered(&lane.readable),

@@ -54,6 +54,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/bind.rs",
             "server/inherited.rs",
             "server/kernel.rs",
+            "text/address.rs",
         ],
     ),
     (
@@ -122,6 +123,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "serde",
         &[
             "check/",
+            "text/address.rs",
             "text/chapter.rs",
             "measure/bench/",
             "measure/calibration/row.rs",

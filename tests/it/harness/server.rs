@@ -3,6 +3,7 @@
 use super::DEADLINE;
 use super::machine::raise_descriptor_limit;
 use mio_echo::server::{Config, Mode, Server, Stats, Stopper};
+use mio_echo::text::address::Address;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver};
@@ -40,7 +41,8 @@ impl BoundServer {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        *self.server.local_addrs().first().expect("an address")
+        let address = self.server.local_addrs().first();
+        address.and_then(Address::inet).expect("an IP address")
     }
 
     pub(crate) fn stopper(&self) -> Stopper {

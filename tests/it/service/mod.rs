@@ -8,6 +8,7 @@ use crate::harness::{
     eventually, name_of, program,
 };
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
+use mio_echo::text::address::Address;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -257,7 +258,7 @@ struct Hanging {
 }
 
 impl Observer for Hanging {
-    fn accepted(&mut self, _id: ConnectionId, _peer: SocketAddr) {
+    fn accepted(&mut self, _id: ConnectionId, _peer: &Address) {
         self.has_hung.fetch_add(1, Ordering::AcqRel);
         let _passed = self.gate.lock();
     }
@@ -278,7 +279,7 @@ fn a_loop_that_hangs_gives_no_sign_of_life() {
             ..Config::default()
         };
         let server = Server::bind(config).unwrap();
-        let (address, stopper) = (server.local_addrs()[0], server.stopper());
+        let (address, stopper) = (server.local_addrs()[0].inet().unwrap(), server.stopper());
         let observer = Hanging::default();
         let seen = observer.clone();
         let serving = thread::spawn(move || server.run(observer));

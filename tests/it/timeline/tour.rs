@@ -8,17 +8,19 @@ use mio_echo::trace::{Event, Header, Trace};
 
 /// A connection with a partial write, a yield, a half-close and a stop; 55 more lanes if they are asked for.
 fn eventful_trace(others: u64) -> Trace {
-    let peer = "127.0.0.1:4711".parse().unwrap();
+    let accepted = || Event::Accepted {
+        peer: "127.0.0.1:4711".parse().unwrap(),
+    };
     let wait = |timeout_ns| Event::Waiting { timeout_ns };
     let phase = |phase| Event::PhaseEntered { phase };
     let mut records = vec![
         record(0, 0, wait(None)),
         record(80_000_000, 0, Event::Woke { events: 1 }),
         record(80_002_000, 0, phase(LoopPhase::Admit)),
-        record(80_003_000, 1, Event::Accepted { peer }),
+        record(80_003_000, 1, accepted()),
     ];
     for lane in 2..2 + others {
-        records.push(record(80_003_000 + lane, lane, Event::Accepted { peer }));
+        records.push(record(80_003_000 + lane, lane, accepted()));
     }
     echo(&mut records, 80_010_000, 1, 64);
     let (bytes, offered) = (60_000, 100_000);

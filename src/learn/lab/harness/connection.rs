@@ -66,7 +66,12 @@ impl TestConnection {
             flags: EventFlags::default(),
             counters: Counters::default(),
             write_queue: VecDeque::new(),
-            events: vec![(Instant::now(), Event::Accepted { peer: address })],
+            events: vec![(
+                Instant::now(),
+                Event::Accepted {
+                    peer: address.into(),
+                },
+            )],
             readiness: (false, true),
             unread: 0,
             error: None,

@@ -3,6 +3,7 @@
 use super::deadline::TIMEOUT;
 use crate::measure::process::{Child, CommandLine, Usage};
 use crate::server::{Config, Mode, Server};
+use crate::text::address::Address;
 use crate::trace::{Header, Target, Trace, Tracer};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -68,7 +69,7 @@ pub(crate) fn trace_pings(mode: Mode, connections: usize) -> io::Result<Trace> {
         ..Config::default()
     };
     let server = Server::bind(config).map_err(io::Error::other)?;
-    let address = server.local_addrs().first().copied();
+    let address = server.local_addrs().first().and_then(Address::inet);
     let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
     let stopper = server.stopper();
     let tracer = Tracer::new(Target::Memory, Header::new(mode), None)?;
@@ -104,8 +105,8 @@ pub(crate) fn serve_in_mode(
     };
     let mut server = Server::bind(config).map_err(io::Error::other)?;
     server.handle_signals().map_err(io::Error::other)?;
-    for address in server.local_addrs() {
-        ready(*address);
+    for address in server.local_addrs().iter().filter_map(Address::inet) {
+        ready(address);
     }
     server.run(()).map(drop).map_err(io::Error::other)
 }

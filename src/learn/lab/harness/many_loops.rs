@@ -88,7 +88,8 @@ impl ManyLoops {
             Ok((_socket, peer)) => {
                 self.accepted += 1;
                 let lane = Lane::Connection(self.accepted);
-                self.trace.record(lane, Event::Accepted { peer });
+                self.trace
+                    .record(lane, Event::Accepted { peer: peer.into() });
                 let closed = Event::Closed {
                     reason: "closed at once".to_owned(),
                     bytes_in: 0,

@@ -46,7 +46,7 @@ impl Observer for Log {
     }
 
     fn closed(&mut self, summary: &ConnectionSummary) {
-        self.closed.push(*summary);
+        self.closed.push(summary.clone());
     }
 }
 

@@ -9,10 +9,11 @@ use crate::server::kernel::{Accept, Kernel, Socket};
 use crate::server::limits::FAILED_ACCEPTS_IN_A_ROW;
 use crate::server::observer::ConnectionId;
 use crate::server::sources::Source;
+use crate::text::address::Address;
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ impl SimulatedListener {
 impl Accept for SimulatedListener {
     type Socket = SimulatedSocket;
 
-    fn accept(&self) -> io::Result<(SimulatedSocket, SocketAddr)> {
+    fn accept(&self) -> io::Result<(SimulatedSocket, Address)> {
         let mut network = self.network.borrow_mut();
         network.move_between_calls();
         network.accepts += 1;
@@ -132,7 +133,7 @@ impl Accept for SimulatedListener {
             network: Rc::clone(&self.network),
             link: number,
         };
-        Ok((socket, (Ipv4Addr::LOCALHOST, port).into()))
+        Ok((socket, Address::Inet((Ipv4Addr::LOCALHOST, port).into())))
     }
 }
 

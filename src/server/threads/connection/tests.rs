@@ -16,7 +16,7 @@ struct Ends(Vec<ConnectionSummary>);
 
 impl Observer for Ends {
     fn closed(&mut self, summary: &ConnectionSummary) {
-        self.0.push(*summary);
+        self.0.push(summary.clone());
     }
 }
 
@@ -58,7 +58,7 @@ fn fixture_with(idle_timeout: Option<Duration>, buffers: usize) -> Fixture {
     let observer = Arc::new(Mutex::new(Ends::default()));
     let identity = Identity {
         id: ConnectionId(1),
-        peer: address,
+        peer: address.into(),
         key: shared.table().open.insert(Arc::clone(&observer)),
     };
     Fixture {
@@ -92,7 +92,7 @@ fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> ConnectionSumma
     });
     let ends = shared.table().observer.clone();
     assert_eq!(ends.0.len(), 1);
-    ends.0[0]
+    ends.0[0].clone()
 }
 
 /// A stop is requested, which expires after `time`.
