@@ -28,7 +28,7 @@ fn round_trip(criterion: &mut Criterion) {
                 ..Config::default()
             };
             let server = Server::bind(config).expect("a port of the system's choice");
-            let address = server.local_addrs()[0].inet().unwrap();
+            let address = server.local_addrs()[0].inet().expect("an IP address");
             let stopper = server.stopper();
             let running = thread::spawn(|| server.run(()));
             group.bench_function(BenchmarkId::new(name, size), |bencher| {

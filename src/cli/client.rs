@@ -9,10 +9,11 @@ use mio_echo::client::{
     self, AddressFamily, ClientError, ConnectPlan, PingPlan, PingProbe, PingSummary, Request,
 };
 use mio_echo::server::DEFAULT_ENDPOINT;
+use mio_echo::text::address::Address;
 use mio_echo::text::endpoint::Endpoint;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -33,7 +34,8 @@ Examples:
   mio-echo client localhost:50007 'Hello, world' '汉语/漢語 Hànyǔ'
   mio-echo client '[::1]:7' < /bin/ls | cmp - /bin/ls
   mio-echo client --count 10 --interval 200ms localhost:7
-  mio-echo client --udp --count 5 localhost:7";
+  mio-echo client --udp --count 5 localhost:7
+  mio-echo client unix:/run/echo.sock 'Hello, world'";
 
 /// The message of a ping that is given none.
 const PING: &str = "Hello, world";
@@ -43,8 +45,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct ClientArguments {
-    /// The server: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost). Each address of a
-    /// name is tried
+    /// The server: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a PORT (of localhost), or a Unix socket:
+    /// unix:PATH, on Linux also unix:@NAME. Each address of a name is tried
     #[arg(value_parser = server, default_value = DEFAULT_ENDPOINT)]
     addr: Endpoint,
 
@@ -158,7 +160,7 @@ impl ClientArguments {
 }
 
 /// A person at a terminal cannot tell a connection from a connect that still waits.
-fn announce(peer: SocketAddr) {
+fn announce(peer: &Address) {
     print_note(&format!("connected to {peer}"));
 }
 

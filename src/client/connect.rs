@@ -1,11 +1,12 @@
 //! From an endpoint to a connection: the first address that accepts.
 
 use super::error::ClientError;
+use crate::text::address::{Address, UnixName};
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Which addresses of a name are tried.
@@ -36,24 +37,43 @@ pub struct ConnectPlan {
 
 impl ConnectPlan {
     /// Connects to the first address that accepts.
-    pub(super) fn connect(&self) -> Result<TcpStream, ClientError> {
-        self.connect_to_any(&self.addresses()?)
+    pub(super) fn connect(&self) -> Result<(Socket, Address), ClientError> {
+        self.connect_to_any(self.addresses()?)
     }
 
     /// The addresses to try, at least one.
-    pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, ClientError> {
-        let cannot_resolve = |error| ClientError::Resolve {
-            endpoint: self.endpoint.clone(),
-            error,
-        };
-        let mut addresses = self.endpoint.resolve().map_err(cannot_resolve)?;
+    fn addresses(&self) -> Result<Vec<Address>, ClientError> {
+        if let Some(name) = self.endpoint.unix_name() {
+            let asks_for_ip = self.family != AddressFamily::Any || self.source.is_some();
+            let address = (!asks_for_ip).then(|| Address::Unix(name.clone()));
+            return self.at_least_one(address.into_iter().collect());
+        }
+        let addresses = self.ip_addresses()?;
+        Ok(addresses.into_iter().map(Address::Inet).collect())
+    }
+
+    /// The IP addresses to try, at least one.
+    pub(super) fn ip_addresses(&self) -> Result<Vec<SocketAddr>, ClientError> {
+        let resolved = self.endpoint.resolve();
+        let mut addresses = resolved.map_err(|error| self.cannot_resolve(error))?;
         addresses.retain(|address| self.admits(*address));
+        self.at_least_one(addresses)
+    }
+
+    fn at_least_one<A>(&self, addresses: Vec<A>) -> Result<Vec<A>, ClientError> {
         if addresses.is_empty() {
             let reason = "no address of the family asked for";
             let error = io::Error::new(io::ErrorKind::NotFound, reason);
-            return Err(cannot_resolve(error));
+            return Err(self.cannot_resolve(error));
         }
         Ok(addresses)
+    }
+
+    fn cannot_resolve(&self, error: io::Error) -> ClientError {
+        ClientError::Resolve {
+            endpoint: self.endpoint.clone(),
+            error,
+        }
     }
 
     fn admits(&self, address: SocketAddr) -> bool {
@@ -66,13 +86,17 @@ impl ConnectPlan {
         family && source.is_none_or(|is_ipv4| is_ipv4 == address.is_ipv4())
     }
 
-    fn connect_to_any(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ClientError> {
+    fn connect_to_any(&self, addresses: Vec<Address>) -> Result<(Socket, Address), ClientError> {
         let mut failures = Vec::new();
-        for &address in addresses {
-            match connect_to(address, self.source, self.timeout) {
-                Ok(stream) => {
+        for address in addresses {
+            let connected = match &address {
+                Address::Inet(address) => connect_tcp(*address, self.source, self.timeout),
+                Address::Unix(name) => connect_unix(name, self.timeout),
+            };
+            match connected {
+                Ok(socket) => {
                     log::debug!(target: "mio_echo", "connected to {address}");
-                    return Ok(stream);
+                    return Ok((socket, address));
                 }
                 Err(error) => failures.push((address, error)),
             }
@@ -81,11 +105,27 @@ impl ConnectPlan {
     }
 }
 
-fn connect_to(
+/// With a full backlog, connect(2) on a Unix socket waits for the send timeout (unix(7), socket(7)).
+fn connect_unix(name: &UnixName, timeout: Duration) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(timeout))?;
+    match socket.connect(&name.to_sockaddr()?) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        connected => connected?,
+    }
+    socket.set_write_timeout(None)?;
+    // As for TCP, below.
+    socket.set_out_of_band_inline(true)?;
+    Ok(socket)
+}
+
+fn connect_tcp(
     address: SocketAddr,
     source: Option<IpAddr>,
     timeout: Duration,
-) -> io::Result<TcpStream> {
+) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if let Some(source) = source {
@@ -96,21 +136,20 @@ fn connect_to(
         })?;
     }
     socket.connect_timeout(&address.into(), timeout)?;
-    let stream = TcpStream::from(socket);
-    refuse_self_connection(&stream)?;
+    refuse_self_connection(&socket)?;
     // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
-    stream.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)?;
     // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
-    SockRef::from(&stream).set_out_of_band_inline(true)?;
-    Ok(stream)
+    socket.set_out_of_band_inline(true)?;
+    Ok(socket)
 }
 
 /// Fails if both ends of the connection are the same socket, as if the connection had been refused.
 ///
 /// If nothing listens on a port of this machine, the system may choose that very port for our end. Our SYN then meets
 /// itself (RFC 9293, simultaneous open), and the socket receives all that it sends: a perfect echo without a server.
-fn refuse_self_connection(stream: &TcpStream) -> io::Result<()> {
-    if stream.local_addr()? == stream.peer_addr()? {
+fn refuse_self_connection(socket: &Socket) -> io::Result<()> {
+    if socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket() {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(())
@@ -119,7 +158,6 @@ fn refuse_self_connection(stream: &TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::{Domain, Socket, Type};
     use std::net::TcpListener;
 
     const SOON: Duration = Duration::from_secs(10);
@@ -159,11 +197,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let source: IpAddr = "127.0.0.2".parse().unwrap();
-        let stream = connect_to(address, Some(source), SOON).unwrap();
-        assert_eq!(stream.local_addr().unwrap().ip(), source);
+        let socket = connect_tcp(address, Some(source), SOON).unwrap();
+        let local = socket.local_addr().unwrap().as_socket().unwrap();
+        assert_eq!(local.ip(), source);
         // TEST-NET-1 (RFC 5737) is no address of this machine.
         let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
-        let error = connect_to(address, Some(elsewhere), SOON).unwrap_err();
+        let error = connect_tcp(address, Some(elsewhere), SOON).unwrap_err();
         assert!(error.to_string().starts_with("from 192.0.2.1: "), "{error}");
     }
 
@@ -172,11 +211,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let refusing = RefusingPort::new();
         let addresses = [refusing.address(), listener.local_addr().unwrap()];
-        let stream = plan(AddressFamily::Any, None)
-            .connect_to_any(&addresses)
+        let (socket, address) = plan(AddressFamily::Any, None)
+            .connect_to_any(addresses.map(Address::Inet).into())
             .unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
-        assert!(stream.nodelay().unwrap());
+        assert_eq!(address, Address::Inet(addresses[1]));
+        assert!(socket.tcp_nodelay().unwrap());
     }
 
     #[test]
@@ -184,7 +223,10 @@ mod tests {
         let refusing = [RefusingPort::new(), RefusingPort::new()];
         let addresses = refusing.each_ref().map(RefusingPort::address);
         let plan = plan(AddressFamily::Any, None);
-        let error = plan.connect_to_any(&addresses).unwrap_err().to_string();
+        let error = plan
+            .connect_to_any(addresses.map(Address::Inet).into())
+            .unwrap_err()
+            .to_string();
         for address in addresses {
             let reason = format!("{address} (connection refused)");
             assert!(error.contains(&reason), "{error}");
@@ -196,7 +238,7 @@ mod tests {
         let refusing = RefusingPort::new();
         let address = refusing.address();
         refusing.0.connect(&address.into()).unwrap();
-        let error = refuse_self_connection(&refusing.0.into()).unwrap_err();
+        let error = refuse_self_connection(&refusing.0).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

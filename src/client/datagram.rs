@@ -6,6 +6,7 @@ use super::connect::ConnectPlan;
 use super::error::ClientError;
 use super::request::Request;
 use super::timeout::{SHORTEST_READ_TIMEOUT, SLICE, is_timeout};
+use crate::text::address::Address;
 use std::io::{BufRead, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,7 @@ pub fn run_datagrams(
     output: &mut impl Write,
 ) -> Result<u64, ClientError> {
     let mut socket = DatagramExchange::open(&request.connect)?;
-    (request.on_connect)(socket.peer);
+    (request.on_connect)(&socket.peer.into());
     let mut bytes = 0;
     let mut exchange = |message: &[u8]| {
         let never = AtomicBool::new(false);
@@ -70,7 +71,7 @@ impl DatagramExchange {
     /// The first address to which there is a route. Whether a server is there only its reply can tell.
     pub(super) fn open(plan: &ConnectPlan) -> Result<Self, ClientError> {
         let mut failures = Vec::new();
-        for address in plan.addresses()? {
+        for address in plan.ip_addresses()? {
             let any: IpAddr = match address {
                 SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -85,7 +86,7 @@ impl DatagramExchange {
                         buffer: vec![0; ROOM],
                     });
                 }
-                Err(error) => failures.push((address, error)),
+                Err(error) => failures.push((address.into(), error)),
             }
         }
         Err(ClientError::Connect(failures))
@@ -97,7 +98,7 @@ impl DatagramExchange {
         message: &[u8],
         timeout: Duration,
         interrupted: &AtomicBool,
-    ) -> Result<(SocketAddr, Duration), ClientError> {
+    ) -> Result<(Address, Duration), ClientError> {
         self.set_read_timeout(timeout)?;
         let sent_at = Instant::now();
         self.socket.send(message).map_err(ClientError::Send)?;
@@ -107,7 +108,7 @@ impl DatagramExchange {
                     let time = sent_at.elapsed();
                     let echo = self.buffer.get(..length).unwrap_or_default();
                     verify(echo, message)?;
-                    return Ok((self.peer, time));
+                    return Ok((self.peer.into(), time));
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {
                     let left = timeout.saturating_sub(sent_at.elapsed());

@@ -1,11 +1,11 @@
 //! The ways in which the client can fail.
 
+use crate::text::address::Address;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error::describe;
 use humantime::format_duration;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Why the client did not get back what it sent. Prints as one line, with the address or the offset concerned. An offset
@@ -20,7 +20,7 @@ pub enum ClientError {
         error: io::Error,
     },
     /// No address of the server accepted the connection. Each address with its error, in the order tried.
-    Connect(Vec<(SocketAddr, io::Error)>),
+    Connect(Vec<(Address, io::Error)>),
     /// A byte came back changed or in the wrong place.
     Differs {
         /// The offset of the first wrong byte.
@@ -145,7 +145,7 @@ impl std::error::Error for ClientError {
     }
 }
 
-fn list(failures: &[(SocketAddr, io::Error)]) -> String {
+fn list(failures: &[(Address, io::Error)]) -> String {
     let failures = failures
         .iter()
         .map(|(address, error)| format!("{address} ({})", describe(error)));

@@ -87,8 +87,8 @@ where
     I: Read + Send + 'static,
     O: Write,
 {
-    let stream = request.connect.connect()?;
-    (request.on_connect)(stream.peer_addr().map_err(ClientError::Receive)?);
+    let (stream, peer) = request.connect.connect()?;
+    (request.on_connect)(&peer);
     let stream = Arc::new(stream);
     let window = Arc::new(Window::new(total_length(&request.messages)));
     let receiver = Receiver {

@@ -9,10 +9,11 @@ use super::datagram::DatagramExchange;
 use super::error::ClientError;
 use super::ping_summary::PingSummary;
 use super::timeout::{SHORTEST_READ_TIMEOUT, SLICE, is_timeout};
+use crate::text::address::Address;
 use crate::text::units;
+use socket2::Socket;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub struct PingProbe {
     /// Its number, from 1.
     pub number: u64,
     /// The round-trip time, with the peer that sent the echo, or why there is no correct echo.
-    pub result: Result<(SocketAddr, Duration), ClientError>,
+    pub result: Result<(Address, Duration), ClientError>,
 }
 
 impl fmt::Display for PingProbe {
@@ -92,7 +93,7 @@ trait Exchange: Sized {
         &mut self,
         plan: &PingPlan,
         interrupted: &AtomicBool,
-    ) -> Result<(SocketAddr, Duration), ClientError>;
+    ) -> Result<(Address, Duration), ClientError>;
 }
 
 fn probe_all<E: Exchange>(
@@ -137,8 +138,8 @@ fn wait_until(due: Instant, interrupted: &AtomicBool) {
 
 #[derive(Debug)]
 struct PingConnection {
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Socket,
+    peer: Address,
     /// Bytes that have come back on this connection.
     returned: u64,
     /// One byte longer than the message, so that a superfluous one is seen.
@@ -154,20 +155,20 @@ impl Exchange for DatagramExchange {
         &mut self,
         plan: &PingPlan,
         interrupted: &AtomicBool,
-    ) -> Result<(SocketAddr, Duration), ClientError> {
+    ) -> Result<(Address, Duration), ClientError> {
         self.round_trip(&plan.message, plan.reply_timeout, interrupted)
     }
 }
 
 impl Exchange for PingConnection {
     fn open(plan: &PingPlan) -> Result<Self, ClientError> {
-        let stream = plan.connect.connect()?;
+        let (stream, peer) = plan.connect.connect()?;
         let timeout = plan.reply_timeout.max(SHORTEST_READ_TIMEOUT);
         let set = stream.set_write_timeout(Some(timeout));
         set.map_err(ClientError::Send)?;
         Ok(Self {
-            peer: stream.peer_addr().map_err(ClientError::Receive)?,
             stream,
+            peer,
             returned: 0,
             buffer: vec![0; plan.message.len() + 1],
         })
@@ -177,7 +178,7 @@ impl Exchange for PingConnection {
         &mut self,
         plan: &PingPlan,
         interrupted: &AtomicBool,
-    ) -> Result<(SocketAddr, Duration), ClientError> {
+    ) -> Result<(Address, Duration), ClientError> {
         // Before the clock starts: it takes a system call.
         self.set_read_timeout(plan.reply_timeout)?;
         let sent_at = Instant::now();
@@ -204,7 +205,8 @@ impl Exchange for PingConnection {
                 Err(error) => return Err(ClientError::Receive(error)),
             }
         }
-        Ok((self.peer, sent_at.elapsed()))
+        let time = sent_at.elapsed();
+        Ok((self.peer.clone(), time))
     }
 }
 

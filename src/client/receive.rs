@@ -2,9 +2,9 @@
 
 use super::error::ClientError;
 use super::window::{CHUNK, Window};
+use socket2::Socket;
 use std::io::{ErrorKind, Read, Write};
 use std::iter::Peekable;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
@@ -15,7 +15,7 @@ const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(1);
 /// Compares what comes back with the window, until the peer's FIN.
 #[derive(Debug)]
 pub(super) struct Receiver<'a, W> {
-    pub(super) stream: Arc<TcpStream>,
+    pub(super) stream: Arc<Socket>,
     pub(super) window: Arc<Window>,
     pub(super) reply_timeout: Duration,
     pub(super) printer: Printer<'a, W>,

@@ -1,7 +1,7 @@
 //! What the client is asked to send.
 
 use super::connect::ConnectPlan;
-use std::net::SocketAddr;
+use crate::text::address::Address;
 use std::time::Duration;
 
 /// What to send, and to which server.
@@ -15,5 +15,5 @@ pub struct Request {
     /// How long the server may take to return what is in flight, 64 KiB at a time, or to send its FIN after ours.
     pub reply_timeout: Duration,
     /// Is called with the address of the peer once there is a connection.
-    pub on_connect: fn(SocketAddr),
+    pub on_connect: fn(&Address),
 }

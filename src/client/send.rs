@@ -2,8 +2,9 @@
 
 use super::error::ClientError;
 use super::window::{CHUNK, Window};
+use socket2::Socket;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread;
 
@@ -11,7 +12,7 @@ use std::thread;
 /// write returns, and must find its bytes there.
 #[derive(Debug)]
 pub(super) struct Sender {
-    pub(super) stream: Arc<TcpStream>,
+    pub(super) stream: Arc<Socket>,
     pub(super) window: Arc<Window>,
 }
 

@@ -37,6 +37,9 @@ impl Evidence {
     ///
     /// With epoll, a short read has met the end of what the socket held (epoll(7), questions and answers, number 9),
     /// unless an urgent mark cut it short, which only epoll reports. mio itself promises `WouldBlock` alone.
+    ///
+    /// On a Unix socket, descriptors that came with the bytes end a read too (unix(7), `SCM_RIGHTS`). There the peer raises
+    /// another edge when it reads the echo, which makes room to write; so the bytes behind are read then.
     pub const OF_READS: Self = if cfg!(any(target_os = "linux", target_os = "android")) {
         Self::ShortTransfer
     } else {

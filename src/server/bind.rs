@@ -1,6 +1,8 @@
 //! From a configuration to listening sockets.
 
 use super::config::Config;
+use super::stream_listener::StreamListener;
+use super::unix_socket;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use mio::net::TcpListener;
@@ -56,16 +58,23 @@ impl std::error::Error for StartError {
 ///
 /// An address family that the machine lacks is skipped with a warning, as long as the name has an address in another
 /// one. Any other failure is returned.
-pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<StreamListener>, StartError> {
     let mut listeners = Vec::new();
     for endpoint in &config.listen {
+        if let Some(name) = endpoint.unix_name() {
+            let (listener, file) = unix_socket::listen(name, config.socket_mode, config.backlog)
+                .map_err(|error| StartError::new(format_args!("bind {name}"), error))?;
+            listeners.push(StreamListener::Unix { file, listener });
+            continue;
+        }
         let addresses = endpoint
             .resolve_to_listen()
             .map_err(|error| StartError::new(format_args!("resolve {endpoint}"), error))?;
         let mut config = config.clone();
         // Each family has a listener of its own, also where sockets for both do not exist.
         config.v6_only |= endpoint.is_every_address();
-        listeners.extend(listen_on_all(endpoint, &addresses, &config)?);
+        let sockets = listen_on_all(endpoint, &addresses, &config)?;
+        listeners.extend(sockets.into_iter().map(StreamListener::Tcp));
     }
     Ok(listeners)
 }

@@ -20,6 +20,9 @@ pub struct Config {
     pub v6_only: bool,
     /// Connections that may wait to be accepted, per listener.
     pub backlog: u16,
+    /// The permissions of the file of a Unix socket, as chmod(2) takes them; `None` leaves them to the umask. Connecting takes
+    /// the permission to write (unix(7)).
+    pub socket_mode: Option<u32>,
     /// Whether other processes may listen on the same port (`SO_REUSEPORT`).
     pub reuse_port: bool,
     /// Bytes of the read buffer, at least 1. It bounds the bytes that can be pending for one peer.
@@ -53,6 +56,7 @@ impl Default for Config {
             datagrams: DatagramPolicy::Off,
             v6_only: false,
             backlog: limits::BACKLOG,
+            socket_mode: None,
             reuse_port: false,
             read_buffer: limits::READ_BUFFER,
             max_connections: None,

@@ -1,13 +1,24 @@
 //! Listening sockets that another process has opened and passed to this one.
 //!
 //! Such a socket is shared: it outlives this process, and connections that have not been accepted wait in its backlog for
-//! the next one. So at a stop it is only closed, not drained ([`super::listener`]).
+//! the next one. So at a stop it is only closed, not drained ([`super::listener`]), and the file of a Unix socket stays.
 
 use super::bind::{StartError, set_options};
 use super::config::Config;
-use mio::net::TcpListener;
+use super::stream_listener::StreamListener;
+use mio::net::{TcpListener, UnixListener};
 use socket2::SockRef;
 use std::io;
+use std::os::unix::net;
+
+/// A listening socket of another process.
+#[derive(Debug)]
+pub enum InheritedSocket {
+    /// Of TCP.
+    Tcp(std::net::TcpListener),
+    /// A Unix socket.
+    Unix(net::UnixListener),
+}
 
 /// Makes `sockets` what the server would have bound itself, except for the address and the backlog, which are up to the
 /// process that opened them.
@@ -15,25 +26,46 @@ use std::io;
 /// The options are for connections to come. One that waits in the backlog already has those that the socket had when it
 /// was established; after a restart they are the same.
 pub(super) fn adopt(
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Vec<InheritedSocket>,
     config: &Config,
-) -> Result<Vec<TcpListener>, StartError> {
+) -> Result<Vec<StreamListener>, StartError> {
     let adopted = sockets.into_iter().map(|socket| {
-        prepare(&socket, config)
-            .map_err(|error| StartError::new("use the socket that was passed", error))?;
-        Ok(TcpListener::from_std(socket))
+        prepare(socket, config)
+            .map_err(|error| StartError::new("use the socket that was passed", error))
     });
     adopted.collect()
 }
 
-fn prepare(socket: &std::net::TcpListener, config: &Config) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    // Elsewhere this cannot be asked, and the first accept fails instead.
+fn prepare(socket: InheritedSocket, config: &Config) -> io::Result<StreamListener> {
+    match socket {
+        InheritedSocket::Tcp(socket) => {
+            check(&SockRef::from(&socket))?;
+            socket.set_nonblocking(true)?;
+            set_options(&SockRef::from(&socket), config)?;
+            Ok(StreamListener::Tcp(TcpListener::from_std(socket)))
+        }
+        InheritedSocket::Unix(socket) => {
+            check(&SockRef::from(&socket))?;
+            socket.set_nonblocking(true)?;
+            let listener = UnixListener::from_std(socket);
+            Ok(StreamListener::Unix {
+                file: None,
+                listener,
+            })
+        }
+    }
+}
+
+/// Elsewhere it cannot be asked whether a socket listens, and the first accept fails instead.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android", target_os = "freebsd")),
+    expect(clippy::unnecessary_wraps, reason = "as on Linux")
+)]
+fn check(socket: &SockRef<'_>) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     if !socket.is_listener()? {
         let reason = "it does not listen";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    socket.set_nonblocking(true)?;
-    set_options(&socket, config)
+    Ok(())
 }

@@ -6,15 +6,16 @@
 
 use super::limits::EVENTS_PER_WAIT;
 use super::sources::Source;
+use super::stream_listener::StreamListener;
 use super::unread::unread_bytes;
 use crate::connection::Stream;
 use crate::readiness::{EventFlags, INTEREST};
 use crate::text::address::Address;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpStream;
 use mio::{Events, Poll};
 use socket2::SockRef;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ pub(super) trait Socket: Stream {
     /// How many received bytes have not been read; `None` where the kernel cannot report that.
     fn unread_bytes(&self) -> Option<u32>;
 
-    /// Has close(2) send RST instead of FIN.
+    /// Has close(2) send RST instead of FIN. A Unix socket has neither, see [`reset_on_close`].
     fn reset_on_close(&self);
 
     /// Its descriptor, for observers; a simulated socket has none.
@@ -86,7 +87,7 @@ impl MioPoll {
 
 impl Kernel for MioPoll {
     type Socket = TcpStream;
-    type Listener = TcpListener;
+    type Listener = StreamListener;
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.poll.poll(&mut self.events, timeout)
@@ -105,19 +106,12 @@ impl Kernel for MioPoll {
     }
 }
 
-impl Accept for TcpListener {
+impl Accept for StreamListener {
     type Socket = TcpStream;
 
     fn accept(&self) -> io::Result<(TcpStream, Address)> {
-        let (stream, peer) = Self::accept(self)?;
-        Ok((stream, Address::Inet(to_canonical(peer))))
+        Self::accept(self)
     }
-}
-
-/// The peer of a dual-stack listener by its own IPv4 address, instead of the IPv4-mapped IPv6 address that the kernel
-/// reports (RFC 4291, section 2.5.5.2).
-fn to_canonical(peer: SocketAddr) -> SocketAddr {
-    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 impl Stream for TcpStream {
@@ -141,20 +135,10 @@ impl Socket for TcpStream {
 }
 
 /// Has close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not take what it has for everything.
+///
+/// Has no effect on a Unix socket. There, on Linux, the peer's read reports ECONNRESET if bytes of the peer are unread at
+/// the close, and otherwise the end of the input.
 pub(super) fn reset_on_close(socket: &impl AsFd) {
     // On a socket that is broken already this fails, and does not matter.
     let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv4_peer_of_a_dual_stack_listener_has_its_own_address() {
-        let mapped = "[::ffff:192.0.2.1]:7".parse().unwrap();
-        assert_eq!(to_canonical(mapped), "192.0.2.1:7".parse().unwrap());
-        let v6 = "[2001:db8::1]:7".parse().unwrap();
-        assert_eq!(to_canonical(v6), v6);
-    }
 }

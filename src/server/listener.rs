@@ -10,9 +10,9 @@ use super::kernel::Accept;
 use super::limits::{ACCEPT_RETRY, FAILED_ACCEPTS_IN_A_ROW};
 use super::observer::{AcceptPause, Observer, WakeSource};
 use super::sources::Source;
+use super::stream_listener::StreamListener;
 use crate::text::address::Address;
-use mio::net::TcpListener;
-use mio::{Interest, Registry};
+use mio::Registry;
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -32,7 +32,7 @@ pub(super) enum Accepted<S> {
 
 /// All listening sockets, with what is remembered of their readiness.
 #[derive(Debug)]
-pub(super) struct Listeners<L = TcpListener> {
+pub(super) struct Listeners<L = StreamListener> {
     /// In the order in which they will accept.
     open: VecDeque<Listener<L>>,
     /// While set, nothing is accepted: descriptors or memory had run out.
@@ -68,8 +68,8 @@ enum SocketOrigin {
 impl Listeners {
     /// Registers each socket, once: those that another process has passed to this one, and those that this one has bound.
     pub(super) fn new(
-        inherited: Vec<TcpListener>,
-        bound: Vec<TcpListener>,
+        inherited: Vec<StreamListener>,
+        bound: Vec<StreamListener>,
         backlog: u16,
         registry: &Registry,
     ) -> io::Result<Self> {
@@ -77,8 +77,7 @@ impl Listeners {
         let mut sockets = inherited;
         sockets.extend(bound);
         for (number, socket) in sockets.iter_mut().enumerate() {
-            let token = Source::Listener(number).into();
-            registry.register(socket, token, Interest::READABLE)?;
+            socket.register(registry, Source::Listener(number).into())?;
         }
         let mut listeners = Self::of_registered(sockets, backlog);
         for listener in listeners.open.iter_mut().take(first_bound) {

@@ -41,7 +41,9 @@ mod shutdown;
 mod slot;
 mod sources;
 mod stats;
+mod stream_listener;
 mod threads;
+mod unix_socket;
 mod unread;
 mod walk;
 
@@ -50,6 +52,7 @@ pub use capacity::{connections_that_fit, raise_descriptor_limit};
 pub use config::{Config, DEFAULT_ENDPOINT};
 pub use datagrams::event::{DatagramEvent, Refusal};
 pub use datagrams::policy::DatagramPolicy;
+pub use inherited::InheritedSocket;
 pub use misbehaviour::{Delay, Fault, Misbehaviour, MisbehaviourCounts, WithProbability};
 pub use mode::Mode;
 pub use observer::{
@@ -67,11 +70,11 @@ use event_loop::EventLoop;
 use kernel::MioPoll;
 use listener::Listeners;
 use mio::Poll;
-use mio::net::TcpListener;
 use misbehaviour::MisbehavingKernel;
 use shutdown::Shutdown;
 use std::io;
 use std::net::SocketAddr;
+use stream_listener::StreamListener;
 use threads::Threads;
 
 /// A server that is listening, and serves once it is [`run`](Self::run).
@@ -107,7 +110,7 @@ impl Server {
     /// As `bind`, or one of the sockets does not listen.
     pub fn bind_beside(
         config: Config,
-        inherited: Vec<std::net::TcpListener>,
+        inherited: Vec<InheritedSocket>,
     ) -> Result<Self, StartError> {
         if config.read_buffer == 0 || config.max_connections == Some(0) {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
@@ -122,13 +125,13 @@ impl Server {
 
     fn assemble(
         config: Config,
-        inherited: Vec<TcpListener>,
-        bound: Vec<TcpListener>,
+        inherited: Vec<StreamListener>,
+        bound: Vec<StreamListener>,
         datagrams: Vec<DatagramSocket>,
         max_connections: usize,
     ) -> io::Result<Self> {
         let sockets = inherited.iter().chain(&bound);
-        let addresses = sockets.map(|socket| socket.local_addr().map(Address::Inet));
+        let addresses = sockets.map(StreamListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>()?;
         let poll = Poll::new()?;
         let datagram_addresses = datagrams::bind::addresses(&datagrams)?;

@@ -36,6 +36,7 @@ mod signals;
 mod stopping;
 #[cfg(feature = "udp")]
 mod udp;
+mod unix;
 
 // The client.
 mod blog;

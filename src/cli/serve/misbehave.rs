@@ -41,7 +41,8 @@ struct FaultArguments {
     #[arg(long, value_name = "SIZE[,p=P]", value_parser = after, help_heading = HEADING)]
     close_after: Option<Setting<u64>>,
 
-    /// Echo this much, then send RST
+    /// Echo this much, then send RST. A Unix socket has none: it is closed, and the peer reads ECONNRESET if the
+    /// server has not read all that it sent, else the end
     #[arg(long, value_name = "SIZE[,p=P]", value_parser = after, help_heading = HEADING)]
     reset_after: Option<Setting<u64>>,
 

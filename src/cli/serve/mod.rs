@@ -19,15 +19,15 @@ use super::values::{
 use activation::passed_sockets;
 use clap::{ArgAction, Args};
 use mio_echo::server::{
-    Config, DatagramPolicy, Misbehaviour, MisbehaviourCounts, Mode, Observer, Server, StartError,
-    Stats, limits,
+    Config, DatagramPolicy, InheritedSocket, Misbehaviour, MisbehaviourCounts, Mode, Observer,
+    Server, StartError, Stats, limits,
 };
+use mio_echo::text::address::UnixName;
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
 use notices::{Notifier, watchdog_interval};
 #[cfg(target_os = "linux")]
 use privileges::Unprivileged;
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ Service managers (systemd and others that speak its protocols):
 Examples:
   mio-echo serve
   mio-echo serve --listen '*:7' --idle-timeout 5m -v
+  mio-echo serve --listen unix:/run/echo.sock --socket-mode 0660
   mio-echo serve --mode threads --listen 127.0.0.1:0
   mio-echo serve --delay 20ms±5ms --reset-after 4KiB,p=0.1
   mio-echo serve --listen '*:7' --user nobody --idle-timeout 5m
@@ -59,8 +60,10 @@ pub(super) struct ServeArguments {
     mode: ModeName,
 
     /// Listen on this address; may be given several times: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a
-    /// PORT (of localhost), or *:PORT for every address of this machine, IPv4 and IPv6. Each address of a
-    /// name is bound; port 0 lets the system choose [default: localhost:50007, unless sockets are passed]
+    /// PORT (of localhost), *:PORT for every address of this machine, IPv4 and IPv6, or a Unix socket:
+    /// unix:PATH, on Linux also unix:@NAME (abstract). Each address of a name is bound; port 0 lets the system
+    /// choose. The file of a Unix socket is removed at the end; one that another server has left behind is
+    /// replaced [default: localhost:50007, unless sockets are passed]
     #[arg(short, long, value_name = "ADDR", help_heading = "Listening")]
     listen: Vec<Endpoint>,
 
@@ -71,6 +74,11 @@ pub(super) struct ServeArguments {
     /// Let this many peers wait to be accepted; the kernel may allow fewer
     #[arg(long, value_name = "N", value_parser = backlog, default_value_t = limits::BACKLOG, help_heading = "Listening")]
     backlog: u16,
+
+    /// Give the file of a Unix socket these permissions; connecting takes the permission to write [default:
+    /// as the umask leaves them, which is usually 0755: the same user only]
+    #[arg(long, value_name = "MODE", value_parser = socket_mode, help_heading = "Listening")]
+    socket_mode: Option<u32>,
 
     /// Let several processes listen on the same port (SO_REUSEPORT)
     #[arg(long, help_heading = "Listening")]
@@ -129,7 +137,7 @@ pub(super) struct ServeArguments {
 impl ServeArguments {
     /// The default address is for a server that would have nothing to listen on: neither an address of its own nor a
     /// socket among those that were `passed`.
-    fn config(&self, passed: &[TcpListener], misbehaviour: Option<Misbehaviour>) -> Config {
+    fn config(&self, passed: &[InheritedSocket], misbehaviour: Option<Misbehaviour>) -> Config {
         let has_default_address = self.listen.is_empty() && passed.is_empty();
         Config {
             mode: self.mode.into(),
@@ -141,6 +149,7 @@ impl ServeArguments {
             datagrams: self.datagram_policy(),
             v6_only: self.v6only,
             backlog: self.backlog,
+            socket_mode: self.socket_mode,
             reuse_port: self.reuse_port,
             read_buffer: self.read_buffer.0,
             max_connections: self.max_connections,
@@ -151,6 +160,15 @@ impl ServeArguments {
             misbehaviour,
             heartbeat: watchdog_interval(),
         }
+    }
+
+    fn refuse_mode_without_file(&self) -> Result<(), String> {
+        let has_file =
+            |endpoint: &Endpoint| matches!(endpoint.unix_name(), Some(UnixName::Path(_)));
+        if self.socket_mode.is_some() && !self.listen.iter().any(has_file) {
+            return Err("--socket-mode is for the file of --listen unix:PATH".to_owned());
+        }
+        Ok(())
     }
 
     #[cfg(feature = "udp")]
@@ -217,6 +235,7 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
 fn start(arguments: &ServeArguments, misbehaviour: Option<Misbehaviour>) -> Result<Server, String> {
     #[cfg(target_os = "linux")]
     let unprivileged = arguments.privileges.unprivileged()?;
+    arguments.refuse_mode_without_file()?;
     let passed = passed_sockets()?;
     let config = arguments.config(&passed, misbehaviour);
     let server = bind(config, passed).map_err(|error| error.to_string())?;
@@ -225,7 +244,7 @@ fn start(arguments: &ServeArguments, misbehaviour: Option<Misbehaviour>) -> Resu
     Ok(server)
 }
 
-fn bind(config: Config, passed: Vec<TcpListener>) -> Result<Server, StartError> {
+fn bind(config: Config, passed: Vec<InheritedSocket>) -> Result<Server, StartError> {
     let mut server = Server::bind_beside(config, passed)?;
     server.handle_signals()?;
     Ok(server)
@@ -280,6 +299,13 @@ fn keepalive(text: &str) -> Result<Timeout, String> {
         }
         Ok(idle)
     })
+}
+
+/// Octal, as chmod(1) takes it. Set-user-ID and its like mean nothing on a socket.
+fn socket_mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok();
+    let mode = mode.filter(|mode| *mode <= 0o777 && !text.starts_with('+'));
+    mode.ok_or_else(|| "expected an octal number up to 0777, as in 0660".to_owned())
 }
 
 fn read_buffer(text: &str) -> Result<Bytes, String> {

@@ -4,16 +4,17 @@ use super::policy::DatagramPolicy;
 use super::socket::DatagramSocket;
 use crate::server::bind::{PORT_ATTEMPTS, StartError, listen_everywhere};
 use crate::server::config::Config;
+use crate::server::stream_listener::StreamListener;
 use mio::net::TcpListener;
 use std::io;
 
 /// Listens on every address of every endpoint and, if datagrams are to be answered, binds a UDP socket beside each
-/// listener, on the same port.
+/// TCP listener, on the same port.
 ///
 /// A port that the system has chosen for TCP may be in use for UDP; then it has to choose again.
 pub(crate) fn bind_everywhere(
     config: &Config,
-) -> Result<(Vec<TcpListener>, Vec<DatagramSocket>), StartError> {
+) -> Result<(Vec<StreamListener>, Vec<DatagramSocket>), StartError> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -29,7 +30,7 @@ pub(crate) fn bind_everywhere(
 }
 
 fn bind_beside(
-    listeners: &[TcpListener],
+    listeners: &[StreamListener],
     config: &Config,
 ) -> Result<Vec<DatagramSocket>, StartError> {
     let bind = |listener: &TcpListener| {
@@ -39,7 +40,16 @@ fn bind_beside(
         DatagramSocket::bind_beside(listener, address, config)
             .map_err(|error| StartError::new(format_args!("bind {address} for UDP"), error))
     };
-    listeners.iter().map(bind).collect()
+    let listeners_of_tcp = listeners.iter().filter_map(|listener| match listener {
+        StreamListener::Tcp(listener) => Some(listener),
+        StreamListener::Unix { .. } => None,
+    });
+    let sockets: Vec<_> = listeners_of_tcp.map(bind).collect::<Result<_, _>>()?;
+    if sockets.is_empty() && !listeners.is_empty() {
+        let error = io::Error::other("a Unix socket has no port for UDP");
+        return Err(StartError::new("answer datagrams", error));
+    }
+    Ok(sockets)
 }
 
 /// The addresses of the sockets.

@@ -5,7 +5,8 @@ use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::readiness::EventFlags;
 use crate::server::Server;
 use crate::server::kernel::MioPoll;
-use mio::net::{TcpListener, TcpStream};
+use crate::server::stream_listener::StreamListener;
+use mio::net::TcpStream;
 use mio::{Interest, Poll};
 use std::io::Write;
 use std::net::{self, SocketAddr};
@@ -37,7 +38,7 @@ fn event_loop_with(adjust: impl FnOnce(&mut Config)) -> (EventLoop<MioPoll, Even
     event_loop_on(MioPoll::new, config)
 }
 
-fn event_loop_on<K: Kernel<Socket = TcpStream, Listener = TcpListener>>(
+fn event_loop_on<K: Kernel<Socket = TcpStream, Listener = StreamListener>>(
     kernel: impl FnOnce(Poll) -> K,
     config: Config,
 ) -> (EventLoop<K, EventLog>, SocketAddr) {
@@ -345,7 +346,7 @@ struct BrokenPoll(MioPoll);
 
 impl Kernel for BrokenPoll {
     type Socket = TcpStream;
-    type Listener = TcpListener;
+    type Listener = StreamListener;
 
     fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
         Err(ErrorKind::InvalidInput.into())

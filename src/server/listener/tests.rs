@@ -2,7 +2,7 @@
 
 use super::*;
 use mio::Poll;
-use mio::net::TcpStream;
+use mio::net::{TcpListener, TcpStream};
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ fn listeners(count: usize) -> (Listeners, Vec<SocketAddr>) {
     let addresses = sockets.iter().map(|socket| socket.local_addr().unwrap());
     let addresses = addresses.collect();
     let poll = Poll::new().unwrap();
+    let sockets = sockets.into_iter().map(StreamListener::Tcp).collect();
     let listeners = Listeners::new(Vec::new(), sockets, BACKLOG, poll.registry()).unwrap();
     (listeners, addresses)
 }

@@ -10,9 +10,10 @@ use crate::harness::{
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
 use mio_echo::text::address::Address;
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,6 +91,29 @@ fn addresses_that_are_asked_for_are_bound_beside_the_sockets_that_are_passed() {
     }
 }
 
+#[test]
+fn a_unix_socket_that_is_passed_is_served_and_its_file_outlives_the_server() {
+    both_modes(|mode| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let kept = UnixListener::bind(&path).unwrap();
+        let mut command = serve_on(kept, &["--mode", name_of(mode)]);
+        let server = Child::spawn(&mut command);
+        let ready = format!("listening on unix:{}", path.display());
+        assert_eq!(server.next_line(), ready);
+        let mut peer = UnixStream::connect(&path).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        peer.write_all(b"served").unwrap();
+        let mut echo = [0; 6];
+        peer.read_exact(&mut echo).unwrap();
+        assert_eq!(&echo, b"served");
+        drop(peer);
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().code, Some(0));
+        assert!(path.exists());
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_passed_socket_does_not_block_and_is_closed_on_exec() {
@@ -110,7 +134,7 @@ fn a_descriptor_of_another_kind_is_refused_in_one_line() {
     let connected = connect(address);
     drop(listener);
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let unix = UnixListener::bind(dir.path().join("socket")).unwrap();
+    let unix = UnixDatagram::bind(dir.path().join("socket")).unwrap();
     let file = File::open("/dev/null").unwrap();
     let wrong: [(OwnedFd, &str); 4] = [
         (udp.into(), "fd 3 is not a valid tcp socket"),

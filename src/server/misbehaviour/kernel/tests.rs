@@ -3,7 +3,8 @@
 use super::*;
 use crate::server::clock::simulated;
 use crate::server::slot::Slot;
-use mio::net::{TcpListener, TcpStream};
+use crate::server::stream_listener::StreamListener;
+use mio::net::TcpStream;
 
 /// Keeps the timeout of the last wait, and lets this much time pass in it.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ struct Quiet {
 
 impl Kernel for Quiet {
     type Socket = TcpStream;
-    type Listener = TcpListener;
+    type Listener = StreamListener;
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.waited = timeout;
