@@ -16,10 +16,11 @@
 //! | file | what it owns |
 //! | --- | --- |
 //! | `definition` | [`Check`], and the [`Level`] of the course at which it is due |
-//! | `checks` | [`CHECKS`], a file for each subject |
+//! | `checks` | [`CHECKS`] of connections and [`DATAGRAM_CHECKS`], a file for each subject |
 //! | `select` | [`Selection`]: which of them to run |
 //! | `run` | [`run()`]: one after the other, and a server for each |
 //! | `trial` | what a check has to work with |
+//! | `datagram_probe` | a socket that exchanges datagrams with the server |
 //! | `probe`, `content`, `concurrent`, `time_limit` | one connection; what it sends; several at once; how long |
 //! | `server`, `process` | the server: started, reached, watched, signalled |
 //! | `symptom` | how a promise was broken, in one line |
@@ -30,6 +31,7 @@
 //!
 //! ```
 //! use mio_echo::check::{self, CheckPlan, CheckTarget, Effort, OnFailure, Selection};
+//! use mio_echo::measure::load::Transport;
 //! use std::net::TcpListener;
 //! use std::sync::atomic::AtomicBool;
 //! use std::time::Duration;
@@ -47,6 +49,7 @@
 //! let plan = CheckPlan {
 //!     name: "io::copy".to_owned(),
 //!     target: CheckTarget::Running(endpoint),
+//!     transport: Transport::Stream,
 //!     checks: selection.checks()?,
 //!     effort: Effort::Quick,
 //!     time: None,
@@ -61,6 +64,7 @@
 mod checks;
 mod concurrent;
 mod content;
+mod datagram_probe;
 mod definition;
 mod probe;
 mod process;
@@ -73,7 +77,7 @@ mod symptom;
 mod time_limit;
 mod trial;
 
-pub use checks::CHECKS;
+pub use checks::{CHECKS, DATAGRAM_CHECKS};
 pub use definition::{Check, Level};
 pub use results::{CheckReport, CheckResult, CheckStatus};
 pub use run::{CheckError, CheckPlan, OnFailure, run};

@@ -292,7 +292,8 @@ fn verify(received: &[u8], sent: &[u8], offset: u64) -> Result<(), Symptom> {
     }
 }
 
-fn is_temporary(error: &io::Error) -> bool {
+/// Whether the call may succeed if it is repeated.
+pub(super) fn is_temporary(error: &io::Error) -> bool {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }

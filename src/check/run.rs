@@ -9,7 +9,7 @@ use super::server::{CheckTarget, CheckedServer, LaunchSetup};
 use super::symptom::Symptom;
 use super::time_limit::TimeLimit;
 use super::trial::{Effort, Trial};
-use crate::measure::load::Payload;
+use crate::measure::load::{Payload, Transport};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub struct CheckPlan {
     pub name: String,
     /// The server.
     pub target: CheckTarget,
+    /// How it is spoken to.
+    pub transport: Transport,
     /// The checks, in this order.
     pub checks: Vec<Check>,
     /// How much each check does.
@@ -213,9 +215,12 @@ impl<'a> CheckRunner<'a> {
 
 fn start(plan: &CheckPlan, cancelled: &AtomicBool) -> Result<CheckedServer, String> {
     match &plan.target {
-        CheckTarget::Running(endpoint) => CheckedServer::running(endpoint, plan.timeout),
+        CheckTarget::Running(endpoint) => {
+            CheckedServer::running(endpoint, plan.transport, plan.timeout)
+        }
         CheckTarget::Command(command) => {
-            CheckedServer::start(command, LaunchSetup::Ordinary, cancelled)
+            let setup = LaunchSetup::Ordinary;
+            CheckedServer::start(command, plan.transport, setup, cancelled)
         }
     }
 }

@@ -1,13 +1,16 @@
 //! Which checks to run.
 
-use super::checks::CHECKS;
+use super::checks::{CHECKS, DATAGRAM_CHECKS};
 use super::definition::{Check, Level};
+use crate::measure::load::Transport;
 use crate::text::nearest::nearest;
 use std::fmt;
 
 /// Which checks to run; by default all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// Those of a server of this kind.
+    pub transport: Transport,
     /// Only these, by name; empty means no restriction.
     pub only: Vec<String>,
     /// Without these, by name.
@@ -40,18 +43,29 @@ impl Selection {
     /// A name is unknown, or no check is left.
     pub fn checks(&self) -> Result<Vec<Check>, SelectionError> {
         let names = self.only.iter().chain(&self.skip);
-        let unknown = names.into_iter().find(|name| !is_known(name));
+        let all = self.all();
+        let unknown = names
+            .into_iter()
+            .find(|name| !all.iter().any(|check| check.name == **name));
         if let Some(name) = unknown {
             return Err(SelectionError::Unknown {
                 name: name.clone(),
-                nearest: nearest(name, CHECKS.iter().map(|check| check.name)),
+                nearest: nearest(name, all.iter().map(|check| check.name)),
             });
         }
-        let checks: Vec<Check> = CHECKS.into_iter().filter(|it| self.includes(it)).collect();
+        let checks = all.iter().filter(|check| self.includes(check));
+        let checks: Vec<Check> = checks.copied().collect();
         if checks.is_empty() {
             return Err(SelectionError::Empty);
         }
         Ok(checks)
+    }
+
+    fn all(&self) -> &'static [Check] {
+        match self.transport {
+            Transport::Stream => &CHECKS,
+            Transport::Datagrams => &DATAGRAM_CHECKS,
+        }
     }
 
     fn includes(&self, check: &Check) -> bool {
@@ -64,10 +78,6 @@ impl Selection {
             && (!self.quick || check.quick)
             && has_level
     }
-}
-
-fn is_known(name: &str) -> bool {
-    CHECKS.iter().any(|check| check.name == name)
 }
 
 impl fmt::Display for SelectionError {
@@ -100,6 +110,17 @@ mod tests {
     #[test]
     fn by_default_every_check_runs() {
         assert_eq!(names(&Selection::default()).len(), CHECKS.len());
+    }
+
+    #[test]
+    fn the_checks_of_datagrams_are_others() {
+        let selection = |only: &[&str]| Selection {
+            transport: Transport::Datagrams,
+            only: only.iter().map(|&name| name.to_owned()).collect(),
+            ..Selection::default()
+        };
+        assert_eq!(names(&selection(&[])).len(), DATAGRAM_CHECKS.len());
+        assert!(selection(&["half-close"]).checks().is_err());
     }
 
     #[test]
@@ -150,11 +171,10 @@ mod tests {
 
     #[test]
     fn no_two_checks_have_the_same_name_and_each_explains_itself() {
-        for (index, check) in CHECKS.iter().enumerate() {
-            let twin = CHECKS
-                .iter()
-                .skip(index + 1)
-                .find(|it| it.name == check.name);
+        let all = CHECKS.iter().chain(&DATAGRAM_CHECKS);
+        for (index, check) in all.clone().enumerate() {
+            let mut others = all.clone().skip(index + 1);
+            let twin = others.find(|it| it.name == check.name);
             assert!(twin.is_none(), "{}", check.name);
             for text in [check.promise, check.why, check.hint] {
                 assert!(text.ends_with('.'), "{}: {text}", check.name);

@@ -2,7 +2,8 @@
 
 use super::process::ServerProcess;
 use super::time_limit::{SLICE, TimeLimit, Wait};
-use crate::measure::process::{Child, ChildFailure, CommandLine, free_address};
+use crate::measure::load::Transport;
+use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::io::{self, Read, Write};
@@ -40,46 +41,61 @@ pub(super) enum LaunchSetup {
     UnreadOutput,
 }
 
-/// A server that accepts connections.
+/// A server that accepts connections or replies to datagrams.
 #[derive(Debug)]
 pub(super) struct CheckedServer {
     address: SocketAddr,
+    transport: Transport,
     /// Present if it was started here. It ends with this value.
     started: Option<(Child, ServerProcess)>,
 }
 
 impl CheckedServer {
-    /// The first address of `endpoint` that accepts a connection.
-    pub(super) fn running(endpoint: &Endpoint, timeout: Duration) -> Result<Self, String> {
+    /// The first address of `endpoint` that accepts a connection, or replies to a datagram.
+    pub(super) fn running(
+        endpoint: &Endpoint,
+        transport: Transport,
+        timeout: Duration,
+    ) -> Result<Self, String> {
         let addresses = endpoint.resolve().map_err(|error| {
             format!("cannot resolve {endpoint}: {}", os_error::describe(&error))
         })?;
         let mut reasons = Vec::new();
         for address in addresses {
-            match TcpStream::connect_timeout(&address, timeout) {
-                Ok(_) => {
+            let reached = match transport {
+                Transport::Stream => TcpStream::connect_timeout(&address, timeout).map(drop),
+                Transport::Datagrams => expect_reply(address, timeout),
+            };
+            match reached {
+                Ok(()) => {
                     return Ok(Self {
                         address,
+                        transport,
                         started: None,
                     });
                 }
                 Err(error) => reasons.push(format!("{address} ({})", os_error::describe(&error))),
             }
         }
-        Err(format!("cannot connect to {}", reasons.join(", ")))
+        let reasons = reasons.join(", ");
+        Err(match transport {
+            Transport::Stream => format!("cannot connect to {reasons}"),
+            Transport::Datagrams => format!("no reply to a datagram from {reasons}"),
+        })
     }
 
-    /// Starts a server and waits until it accepts connections. One that ends at once is started again: the free
+    /// Starts a server and waits until it accepts connections or replies. One that ends at once is started again: the free
     /// port that was found may have been taken by the time the server bound it.
     pub(super) fn start(
         command: &CommandLine,
+        transport: Transport,
         setup: LaunchSetup,
         cancelled: &AtomicBool,
     ) -> Result<Self, String> {
         let wait = TimeLimit::new(Instant::now() + START_TIMEOUT, START_TIMEOUT, cancelled).wait();
         let mut attempt = 1;
         loop {
-            let started = Self::start_once(command, setup, &wait);
+            let started = Self::start_once(command, transport, setup, &wait);
             if started.is_ok() || wait.is_over() || attempt == START_ATTEMPTS {
                 return started.map_err(|reason| format!("cannot start `{command}`: {reason}"));
             }
@@ -89,6 +105,7 @@ impl CheckedServer {
 
     fn start_once(
         command: &CommandLine,
+        transport: Transport,
         setup: LaunchSetup,
         wait: &Wait<'_>,
     ) -> Result<Self, String> {
@@ -97,12 +114,21 @@ impl CheckedServer {
         let line = setup.wrap(&command.replace(PORT, &address.port().to_string()));
         let mut child = Child::spawn(&line, None).map_err(described)?;
         loop {
-            match child.wait_until_accepting(address, SLICE) {
+            let ready = match transport {
+                Transport::Stream => child.wait_until_accepting(address, SLICE),
+                Transport::Datagrams => child.wait_until_replying(address, SLICE),
+            };
+            match ready {
                 Ok(()) => break,
                 Err(failure @ ChildFailure::Exited { .. }) => return Err(failure.to_string()),
                 Err(ChildFailure::NotReady { .. }) if wait.is_over() => {
                     let port = address.port();
-                    return Err(format!("it does not listen on port {port}"));
+                    return Err(match transport {
+                        Transport::Stream => format!("it does not listen on port {port}"),
+                        Transport::Datagrams => {
+                            format!("it does not reply to a datagram on port {port}")
+                        }
+                    });
                 }
                 Err(ChildFailure::NotReady { .. }) => {}
             }
@@ -110,12 +136,17 @@ impl CheckedServer {
         let process = ServerProcess::new(child.pid(), command.clone());
         Ok(Self {
             address,
+            transport,
             started: Some((child, process)),
         })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Its process, if it was started here.
@@ -141,9 +172,16 @@ impl CheckedServer {
         None
     }
 
-    /// Whether any byte comes back on a fresh connection within `timeout`, in reply to a line, or to a line and a
-    /// FIN.
+    /// Whether anything comes back within `timeout`.
     pub(super) fn echoes_anything(&self, timeout: Duration) -> bool {
+        match self.transport {
+            Transport::Stream => self.echoes_a_byte(timeout),
+            Transport::Datagrams => expect_reply(self.address, timeout).is_ok(),
+        }
+    }
+
+    /// Whether any byte comes back on a fresh connection, in reply to a line, or to a line and a FIN.
+    fn echoes_a_byte(&self, timeout: Duration) -> bool {
         let Ok(stream) = TcpStream::connect_timeout(&self.address, timeout) else {
             return false;
         };

@@ -50,6 +50,11 @@ impl<'a> TimeLimit<'a> {
         self.wait_at_most(self.silence)
     }
 
+    /// Starts a wait for the reply to one of this many attempts, which together wait as long as for one byte.
+    pub(super) fn wait_for_one_of(&self, attempts: u32) -> Wait<'a> {
+        self.wait_at_most(self.silence / attempts.max(1))
+    }
+
     /// Starts a wait that may take as long as the check.
     pub(super) fn wait_to_the_end(&self) -> Wait<'a> {
         self.wait_at_most(Duration::MAX)
@@ -77,7 +82,8 @@ impl<'a> TimeLimit<'a> {
         }
     }
 
-    fn wait_at_most(&self, time: Duration) -> Wait<'a> {
+    /// Starts a wait that takes at most this long.
+    pub(super) fn wait_at_most(&self, time: Duration) -> Wait<'a> {
         let started = Instant::now();
         Wait {
             started,

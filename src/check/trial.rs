@@ -1,12 +1,13 @@
 //! What a check has to work with: the server, connections to it, and a limit on its time.
 
 use super::content::Content;
+use super::datagram_probe::DatagramProbe;
 use super::probe::Probe;
 use super::process::ServerProcess;
 use super::server::{CheckedServer, LaunchSetup};
-use super::symptom::Symptom;
+use super::symptom::{Symptom, bytes};
 use super::time_limit::TimeLimit;
-use crate::measure::load::Payload;
+use crate::measure::load::{Payload, Transport};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,13 +28,14 @@ pub enum Effort {
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
     address: SocketAddr,
+    transport: Transport,
     /// The server's process, if it was started for the check.
     pub(super) process: Option<&'a ServerProcess>,
     pub(super) limit: TimeLimit<'a>,
     cancelled: &'a AtomicBool,
     effort: Effort,
     payload: &'a Payload,
-    /// Connections made so far: each sends other bytes than the one before.
+    /// Connections made and texts taken so far: each has other bytes than the one before.
     connections: AtomicU64,
 }
 
@@ -47,6 +49,7 @@ impl<'a> Trial<'a> {
     ) -> Self {
         Self {
             address: server.address(),
+            transport: server.transport(),
             process: server.process(),
             limit,
             cancelled,
@@ -98,6 +101,48 @@ impl<'a> Trial<'a> {
         self.expect_service()
     }
 
+    /// A socket that exchanges datagrams with the server under check.
+    pub(super) fn datagram_probe(&self) -> Result<DatagramProbe<'a>, Symptom> {
+        DatagramProbe::open(self.address, self.limit)
+    }
+
+    /// Sends a datagram and expects its echo. Either may be lost, so a few are sent, each from another port. Returns the
+    /// socket on which the echo arrived.
+    pub(super) fn exchange_datagram(&self, message: &[u8]) -> Result<DatagramProbe<'a>, Symptom> {
+        self.exchange_datagram_with(self.address, message)
+    }
+
+    /// The same with another server than the one under check.
+    pub(super) fn exchange_datagram_with(
+        &self,
+        address: SocketAddr,
+        message: &[u8],
+    ) -> Result<DatagramProbe<'a>, Symptom> {
+        const ATTEMPTS: u32 = 3;
+        for _ in 0..ATTEMPTS {
+            let mut probe = DatagramProbe::open(address, self.limit)?;
+            probe.send(message)?;
+            if probe.receives_echo(message, &self.limit.wait_for_one_of(ATTEMPTS))? {
+                return Ok(probe);
+            }
+        }
+        let size = bytes(message.len() as u64);
+        Err(Symptom::of(format!(
+            "no reply to a datagram of {size}, sent {ATTEMPTS} times"
+        )))
+    }
+
+    /// Printable text of this length, another one at each call.
+    pub(super) fn text(&self, length: u64) -> &'a [u8] {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        self.payload.slice(Payload::offset_of(number), length)
+    }
+
+    /// Where the server is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Starts another server like the one under check.
     ///
     /// # Errors
@@ -108,7 +153,7 @@ impl<'a> Trial<'a> {
         process: &ServerProcess,
         setup: LaunchSetup,
     ) -> Result<CheckedServer, String> {
-        CheckedServer::start(process.command(), setup, self.cancelled)
+        CheckedServer::start(process.command(), self.transport, setup, self.cancelled)
     }
 
     /// One of two values, by effort.

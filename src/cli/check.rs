@@ -16,6 +16,7 @@ use mio_echo::check::{
     Selection,
     report::{self, Layout},
 };
+use mio_echo::measure::load::Transport;
 use mio_echo::measure::process::CommandLine;
 use mio_echo::server::Mode;
 use mio_echo::text::endpoint::Endpoint;
@@ -31,6 +32,9 @@ Without ADDR and COMMAND, the server of this program is checked in both modes. C
 time, memory, descriptors, signals and the log need a COMMAND, because only the process of a server \
 that was started here is known.
 
+With --udp, the promises are those of datagrams. A datagram that does not come back is reported as \
+lost, which UDP allows; one that comes back altered, twice or from another address breaks a promise.
+
 Exit codes:
   0 no promise was broken; 1 one was; 2 wrong usage, or no server; 130, 143 or 129 interrupted.
 
@@ -38,6 +42,7 @@ Examples:
   mio-echo check
   mio-echo check localhost:7 --quick
   mio-echo check --junit echo.xml -- socat tcp-listen:{port},fork,reuseaddr exec:cat
+  mio-echo check --udp -- socat udp-recvfrom:{port},fork exec:cat
   mio-echo check --level 3 -- python3 my_server.py {port}
   mio-echo check --list";
 
@@ -58,6 +63,10 @@ pub(crate) struct CheckArguments {
     /// A server to start, with {port} for the port to listen on
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "addr")]
     command: Vec<OsString>,
+
+    /// Check the replies to UDP datagrams: other checks than those of TCP connections
+    #[arg(long, conflicts_with = "level", help_heading = "Checks")]
+    udp: bool,
 
     /// Run only these checks
     #[arg(
@@ -199,7 +208,13 @@ impl CheckArguments {
         if self.outputs_to_stdout() > 1 {
             return Err("only one of --json, --junit and --tap can go to standard output".into());
         }
+        let transport = if self.udp {
+            Transport::Datagrams
+        } else {
+            Transport::Stream
+        };
         let selection = Selection {
+            transport,
             only: self.only.clone(),
             skip: self.skip.clone(),
             quick: self.quick,
@@ -209,6 +224,7 @@ impl CheckArguments {
         let plan = |(name, target)| CheckPlan {
             name,
             target,
+            transport,
             checks: checks.clone(),
             effort: if self.quick {
                 Effort::Quick
@@ -231,7 +247,7 @@ impl CheckArguments {
     fn targets(&self) -> Result<Vec<(String, CheckTarget)>, String> {
         if let Some(endpoint) = &self.addr {
             let target = CheckTarget::Running(endpoint.clone());
-            return Ok(vec![(endpoint.to_string(), target)]);
+            return Ok(vec![(self.name(&endpoint.to_string()), target)]);
         }
         if let Some((program, arguments)) = self.command.split_first() {
             let command = CommandLine::new(program, arguments);
@@ -245,10 +261,32 @@ impl CheckArguments {
         }
         let program = env::current_exe().map_err(|error| error.to_string())?;
         let own = |mode: Mode| {
-            let command = CommandLine::new(&program, own_server(&mode.to_string()));
-            (mode.to_string(), CheckTarget::Command(command))
+            let mode = mode.to_string();
+            let command = CommandLine::new(&program, self.own_server(&mode));
+            (self.name(&mode), CheckTarget::Command(command))
         };
         Ok([Mode::EventLoop, Mode::Threads].map(own).into())
+    }
+
+    /// What the report calls a server.
+    fn name(&self, server: &str) -> String {
+        if self.udp {
+            format!("{server} (UDP)")
+        } else {
+            server.to_owned()
+        }
+    }
+
+    /// The arguments of our own server. It logs each connection: the log must not get in its way.
+    fn own_server(&self, mode: &str) -> Vec<String> {
+        let listen = format!("127.0.0.1:{PORT}");
+        let arguments = ["serve", "--verbose", "--listen", &listen, "--mode", mode];
+        let udp = self.udp.then_some("--udp");
+        arguments
+            .into_iter()
+            .chain(udp)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn write_files(&self, reports: &[CheckReport]) -> Result<(), String> {
@@ -272,12 +310,6 @@ impl CheckArguments {
         let outputs = [&self.json, &self.junit, &self.tap].into_iter().flatten();
         outputs.filter(|path| *path == Path::new("-")).count()
     }
-}
-
-/// The arguments of our own server. It logs each connection: the log must not get in its way.
-fn own_server(mode: &str) -> [String; 6] {
-    let listen = format!("127.0.0.1:{PORT}");
-    ["serve", "--verbose", "--listen", &listen, "--mode", mode].map(str::to_owned)
 }
 
 /// As wide as the terminal, within reason, or as a page where standard output is none.

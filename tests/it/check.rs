@@ -2,6 +2,7 @@
 
 mod caught;
 mod command_line;
+mod datagrams;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod levels;
@@ -11,6 +12,7 @@ use faulty_server::Fault;
 use mio_echo::check::{
     self, CHECKS, CheckPlan, CheckReport, CheckStatus, CheckTarget, Effort, OnFailure, Selection,
 };
+use mio_echo::measure::load::Transport;
 use mio_echo::measure::process::CommandLine;
 use std::env;
 use std::ffi::OsString;
@@ -57,6 +59,7 @@ fn report(server: CommandLine, names: &[&str]) -> CheckReport {
     let plan = CheckPlan {
         name: server.to_string(),
         target: CheckTarget::Command(server),
+        transport: Transport::Stream,
         checks: selection.checks().unwrap(),
         effort: Effort::Quick,
         time: None,

@@ -1,6 +1,8 @@
 //! The checks, a file for each subject.
 
 mod connections;
+mod datagram_peers;
+mod datagrams;
 mod echo;
 mod endings;
 mod flow;
@@ -48,4 +50,20 @@ pub const CHECKS: [Check; 29] = [
     // Beyond the course.
     echo::URGENT_DATA,
     limits::UNREAD_LOG,
+];
+
+/// All checks of a server that replies to datagrams, in the order in which they run.
+pub const DATAGRAM_CHECKS: [Check; 10] = [
+    datagrams::SIZES,
+    datagrams::BYTES,
+    datagrams::ONCE,
+    datagrams::BOUNDARIES,
+    datagram_peers::CLIENTS,
+    datagram_peers::ADDRESS,
+    datagrams::IN_FLIGHT,
+    // A process.
+    datagram_peers::IDLE_CPU,
+    datagram_peers::STOP,
+    // Beyond RFC 862.
+    datagram_peers::LOOP,
 ];

@@ -80,7 +80,7 @@ pub use feasible::InfeasibleLoad;
 pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub(crate) use payload::Payload;
-pub use plan::{Arrivals, LoadPattern, LoadPlan, StopCondition};
+pub use plan::{Arrivals, LoadPattern, LoadPlan, StopCondition, Transport};
 pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut, WarmUp, WarmUpEnd};
 pub use verify::{Mismatch, Verify};
 

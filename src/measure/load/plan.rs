@@ -99,6 +99,16 @@ impl LoadPlan {
     }
 }
 
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// TCP connections.
+    #[default]
+    Stream,
+    /// UDP: each message is a datagram, and so is its echo.
+    Datagrams,
+}
+
 /// What each connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadPattern {

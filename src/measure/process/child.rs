@@ -5,6 +5,7 @@ use super::cores::while_pinned_to;
 use super::failure::{ChildFailure, ExitReason};
 use super::output::{FirstLine, Tail};
 use super::process_group::{POLL_INTERVAL, ProcessGroup};
+use super::reply::expect_reply;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 /// descendant is still running and holds the pipe open.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The timeout of one connection attempt. A server with a full backlog may complete the handshake late
+/// The timeout of one attempt to reach the server. A server with a full backlog may complete the handshake late
 /// (listen(2)); the limit lets us notice meanwhile that the process has died.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -101,12 +102,34 @@ impl Child {
         address: SocketAddr,
         timeout: Duration,
     ) -> Result<(), ChildFailure> {
+        self.wait_until(timeout, || accepts(address))
+    }
+
+    /// Waits until a datagram to `address` gets a reply. Otherwise as
+    /// [`wait_until_accepting`](Self::wait_until_accepting).
+    ///
+    /// # Errors
+    ///
+    /// The process exited, or did not reply within `timeout`.
+    pub fn wait_until_replying(
+        &mut self,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<(), ChildFailure> {
+        self.wait_until(timeout, || expect_reply(address, CONNECT_TIMEOUT).is_ok())
+    }
+
+    fn wait_until(
+        &mut self,
+        timeout: Duration,
+        is_ready: impl Fn() -> bool,
+    ) -> Result<(), ChildFailure> {
         let deadline = Instant::now() + timeout;
         loop {
             if let Some(failure) = self.early_exit() {
                 return Err(failure);
             }
-            if accepts(address) {
+            if is_ready() {
                 return Ok(());
             }
             if Instant::now() >= deadline {

@@ -13,6 +13,7 @@
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
 //! | `port` | [`free_address`]: where it can listen |
+//! | `reply` | [`expect_reply`]: whether it replies to a datagram |
 //! | `placement` | [`Placement`]: which cores a server and its load generator run on |
 //! | `cores` | pinning threads and processes to processor cores |
 //! | `proc` | what proc(5) and the process clocks report |
@@ -30,6 +31,7 @@ mod port;
 #[cfg(target_os = "linux")]
 mod proc;
 mod process_group;
+mod reply;
 mod syscalls;
 mod usage;
 
@@ -38,5 +40,6 @@ pub use command_line::CommandLine;
 pub use failure::{ChildFailure, ExitReason};
 pub use placement::{Pinning, Placement};
 pub use port::free_address;
+pub use reply::expect_reply;
 pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
 pub use usage::Usage;

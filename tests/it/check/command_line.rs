@@ -240,7 +240,7 @@ fn each_experiment_that_a_check_names_exists() {
     }
 }
 
-fn run(arguments: &[&str]) -> Output {
+pub(super) fn run(arguments: &[&str]) -> Output {
     program(&["check"]).args(arguments).output().unwrap()
 }
 

@@ -5,6 +5,7 @@ use crate::steps::{STEPS, built_example};
 use mio_echo::check::{
     self, CheckPlan, CheckReport, CheckTarget, Effort, Level, OnFailure, Selection,
 };
+use mio_echo::measure::load::Transport;
 use mio_echo::measure::process::CommandLine;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -55,6 +56,7 @@ fn graded(step: &str, level: Level) -> CheckReport {
     let plan = CheckPlan {
         name: step.to_owned(),
         target: CheckTarget::Command(CommandLine::new(built_example(step), ["127.0.0.1:{port}"])),
+        transport: Transport::Stream,
         checks: selection.checks().unwrap(),
         effort: Effort::Quick,
         time: None,
