@@ -5,6 +5,7 @@ use crate::harness::{
     Child, Exit, PROGRAM, Signal, both_modes, command, eventually, in_some_attempt, name_of,
     program, refusing_port, tool_or_skip,
 };
+use crate::load::datagrams::{datagram_server, echo};
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::net::TcpListener;
@@ -498,4 +499,84 @@ fn connections_come_from_the_given_addresses_in_turn() {
     peers.sort();
     let expected = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"];
     assert_eq!(peers, expected);
+}
+
+#[test]
+#[cfg(feature = "udp")]
+fn over_udp_it_measures_a_server_of_its_own_beyond_the_rate_of_a_source() {
+    both_modes(|mode| {
+        // More than the server would answer if it limited the rate of a source.
+        let load = [
+            "--udp",
+            "--warmup",
+            "0s",
+            "--messages",
+            "3000",
+            "--timeout",
+            "20s",
+        ];
+        let asked = ["--mode", name_of(mode), "--json", "-"];
+        let exit = bench(&[load.as_slice(), &asked].concat());
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        let report = json(&exit);
+        assert_eq!(report["plan"]["transport"], "udp");
+        assert_eq!(report["messages"], 3000);
+        assert_eq!(report["datagrams"]["lost"], 0, "{report}");
+        assert!(report["datagrams"]["sent"].as_u64() >= Some(3000));
+    });
+}
+
+#[test]
+fn a_loss_fails_only_if_it_is_asked_for() {
+    let lossy = datagram_server(|number, socket, message, peer| {
+        if number % 10 != 0 {
+            echo(socket, message, peer);
+        }
+    });
+    let target = lossy.to_string();
+    let load = [
+        &target,
+        "--udp",
+        "--timeout",
+        "300ms",
+        "--messages",
+        "50",
+        "--warmup",
+        "0s",
+    ];
+    let exit = bench(&load);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let text = exit.text();
+    assert!(text.contains("datagrams   "), "{text}");
+    assert!(
+        text.contains("; in the latencies with their age, >)"),
+        "{text}"
+    );
+    let exit = bench(&[load.as_slice(), &["--fail-if", "loss>0.1%"]].concat());
+    assert_eq!(exit.code, Some(1), "{}", exit.stderr);
+    assert!(
+        exit.stderr.contains("loss>0.1%: measured "),
+        "{}",
+        exit.stderr
+    );
+}
+
+#[test]
+fn what_udp_cannot_do_is_refused_before_the_run() {
+    for (arguments, reason) in [
+        (
+            ["--udp", "--pattern", "churn"].as_slice(),
+            "no pattern churn",
+        ),
+        (&["--udp", "--size", "4"], "cannot have 4 bytes"),
+        (
+            &["--udp", "--rate", "10", "--depth", "2"],
+            "--depth does not apply",
+        ),
+        (&["--udp", "--fail-if", "loss>1"], "a share such as 0.1%"),
+    ] {
+        let exit = bench(arguments);
+        assert_eq!(exit.code, Some(2), "{arguments:?}");
+        assert!(exit.stderr.contains(reason), "{}", exit.stderr);
+    }
 }

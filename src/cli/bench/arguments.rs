@@ -8,7 +8,7 @@ use crate::cli::values::{
 };
 use clap::{Args, ValueEnum};
 use mio_echo::measure::bench::{Origin, Threshold, WarmUpLength};
-use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Verify};
+use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Transport, Verify};
 use mio_echo::measure::process::Placement;
 use mio_echo::rng;
 use mio_echo::server::connections_that_fit;
@@ -31,6 +31,11 @@ back counts with its age in the latencies; figures marked > are at least that. I
 so is a starved connection: one without a reply throughout the second half of the measurement, or \
 its last second. A stall is a time without any reply: at least 100 ms and ten times the median.
 
+With --udp, each datagram carries a number. One that is lost is no failure: it is counted, stays in the \
+latencies with its age, and after --timeout another one takes its place in the closed loop. So are \
+echoes that arrive late, reordered or a second time. A server that limits the rate of a source drops \
+what exceeds it; one that bench starts does not.
+
 On a terminal, a line shows what the latest second was like.
 
 Metrics for --fail-if:
@@ -38,6 +43,7 @@ Metrics for --fail-if:
   cpu                                 processor time of the server per message
   stall                               the longest time without any reply, 0s if it is no stall
   rate errors starved unanswered      messages per second; connections; connections; messages
+  loss                                share of the datagrams that were lost, with --udp
 
 A FILE of - is standard output, where it replaces the summary.
 
@@ -51,7 +57,14 @@ Examples:
   mio-echo bench
   mio-echo bench --mode threads --connections 1000 --duration 5s
   mio-echo bench localhost:50007 --rate 10000 --fail-if 'p99>2ms' --fail-if 'errors>0'
+  mio-echo bench --udp --rate 10000 --fail-if 'loss>0.1%'
   mio-echo bench localhost:50007 --pid 4711 --pattern stream --size 1MiB --json -";
+
+/// How long a connect or a reply may take, by default.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same for a datagram, which is lost by then.
+const UDP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest `--slack`: beyond it, most of the response time would be the generator's.
 const LONGEST_SLACK: Duration = Duration::from_secs(1);
@@ -68,6 +81,10 @@ pub(crate) struct BenchArguments {
     /// The mode of the server that is started
     #[arg(short, long, value_enum, default_value_t = ModeName::EventLoop, conflicts_with = "addr")]
     pub(super) mode: ModeName,
+
+    /// Measure over UDP: each message is a datagram, and each connection a socket of its own
+    #[arg(long, help_heading = "Load")]
+    udp: bool,
 
     /// What the connections do
     #[arg(long, value_enum, default_value_t = LoadPatternName::Echo, help_heading = "Load")]
@@ -127,9 +144,9 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "TIME", value_parser = warm_up, default_value = "auto", help_heading = "Load")]
     warmup: WarmUpLength,
 
-    /// How long a connect or a reply may take
-    #[arg(long, value_name = "TIME", value_parser = positive_duration, default_value = "5s", help_heading = "Load")]
-    pub(super) timeout: Duration,
+    /// How long a connect or a reply may take; a datagram without a reply is lost by then [default: 5s, with --udp 1s]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration, help_heading = "Load")]
+    timeout: Option<Duration>,
 
     /// Do not compare what comes back with what was sent
     #[arg(long, help_heading = "Load")]
@@ -138,7 +155,7 @@ pub(crate) struct BenchArguments {
     /// Measure built-in servers of known truth, and print what was injected beside what was measured
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
         "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
-        "warmup", "timeout", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed", "source",
+        "warmup", "timeout", "udp", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed", "source",
     ])]
     pub(super) calibrate: bool,
 
@@ -206,6 +223,15 @@ impl BenchArguments {
                 "--rate and --depth do not apply to the pattern {pattern}"
             ));
         }
+        if self.udp && pattern != LoadPattern::Echo {
+            return Err(format!("--udp has no pattern {pattern}, only echo"));
+        }
+        if self.udp && self.depth.is_some() && self.rate.is_some() {
+            return Err(
+                "--depth does not apply to --udp with --rate: nothing holds a datagram back"
+                    .to_owned(),
+            );
+        }
         self.check_schedule()?;
         if self.reports_on_stdout() > 1 {
             return Err(
@@ -270,6 +296,21 @@ impl BenchArguments {
         self.files().filter(|file| *file == Path::new("-")).count()
     }
 
+    /// What carries the messages.
+    pub(super) fn transport(&self) -> Transport {
+        if self.udp {
+            Transport::Datagrams
+        } else {
+            Transport::Stream
+        }
+    }
+
+    /// How long a connect or a reply may take.
+    pub(super) fn timeout(&self) -> Duration {
+        let default = if self.udp { UDP_TIMEOUT } else { TIMEOUT };
+        self.timeout.unwrap_or(default)
+    }
+
     /// Where the server comes from.
     pub(super) fn origin(&self) -> Origin {
         match &self.addr {
@@ -299,6 +340,7 @@ impl BenchArguments {
         };
         LoadPlan {
             target,
+            transport: self.transport(),
             sources: self.source.clone(),
             pattern,
             connections: self.connections,
@@ -321,7 +363,7 @@ impl BenchArguments {
             } else {
                 Verify::EveryByte
             },
-            timeout: self.timeout,
+            timeout: self.timeout(),
         }
     }
 }

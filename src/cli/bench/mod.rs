@@ -87,7 +87,8 @@ fn start(
 ) -> Result<BenchServer, String> {
     let (origin, cores) = (arguments.origin(), pinning.server_cores());
     let go_on = &mut || go_on(interrupt);
-    BenchServer::start(&origin, cores, arguments.timeout, go_on).map_err(|error| match error {
+    let (transport, timeout) = (arguments.transport(), arguments.timeout());
+    BenchServer::start(&origin, transport, cores, timeout, go_on).map_err(|error| match error {
         LaunchError::Failed { reason, .. } if arguments.addr.is_some() => reason,
         LaunchError::Failed { reason, .. } => format!("the server did not start: {reason}"),
         LaunchError::Stopped => "interrupted before the server had started".to_owned(),

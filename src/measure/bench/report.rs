@@ -4,7 +4,7 @@ use super::interval::LoadInterval;
 use super::machine::Machine;
 use super::values::Values;
 use super::warning::BenchWarning;
-use crate::measure::load::{Arrivals, LoadPlan, StopCondition, Verify};
+use crate::measure::load::{Arrivals, LoadPlan, StopCondition, Transport, Verify};
 use crate::measure::process::Pinning;
 use crate::text::units::nanoseconds;
 use crate::text::version::PROGRAM;
@@ -49,6 +49,9 @@ pub struct BenchReport {
 pub struct PlanReport {
     /// The address of the server.
     pub target: String,
+    /// What carried the messages.
+    #[serde(default)]
+    pub transport: Transport,
     /// `echo`, `churn`, `idle` or `stream`.
     pub pattern: String,
     /// Concurrent connections.
@@ -135,12 +138,13 @@ impl BenchReport {
         }
     }
 
-    /// Whether every byte came back on every connection.
+    /// Whether every byte came back on every connection; of datagrams, whether none came back altered. A loss is no flaw
+    /// of a server.
     pub fn is_flawless(&self) -> bool {
         let values = &self.values;
         values.failures.total() == 0
             && values.starved == 0
-            && values.unanswered == 0
+            && values.unexpectedly_unanswered() == 0
             && self.server_exit.is_none()
             && !self.is_silent()
     }
@@ -159,6 +163,7 @@ impl From<&LoadPlan> for PlanReport {
         };
         Self {
             target: plan.target.to_string(),
+            transport: plan.transport,
             pattern: plan.pattern.to_string(),
             connections: plan.connections,
             size: plan.size,

@@ -1,6 +1,7 @@
 //! The server of one measurement: started for it and stopped after it, or one that runs already.
 
-use crate::measure::process::{Child, ChildFailure, CommandLine, free_address};
+use crate::measure::load::Transport;
+use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
 use crate::server::Mode;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
@@ -41,7 +42,7 @@ pub enum Origin {
     Command(CommandLine),
 }
 
-/// A server that accepts connections. Dropping it stops the process that was started for it.
+/// A server that accepts connections, or replies to datagrams. Dropping it stops the process that was started for it.
 #[derive(Debug)]
 pub struct BenchServer {
     /// Where it listens.
@@ -67,33 +68,35 @@ pub enum LaunchError {
 }
 
 impl BenchServer {
-    /// Starts the server of `origin` on `cores` and waits until it accepts, for at most `timeout` and while `go_on`
+    /// Starts the server of `origin` on `cores` and waits until it accepts or, over UDP, replies, for at most `timeout` and while `go_on`
     /// returns `Continue`. One that exits because another program has taken its port gets another port, once. Of a
-    /// server that runs already, the first address that accepts a connection is taken.
+    /// server that runs already, the first address that does is taken. Our own replies to all datagrams, at any rate.
     ///
     /// # Errors
     ///
     /// See [`LaunchError`].
     pub fn start(
         origin: &Origin,
+        transport: Transport,
         cores: Option<&[usize]>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
     ) -> Result<Self, LaunchError> {
         match origin {
-            Origin::Own(mode) => Self::start_own(*mode, cores),
+            Origin::Own(mode) => Self::start_own(*mode, transport, cores),
             Origin::Running { endpoint, pid } => Ok(Self {
-                address: reachable_address(endpoint, timeout).map_err(failed)?,
+                address: reachable_address(endpoint, transport, timeout).map_err(failed)?,
                 child: None,
                 pid: *pid,
             }),
             Origin::Command(command) => {
                 let address = free_address().map_err(io_error)?;
-                let started = Self::spawn(command, address, cores, timeout, go_on);
+                let mut spawn =
+                    |address| Self::spawn(command, address, transport, cores, timeout, go_on);
+                let started = spawn(address);
                 match started {
                     Err(LaunchError::Failed { .. }) if is_taken(address) => {
-                        let address = free_address().map_err(io_error)?;
-                        Self::spawn(command, address, cores, timeout, go_on)
+                        spawn(free_address().map_err(io_error)?)
                     }
                     started => started,
                 }
@@ -101,10 +104,19 @@ impl BenchServer {
         }
     }
 
-    fn start_own(mode: Mode, cores: Option<&[usize]>) -> Result<Self, LaunchError> {
+    fn start_own(
+        mode: Mode,
+        transport: Transport,
+        cores: Option<&[usize]>,
+    ) -> Result<Self, LaunchError> {
         let mode = mode.to_string();
         let arguments = ["serve", "--quiet", "--listen", "127.0.0.1:0", "--mode"];
+        let udp: &[&str] = match transport {
+            Transport::Stream => &[],
+            Transport::Datagrams => &["--udp", "--udp-allow-any-source"],
+        };
         let arguments = arguments.into_iter().chain([mode.as_str()]);
+        let arguments = arguments.chain(udp.iter().copied());
         let program = env::current_exe().map_err(io_error)?;
         let command = CommandLine::new(program, arguments);
         let mut child = Child::spawn(&command, cores).map_err(io_error)?;
@@ -129,6 +141,7 @@ impl BenchServer {
     fn spawn(
         command: &CommandLine,
         address: SocketAddr,
+        transport: Transport,
         cores: Option<&[usize]>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
@@ -137,7 +150,11 @@ impl BenchServer {
         let mut child = Child::spawn(&command, cores).map_err(io_error)?;
         let deadline = Instant::now() + timeout;
         loop {
-            match child.wait_until_accepting(address, POLL_INTERVAL) {
+            let ready = match transport {
+                Transport::Stream => child.wait_until_accepting(address, POLL_INTERVAL),
+                Transport::Datagrams => child.wait_until_replying(address, POLL_INTERVAL),
+            };
+            match ready {
                 Ok(()) => return Ok(Self::of(child, address)),
                 Err(exited @ ChildFailure::Exited { .. }) => return Err(child_failed(&exited)),
                 Err(ChildFailure::NotReady { stderr, .. }) if Instant::now() >= deadline => {
@@ -184,18 +201,32 @@ fn is_taken(address: SocketAddr) -> bool {
     bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// The first address of `endpoint` that accepts a connection.
-fn reachable_address(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, String> {
+/// The first address of `endpoint` that accepts a connection, or replies to a datagram.
+fn reachable_address(
+    endpoint: &Endpoint,
+    transport: Transport,
+    timeout: Duration,
+) -> Result<SocketAddr, String> {
     let addresses = endpoint
         .resolve()
         .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::describe(&error)))?;
     let mut last_error = format!("{endpoint} has no address");
     for address in addresses {
-        match TcpStream::connect_timeout(&address, timeout) {
-            Ok(_) => return Ok(address),
+        let (reached, failure) = match transport {
+            Transport::Stream => {
+                let connected = TcpStream::connect_timeout(&address, timeout);
+                (connected.map(drop), "cannot connect to")
+            }
+            Transport::Datagrams => (
+                expect_reply(address, timeout),
+                "no reply to a datagram from",
+            ),
+        };
+        match reached {
+            Ok(()) => return Ok(address),
             Err(error) => {
                 let reason = os_error::describe(&error);
-                last_error = format!("cannot connect to {address}: {reason}");
+                last_error = format!("{failure} {address}: {reason}");
             }
         }
     }

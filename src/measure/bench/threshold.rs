@@ -1,7 +1,7 @@
 //! Conditions under which a measurement fails, for continuous integration.
 //!
 //! ```text
-//! p99>2ms   max>=1s   errors>0   rate<10000   cpu>12us   starved>0
+//! p99>2ms   max>=1s   errors>0   rate<10000   cpu>12us   starved>0   loss>0.1%
 //! └metric┘└op┘└limit
 //! ```
 
@@ -18,7 +18,7 @@ pub struct Threshold {
     text: String,
     metric: ThresholdMetric,
     comparator: Comparator,
-    /// Seconds if the metric is a time, else the number itself.
+    /// Seconds if the metric is a time, a fraction if it is a share, else the number itself.
     limit: f64,
 }
 
@@ -33,6 +33,7 @@ enum ThresholdMetric {
     Starved,
     Unanswered,
     Stall,
+    Loss,
 }
 
 /// How a value is compared with a limit.
@@ -56,7 +57,7 @@ pub enum ThresholdStatus {
 }
 
 /// Every metric by its name.
-const METRICS: [(&str, ThresholdMetric); 13] = [
+const METRICS: [(&str, ThresholdMetric); 14] = [
     ("p50", ThresholdMetric::Percentile("p50")),
     ("p90", ThresholdMetric::Percentile("p90")),
     ("p99", ThresholdMetric::Percentile("p99")),
@@ -70,6 +71,7 @@ const METRICS: [(&str, ThresholdMetric); 13] = [
     ("starved", ThresholdMetric::Starved),
     ("unanswered", ThresholdMetric::Unanswered),
     ("stall", ThresholdMetric::Stall),
+    ("loss", ThresholdMetric::Loss),
 ];
 
 /// Longest first: `>` is a prefix of `>=`.
@@ -119,14 +121,14 @@ impl Threshold {
                 Some(format!("{self}: measured {}", self.metric.format(value)))
             }
             ThresholdStatus::NotMeasured => Some(format!(
-                "{self}: not measured (too few messages, or the server's process is not visible)"
+                "{self}: not measured (too few messages, the server's process is not visible, or loss without --udp)"
             )),
         }
     }
 }
 
 impl ThresholdMetric {
-    /// Seconds if it is a time, else the number itself; `None` if it was not measured.
+    /// Seconds if it is a time, a fraction if it is a share, else the number itself; `None` if it was not measured.
     fn value(self, values: &Values) -> Option<f64> {
         let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
         match self {
@@ -139,23 +141,33 @@ impl ThresholdMetric {
             Self::Starved => Some(float(values.starved)),
             Self::Unanswered => Some(float(values.unanswered)),
             Self::Stall => Some(seconds(values.stall_ns.unwrap_or(0))),
+            Self::Loss => values.loss(),
         }
     }
 
     fn is_time(self) -> bool {
         match self {
             Self::Percentile(_) | Self::Mean | Self::Max | Self::Cpu | Self::Stall => true,
-            Self::Rate | Self::Errors | Self::Starved | Self::Unanswered => false,
+            Self::Rate | Self::Errors | Self::Starved | Self::Unanswered | Self::Loss => false,
         }
     }
 
     fn parse_limit(self, text: &str) -> Result<f64, String> {
-        let (limit, expected) = if self.is_time() {
+        let number = |text: &str| {
+            let number = text.parse().ok();
+            number.filter(|number: &f64| number.is_finite())
+        };
+        let (limit, expected) = if self == Self::Loss {
+            let percent = text.strip_suffix('%').and_then(|it| number(it.trim_end()));
+            (
+                percent.map(|percent| percent / 100.0),
+                "a share such as 0.1%",
+            )
+        } else if self.is_time() {
             let time = humantime::parse_duration(text).ok();
             (time.map(|time| time.as_secs_f64()), "a time such as 2ms")
         } else {
-            let number = text.parse().ok();
-            (number.filter(|number: &f64| number.is_finite()), "a number")
+            (number(text), "a number")
         };
         limit.ok_or_else(|| format!("'{}' is not {expected}", one_line::escaped(text)))
     }
@@ -163,6 +175,8 @@ impl ThresholdMetric {
     fn format(self, value: f64) -> String {
         if self.is_time() {
             units::value(value, units::TIME)
+        } else if self == Self::Loss {
+            format!("{:.3} %", value * 100.0)
         } else {
             format!("{}", (value * 10.0).round() / 10.0)
         }

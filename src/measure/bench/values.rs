@@ -2,7 +2,9 @@
 
 use super::cost::ServerCost;
 use super::warm_up::WarmUpReport;
-use crate::measure::load::{Failures, Latency, LoadResults, Mismatch, QUANTILES, TimedOut};
+use crate::measure::load::{
+    DatagramCounts, Failures, Latency, LoadResults, Mismatch, QUANTILES, TimedOut,
+};
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +37,9 @@ pub struct Values {
     /// Messages that were in flight or due and did not come back, neither within the timeout nor before their connection
     /// failed. The latencies contain them, with their age.
     pub unanswered: u64,
+    /// What became of the datagrams; `None` over TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datagrams: Option<DatagramCounts>,
     /// The longest time in which no connection got a reply although a message was in flight, if it is a stall: at least
     /// 100 ms and at least ten times the median service time.
     pub stall_ns: Option<u64>,
@@ -105,6 +110,7 @@ impl Values {
             connected: results.connected,
             starved: results.starved as u64,
             unanswered: results.unanswered,
+            datagrams: results.datagrams,
             stall_ns: stall(results),
             wait_time: results.wait.as_ref().map(Into::into),
             service_time: (&results.service).into(),
@@ -134,6 +140,18 @@ impl Values {
     /// Bytes per second in one direction.
     pub fn bytes_per_second(&self) -> f64 {
         per_second(self.bytes, self.elapsed_ns)
+    }
+
+    /// Messages that were due or in flight and did not come back, those left out that UDP may lose.
+    pub fn unexpectedly_unanswered(&self) -> u64 {
+        let lost = self.datagrams.map_or(0, |counts| counts.lost);
+        self.unanswered.saturating_sub(lost)
+    }
+
+    /// The share of the datagrams that were lost; `None` over TCP, or if none was sent.
+    pub fn loss(&self) -> Option<f64> {
+        let counts = self.datagrams.filter(|counts| counts.sent > 0)?;
+        Some(float(counts.lost) / float(counts.sent))
     }
 
     /// `total` per message; `None` without messages.

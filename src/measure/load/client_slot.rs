@@ -47,6 +47,19 @@ enum SlotState {
     Connected,
 }
 
+/// A message that was sent.
+impl From<StartTimes> for Outstanding {
+    fn from(times: StartTimes) -> Self {
+        Self {
+            intended: times.intended,
+            sent: Some(Sent {
+                at: times.actual,
+                lag: times.lag,
+            }),
+        }
+    }
+}
+
 impl ClientSlot {
     pub(super) fn new(stream: TcpStream, number: u64, size: usize, now: Nanos) -> Self {
         Self {
@@ -121,13 +134,7 @@ impl ClientSlot {
     /// The messages that have not been echoed yet, oldest first.
     pub(super) fn outstanding(&self) -> impl Iterator<Item = Outstanding> {
         let in_flight = self.connection.in_flight().iter();
-        let in_flight = in_flight.map(|times| Outstanding {
-            intended: times.intended,
-            sent: Some(Sent {
-                at: times.actual,
-                lag: times.lag,
-            }),
-        });
+        let in_flight = in_flight.copied().map(Outstanding::from);
         let waiting = self.waiting.iter().map(|&intended| Outstanding {
             intended,
             sent: None,

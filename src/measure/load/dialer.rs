@@ -1,7 +1,7 @@
 //! Opening connections without waiting for them, from as many source addresses as they need ports.
 
 use super::results::Failure;
-use mio::net::TcpStream;
+use mio::net::{TcpStream, UdpSocket};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -71,6 +71,25 @@ impl Dialer {
             Err(error) if !is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),
         }
+    }
+
+    /// A socket that exchanges datagrams with the target alone (udp(7)), and its number. What does not fit into its buffer is
+    /// lost, so the buffer is as large as the system allows, within reason.
+    pub(super) fn dial_datagrams(&mut self) -> (u64, io::Result<UdpSocket>) {
+        const BUFFER: usize = 1 << 20;
+        self.latest += 1;
+        let connected = || {
+            let domain = Domain::for_address(self.target);
+            let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+            socket.set_nonblocking(true)?;
+            let _smaller = socket.set_recv_buffer_size(BUFFER);
+            if let Some(source) = self.source() {
+                socket.bind(&SocketAddr::new(source, 0).into())?;
+            }
+            socket.connect(&self.target.into())?;
+            Ok(UdpSocket::from_std(socket.into()))
+        };
+        (self.latest, connected())
     }
 
     /// The address to connect from; `None` leaves the choice to the system.

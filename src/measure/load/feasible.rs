@@ -3,7 +3,8 @@
 
 use super::client_connection::StartTimes;
 use super::client_slot::ClientSlot;
-use super::plan::{LoadPlan, StopCondition};
+use super::datagrams::NUMBER;
+use super::plan::{LoadPlan, StopCondition, Transport};
 use crate::text::{os_error, units};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -11,6 +12,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Descriptors that are not for connections: the standard three, the poll, the timer, the output of a server that was
@@ -22,6 +24,9 @@ const MOST_MEMORY: u64 = 1 << 30;
 
 /// The largest message, in bytes.
 const LARGEST_MESSAGE: usize = 1 << 30;
+
+/// Bytes of a datagram: it has a number, and over IPv4 it has at most this size (RFC 768, RFC 791).
+const DATAGRAM_SIZES: RangeInclusive<usize> = NUMBER..=65_507;
 
 /// Ports that an address can connect from: those that need no privilege.
 const PORTS: u64 = 65_536 - 1024;
@@ -77,6 +82,8 @@ pub enum InfeasibleLoad {
     TooMuchMemory(u64),
     /// A message is larger than this program sends, in bytes.
     MessageTooLarge(usize),
+    /// A datagram cannot have this many bytes.
+    DatagramSize(usize),
     /// A rate is not above 0, or higher than any machine can reach.
     InvalidRate(f64),
     /// Opening the connections at the connect rate would take this many seconds.
@@ -102,6 +109,10 @@ impl LoadPlan {
         }
         if self.size > LARGEST_MESSAGE {
             return Err(InfeasibleLoad::MessageTooLarge(self.size));
+        }
+        let is_datagram = self.transport == Transport::Datagrams;
+        if is_datagram && !DATAGRAM_SIZES.contains(&self.size) {
+            return Err(InfeasibleLoad::DatagramSize(self.size));
         }
         self.check_connections(descriptor_limit())?;
         let mut sources = self.sources.iter();
@@ -244,6 +255,13 @@ impl fmt::Display for InfeasibleLoad {
                 "messages of {} are too large; at most {}",
                 units::size(size),
                 units::size(LARGEST_MESSAGE)
+            ),
+            Self::DatagramSize(size) => write!(
+                f,
+                "a datagram cannot have {} bytes here: at least {}, for its number, and at most {}",
+                units::count(size),
+                DATAGRAM_SIZES.start(),
+                units::count(*DATAGRAM_SIZES.end())
             ),
             Self::InvalidRate(rate) => write!(
                 f,

@@ -14,11 +14,10 @@ use super::payload::{MAX_SLICE, Payload};
 use super::plan::{LoadPattern, LoadPlan};
 use super::results::LoadResults;
 use super::run_controller::RunController;
-use super::timer::Timer;
+use super::timer::{SHORTEST_SLEEP, Timer};
 use crate::readiness::RunQueue;
-use crate::text::units::nanoseconds;
 use mio::{Events, Poll, Token};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Duration;
 
 /// Events taken from the kernel per wait.
@@ -32,10 +31,6 @@ const MESSAGES_PER_TURN: usize = 1024;
 
 /// The token of the timer. Not a slab key.
 const TIMER: Token = Token(usize::MAX);
-
-/// A time that is closer than this is waited for without sleeping: a sleep could not end in time, and costs no less
-/// processor time.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
 
 /// Everything that the one thread owns.
 #[derive(Debug)]
@@ -93,21 +88,15 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
     /// for a sleep.
     fn wait(&mut self) -> io::Result<()> {
         let now = self.clock.now();
-        let deadline = self.deadline();
-        let polled = if self.run_queue.is_empty() && deadline > after(now, SHORTEST_SLEEP) {
-            // The sleep ends early by what waking up may take; the rest is waited for here.
-            let until = deadline - nanoseconds(SHORTEST_SLEEP);
-            let (poll, events) = (&mut self.poll, &mut self.events);
-            self.timer.sleep(poll, events, until, now)
+        let deadline = if self.run_queue.is_empty() {
+            self.deadline()
         } else {
-            self.poll.poll(&mut self.events, Some(Duration::ZERO))
+            now
         };
-        match polled {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
+        let (poll, events) = (&mut self.poll, &mut self.events);
+        self.timer.wait(poll, events, deadline, now)?;
         self.woken = self.clock.now();
-        if self.run_queue.is_empty() && deadline > now {
+        if deadline > now {
             self.controller.waited(self.woken - now);
         }
         Ok(())

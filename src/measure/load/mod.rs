@@ -12,7 +12,8 @@
 //! 4. `schedule` and `run_stage`: when messages start, and when they are measured;
 //! 5. `generator_loop`, the event loop, with `connection_pool`, `client_slot`, `dialer` and `timer` below it;
 //! 6. `run_controller`, which moves the run from stage to stage;
-//! 7. `recorder` and [`LoadResults`]: what is measured, with the histograms in `latency`.
+//! 7. `recorder` and [`LoadResults`]: what is measured, with the histograms in `latency`;
+//! 8. `datagrams`: the same load over UDP.
 //!
 //! # Nothing unanswered is forgotten
 //!
@@ -61,6 +62,7 @@ mod client_connection;
 mod client_slot;
 mod clock;
 mod connection_pool;
+mod datagrams;
 mod dialer;
 mod feasible;
 mod generator_loop;
@@ -81,9 +83,12 @@ pub use latency::{Latency, QUANTILES};
 pub use observer::{LoadObserver, Progress};
 pub(crate) use payload::Payload;
 pub use plan::{Arrivals, LoadPattern, LoadPlan, StopCondition, Transport};
-pub use results::{Failure, Failures, GeneratorCost, LoadResults, TimedOut, WarmUp, WarmUpEnd};
+pub use results::{
+    DatagramCounts, Failure, Failures, GeneratorCost, LoadResults, TimedOut, WarmUp, WarmUpEnd,
+};
 pub use verify::{Mismatch, Verify};
 
+use datagrams::DatagramLoop;
 use generator_loop::GeneratorLoop;
 use std::io;
 
@@ -94,5 +99,8 @@ use std::io;
 /// The load is infeasible ([`LoadPlan::check`]), or the poll or the timer could not be created, or failed.
 pub fn run(plan: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadResults> {
     plan.check()?;
-    GeneratorLoop::new(plan, observer)?.run()
+    match plan.transport {
+        Transport::Stream => GeneratorLoop::new(plan, observer)?.run(),
+        Transport::Datagrams => DatagramLoop::new(plan, observer)?.run(),
+    }
 }

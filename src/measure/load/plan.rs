@@ -1,6 +1,7 @@
 //! The load to generate, as a plain value.
 
 use super::verify::Verify;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -16,15 +17,17 @@ const DEFAULT_SLACK: Duration = Duration::from_micros(200);
 pub struct LoadPlan {
     /// The address of the server.
     pub target: SocketAddr,
+    /// What carries the messages.
+    pub transport: Transport,
     /// The local addresses to connect from, in turn. Each has ports of its own, so several allow more connections to one
     /// server than one. If there are none, the system chooses, and on the loopback interface of IPv4 further addresses
     /// are used when one has no ports left.
     pub sources: Vec<IpAddr>,
     /// What each connection does.
     pub pattern: LoadPattern,
-    /// The number of concurrent connections, at least 1.
+    /// The number of concurrent connections, at least 1; of datagrams, the number of sockets.
     pub connections: usize,
-    /// The size of a message in bytes, at least 1.
+    /// The size of a message in bytes, at least 1; of a datagram, 8 to 65,507.
     pub size: usize,
     /// The number of messages that each connection keeps in flight, at least 1.
     pub depth: usize,
@@ -48,7 +51,7 @@ pub struct LoadPlan {
     /// Whether the echoed bytes are compared with those sent.
     pub verify: Verify,
     /// How long connecting, or the echo of a message, may take before the connection counts as failed. The run waits
-    /// this long for the messages in flight when the measurement ends.
+    /// this long for the messages in flight when the measurement ends. A datagram without an echo for this long is lost.
     pub timeout: Duration,
 }
 
@@ -58,6 +61,7 @@ impl LoadPlan {
     pub fn new(target: SocketAddr) -> Self {
         Self {
             target,
+            transport: Transport::Stream,
             sources: Vec::new(),
             pattern: LoadPattern::Echo,
             connections: 1,
@@ -100,12 +104,14 @@ impl LoadPlan {
 }
 
 /// What carries the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Transport {
     /// TCP connections.
     #[default]
+    #[serde(rename = "tcp")]
     Stream,
     /// UDP: each message is a datagram, and so is its echo.
+    #[serde(rename = "udp")]
     Datagrams,
 }
 

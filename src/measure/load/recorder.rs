@@ -5,9 +5,10 @@ use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::Nanos;
 use super::latency::Latency;
 use super::plan::{LoadPlan, StopCondition};
-use super::results::{Failure, GeneratorCost, LoadResults, WarmUp};
+use super::results::{DatagramCounts, Failure, GeneratorCost, LoadResults, WarmUp};
 use super::run_stage::RunStage;
 use super::schedule::Due;
+use super::verify::Mismatch;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
@@ -135,6 +136,17 @@ impl LoadRecorder {
         self.failed(slot.failure(error));
     }
 
+    /// Counts what became of a datagram that is measured.
+    pub(super) fn count_datagrams(&mut self, count: impl FnOnce(&mut DatagramCounts)) {
+        count(self.results.datagrams.get_or_insert_default());
+    }
+
+    /// A message came back wrong; with the first wrong byte, if there is one.
+    pub(super) fn mismatched(&mut self, mismatch: Option<Mismatch>) {
+        let first = &mut self.results.first_mismatch;
+        *first = first.or(mismatch);
+    }
+
     /// A connection has failed, or could not be opened.
     pub(super) fn failed(&mut self, failure: Failure) {
         self.results.failures.count(failure);
@@ -142,9 +154,24 @@ impl LoadRecorder {
 
     /// A measured message will not be echoed any more. Its age is the least that its latency can be.
     pub(super) fn unanswered(&mut self, message: Outstanding, now: Nanos) {
-        self.results.unanswered += 1;
         if let Some(sent) = message.sent {
             self.record_gap(sent.at, now);
+        }
+        self.record_age(message, now);
+    }
+
+    /// A measured datagram was lost. Its age is the least that its latency can be; that it was waited for is no stall.
+    pub(super) fn lost(&mut self, datagram: Outstanding, now: Nanos) {
+        self.record_age(datagram, now);
+        self.count_datagrams(|counts| {
+            counts.sent += 1;
+            counts.lost += 1;
+        });
+    }
+
+    fn record_age(&mut self, message: Outstanding, now: Nanos) {
+        self.results.unanswered += 1;
+        if let Some(sent) = message.sent {
             let age = now.saturating_sub(sent.at);
             self.results.service.record_unanswered(age, 1);
         }

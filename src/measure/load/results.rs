@@ -35,6 +35,8 @@ pub struct LoadResults {
     /// Messages that were in flight or due during the measurement and never echoed: not within the timeout, or not
     /// before their connection failed. They are in the histograms with their age.
     pub unanswered: u64,
+    /// Only over UDP: what became of the datagrams.
+    pub datagrams: Option<DatagramCounts>,
     /// The longest time in nanoseconds in which no connection received an echo although a message was in flight.
     pub longest_gap: u64,
     /// Failed connections, from the first connection attempt to the end.
@@ -63,6 +65,7 @@ impl LoadResults {
             wait: None,
             response: None,
             unanswered: 0,
+            datagrams: None,
             longest_gap: 0,
             failures: Failures::default(),
             first_mismatch: None,
@@ -111,6 +114,22 @@ pub enum WarmUpEnd {
     Warm,
     /// The observer had not found the server warm after the longest time.
     NotWarm,
+}
+
+/// What became of the datagrams that were measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatagramCounts {
+    /// Datagrams that came back or were lost.
+    pub sent: u64,
+    /// Those that had no echo within the timeout. Whether they were lost on the way there, in a full buffer, by the server or
+    /// on the way back, a client cannot tell.
+    pub lost: u64,
+    /// Echoes that came after the timeout. Their datagrams are among the lost ones.
+    pub late: u64,
+    /// Echoes that arrived after the echo of a datagram that was sent later from the same socket (RFC 4737, section 3.3).
+    pub reordered: u64,
+    /// Second and further echoes of a datagram.
+    pub duplicated: u64,
 }
 
 /// The number of failed connections, by kind. Each connection fails at most once.

@@ -7,7 +7,7 @@ use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
 use super::plan::LoadPlan;
 use super::recorder::LoadRecorder;
-use super::results::{Failure, LoadResults, WarmUp, WarmUpEnd};
+use super::results::{Failure, LoadResults};
 use super::run_stage::{RunStage, StageInputs};
 use super::schedule::Schedule;
 use crate::readiness::RunQueue;
@@ -193,7 +193,8 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
                 self.start_load(now, pool, run_queue);
             }
             RunStage::Measuring { .. } => {
-                self.end_warm_up(now, inputs);
+                let warm_up = self.stage.warm_up(inputs, self.plan);
+                self.recorder.warm_up_ended(warm_up);
                 return self.start_measurement(clock);
             }
             RunStage::WarmingUp { .. } | RunStage::Connecting | RunStage::Draining { .. } => {}
@@ -271,11 +272,10 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     fn stage_inputs(&mut self, now: Nanos, pool: &ConnectionPool<'_>) -> StageInputs {
         let all_timed_out = self.timeouts_in_a_row >= self.plan.connections;
         let messages = self.recorder.warm_up_messages();
-        let warm_up = self.stage.warm_up_to_judge(now);
+        let observer = &mut *self.observer;
         StageInputs {
             now,
-            is_warm: self.is_warm_up_fixed()
-                || warm_up.is_some_and(|lasted| self.observer.is_warm(lasted, messages)),
+            is_warm: self.stage.is_warm(now, self.plan, messages, observer),
             is_built_up: pool.is_built_up(),
             stop_requested: self.stop_requested,
             is_hopeless: pool.is_exhausted()
@@ -299,20 +299,6 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
                 run_queue.push(key);
             }
         }
-    }
-
-    fn is_warm_up_fixed(&self) -> bool {
-        self.plan.warm_up_extension.is_zero()
-    }
-
-    fn end_warm_up(&mut self, now: Nanos, inputs: StageInputs) {
-        let lasted = self.stage.warm_up_to_judge(now).unwrap_or_default();
-        let end = match inputs.is_warm {
-            _ if self.is_warm_up_fixed() => WarmUpEnd::Fixed,
-            true => WarmUpEnd::Warm,
-            false => WarmUpEnd::NotWarm,
-        };
-        self.recorder.warm_up_ended(WarmUp { lasted, end });
     }
 
     /// The observer may take a while to sample a server with many threads. That time is not measured.

@@ -8,7 +8,9 @@
 //! A measurement that the observer ends is drained too, but only for [`STOP_GRACE`].
 
 use super::clock::{Nanos, after};
+use super::observer::LoadObserver;
 use super::plan::{LoadPlan, StopCondition};
+use super::results::{WarmUp, WarmUpEnd};
 use crate::text::units::nanoseconds;
 use std::time::Duration;
 
@@ -165,8 +167,32 @@ impl RunStage {
         }
     }
 
+    /// Whether the server is warm: the observer is asked when it is time to, unless the length of the warm-up is fixed.
+    pub(super) fn is_warm(
+        self,
+        now: Nanos,
+        plan: &LoadPlan,
+        messages: u64,
+        observer: &mut impl LoadObserver,
+    ) -> bool {
+        plan.warm_up_extension.is_zero()
+            || (self.warm_up_to_judge(now)).is_some_and(|lasted| observer.is_warm(lasted, messages))
+    }
+
+    /// The warm-up that is over.
+    pub(super) fn warm_up(self, inputs: StageInputs, plan: &LoadPlan) -> WarmUp {
+        WarmUp {
+            lasted: self.warm_up_to_judge(inputs.now).unwrap_or_default(),
+            end: match inputs.is_warm {
+                _ if plan.warm_up_extension.is_zero() => WarmUpEnd::Fixed,
+                true => WarmUpEnd::Warm,
+                false => WarmUpEnd::NotWarm,
+            },
+        }
+    }
+
     /// How long the warm-up has lasted, when it is time to ask whether the server is warm.
-    pub(super) fn warm_up_to_judge(self, now: Nanos) -> Option<Duration> {
+    fn warm_up_to_judge(self, now: Nanos) -> Option<Duration> {
         match self {
             Self::WarmingUp { since, until } if now >= until => {
                 Some(Duration::from_nanos(now.saturating_sub(since)))

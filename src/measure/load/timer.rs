@@ -8,9 +8,15 @@
 //! message. So the poll has no timeout of its own beside the timer, and a timer that will wake the loop early enough is
 //! left as it is.
 
-use super::clock::{Nanos, time_until};
+use super::clock::{Nanos, after, time_until};
+use crate::text::units::nanoseconds;
 use mio::{Events, Poll, Token};
-use std::io;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// A time that is closer than this is waited for without sleeping: a sleep could not end in time, and costs no less
+/// processor time.
+pub(super) const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
 
 /// A timer that wakes the poll. Does nothing where the poll's own timeout is exact.
 #[derive(Debug)]
@@ -20,6 +26,29 @@ pub(super) struct Timer {
     /// The time for which it is set; in the past, it is not.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     set_for: Nanos,
+}
+
+impl Timer {
+    /// Waits for an event, at most until `deadline`. It only polls if that is too close for a sleep.
+    pub(super) fn wait(
+        &mut self,
+        poll: &mut Poll,
+        events: &mut Events,
+        deadline: Nanos,
+        now: Nanos,
+    ) -> io::Result<()> {
+        let polled = if deadline > after(now, SHORTEST_SLEEP) {
+            // The sleep ends early by what waking up may take; the caller waits for the rest.
+            let until = deadline - nanoseconds(SHORTEST_SLEEP);
+            self.sleep(poll, events, until, now)
+        } else {
+            poll.poll(events, Some(Duration::ZERO))
+        };
+        polled.or_else(|error| match error.kind() {
+            ErrorKind::Interrupted => Ok(()),
+            _ => Err(error),
+        })
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -40,7 +69,7 @@ impl Timer {
     }
 
     /// Sleeps until an event, or `until`, or the earlier time of a former call. Now is `now`, which is earlier.
-    pub(super) fn sleep(
+    fn sleep(
         &mut self,
         poll: &mut Poll,
         events: &mut Events,
@@ -55,7 +84,6 @@ impl Timer {
 
     fn set(&mut self, until: Nanos, now: Nanos) -> io::Result<()> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
-        use std::time::Duration;
 
         // Zero would disarm the timer.
         let delay = time_until(until, now).max(Duration::from_nanos(1));
@@ -80,7 +108,7 @@ impl Timer {
         Ok(Self {})
     }
 
-    pub(super) fn sleep(
+    fn sleep(
         &mut self,
         poll: &mut Poll,
         events: &mut Events,

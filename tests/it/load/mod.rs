@@ -1,6 +1,7 @@
 //! The load generator against servers that follow RFC 862, and against servers that do not.
 
 mod corruption;
+pub(crate) mod datagrams;
 mod open_loop;
 mod unanswered;
 

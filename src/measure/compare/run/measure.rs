@@ -10,7 +10,7 @@ use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{
-    self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition,
+    self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition, Transport,
 };
 use crate::text::os_error;
 use std::io;
@@ -72,14 +72,15 @@ fn measure_once(
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<RoundOutcome>, Stopped> {
     let go_on = &mut || progress(0);
-    let mut server = match BenchServer::start(&spec.origin, cores, plan.timeout, go_on) {
-        Ok(server) => server,
-        Err(LaunchError::Failed { reason, stderr }) => {
-            let failure = ContenderFailure::NotStarted { reason, stderr };
-            return Ok(Some(RoundOutcome::failed(failure)));
-        }
-        Err(LaunchError::Stopped) => return Err(Stopped),
-    };
+    let mut server =
+        match BenchServer::start(&spec.origin, Transport::Stream, cores, plan.timeout, go_on) {
+            Ok(server) => server,
+            Err(LaunchError::Failed { reason, stderr }) => {
+                let failure = ContenderFailure::NotStarted { reason, stderr };
+                return Ok(Some(RoundOutcome::failed(failure)));
+            }
+            Err(LaunchError::Stopped) => return Err(Stopped),
+        };
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
     let load = load_plan(plan, spec, scenario, server.address);
