@@ -6,9 +6,12 @@ use super::concurrent::{join, spawn};
 use super::content::Content;
 use super::symptom::{EndOfEcho, Symptom, bytes};
 use super::time_limit::{SLICE, TimeLimit};
-use socket2::SockRef;
+use crate::text::address::Address;
+use crate::text::connect::connect;
+use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,19 +33,19 @@ enum Then {
 /// A connection to the server under check.
 #[derive(Debug)]
 pub(super) struct Probe<'a> {
-    stream: TcpStream,
+    stream: Socket,
     content: Content<'a>,
     limit: TimeLimit<'a>,
 }
 
 impl<'a> Probe<'a> {
     pub(super) fn connect(
-        address: SocketAddr,
+        address: &Address,
         content: Content<'a>,
         limit: TimeLimit<'a>,
     ) -> Result<Self, Symptom> {
         let timeout = limit.wait().left().max(SLICE);
-        let stream = TcpStream::connect_timeout(&address, timeout).and_then(prepared);
+        let stream = connect(address, timeout).and_then(prepared);
         Ok(Self {
             stream: stream.map_err(|error| Symptom::cannot_connect(&error))?,
             content,
@@ -134,17 +137,24 @@ impl<'a> Probe<'a> {
     /// `TCP_CORK`).
     pub(super) fn send_with_fin(&self, range: Range<u64>) -> Result<(), Symptom> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        SockRef::from(&self.stream)
-            .set_tcp_cork(true)
-            .map_err(|error| Symptom::cannot_send(&error))?;
+        if self.is_tcp() {
+            let corked = self.stream.set_tcp_cork(true);
+            corked.map_err(|error| Symptom::cannot_send(&error))?;
+        }
         self.send(range)?;
         self.finish();
         Ok(())
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn is_tcp(&self) -> bool {
+        let address = self.stream.local_addr();
+        address.is_ok_and(|address| !address.is_unix())
+    }
+
     /// Sends one byte as urgent data (RFC 9293, section 3.8.5).
     pub(super) fn send_urgent(&self, byte: u8) -> Result<(), Symptom> {
-        match SockRef::from(&self.stream).send_out_of_band(&[byte]) {
+        match self.stream.send_out_of_band(&[byte]) {
             Ok(_one) => Ok(()),
             Err(error) => Err(Symptom::cannot_send(&error)),
         }
@@ -199,8 +209,9 @@ impl<'a> Probe<'a> {
 
     /// Ends the connection with a RST.
     pub(super) fn reset(self) {
-        // If this fails, the connection is closed with a FIN, which tests less.
-        let _tests_less = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        // If this fails, the connection is closed with a FIN, which tests less. On a Unix socket it has no effect; there
+        // bytes that are unread at the close are an error at the other end.
+        let _tests_less = self.stream.set_linger(Some(Duration::ZERO));
     }
 
     fn exchange_then(&self, range: Range<u64>, then: Then) -> Result<(), Symptom> {
@@ -263,19 +274,14 @@ impl<'a> Probe<'a> {
 
     fn receive_now(&self) -> io::Result<usize> {
         self.stream.set_nonblocking(true)?;
-        let received = self.stream.peek(&mut [0]);
+        let received = self.stream.peek(&mut [MaybeUninit::uninit()]);
         self.stream.set_nonblocking(false)?;
         received
     }
 }
 
-/// No call on the stream blocks for longer than a slice, and no byte waits for another (RFC 9293, Nagle
-/// algorithm). A connection to itself is no connection to a server (RFC 9293, simultaneous open).
-fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(ErrorKind::ConnectionRefused.into());
-    }
-    stream.set_nodelay(true)?;
+/// No call on the stream blocks for longer than a slice.
+fn prepared(stream: Socket) -> io::Result<Socket> {
     stream.set_read_timeout(Some(SLICE))?;
     stream.set_write_timeout(Some(SLICE))?;
     Ok(stream)

@@ -4,10 +4,12 @@ use super::process::ServerProcess;
 use super::time_limit::{SLICE, TimeLimit, Wait};
 use crate::measure::load::Transport;
 use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
+use crate::text::address::Address;
+use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,7 +46,7 @@ pub(super) enum LaunchSetup {
 /// A server that accepts connections or replies to datagrams.
 #[derive(Debug)]
 pub(super) struct CheckedServer {
-    address: SocketAddr,
+    address: Address,
     transport: Transport,
     /// Present if it was started here. It ends with this value.
     started: Option<(Child, ServerProcess)>,
@@ -57,16 +59,12 @@ impl CheckedServer {
         transport: Transport,
         timeout: Duration,
     ) -> Result<Self, String> {
-        let addresses = endpoint.resolve().map_err(|error| {
+        let addresses = endpoint.addresses().map_err(|error| {
             format!("cannot resolve {endpoint}: {}", os_error::describe(&error))
         })?;
         let mut reasons = Vec::new();
         for address in addresses {
-            let reached = match transport {
-                Transport::Stream => TcpStream::connect_timeout(&address, timeout).map(drop),
-                Transport::Datagrams => expect_reply(address, timeout),
-            };
-            match reached {
+            match reach(&address, transport, timeout) {
                 Ok(()) => {
                     return Ok(Self {
                         address,
@@ -135,14 +133,14 @@ impl CheckedServer {
         }
         let process = ServerProcess::new(child.pid(), command.clone());
         Ok(Self {
-            address,
+            address: address.into(),
             transport,
             started: Some((child, process)),
         })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn address(&self) -> &Address {
+        &self.address
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -176,13 +174,13 @@ impl CheckedServer {
     pub(super) fn echoes_anything(&self, timeout: Duration) -> bool {
         match self.transport {
             Transport::Stream => self.echoes_a_byte(timeout),
-            Transport::Datagrams => expect_reply(self.address, timeout).is_ok(),
+            Transport::Datagrams => reach(&self.address, self.transport, timeout).is_ok(),
         }
     }
 
     /// Whether any byte comes back on a fresh connection, in reply to a line, or to a line and a FIN.
     fn echoes_a_byte(&self, timeout: Duration) -> bool {
-        let Ok(stream) = TcpStream::connect_timeout(&self.address, timeout) else {
+        let Ok(stream) = connect(&self.address, timeout) else {
             return false;
         };
         let sends_a_byte = || {
@@ -191,6 +189,14 @@ impl CheckedServer {
         };
         (&stream).write_all(b"?\n").is_ok()
             && (sends_a_byte() || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte())
+    }
+}
+
+/// Whether a server at `address` accepts a connection, or replies to a datagram.
+fn reach(address: &Address, transport: Transport, timeout: Duration) -> io::Result<()> {
+    match transport {
+        Transport::Stream => connect(address, timeout).map(drop),
+        Transport::Datagrams => expect_reply(address.to_inet()?, timeout),
     }
 }
 

@@ -8,6 +8,7 @@ use super::server::{CheckedServer, LaunchSetup};
 use super::symptom::{Symptom, bytes};
 use super::time_limit::TimeLimit;
 use crate::measure::load::{Payload, Transport};
+use crate::text::address::Address;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub enum Effort {
 /// One run of one check.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
-    address: SocketAddr,
+    address: &'a Address,
     transport: Transport,
     /// The server's process, if it was started for the check.
     pub(super) process: Option<&'a ServerProcess>,
@@ -65,7 +66,7 @@ impl<'a> Trial<'a> {
     }
 
     /// A new connection to another server than the one under check.
-    pub(super) fn connect_to(&self, address: SocketAddr) -> Result<Probe<'a>, Symptom> {
+    pub(super) fn connect_to(&self, address: &Address) -> Result<Probe<'a>, Symptom> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let content = Content::Text {
             payload: self.payload,
@@ -88,7 +89,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Expects a fresh connection to another server to echo a small message.
-    pub(super) fn expect_service_of(&self, address: SocketAddr) -> Result<(), Symptom> {
+    pub(super) fn expect_service_of(&self, address: &Address) -> Result<(), Symptom> {
         let fresh = self.connect_to(address)?;
         fresh.exchange(0..MESSAGE)
     }
@@ -103,7 +104,7 @@ impl<'a> Trial<'a> {
 
     /// A socket that exchanges datagrams with the server under check.
     pub(super) fn datagram_probe(&self) -> Result<DatagramProbe<'a>, Symptom> {
-        DatagramProbe::open(self.address, self.limit)
+        DatagramProbe::open(self.inet_address()?, self.limit)
     }
 
     /// Sends a datagram and expects its echo. Either may be lost, so a few are sent, each from another port. Returns the
@@ -115,10 +116,11 @@ impl<'a> Trial<'a> {
     /// The same with another server than the one under check.
     pub(super) fn exchange_datagram_with(
         &self,
-        address: SocketAddr,
+        address: &Address,
         message: &[u8],
     ) -> Result<DatagramProbe<'a>, Symptom> {
         const ATTEMPTS: u32 = 3;
+        let address = inet(address)?;
         for _ in 0..ATTEMPTS {
             let mut probe = DatagramProbe::open(address, self.limit)?;
             probe.send(message)?;
@@ -139,8 +141,13 @@ impl<'a> Trial<'a> {
     }
 
     /// Where the server is.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> &Address {
         self.address
+    }
+
+    /// Where the server is, if it has an IP address.
+    pub(super) fn inet_address(&self) -> Result<SocketAddr, Symptom> {
+        inet(self.address)
     }
 
     /// Starts another server like the one under check.
@@ -163,6 +170,11 @@ impl<'a> Trial<'a> {
             Effort::Thorough => thorough,
         }
     }
+}
+
+fn inet(address: &Address) -> Result<SocketAddr, Symptom> {
+    let address = address.to_inet();
+    address.map_err(|error| Symptom::cannot_connect(&error))
 }
 
 /// `connection 3 of 150`.

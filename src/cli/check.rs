@@ -57,7 +57,8 @@ const QUICK_TIME: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// A running server: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost)
+    /// A running server: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a PORT (of localhost), or a Unix socket:
+    /// unix:PATH, on Linux also unix:@NAME
     addr: Option<Endpoint>,
 
     /// A server to start, with {port} for the port to listen on

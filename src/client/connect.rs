@@ -1,10 +1,10 @@
 //! From an endpoint to a connection: the first address that accepts.
 
 use super::error::ClientError;
-use crate::text::address::{Address, UnixName};
+use crate::text::address::Address;
+use crate::text::connect::connect_from;
 use crate::text::endpoint::Endpoint;
-use crate::text::os_error;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -89,11 +89,7 @@ impl ConnectPlan {
     fn connect_to_any(&self, addresses: Vec<Address>) -> Result<(Socket, Address), ClientError> {
         let mut failures = Vec::new();
         for address in addresses {
-            let connected = match &address {
-                Address::Inet(address) => connect_tcp(*address, self.source, self.timeout),
-                Address::Unix(name) => connect_unix(name, self.timeout),
-            };
-            match connected {
+            match connect_from(self.source, &address, self.timeout).and_then(prepared) {
                 Ok(socket) => {
                     log::debug!(target: "mio_echo", "connected to {address}");
                     return Ok((socket, address));
@@ -105,59 +101,16 @@ impl ConnectPlan {
     }
 }
 
-/// With a full backlog, connect(2) on a Unix socket waits for the send timeout (unix(7), socket(7)).
-fn connect_unix(name: &UnixName, timeout: Duration) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_write_timeout(Some(timeout))?;
-    match socket.connect(&name.to_sockaddr()?) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        connected => connected?,
-    }
-    socket.set_write_timeout(None)?;
-    // As for TCP, below.
+/// An urgent byte that the server makes up must not escape the comparison (tcp(7)).
+fn prepared(socket: Socket) -> io::Result<Socket> {
     socket.set_out_of_band_inline(true)?;
     Ok(socket)
-}
-
-fn connect_tcp(
-    address: SocketAddr,
-    source: Option<IpAddr>,
-    timeout: Duration,
-) -> io::Result<Socket> {
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    if let Some(source) = source {
-        let bound = socket.bind(&SocketAddr::new(source, 0).into());
-        bound.map_err(|error| {
-            let reason = format!("from {source}: {}", os_error::describe(&error));
-            io::Error::new(error.kind(), reason)
-        })?;
-    }
-    socket.connect_timeout(&address.into(), timeout)?;
-    refuse_self_connection(&socket)?;
-    // A message must not wait for the acknowledgement of the one before it (RFC 9293, Nagle algorithm).
-    socket.set_tcp_nodelay(true)?;
-    // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
-    socket.set_out_of_band_inline(true)?;
-    Ok(socket)
-}
-
-/// Fails if both ends of the connection are the same socket, as if the connection had been refused.
-///
-/// If nothing listens on a port of this machine, the system may choose that very port for our end. Our SYN then meets
-/// itself (RFC 9293, simultaneous open), and the socket receives all that it sends: a perfect echo without a server.
-fn refuse_self_connection(socket: &Socket) -> io::Result<()> {
-    if socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket() {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use socket2::{Domain, Type};
     use std::net::TcpListener;
 
     const SOON: Duration = Duration::from_secs(10);
@@ -193,20 +146,6 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_comes_from_the_source_address() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let source: IpAddr = "127.0.0.2".parse().unwrap();
-        let socket = connect_tcp(address, Some(source), SOON).unwrap();
-        let local = socket.local_addr().unwrap().as_socket().unwrap();
-        assert_eq!(local.ip(), source);
-        // TEST-NET-1 (RFC 5737) is no address of this machine.
-        let elsewhere: IpAddr = "192.0.2.1".parse().unwrap();
-        let error = connect_tcp(address, Some(elsewhere), SOON).unwrap_err();
-        assert!(error.to_string().starts_with("from 192.0.2.1: "), "{error}");
-    }
-
-    #[test]
     fn the_next_address_is_tried_when_one_refuses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let refusing = RefusingPort::new();
@@ -215,7 +154,7 @@ mod tests {
             .connect_to_any(addresses.map(Address::Inet).into())
             .unwrap();
         assert_eq!(address, Address::Inet(addresses[1]));
-        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.out_of_band_inline().unwrap());
     }
 
     #[test]
@@ -231,15 +170,6 @@ mod tests {
             let reason = format!("{address} (connection refused)");
             assert!(error.contains(&reason), "{error}");
         }
-    }
-
-    #[test]
-    fn a_socket_connected_to_itself_counts_as_refused() {
-        let refusing = RefusingPort::new();
-        let address = refusing.address();
-        refusing.0.connect(&address.into()).unwrap();
-        let error = refuse_self_connection(&refusing.0).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     /// A port that is bound, so that no other process gets it, but does not listen.

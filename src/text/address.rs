@@ -69,6 +69,17 @@ impl Address {
         }
     }
 
+    /// As [`inet`](Self::inet), for what only an IP address can do.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`: it is that of a Unix socket.
+    pub fn to_inet(&self) -> io::Result<SocketAddr> {
+        let reason = "a Unix socket has no IP address";
+        self.inet()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, reason))
+    }
+
     /// Whether only this machine can reach it.
     pub fn is_local(&self) -> bool {
         self.inet().is_none_or(|address| address.ip().is_loopback())

@@ -1,10 +1,11 @@
-//! Text that every command reads or writes: endpoints and addresses, figures with units, error descriptions, the version, and output
-//! that does not block.
+//! Text that every command reads or writes: endpoints and addresses, figures with units, error descriptions, the version; and what
+//! they connect and print with: a stream socket of either family, and output that does not block.
 
 pub mod address;
 pub mod background_writer;
 #[cfg(feature = "measure")]
 pub mod chapter;
+pub mod connect;
 pub mod endpoint;
 #[cfg(feature = "measure")]
 pub mod nearest;

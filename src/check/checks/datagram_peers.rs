@@ -67,7 +67,7 @@ pub(super) const ADDRESS: Check = Check {
 /// The probe receives from nowhere else. On the loopback interface, all of 127.0.0.0/8 are addresses of this machine.
 fn address(trial: &Trial<'_>) -> TrialResult {
     trial.exchange_datagram(trial.text(MESSAGE))?;
-    let other: SocketAddr = match trial.address() {
+    let other: SocketAddr = match trial.inet_address()? {
         SocketAddr::V4(server) if server.ip().is_loopback() => {
             (Ipv4Addr::new(127, 0, 0, 2), server.port()).into()
         }
@@ -77,7 +77,7 @@ fn address(trial: &Trial<'_>) -> TrialResult {
         let text = format!("it does not listen on {}", other.ip());
         return Ok(TrialOutcome::Measured(text));
     }
-    let exchanged = trial.exchange_datagram_with(other, trial.text(MESSAGE));
+    let exchanged = trial.exchange_datagram_with(&other.into(), trial.text(MESSAGE));
     exchanged.map_err(|symptom| symptom.at(format!("asked on {}", other.ip())))?;
     Ok(TrialOutcome::Measured(format!("also on {}", other.ip())))
 }
@@ -171,7 +171,7 @@ pub(super) const LOOP: Check = Check {
 /// Only what can be proven without privileges: ports below 1024 cannot be bound.
 fn no_loop(trial: &Trial<'_>) -> TrialResult {
     const NFS: u16 = 2049;
-    let server = trial.address();
+    let server = trial.inet_address()?;
     let host = match server.ip() {
         IpAddr::V4(host) if host.is_loopback() => Ipv4Addr::new(127, 0, 0, 2).into(),
         IpAddr::V6(host) if host.is_loopback() => host.into(),

@@ -145,6 +145,10 @@ pub(super) const URGENT_DATA: Check = Check {
 
 fn urgent_data(trial: &Trial<'_>) -> TrialResult {
     const BEFORE: u64 = 4;
+    if trial.address().inet().is_none() {
+        let reason = "urgent data belongs to TCP";
+        return Ok(TrialOutcome::NotApplicable(reason.to_owned()));
+    }
     let connection = trial.connect_with(b"abcd!efgh")?;
     connection.send(0..BEFORE)?;
     connection.send_urgent(b'!')?;

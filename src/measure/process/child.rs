@@ -6,8 +6,10 @@ use super::failure::{ChildFailure, ExitReason};
 use super::output::{FirstLine, Tail};
 use super::process_group::{POLL_INTERVAL, ProcessGroup};
 use super::reply::expect_reply;
+use crate::text::address::Address;
+use crate::text::connect::connect;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -99,10 +101,11 @@ impl Child {
     /// The process exited, or did not accept within `timeout`.
     pub fn wait_until_accepting(
         &mut self,
-        address: SocketAddr,
+        address: impl Into<Address>,
         timeout: Duration,
     ) -> Result<(), ChildFailure> {
-        self.wait_until(timeout, || accepts(address))
+        let address = address.into();
+        self.wait_until(timeout, || connect(&address, CONNECT_TIMEOUT).is_ok())
     }
 
     /// Waits until a datagram to `address` gets a reply. Otherwise as
@@ -176,12 +179,4 @@ fn with_pipes(command: &CommandLine) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     with_pipes
-}
-
-/// Whether a connection can be established. A connection to itself does not count: if no socket listens,
-/// the system may pick the very port that we connect to as our own (RFC 9293, simultaneous open).
-fn accepts(address: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)
-        .and_then(|stream| Ok(stream.local_addr()? != stream.peer_addr()?))
-        .unwrap_or(false)
 }

@@ -58,6 +58,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/stream_listener.rs",
             "server/unix_socket.rs",
             "text/address.rs",
+            "text/connect.rs",
         ],
     ),
     (
