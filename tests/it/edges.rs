@@ -1,13 +1,13 @@
 //! Edges of the idle timeout and of threads: a connection that waits for the server is not idle, a slow reader makes
 //! progress, and a thread that panics leaves nothing behind.
 
+use crate::harness::peer::fill_until_refused;
 use crate::harness::{
     TestServer, both_modes, connect, echo_roundtrip, in_some_attempt, more_than_buffers_hold,
 };
 use mio_echo::connection::ConnectionEvent;
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
         in_some_attempt(|| {
             let server = TestServer::start(mode, |config| config.idle_timeout = Some(idle_timeout));
             let mut slow = connect(server.address);
-            write_until_refused(&slow, bytes).map_err(|error| error.to_string())?;
+            // Not as thoroughly as elsewhere: while it fills, it is idle.
+            fill_until_refused(&slow, bytes, 10).map_err(|error| error.to_string())?;
             let start = Instant::now();
             slow.set_nonblocking(false).unwrap();
             let mut part = vec![0; 64 << 10];
@@ -37,15 +38,6 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
             }
         });
     });
-}
-
-/// Writes until the kernel takes no more at this moment. Leaves the stream non-blocking.
-fn write_until_refused(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    match stream.write_all(bytes) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-        result => result,
-    }
 }
 
 /// An observer that panics at the first byte of the first connection.

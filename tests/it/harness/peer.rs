@@ -4,7 +4,7 @@ use super::machine::raise_descriptor_limit;
 use super::{DEADLINE, eventually};
 use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::thread;
@@ -106,14 +106,22 @@ pub(crate) fn fill_until_blocked(stream: &TcpStream, bytes: &[u8]) -> usize {
     sent
 }
 
-/// As [`fill_until_blocked`], for a server that may not echo at all: until the kernel takes nothing for a while.
-pub(crate) fn fill_until_quiet(mut stream: &TcpStream, bytes: &[u8]) -> usize {
-    /// Many times as long as a server waits for the processor, also on a busy machine.
-    const REFUSALS: usize = 30;
+/// As [`fill_until_blocked`], for a server that may not echo at all: until the kernel takes nothing for many times as long
+/// as a server waits for the processor, also on a busy machine.
+pub(crate) fn fill_until_quiet(stream: &TcpStream, bytes: &[u8]) -> usize {
+    fill_until_refused(stream, bytes, 30).expect("the write should block")
+}
+
+/// Writes `bytes` until the kernel has taken nothing this many times in a row, a few milliseconds apart.
+pub(crate) fn fill_until_refused(
+    mut stream: &TcpStream,
+    bytes: &[u8],
+    times: usize,
+) -> io::Result<usize> {
     const PAUSE: Duration = Duration::from_millis(5);
-    stream.set_nonblocking(true).unwrap();
+    stream.set_nonblocking(true)?;
     let (mut sent, mut refusals) = (0, 0);
-    while refusals < REFUSALS {
+    while refusals < times {
         match stream.write(&bytes[sent..]) {
             Ok(taken) => {
                 sent += taken;
@@ -123,11 +131,11 @@ pub(crate) fn fill_until_quiet(mut stream: &TcpStream, bytes: &[u8]) -> usize {
                 refusals += 1;
                 thread::sleep(PAUSE);
             }
-            Err(error) => panic!("expected the write to block, after {sent} bytes: {error}"),
+            Err(error) => return Err(error),
         }
         assert!(sent < bytes.len(), "expected to be blocked before {sent}");
     }
-    sent
+    Ok(sent)
 }
 
 /// An address that refuses connections as long as the socket lives: it is bound, so that no other gets the port, and does
