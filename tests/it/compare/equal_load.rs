@@ -102,8 +102,7 @@ fn connections_are_opened_and_messages_due_as_asked() {
     let load = ["--duration=30ms", "--warmup=0s", "--rounds=1"];
     let scenario = ["--connections=20", "--rate=500", "--json=-", "event-loop"];
     let started = Instant::now();
-    let finished = run(&[&asked[..], &load, &scenario].concat());
-    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let finished = measured(&[&asked[..], &load, &scenario].concat());
     let opening = 2 * Duration::from_millis(190);
     assert!(started.elapsed() >= opening, "{:?}", started.elapsed());
     let comparison = comparison(text(&finished));
