@@ -50,6 +50,7 @@ Examples:
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'
+  mio-echo compare --from monday.json tuesday.json
   mio-echo compare --baseline before.json --fail-if 'threads/event-loop cpu>2'
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
@@ -188,14 +189,15 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(super) json: Option<PathBuf>,
 
-    /// Measure nothing: report the comparison that an earlier --json wrote
+    /// Measure nothing: report the comparison that an earlier --json wrote, or several of one machine, measured alike, as one
     #[arg(
         long,
         value_name = "FILE",
+        num_args = 1..,
         conflicts_with_all = ["contender", "peers"],
         help_heading = "Reports"
     )]
-    pub(super) from: Option<PathBuf>,
+    pub(super) from: Vec<PathBuf>,
 }
 
 /// [`ScenarioPattern`], as an argument.

@@ -11,7 +11,8 @@ use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use arguments::LEAST_ROUNDS;
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::{
-    self, ContenderSpec, Plan, RatioCondition, before_after, peers, report, rounds_for, summary,
+    self, Change, ContenderSpec, Plan, RatioCondition, before_after, peers, report, rounds_for,
+    summary,
 };
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
@@ -19,7 +20,7 @@ use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What there is to report.
@@ -39,17 +40,20 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
         Ok(before) => before,
         Err(error) => return fail(NOT_STARTED, &error),
     };
-    let outcome = match &arguments.from {
-        Some(file) => read_again(file, arguments),
-        None => measure(arguments, before.as_ref()),
+    let outcome = match arguments.from.as_slice() {
+        [first, others @ ..] => read_again(first, others, arguments),
+        [] => measure(arguments, before.as_ref()),
     };
     let Outcome {
-        comparison,
+        mut comparison,
         interrupted,
     } = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return fail(NOT_STARTED, &error),
     };
+    if let Some(before) = &before {
+        comparison.before = Some(before_after::since(before, &comparison));
+    }
     if !summary::has_values(&comparison) {
         let files = reports.len();
         reports.retain(|(_, path)| *path == Path::new("-"));
@@ -60,7 +64,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     if let Err(error) = reports::write(&comparison, &reports) {
         return fail(FAILED, &error);
     }
-    let is_worse = has_regressions(&comparison, before.as_ref());
+    let is_worse = before.is_some() && has_regressions(&comparison);
     let is_crossed = has_crossed(&comparison, &arguments.fail_if);
     match interrupted {
         Some(code) => ExitCode::from(code),
@@ -71,29 +75,23 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     }
 }
 
-/// Prints what has changed since `before`, if it is given. Returns whether anything has become worse.
-fn has_regressions(comparison: &Comparison, before: Option<&Comparison>) -> bool {
-    let Some(before) = before else { return false };
-    let changes = before_after::changes(before, comparison);
-    if changes.is_empty() {
-        print_error("no contender was measured in the same scenario as in the baseline");
+/// Prints what has become worse than in the baseline. Returns whether anything has, or nothing can be compared.
+fn has_regressions(comparison: &Comparison) -> bool {
+    let Some(before) = &comparison.before else {
+        return false;
+    };
+    if before.changes.is_empty() {
+        print_error(before_after::NOTHING_IN_COMMON);
         return true;
     }
-    if before.machine.processor != comparison.machine.processor
-        || before.machine.kernel != comparison.machine.kernel
-    {
-        print_error("the baseline was measured on another machine or kernel");
-    }
     let margin = comparison.margin;
-    for change in &changes {
-        let word = if change.is_regression(margin) {
-            "worse than in the baseline"
-        } else {
-            "against the baseline"
-        };
-        print_error(&format!("{word}: {}", change.describe(margin)));
+    let changes = before.changes.iter();
+    let worse: Vec<&Change> = changes.filter(|it| it.is_regression(margin)).collect();
+    for change in &worse {
+        let change = change.describe(margin);
+        print_error(&format!("worse than in the baseline: {change}"));
     }
-    changes.iter().any(|change| change.is_regression(margin))
+    !worse.is_empty()
 }
 
 /// Prints the conditions that hold. Returns whether there are any.
@@ -106,8 +104,17 @@ fn has_crossed(comparison: &Comparison, conditions: &[RatioCondition]) -> bool {
     !failures.is_empty()
 }
 
-fn read_again(file: &Path, arguments: &CompareArguments) -> Result<Outcome, String> {
-    let mut comparison = read(file)?;
+fn read_again(
+    first: &Path,
+    others: &[PathBuf],
+    arguments: &CompareArguments,
+) -> Result<Outcome, String> {
+    let mut comparison = read(first)?;
+    for file in others {
+        let (one, other) = (first.display(), file.display());
+        compare::merge(&mut comparison, read(file)?)
+            .map_err(|error| format!("{other} cannot be merged with {one}: {error}"))?;
+    }
     comparison.margin = arguments.margin.unwrap_or(comparison.margin);
     Ok(Outcome {
         comparison,

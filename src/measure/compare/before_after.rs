@@ -4,6 +4,7 @@
 //! quotients of the ends of their intervals, which is wider than an interval of paired ratios: a machine that is slower
 //! than before makes everything look slower, and a small change is not seen.
 
+use super::change::{Before, Change};
 use super::metric::{Direction, Metric};
 use super::model::{Comparison, Role};
 use super::ratio::{Criterion, Ratio};
@@ -12,23 +13,18 @@ use super::statistics::Interval;
 use super::summary::{self, Cell};
 use super::wording;
 
-/// How the primary metric of a contender in a scenario has changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// The scenario.
-    pub scenario: Scenario,
-    /// Name of the contender.
-    pub contender: String,
-    /// The metric that the scenario is measured for.
-    pub metric: Metric,
-    /// The value now, divided by that of before.
-    pub ratio: f64,
-    /// The interval of that; `None` after too few rounds.
-    pub interval: Option<Interval>,
+/// `before`, and what has changed from it to `after`.
+pub fn since(before: &Comparison, after: &Comparison) -> Before {
+    Before {
+        program: before.program.clone(),
+        started: before.started.clone(),
+        machine: before.machine.clone(),
+        changes: changes(before, after),
+    }
 }
 
 /// What has changed from `before` to `after`, for each contender in each scenario that both have measured.
-pub fn changes(before: &Comparison, after: &Comparison) -> Vec<Change> {
+fn changes(before: &Comparison, after: &Comparison) -> Vec<Change> {
     let old_tables = summary::tables(before);
     let mut changes = Vec::new();
     for table in summary::tables(after) {
@@ -42,13 +38,15 @@ pub fn changes(before: &Comparison, after: &Comparison) -> Vec<Change> {
             let mut old_rows = old.rows.iter();
             let old_row = old_rows.find(|it| it.contender.name == *name);
             let cells = row.cell(metric).zip(old_row.and_then(|it| it.cell(metric)));
-            changes.extend(cells.map(|(cell, old)| Change {
+            let change = cells.map(|(cell, old)| Change {
                 scenario: table.scenario,
                 contender: name.clone(),
                 metric,
                 ratio: cell.spread.median / old.spread.median,
                 interval: quotient(cell, old),
-            }));
+            });
+            // A value of 0 has no ratio.
+            changes.extend(change.filter(|it| it.ratio.is_finite()));
         }
     }
     changes
@@ -56,10 +54,8 @@ pub fn changes(before: &Comparison, after: &Comparison) -> Vec<Change> {
 
 fn quotient(cell: &Cell, old: &Cell) -> Option<Interval> {
     let (new, old) = (cell.interval?, old.interval?);
-    Some(Interval {
-        low: new.low / old.high,
-        high: new.high / old.low,
-    })
+    let (low, high) = (new.low / old.high, new.high / old.low);
+    (low.is_finite() && high.is_finite()).then_some(Interval { low, high })
 }
 
 /// The common rates of `comparison`, so that a later one can be measured at the same.
@@ -67,6 +63,28 @@ pub fn common_rates(comparison: &Comparison) -> Vec<Scenario> {
     let scenarios = comparison.scenarios.iter().map(|results| results.scenario);
     scenarios.filter(Scenario::is_at_common_rate).collect()
 }
+
+impl Before {
+    /// The heading of its changes: `Against the comparison of 2026-11-22T18:00:00Z by mio-echo 0.1.0`.
+    pub(super) fn heading(&self) -> String {
+        let Self {
+            started, program, ..
+        } = self;
+        format!("Against the comparison of {started} by {program}")
+    }
+
+    /// A line for each change; one that says so if there is none.
+    pub(super) fn lines(&self, margin: f64) -> Vec<String> {
+        if self.changes.is_empty() {
+            return vec![NOTHING_IN_COMMON.to_owned()];
+        }
+        self.changes.iter().map(|it| it.line(margin)).collect()
+    }
+}
+
+/// What the reports of a comparison say that has no scenario of the earlier one.
+pub const NOTHING_IN_COMMON: &str =
+    "no contender was measured in the same scenario as in the baseline";
 
 impl Change {
     /// Whether it has become worse by more than `margin`: certainly, with the whole interval.
@@ -90,6 +108,16 @@ impl Change {
         wording::ratio(self.metric, &ratio, margin)
     }
 
+    /// As [`describe`](Self::describe), marked if it is a regression.
+    pub(super) fn line(&self, margin: f64) -> String {
+        let mark = if self.is_regression(margin) {
+            "worse: "
+        } else {
+            ""
+        };
+        format!("{mark}{}", self.describe(margin))
+    }
+
     /// A line of text: `echo, 64 B, 50 connections, saturated: event-loop, messages/s slower ×0.80 (0.75–0.85)`.
     pub fn describe(&self, margin: f64) -> String {
         let title = self.metric.title(&self.scenario);
@@ -104,6 +132,7 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::super::example;
+    use super::super::report;
     use super::*;
 
     /// The example with the CPU time and the throughput of threads changed by this factor.
@@ -132,6 +161,23 @@ mod tests {
         let changes = changes(&comparison, &comparison);
         assert!(changes.len() > 10, "{changes:?}");
         assert!(changes.iter().all(|it| !it.is_regression(0.05)));
+    }
+
+    #[test]
+    fn every_report_shows_what_has_changed() {
+        let mut comparison = with_threads_slower(130);
+        comparison.before = Some(since(&example::steady(), &comparison));
+        let heading = "Against the comparison of 2026-11-22T18:00:00Z by mio-echo 0.1.0";
+        for report in [report::terminal, report::markdown, report::html] {
+            let text = report(&comparison);
+            assert!(text.contains(heading), "{text}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let change =
+                "worse: echo, 64 B, 1 connection, saturated: threads, messages/s slower ×0.77";
+            assert!(words.contains(change), "{text}");
+        }
+        let text = report::json(&comparison).unwrap();
+        assert_eq!(report::from_json(&text), Ok(comparison));
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
         (!pinning.is_apart()).then_some(Warning::SharedCores { pinning, cores }),
         shared_physical_core(comparison),
         not_all_pinned(comparison),
+        other_machine_before(comparison),
         governor
             .filter(|governor| governor != "performance")
             .map(|governor| Warning::VariableFrequency { governor }),
@@ -63,6 +64,12 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn other_machine_before(comparison: &Comparison) -> Option<Warning> {
+    let (here, there) = (&comparison.machine, &comparison.before.as_ref()?.machine);
+    let is_same = here.processor == there.processor && here.kernel == there.kernel;
+    (!is_same).then_some(Warning::OtherMachineBefore)
 }
 
 fn shared_physical_core(comparison: &Comparison) -> Option<Warning> {

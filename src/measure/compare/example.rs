@@ -69,6 +69,8 @@ pub(super) fn comparison() -> Comparison {
             .map(|scenario| results(scenario, &mut rng))
             .collect(),
         ended_early: false,
+        before: None,
+        merged: Vec::new(),
     }
 }
 

@@ -3,12 +3,14 @@
 use super::scenario::{Scenario, ScenarioPattern};
 use crate::measure::bench::{LatencySummary, ServerCost, Values, float};
 use crate::text::units;
+use serde::{Deserialize, Serialize};
 
 /// The fewest connections for a figure of memory per connection: the kernel counts in pages of 4 KiB.
 const MIN_CONNECTIONS_FOR_MEMORY: usize = 100;
 
 /// A figure that contenders are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Messages per second; for the churn pattern, connections.
     Throughput,

@@ -14,7 +14,7 @@
 //! 4. [`statistics`]: medians and intervals; [`ratio`]: conclusions; [`correction`]: what a report with many of them takes;
 //!    [`Metric`] and [`summary`] apply both;
 //! 5. [`warning`]: what a reader of the figures has to know; [`diagnosis`]: when; `wording`: how the reports put it;
-//! 6. [`before_after`] and [`RatioCondition`]: when a comparison fails in continuous integration;
+//! 6. [`merge()`], several comparisons as one; [`before_after`] and [`RatioCondition`]: when a comparison fails in continuous integration;
 //! 7. [`report`]: table, page, chart, Markdown, CSV, JSON.
 //!
 //! [`peers`] builds servers to compare with from a manifest.
@@ -32,6 +32,7 @@
 //! ```
 
 pub mod before_after;
+mod change;
 mod contender;
 pub mod correction;
 pub mod diagnosis;
@@ -39,6 +40,7 @@ pub mod diagnosis;
 mod example;
 mod family;
 pub mod headline;
+mod merge;
 mod metric;
 pub mod model;
 mod pairs;
@@ -54,7 +56,9 @@ pub mod summary;
 pub mod warning;
 mod wording;
 
+pub use change::{Before, Change};
 pub use contender::{ContenderSpec, MODES};
+pub use merge::merge;
 pub use metric::{Direction, Metric};
 pub use plan::{FollowUp, MAX_EXTENSION, Plan, SyscallPass, rounds_for};
 pub use requirement::RatioCondition;

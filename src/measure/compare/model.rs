@@ -4,6 +4,7 @@
 //! again. The fields have the names that they have in the JSON; `_ns` are nanoseconds, and `_share` is a share from
 //! 0 to 1.
 
+use super::change::Before;
 use super::scenario::Scenario;
 use super::statistics::Spread;
 use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values};
@@ -62,6 +63,12 @@ pub struct Comparison {
     pub scenarios: Vec<ScenarioResults>,
     /// Whether it was interrupted, so that rounds are missing.
     pub ended_early: bool,
+    /// An earlier comparison that this one was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+    /// The comparisons that were merged into this one: the start and the command line of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<String>,
 }
 
 /// Those of a comparison that was saved before there were others.

@@ -21,6 +21,8 @@
 //! bootstrap covers less than it claims: its "95 %" interval of 7 values covers the median in 87.5 % of all cases.
 //! A test below measures both.
 
+use serde::{Deserialize, Serialize};
+
 pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// The fewest values that have an interval: lowest to highest of five covers the median in only 93.75 % of cases.
@@ -53,7 +55,7 @@ impl Spread {
 }
 
 /// A 95 % confidence interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Its lower end.
     pub low: f64,

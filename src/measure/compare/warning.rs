@@ -39,6 +39,8 @@ pub enum Warning {
         /// Those that the scheduler placed.
         contenders: Vec<String>,
     },
+    /// The earlier comparison that this one was held against was measured on another machine or kernel.
+    OtherMachineBefore,
     /// The processor's frequency depends on the load.
     VariableFrequency {
         /// The kernel's name for its policy.
@@ -139,6 +141,9 @@ impl fmt::Display for Warning {
                  their figures cannot be compared with each other (--placement unpinned pins none)",
                 contenders.join(", ")
             ),
+            Self::OtherMachineBefore => {
+                f.write_str("the baseline was measured on another machine or kernel")
+            }
             Self::VariableFrequency { governor } => write!(
                 f,
                 "the processor's frequency follows the load (governor {governor}): \

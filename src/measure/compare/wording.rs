@@ -135,7 +135,7 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
     let load = machine.load_average;
     let load = load.map(|load| format!(", load average {load:.2} at the start"));
     let time = |nanoseconds| humantime::format_duration(Duration::from_nanos(nanoseconds));
-    vec![
+    let mut setup = vec![
         (
             "machine",
             format!(
@@ -164,7 +164,10 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
         ("started", comparison.started.clone()),
         ("program", comparison.program.clone()),
         ("command", command(comparison)),
-    ]
+    ];
+    let merged = comparison.merged.iter();
+    setup.extend(merged.map(|it| ("merged", it.clone())));
+    setup
 }
 
 /// How connections are opened, and messages spaced where they are due at a rate.

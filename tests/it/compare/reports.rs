@@ -3,7 +3,7 @@
 use super::{comparison, measured_briefly, run, saved, text};
 use crate::harness::{Child, PROGRAM, command};
 use mio_echo::measure::compare::model::{Comparison, MeasurementStatus};
-use mio_echo::measure::compare::report;
+use mio_echo::measure::compare::{merge, report};
 use std::fs;
 
 #[test]
@@ -59,7 +59,7 @@ fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
             1,
             "memory>0.001: ×",
         ),
-        (before("same", &now), 0, "against the baseline: echo"),
+        (before("same", &now), 0, ""),
         (
             before("faster", &faster),
             1,
@@ -69,7 +69,36 @@ fn a_condition_that_holds_and_a_regression_fail_a_comparison() {
         let finished = run(&[&from, &option]);
         assert_eq!(finished.code, Some(code), "{option}: {}", finished.stderr);
         assert!(finished.stderr.contains(words), "{}", finished.stderr);
+        let has_changes = text(&finished).contains("Against the comparison of ");
+        assert_eq!(has_changes, option.contains("baseline"), "{option}");
     }
+}
+
+#[test]
+fn saved_comparisons_of_one_machine_are_reported_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, comparison: &Comparison| {
+        let path = folder.path().join(name);
+        fs::write(&path, report::json(comparison).unwrap()).unwrap();
+        path.display().to_string()
+    };
+    let one = comparison(saved());
+    let mut elsewhere = one.clone();
+    elsewhere.machine.processor = "another".to_owned();
+    let (first, second) = (write("first", &one), write("second", &one));
+    let third = write("third", &elsewhere);
+    let finished = run(&["--from", &first, &second]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let mut both = one.clone();
+    merge(&mut both, one).unwrap();
+    assert_eq!(text(&finished), report::terminal(&both));
+    assert!(text(&finished).contains("12 rounds of 30ms"));
+    let finished = run(&["--from", &first, &third]);
+    let reason = "third cannot be merged with ";
+    assert!(finished.stderr.contains(reason), "{}", finished.stderr);
+    let reason = ": it was measured on another machine or kernel";
+    assert!(finished.stderr.ends_with(reason), "{}", finished.stderr);
+    assert_eq!((finished.code, text(&finished)), (Some(2), ""));
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub fn html(comparison: &Comparison) -> String {
             @for (number, group) in groups(comparison).iter().enumerate() {
                 (section(number, group, comparison.margin))
             }
+            (before(comparison))
             (method(comparison))
         }
     };
@@ -137,6 +138,18 @@ fn cell(cell: Option<&Cell>, margin: f64) -> Markup {
             // Two lines keep the column narrow.
             small { (wording::conclusion(cell.metric, ratio, margin)) }
             @if let Some(interval) = ratio.interval { small { "(" (wording::interval(interval)) ")" } }
+        }
+    }
+}
+
+/// What has changed since an earlier comparison.
+fn before(comparison: &Comparison) -> Markup {
+    html! {
+        @if let Some(before) = &comparison.before {
+            section {
+                h2 { (before.heading()) }
+                ul { @for line in before.lines(comparison.margin) { li { (line) } } }
+            }
         }
     }
 }

@@ -18,6 +18,12 @@ pub fn markdown(comparison: &Comparison) -> String {
         lines.extend(table_lines(&table, comparison.margin));
         lines.push(String::new());
     }
+    if let Some(before) = &comparison.before {
+        lines.push(format!("### {}\n", escape_markdown(&before.heading())));
+        let changes = before.lines(comparison.margin).into_iter();
+        lines.extend(changes.map(|line| format!("- {}", escape_markdown(&line))));
+        lines.push(String::new());
+    }
     let reading = escape_markdown(&wording::reading(comparison));
     lines.push(format!(
         "Medians, followed by what the ratio shows. {reading}\n"

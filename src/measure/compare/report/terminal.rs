@@ -37,6 +37,12 @@ pub fn terminal(comparison: &Comparison) -> String {
         }
         lines.push(String::new());
     }
+    if let Some(before) = &comparison.before {
+        lines.extend(wrap("", &before.heading(), 0));
+        let changes = before.lines(comparison.margin).into_iter();
+        lines.extend(changes.flat_map(|line| wrap("  ", &line, 4)));
+        lines.push(String::new());
+    }
     lines.extend(wrap("", &wording::reading(comparison), 0));
     lines.push(String::new());
     for warning in warnings(comparison) {

@@ -75,5 +75,7 @@ fn new_comparison(plan: &Plan, participants: &[Participant<'_>]) -> Comparison {
         scenarios: Vec::new(),
         // Until the last scenario is done.
         ended_early: true,
+        before: None,
+        merged: Vec::new(),
     }
 }
