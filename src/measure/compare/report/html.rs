@@ -1,6 +1,7 @@
 //! A page that is one file: no network, no script, no font.
 
 use super::chart::{ChartGroup, groups};
+use super::forest_plot;
 use super::svg::{Document, draw};
 use crate::measure::compare::diagnosis::warnings;
 use crate::measure::compare::headline::sentences;
@@ -21,6 +22,7 @@ pub fn html(comparison: &Comparison) -> String {
         main {
             h1 { (title) }
             @for sentence in sentences(comparison) { p { (sentence) } }
+            (forest(comparison))
             (introduction(comparison))
             (warning_box(comparison))
             @for (number, group) in groups(comparison).iter().enumerate() {
@@ -31,6 +33,16 @@ pub fn html(comparison: &Comparison) -> String {
         }
     };
     page(&title, STYLE, &body).into_string()
+}
+
+/// What the sentences say, as a picture: the ratios of the primary metrics.
+fn forest(comparison: &Comparison) -> Markup {
+    let plots = forest_plot::plots(comparison);
+    html! {
+        @if !plots.is_empty() {
+            div.charts { @for plot in plots { figure { (plot) } } }
+        }
+    }
 }
 
 fn title(comparison: &Comparison) -> String {
@@ -204,6 +216,7 @@ mod tests {
         let page = html(&comparison);
         assert_eq!(page.matches("<tr><th scope=\"row\">").count(), 6 * 4);
         assert_eq!(page.matches("<svg class=\"chart\"").count(), 5);
+        assert_eq!(page.matches("<svg class=\"chart forest\"").count(), 6);
         assert!(page.contains("failed in round 2: corrupted connection 3, byte 4096"));
     }
 

@@ -3,8 +3,7 @@
 
 use super::chart::{Chart, Point, Series};
 use super::scale::{Scale, as_f64};
-use super::shape::{RIGHT, TOP, WIDTH, coloured, marker, path, text, with_tooltip};
-use crate::measure::compare::contender::AGAIN;
+use super::shape::{RIGHT, TOP, WIDTH, coloured, marker, path, shortened, text, with_tooltip};
 use crate::measure::compare::model::Role;
 use maud::{Markup, html};
 
@@ -131,24 +130,10 @@ fn names(chart: &Chart, y: &Scale) -> Markup {
     let x = WIDTH - RIGHT + 10.0;
     html! {
         @for (at, series) in &ends {
-            @let name = text("label", x + 9.0, at + 4.0, &shortened(&series.name));
+            @let name = text("label", x + 9.0, at + 4.0, &shortened(&series.name, MAX_NAME));
             (coloured(series, &html! { (marker(series, x, *at)) (name) }))
         }
     }
-}
-
-/// A name cut to [`MAX_NAME`] letters.
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= MAX_NAME {
-        return name.to_owned();
-    }
-    let suffix = if name.ends_with(AGAIN) {
-        "… again"
-    } else {
-        "…"
-    };
-    let room = MAX_NAME - suffix.chars().count();
-    name.chars().take(room).chain(suffix.chars()).collect()
 }
 
 #[cfg(test)]
@@ -221,8 +206,8 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_and_the_second_baseline_still_named_so() {
-        assert_eq!(shortened("python-threads"), "python-threads");
-        assert_eq!(shortened("a-very-long-name"), "a-very-long-n…");
-        assert_eq!(shortened("event-loop (again)"), "event-l… again");
+        assert_eq!(shortened("python-threads", MAX_NAME), "python-threads");
+        assert_eq!(shortened("a-very-long-name", MAX_NAME), "a-very-long-n…");
+        assert_eq!(shortened("event-loop (again)", MAX_NAME), "event-l… again");
     }
 }

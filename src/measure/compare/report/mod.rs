@@ -1,10 +1,12 @@
 //! The reports: a comparison as a table, a page, a chart, and as data.
 //!
-//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `chart` selects what is drawn, and `svg` draws it.
+//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `chart` selects what is drawn, and `svg` draws it;
+//! `forest_plot` draws the ratios of the metrics that the scenarios are measured for.
 
 mod bar_chart;
 mod chart;
 mod csv;
+mod forest_plot;
 mod html;
 mod json;
 mod line_chart;

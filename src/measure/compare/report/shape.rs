@@ -1,6 +1,7 @@
 //! The SVG elements that charts are made of. Colours are classes, which the style sheet defines for light and dark.
 
 use super::chart::Series;
+use crate::measure::compare::contender::AGAIN;
 use crate::measure::compare::model::Role;
 use maud::{Markup, html};
 
@@ -52,6 +53,20 @@ pub(super) fn marker(series: &Series, x: f64, y: f64) -> Markup {
     html! {
         path.mark.again[series.role == Role::Again] d={ "M" (pixel(x)) " " (pixel(y)) (outline) } {}
     }
+}
+
+/// A name cut to `most` letters, at least 8.
+pub(super) fn shortened(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    let suffix = if name.ends_with(AGAIN) {
+        "… again"
+    } else {
+        "…"
+    };
+    let room = most.saturating_sub(suffix.chars().count());
+    name.chars().take(room).chain(suffix.chars()).collect()
 }
 
 /// A coordinate as it is written. A tenth of a pixel is precise enough.
