@@ -5,10 +5,10 @@
 
 use super::symptom::Symptom;
 use super::time_limit::TimeLimit;
-use crate::measure::process::{CommandLine, Usage};
+use crate::measure::process::{CommandLine, StoppedGroup, Usage};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many windows a server has to come to rest.
 pub(super) const WINDOWS: u32 = 3;
@@ -82,10 +82,19 @@ impl ServerProcess {
         Ok(share)
     }
 
+    /// Waits for the group to fall asleep, for at most `time`.
+    pub(super) fn wait_until_asleep(&self, limit: &TimeLimit<'_>, time: Duration) {
+        let until = Instant::now() + time;
+        let is_asleep = |process| state_of(process).as_deref() == Some("S");
+        while !members(self.group).all(is_asleep) && Instant::now() < until {
+            limit.pause(Duration::from_millis(5));
+        }
+    }
+
     /// Runs `work` while the group is stopped (SIGSTOP). The kernel keeps receiving for it, so everything that
     /// arrives meanwhile is there at once when the group continues.
     pub(super) fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _continues_when_dropped = StoppedGroup::new(self);
+        let _continues_when_dropped = StoppedGroup::new(self.group);
         work()
     }
 
@@ -106,22 +115,6 @@ impl ServerProcess {
     }
 }
 
-/// A process group that continues when this value is dropped.
-struct StoppedGroup<'a>(&'a ServerProcess);
-
-impl<'a> StoppedGroup<'a> {
-    fn new(process: &'a ServerProcess) -> Self {
-        process.signal(Signal::STOP);
-        Self(process)
-    }
-}
-
-impl Drop for StoppedGroup<'_> {
-    fn drop(&mut self) {
-        self.0.signal(Signal::CONT);
-    }
-}
-
 /// The processes of a group (proc(5)); none where there is no such file system.
 fn members(group: u32) -> impl Iterator<Item = u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -129,12 +122,21 @@ fn members(group: u32) -> impl Iterator<Item = u32> {
     ids.filter(move |id| group_of(*id) == Some(group))
 }
 
-/// The group of a process: the third field behind its name, which stands in parentheses and may contain some
-/// itself (`proc_pid_stat(5)`).
+/// The group of a process.
 fn group_of(pid: u32) -> Option<u32> {
+    stat_field(pid, 2)?.parse().ok()
+}
+
+/// The state of a process: `S` if it sleeps.
+fn state_of(pid: u32) -> Option<String> {
+    stat_field(pid, 0)
+}
+
+/// A field behind the name of a process, which stands in parentheses and may contain some itself (`proc_pid_stat(5)`).
+fn stat_field(pid: u32, index: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(2)?.parse().ok()
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_whitespace().nth(index).map(str::to_owned)
 }
 
 /// `None` if the process has ended meanwhile.

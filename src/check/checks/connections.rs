@@ -17,11 +17,11 @@ pub(super) const CONNECT_AND_LEAVE: Check = Check {
     hint: "A first read of 0 is an ordinary end. An error of accept or of a socket option concerns \
           one connection.",
     chapter: Chapter::Accepting,
-    experiment: None,
+    experiment: Some("token-reuse"),
     level: Some(Level::Blocking),
     quick: true,
     timeouts: 2,
-    pauses: Duration::ZERO,
+    pauses: Duration::from_secs(2),
     run: Run::OnAddress(connect_and_leave),
 };
 
@@ -30,7 +30,36 @@ fn connect_and_leave(trial: &Trial<'_>) -> TrialResult {
         drop(trial.connect()?);
     }
     trial.expect_survival()?;
+    connect_as_another_leaves(trial)?;
     Ok(TrialOutcome::Kept)
+}
+
+/// Expects a client to be served that connects at the moment when another one leaves: the server finds both at once.
+fn connect_as_another_leaves(trial: &Trial<'_>) -> Result<(), Symptom> {
+    let leaving = trial.connect()?;
+    leaving.exchange(0..MESSAGE)?;
+    let connect_then_leave = || {
+        let fresh = trial.connect();
+        // The connection reaches the backlog before the FIN arrives.
+        trial.limit.pause(Duration::from_millis(5));
+        drop(leaving);
+        fresh
+    };
+    let fresh = match trial.process {
+        Some(process) => {
+            // Its next wait is to report both.
+            let most = trial.scaled(Duration::from_millis(100), Duration::from_secs(2));
+            process.wait_until_asleep(&trial.limit, most);
+            process.while_stopped(connect_then_leave)
+        }
+        None => connect_then_leave(),
+    };
+    let fresh = fresh?;
+    // A server that takes the other client's FIN for this one's may close after the first echo.
+    fresh
+        .exchange(0..MESSAGE)
+        .and_then(|()| fresh.exchange(MESSAGE..2 * MESSAGE))
+        .map_err(|symptom| symptom.at("connected as another client left"))
 }
 
 pub(super) const SEVERAL_CLIENTS: Check = Check {
@@ -115,7 +144,7 @@ pub(super) const CONNECTIONS_150: Check = Check {
     hint: "Keep the state of a connection with that connection, and accept as long as the system \
           allows.",
     chapter: Chapter::Accepting,
-    experiment: None,
+    experiment: Some("blocking-call"),
     level: Some(Level::EdgeTriggered),
     quick: false,
     timeouts: 2,

@@ -1,7 +1,7 @@
 //! How a connection ends: with a FIN before the echo is complete, or with a reset.
 
 use crate::check::definition::{Check, Level, Run, TrialOutcome, TrialResult};
-use crate::check::symptom::bytes;
+use crate::check::symptom::{Symptom, bytes};
 use crate::check::trial::{MESSAGE, Trial, place};
 use crate::text::chapter::Chapter;
 use std::time::Duration;
@@ -127,9 +127,9 @@ pub(super) const RESET_MIDWAY: Check = Check {
     why: "Clients crash and networks fail. If an error of one connection ends the server, one \
           client stops the service.",
     hint: "An error of a connection closes that connection only. ECONNRESET and EPIPE are \
-          ordinary.",
+          ordinary, and a C program has to ignore SIGPIPE.",
     chapter: Chapter::Endings,
-    experiment: None,
+    experiment: Some("sigpipe"),
     level: Some(Level::Server),
     quick: true,
     timeouts: 2,
@@ -138,22 +138,38 @@ pub(super) const RESET_MIDWAY: Check = Check {
 };
 
 fn reset_midway(trial: &Trial<'_>) -> TrialResult {
-    for round in 0..trial.scaled(9, 60) {
-        let connection = trial.connect()?;
-        match round % 3 {
-            0 => {}
-            // The server's write meets a full connection, or the reset.
-            1 => drop(connection.send(0..256 * 1024)?),
-            // Bytes are on their way in both directions.
-            _ => {
-                connection.send(0..64 * 1024)?;
-                connection.expect_echo(0..1024)?;
-            }
+    for round in 0..trial.scaled(8, 60) {
+        let reset = || reset_in(round, trial);
+        match (round % 4, trial.process) {
+            // The server is to find the reset before its first write.
+            (3, Some(process)) => process.while_stopped(reset)?,
+            _ => reset()?,
         }
-        connection.reset();
     }
     trial
         .expect_survival()
         .map_err(|symptom| symptom.at("a fresh connection after the resets"))?;
     Ok(TrialOutcome::Kept)
+}
+
+/// Connects, and resets the connection, in one of four situations.
+fn reset_in(round: usize, trial: &Trial<'_>) -> Result<(), Symptom> {
+    let connection = trial.connect()?;
+    match round % 4 {
+        0 => {}
+        // The server's write meets a full connection, or the reset.
+        1 => connection.send(0..256 * 1024)?,
+        // Bytes are on their way in both directions.
+        2 => {
+            connection.send(0..64 * 1024)?;
+            connection.expect_echo(0..1024)?;
+        }
+        // A reset that follows a FIN: the server's write fails with EPIPE, and comes with a SIGPIPE.
+        _ => {
+            connection.send(0..MESSAGE)?;
+            connection.finish();
+        }
+    }
+    connection.reset();
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `command_line` | [`CommandLine`]: what to start, as a plain value |
 //! | `process_group` | a process and its descendants, terminated together |
+//! | `stopped_group` | [`StoppedGroup`]: a group that does nothing for a while |
 //! | `guard` | what ends the group if this program cannot |
 //! | `output` | what a process writes, read until it ends |
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
@@ -32,6 +33,7 @@ mod port;
 mod proc;
 mod process_group;
 mod reply;
+mod stopped_group;
 mod syscalls;
 mod usage;
 
@@ -41,5 +43,6 @@ pub use failure::{ChildFailure, ExitReason};
 pub use placement::{Pinning, Placement};
 pub use port::free_address;
 pub use reply::expect_reply;
+pub use stopped_group::StoppedGroup;
 pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
 pub use usage::Usage;
