@@ -117,10 +117,14 @@ fn serve(experiment: &Experiment, choice: ServerChoice, listen: &Endpoint) -> Ex
 }
 
 fn edit(experiment: &Experiment, folder: &Path) -> ExitCode {
-    let Some(project) = Project::of(experiment) else {
-        let name = experiment.name;
-        let problem = format!("no check tells the two servers of {name} apart; try --serve");
-        return fail(NOT_STARTED, &problem);
+    let project = match Project::of(experiment) {
+        Ok(project) => project,
+        Err(why) => {
+            let name = experiment.name;
+            let problem =
+                format!("no check tells the two servers of {name} apart: {why}; try --serve");
+            return fail(NOT_STARTED, &problem);
+        }
     };
     if let Err(error) = project.write(folder) {
         return fail(NOT_STARTED, &cannot_write(folder, &error));

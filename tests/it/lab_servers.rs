@@ -87,16 +87,17 @@ fn a_server_that_cannot_listen_is_a_one_line_error() {
 fn check_tells_the_two_servers_of_an_experiment_apart() {
     thread::scope(|scope| {
         for experiment in EXPERIMENTS {
-            let Some(check) = experiment.check else {
+            let Ok(check) = experiment.check else {
                 continue;
             };
-            for (server, code) in [("wrong", 1), ("right", 0)] {
+            // Time passes only if the server fails: a slow machine does not make a right server fail.
+            for (server, code, timeout) in [("wrong", 1, "1s"), ("right", 0, "30s")] {
                 scope.spawn(move || {
                     let lab = ["lab", experiment.name, "--serve", server];
                     let server_command: Vec<&str> =
                         [harness::PROGRAM].into_iter().chain(lab).collect();
                     // A busy machine may disturb a check, but not each time.
-                    in_some_attempt(|| match graded(check, &server_command) {
+                    in_some_attempt(|| match graded(check, timeout, &server_command) {
                         exit if exit.code == Some(code) => Ok(()),
                         exit => Err(format!("{lab:?}: {}{}", exit.text(), exit.stderr)),
                     });
@@ -107,8 +108,8 @@ fn check_tells_the_two_servers_of_an_experiment_apart() {
 }
 
 /// Runs one check against a server that is started with `server` and `--listen`.
-fn graded(check: &str, server: &[&str]) -> Exit {
-    let mut check = program(&["check", "--timeout", "1s", "--only", check, "--"]);
+fn graded(check: &str, timeout: &str, server: &[&str]) -> Exit {
+    let mut check = program(&["check", "--timeout", timeout, "--only", check, "--"]);
     check.args(server).args(["--listen", "127.0.0.1:{port}"]);
     harness::run(&mut check)
 }
@@ -161,7 +162,7 @@ fn every_project_compiles() {
     let path = folder.path().join("all");
     let projects: Vec<_> = EXPERIMENTS
         .iter()
-        .filter_map(|one| Some((one.name, Project::of(one)?)))
+        .filter_map(|one| Some((one.name, Project::of(one).ok()?)))
         .collect();
     projects.first().unwrap().1.write(&path).unwrap();
     fs::remove_file(path.join("src/main.rs")).unwrap();
@@ -232,8 +233,8 @@ fn an_experiment_without_a_check_and_a_folder_in_use_are_one_line_errors() {
     fs::write(folder.path().join("mine"), "precious").unwrap();
     for (name, problem) in [
         (
-            "token-reuse",
-            "no check tells the two servers of token-reuse apart",
+            "thundering-herd",
+            "no check tells the two servers of thundering-herd apart: both serve alike",
         ),
         ("read-once", "the folder is not empty"),
     ] {

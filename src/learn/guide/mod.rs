@@ -8,17 +8,17 @@
 //! | chapter | the misconception it cures | to see it break |
 //! | --- | --- | --- |
 //! | [1. A blocking echo](chapter_01_blocking_echo) | one send is one receive | `lab bytes-are-not-text`, `lab partial-write` |
-//! | [2. Readiness](chapter_02_readiness) | an event means that there is data | `lab always-writable`, `lab fatal-would-block`, `lab token-reuse` |
-//! | [3. Partial writes and backpressure](chapter_03_partial_writes) | a write sends, and I go on reading | `lab partial-write`, `lab forgotten-writable`, `lab unbounded-queue` |
+//! | [2. Readiness](chapter_02_readiness) | an event means that there is data | `lab always-writable`, `lab busy-wait`, `lab fatal-would-block`, `lab token-reuse`, `lab duplicate-descriptor` |
+//! | [3. Partial writes and backpressure](chapter_03_partial_writes) | a write sends, and I go on reading | `lab partial-write`, `lab forgotten-writable`, `lab unbounded-queue`, `lab write-write-read` |
 //! | [4. Edges and draining](chapter_04_edges) | bytes that I leave are reported again | `lab read-once`, `lab short-read` |
 //! | [5. Fairness and budgets](chapter_05_fairness) | a ready connection is served until nothing is left | `lab no-budget` |
-//! | [6. Half-close, linger, RST](chapter_06_endings) | reading 0 means that the connection is over | `lab close-on-eof`, `lab close-on-rdhup`, `lab close-with-unread` |
+//! | [6. Half-close, linger, RST](chapter_06_endings) | reading 0 means that the connection is over | `lab close-on-eof`, `lab close-on-rdhup`, `lab close-with-unread`, `lab sigpipe` |
 //! | [7. Accept, limits, EMFILE](chapter_07_accept) | an event is a connection, an error is the end | `lab accept-once`, `lab emfile` |
 //! | [8. Shutdown](chapter_08_shutdown) | to stop is to exit | `lab exit-without-drain`, `lab close-with-unread` |
-//! | [9. Timers in a loop](chapter_09_timers) | each connection needs a timer, and each message resets it | `lab emfile` |
-//! | [10. What must not run in the loop](chapter_10_blocking_work) | non-blocking sockets make a loop that never blocks | `lab no-budget` |
+//! | [9. Timers in a loop](chapter_09_timers) | each connection needs a timer, and each message resets it | `lab slowloris` |
+//! | [10. What must not run in the loop](chapter_10_blocking_work) | non-blocking sockets make a loop that never blocks | `lab blocking-call`, `lab no-budget` |
 //! | [11. The contrast](chapter_11_threads) | an event loop is faster than threads | `lab threads-vs-loop` |
-//! | [12. Completion and async Rust](chapter_12_engines) | `io_uring` is a faster epoll, async another kind of server | `lab read-once` |
+//! | [12. Completion and async Rust](chapter_12_engines) | `io_uring` is a faster epoll, async another kind of server | `lab read-once`, `lab forgotten-writable`, `lab blocking-call` |
 //! | [13. Measuring](chapter_13_measuring) | the better average is faster | `lab coordinated-omission`, `lab no-budget`, `lab threads-vs-loop` |
 //! | [14. Beyond one core and one machine](chapter_14_beyond) | one thread is a dead end | `lab threads-vs-loop`, `lab thundering-herd` |
 //!

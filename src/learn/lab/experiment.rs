@@ -29,8 +29,8 @@ pub struct Experiment {
     pub sources: &'static str,
     /// What the experiment sets side by side.
     pub comparison: SideBySide,
-    /// The check of `mio-echo check` that the wrong server fails and the right one passes, if there is one.
-    pub check: Option<&'static str>,
+    /// The check of `mio-echo check` that the wrong server fails and the right one passes, or why there is none.
+    pub check: Result<&'static str, &'static str>,
     /// The text of its source file.
     pub(super) source: &'static str,
     pub(super) run: fn(Variant, &Environment) -> io::Result<VariantRun>,
@@ -53,7 +53,7 @@ pub enum SideBySide {
 /// What an experiment needs from its caller.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// Path of the `mio-echo` program. Only `threads-vs-loop` uses it: it compares whole processes.
+    /// Path of the `mio-echo` program, for the experiments whose servers are processes: `sigpipe` and `threads-vs-loop`.
     pub program: PathBuf,
 }
 

@@ -40,23 +40,29 @@ pub use experiment::{
 pub use variant::Variant;
 
 /// All experiments, in the order of the guide's chapters.
-pub const EXPERIMENTS: [Experiment; 19] = [
+pub const EXPERIMENTS: [Experiment; 25] = [
     experiments::bytes_are_not_text::EXPERIMENT,
+    experiments::busy_wait::EXPERIMENT,
     experiments::always_writable::EXPERIMENT,
     experiments::fatal_would_block::EXPERIMENT,
     experiments::token_reuse::EXPERIMENT,
+    experiments::duplicate_descriptor::EXPERIMENT,
     experiments::read_once::EXPERIMENT,
     experiments::short_read::EXPERIMENT,
     experiments::partial_write::EXPERIMENT,
     experiments::forgotten_writable::EXPERIMENT,
     experiments::unbounded_queue::EXPERIMENT,
+    experiments::write_write_read::EXPERIMENT,
     experiments::no_budget::EXPERIMENT,
     experiments::close_on_eof::EXPERIMENT,
     experiments::close_on_rdhup::EXPERIMENT,
     experiments::close_with_unread::EXPERIMENT,
+    experiments::sigpipe::EXPERIMENT,
     experiments::accept_once::EXPERIMENT,
     experiments::emfile::EXPERIMENT,
     experiments::exit_without_drain::EXPERIMENT,
+    experiments::slowloris::EXPERIMENT,
+    experiments::blocking_call::EXPERIMENT,
     experiments::threads_vs_loop::EXPERIMENT,
     experiments::coordinated_omission::EXPERIMENT,
     experiments::thundering_herd::EXPERIMENT,

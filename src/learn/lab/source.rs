@@ -202,7 +202,7 @@ fn serve(connection: &mut TestConnection) -> Flow {
         for experiment in EXPERIMENTS {
             let name = experiment.name;
             let lines = experiment.source.lines().count();
-            assert!(lines <= 165, "{name} has {lines} lines");
+            assert!(lines <= 130, "{name} has {lines} lines");
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(experiment.file());
             let text = std::fs::read_to_string(path).unwrap();
             assert_eq!(text, experiment.source, "{name}");

@@ -17,7 +17,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "slab",
         &[
-            "learn/lab/harness/server.rs",
+            "learn/lab/harness/connections.rs",
             "measure/load/connection_pool.rs",
             "server/event_loop.rs",
             "server/threads/connection_table.rs",
@@ -86,6 +86,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "cli/check.rs",
             "cli/lab.rs",
             "measure/bench/machine.rs",
+            "learn/lab/harness/connection.rs",
             "learn/lab/harness/descriptors.rs",
             "learn/lab/harness/socket_probe.rs",
             "learn/lab/harness/wait.rs",

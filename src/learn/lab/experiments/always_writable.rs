@@ -23,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           registered: only the change is reported.",
     sources: "poll(2); epoll(7); src/readiness/mod.rs",
     comparison: SideBySide::Mistake,
-    check: Some("idle-cpu"),
+    check: Ok("idle-cpu"),
     source: include_str!("always_writable.rs"),
     run,
     serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),

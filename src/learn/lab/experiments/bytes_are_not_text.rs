@@ -23,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           boundary of its own protocol (a line, a length) before it decodes them.",
     sources: "RFC 9293, section 2.2; RFC 3629; src/connection/mod.rs",
     comparison: SideBySide::Mistake,
-    check: Some("split-utf8"),
+    check: Ok("split-utf8"),
     source: include_str!("bytes_are_not_text.rs"),
     run,
     serve: |variant, address, ready| {

@@ -22,7 +22,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           input has ended and no bytes are pending.",
     sources: "RFC 9293, section 3.6; shutdown(2); src/connection/phase.rs",
     comparison: SideBySide::Mistake,
-    check: Some("half-close-read-late"),
+    check: Ok("half-close-read-late"),
     source: include_str!("close_on_eof.rs"),
     run,
     serve: |variant, address, ready| {

@@ -22,7 +22,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           making. The end of the input is a read that returns 0.",
     sources: "epoll(7); epoll_ctl(2), EPOLLRDHUP; src/readiness/event_flags.rs",
     comparison: SideBySide::Mistake,
-    check: Some("fin-with-data"),
+    check: Ok("fin-with-data"),
     source: include_str!("close_on_rdhup.rs"),
     run,
     serve: |variant, address, ready| {

@@ -24,7 +24,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           called lingering.",
     sources: "RFC 9293, section 3.6.1; shutdown(2); src/connection/phase.rs",
     comparison: SideBySide::Mistake,
-    check: None,
+    check: Err("its server sends a page, and a check expects an echo"),
     source: include_str!("close_with_unread.rs"),
     run,
     serve: |variant, address, ready| {

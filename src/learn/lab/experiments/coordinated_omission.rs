@@ -25,7 +25,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           how many round trips one client completes.",
     sources: "Gil Tene, \"How NOT to Measure Latency\"; src/measure/load/schedule.rs",
     comparison: SideBySide::Ways("closed loop", "open loop"),
-    check: None,
+    check: Err("what differs is the client"),
     source: include_str!("coordinated_omission.rs"),
     run,
     serve: |_, address, ready| serve_until_signal(Correct, address, ready),

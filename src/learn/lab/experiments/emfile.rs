@@ -6,14 +6,10 @@
 use crate::learn::lab::experiment::{
     Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
 };
-use crate::learn::lab::harness::{
-    Behaviour, ExhaustedDescriptors, Harness, SocketBuffers, TestServer, Trigger,
-    serve_until_signal, until,
-};
+use crate::learn::lab::harness::{Behaviour, LateAccept, TestServer, Trigger, serve_until_signal};
 use crate::learn::lab::variant::Variant;
-use crate::trace::Trace;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "emfile",
@@ -27,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           accepting and retry on a timer, because no event reports that a descriptor has become free.",
     sources: "accept(2); getrlimit(2); src/server/listener.rs",
     comparison: SideBySide::Mistake,
-    check: Some("descriptor-limit"),
+    check: Ok("descriptor-limit"),
     source: include_str!("emfile.rs"),
     run,
     serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),
@@ -52,8 +48,8 @@ impl Behaviour for Acceptor {
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
         loop {
             match server.accept() {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
+                Ok(Some(_peer)) => {}
+                Ok(None) => return Ok(()),
                 Err(error) => {
                     self.failures += 1;
                     server.accept_failed(&error);
@@ -69,95 +65,33 @@ impl Behaviour for Acceptor {
 }
 
 fn server(variant: Variant) -> Acceptor {
-    let (trigger, failures) = (Trigger::Level, 0);
     Acceptor {
         variant,
-        trigger,
-        failures,
+        trigger: Trigger::Level,
+        failures: 0,
     }
 }
 
 // ── the experiment ───────────────────────────────────────────────────────────────────────────────
 
-/// This many failures are a loop that spins.
-const SPIN: usize = 1000;
-/// How long a server that does not spin has no descriptors.
-const WINDOW: Duration = Duration::from_millis(50);
-
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
-    let level = accept_late(variant, Trigger::Level)?;
-    let edge = accept_late(variant, Trigger::Edge)?;
-    let outcome = match (&level, &edge) {
-        (level, edge) if level.is_paced() && edge.is_paced() => VariantOutcome::Correct,
-        (
-            LateAccept {
-                failures: SPIN,
-                is_accepted: true,
-                ..
-            },
-            edge,
-        ) if edge.is_forgotten() => VariantOutcome::FailedAsPredicted,
-        found => VariantOutcome::unexpected(found),
+    let with = |trigger| Acceptor {
+        trigger,
+        ..server(variant)
     };
-    let client = |late: &LateAccept| {
-        if late.is_accepted {
-            "accepted"
-        } else {
-            "in the backlog"
-        }
+    let level = LateAccept::by(with(Trigger::Level), |server| server.failures)?;
+    let edge = LateAccept::by(with(Trigger::Edge), |server| server.failures)?;
+    let outcome = if level.is_paced(PAUSE) && edge.is_paced(PAUSE) {
+        VariantOutcome::Correct
+    } else if level.spins() && edge.is_forgotten() {
+        VariantOutcome::FailedAsPredicted
+    } else {
+        VariantOutcome::unexpected((&level, &edge))
     };
-    let (level_client, edge_client) = (client(&level), client(&edge));
+    let (level_client, edge_client) = (level.client(), edge.client());
     Ok(VariantRun::new(edge.trace, outcome)
         .observe_count("level-triggered: failed accepts", level.failures)
         .observe("  client, with descriptors free", level_client)
         .observe_count("edge-triggered: failed accepts", edge.failures)
         .observe("  client, with descriptors free", edge_client))
-}
-
-/// A client that connects while there is no descriptor for it.
-#[derive(Debug)]
-struct LateAccept {
-    trace: Trace,
-    failures: usize,
-    /// How long there was no descriptor.
-    time: Duration,
-    /// Whether the server accepted it once there was one.
-    is_accepted: bool,
-}
-
-impl LateAccept {
-    fn is_paced(&self) -> bool {
-        let most = 1 + self.time.as_millis() / PAUSE.as_millis();
-        self.is_accepted && (1..=most).contains(&(self.failures as u128))
-    }
-
-    fn is_forgotten(&self) -> bool {
-        self.failures == 1 && !self.is_accepted
-    }
-}
-
-fn accept_late(variant: Variant, trigger: Trigger) -> io::Result<LateAccept> {
-    let server = Acceptor {
-        trigger,
-        ..server(variant)
-    };
-    let mut harness = Harness::new(SocketBuffers::default(), server)?;
-    let _client = harness.connect_to_backlog()?;
-    until("the client is in the backlog", || harness.has_backlog())?;
-    let exhausted = ExhaustedDescriptors::new()?;
-    let start = Instant::now();
-    let mut has_work = true;
-    while harness.behaviour.failures < SPIN && (has_work || start.elapsed() < WINDOW) {
-        has_work = harness.step(PAUSE / 2)?;
-    }
-    let time = start.elapsed();
-    drop(exhausted);
-    let failures = harness.behaviour.failures;
-    let is_accepted = harness.accept_until_stalled(1)?;
-    Ok(LateAccept {
-        trace: harness.into_trace(),
-        failures,
-        time,
-        is_accepted,
-    })
 }

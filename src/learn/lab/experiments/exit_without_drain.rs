@@ -22,7 +22,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           arrives.",
     sources: "shutdown(2); RFC 9293, section 3.6; src/server/shutdown.rs",
     comparison: SideBySide::Mistake,
-    check: Some("stop-without-loss"),
+    check: Ok("stop-without-loss"),
     source: include_str!("exit_without_drain.rs"),
     run,
     serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),

@@ -21,7 +21,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           connections. EINTR is the other result that looks like an error and is none: repeat the call.",
     sources: "read(2), EAGAIN and EINTR; src/connection/mod.rs",
     comparison: SideBySide::Mistake,
-    check: Some("byte-by-byte"),
+    check: Ok("byte-by-byte"),
     source: include_str!("fatal_would_block.rs"),
     run,
     serve: |variant, address, ready| {

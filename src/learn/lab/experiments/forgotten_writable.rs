@@ -22,7 +22,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           triggers this costs nothing while the queue is empty.",
     sources: "epoll(7); send(2); src/connection/write_queue.rs",
     comparison: SideBySide::Mistake,
-    check: Some("stalled-reader"),
+    check: Ok("stalled-reader"),
     source: include_str!("forgotten_writable.rs"),
     run,
     serve: |variant, address, ready| {

@@ -21,7 +21,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           it sends. Tests with short messages never show it. In Python's terms: `send` is not `sendall`.",
     sources: "write(2); send(2); src/connection/write_queue.rs",
     comparison: SideBySide::Mistake,
-    check: Some("stalled-reader"),
+    check: Ok("stalled-reader"),
     source: include_str!("partial_write.rs"),
     run,
     serve: |variant, address, ready| {

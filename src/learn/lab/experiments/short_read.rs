@@ -23,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           RDHUP and PRI. After either, only WouldBlock proves that a socket has been emptied.",
     sources: "epoll(7), questions and answers 9; tcp(7); src/readiness/mod.rs",
     comparison: SideBySide::Mistake,
-    check: Some("fin-with-data"),
+    check: Ok("fin-with-data"),
     source: include_str!("short_read.rs"),
     run,
     serve: |variant, address, ready| {

@@ -27,7 +27,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           for comparison only.",
     sources: "pthreads(7); proc(5); src/server/threads/mod.rs, src/server/event_loop.rs",
     comparison: SideBySide::Ways("threads", "event loop"),
-    check: None,
+    check: Err("both are correct"),
     source: include_str!("threads_vs_loop.rs"),
     run,
     serve: |variant, address, ready| serve_in_mode(mode(variant), address, ready),

@@ -23,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           at least one of the loops, usually not all.",
     sources: "socket(7), SO_REUSEPORT; epoll_ctl(2), EPOLLEXCLUSIVE; src/server/bind.rs",
     comparison: SideBySide::Mistake,
-    check: None,
+    check: Err("both serve alike: what differs is how often they wake up"),
     source: include_str!("thundering_herd.rs"),
     run,
     serve: |variant, address, ready| serve_in_loops(listeners(variant, address)?, ready),

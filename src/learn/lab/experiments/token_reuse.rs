@@ -28,10 +28,10 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           old one.)",
     sources: "epoll(7), \"If using an event cache\"; src/server/event_loop.rs",
     comparison: SideBySide::Mistake,
-    check: None,
+    check: Ok("connect-and-leave"),
     source: include_str!("token_reuse.rs"),
     run,
-    serve: |variant, address, ready| serve_until_signal(OneConnection { variant }, address, ready),
+    serve: |variant, address, ready| serve_until_signal(server(variant), address, ready),
 };
 
 // ── the server ────────────────────────────────────────────────────────────────────────────────
@@ -63,8 +63,11 @@ impl Behaviour for OneConnection {
     }
 
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
-        server.close_all("replaced");
-        server.accept().map(drop)
+        while server.has_backlog()? {
+            server.close_all("replaced");
+            server.accept()?;
+        }
+        Ok(())
     }
 
     fn serve(&mut self, connection: &mut TestConnection) -> Flow {
@@ -82,12 +85,16 @@ impl Behaviour for OneConnection {
     }
 }
 
+fn server(variant: Variant) -> OneConnection {
+    OneConnection { variant }
+}
+
 // ── the experiment ───────────────────────────────────────────────────────────────────────────────
 
 const HELLO: &[u8] = b"hello";
 
 fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
-    let mut harness = Harness::new(SocketBuffers::default(), OneConnection { variant })?;
+    let mut harness = Harness::new(SocketBuffers::default(), server(variant))?;
     let mut old = harness.connect()?;
     // Two things happen before the server looks again, in this order.
     let mut new = harness.connect_to_backlog()?;

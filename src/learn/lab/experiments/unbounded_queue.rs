@@ -23,7 +23,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
           block. That is backpressure, and it bounds the queue by one read.",
     sources: "tcp(7); RFC 9293, section 3.8.6; src/connection/mod.rs",
     comparison: SideBySide::Mistake,
-    check: Some("stalled-memory"),
+    check: Ok("stalled-memory"),
     source: include_str!("unbounded_queue.rs"),
     run,
     serve: |variant, address, ready| {

@@ -4,6 +4,7 @@ use super::socket_buffers::SocketBuffers;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// A client, with everything that it has sent and received.
 #[derive(Debug)]
@@ -79,6 +80,11 @@ impl TestClient {
     pub(crate) fn send_fin(&mut self) -> io::Result<()> {
         self.fin_sent = true;
         self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Ends the connection with a RST, whatever its state.
+    pub(crate) fn reset(self) -> io::Result<()> {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
     /// Receives everything that has arrived. Returns how many bytes that was.

@@ -4,10 +4,10 @@ use super::socket_probe;
 use super::vocabulary::{Event, EventFlags, Lane};
 use mio::net::TcpStream;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A connection, with what the experiments measure about it.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub(crate) struct TestConnection {
     /// The flags of its latest event.
     pub(crate) flags: EventFlags,
     pub(crate) counters: Counters,
+    /// When it last made progress, by the server's clock; `None` if that was in this turn.
+    pub(crate) last_progress: Option<Duration>,
+    /// Reads and writes that the server has not counted yet.
+    pub(crate) system_calls: usize,
     /// Bytes that the kernel has refused so far. Unbounded: not bounding it is one of the mistakes.
     write_queue: VecDeque<u8>,
     /// Events that are in no trace yet.
@@ -57,6 +61,17 @@ pub(crate) enum ReadResult<'a> {
     Fin,
 }
 
+/// What happens to a connection at the end of its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// It stays open until the next edge.
+    Park,
+    /// It has more to do and goes to the back of the run queue.
+    Yield,
+    /// Its socket is closed.
+    Close,
+}
+
 impl TestConnection {
     pub(crate) fn new(socket: TcpStream, lane: Lane, address: SocketAddr) -> Self {
         Self {
@@ -65,6 +80,8 @@ impl TestConnection {
             address,
             flags: EventFlags::default(),
             counters: Counters::default(),
+            last_progress: None,
+            system_calls: 0,
             write_queue: VecDeque::new(),
             events: vec![(
                 Instant::now(),
@@ -76,6 +93,11 @@ impl TestConnection {
             unread: 0,
             error: None,
         }
+    }
+
+    /// Restarts the time that the server's [time limit](super::server::Behaviour::time_limit) gives it.
+    pub(crate) fn made_progress(&mut self) {
+        self.last_progress = None;
     }
 
     /// Records how many bytes are unread in the kernel, if that has changed.
@@ -90,6 +112,7 @@ impl TestConnection {
 
     /// One read(2).
     pub(crate) fn read<'a>(&mut self, buffer: &'a mut [u8]) -> ReadResult<'a> {
+        self.system_calls += 1;
         match retry_interrupted(|| self.socket.read(buffer)) {
             Ok(0) => {
                 self.counters.fin_received = true;
@@ -109,9 +132,13 @@ impl TestConnection {
     }
 
     /// One write(2). Returns how many of `bytes` the kernel accepted.
+    ///
+    /// It is not the write of std, which is a send(2) with `MSG_NOSIGNAL`: to a peer that is gone, write(2) raises
+    /// SIGPIPE, which a Rust program ignores unless it asks for something else.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
         let offered = bytes.len();
-        match retry_interrupted(|| self.socket.write(bytes)) {
+        self.system_calls += 1;
+        match retry_interrupted(|| Ok(rustix::io::write(&self.socket, bytes)?)) {
             Ok(bytes) => {
                 self.counters.written += bytes;
                 self.record(Event::Wrote { bytes, offered });
@@ -159,7 +186,24 @@ impl TestConnection {
         } else {
             self.write(bytes)
         };
-        self.queue(bytes.get(written..).unwrap_or_default());
+        if self.error.is_none() {
+            self.queue(bytes.get(written..).unwrap_or_default());
+        }
+    }
+
+    /// A correct turn: echoes until nothing is left to read, or the kernel refuses.
+    pub(crate) fn echo_all(&mut self) -> Flow {
+        self.flush();
+        let mut buffer = [0; 16 * 1024];
+        while !self.has_pending() && self.error.is_none() {
+            match self.read(&mut buffer) {
+                ReadResult::Bytes(_late) if self.counters.fin_sent => {}
+                ReadResult::Bytes(bytes) => self.echo(bytes),
+                ReadResult::WouldBlock => return Flow::Park,
+                ReadResult::Fin => return Flow::Close,
+            }
+        }
+        Flow::Park
     }
 
     /// Whether the write queue holds bytes.

@@ -1,7 +1,8 @@
 //! The program's own echo server: as a process, to measure it, and within this process, to trace it.
 
 use super::deadline::TIMEOUT;
-use crate::measure::process::{Child, CommandLine, Usage};
+use crate::learn::lab::variant::Variant;
+use crate::measure::process::{Child, ChildFailure, CommandLine, StoppedGroup, Usage};
 use crate::server::{Config, Mode, Server};
 use crate::text::address::Address;
 use crate::trace::{Header, Target, Trace, Tracer};
@@ -10,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::thread;
 
-/// `mio-echo serve` as a process of its own, which ends with this value.
+/// A server of this program as a process of its own, which ends with this value.
 #[derive(Debug)]
 pub(crate) struct MeasuredServer {
     child: Child,
@@ -18,11 +19,23 @@ pub(crate) struct MeasuredServer {
 }
 
 impl MeasuredServer {
-    /// Starts `program` and waits until it listens.
+    /// `mio-echo serve`, once it listens.
     pub(crate) fn start(program: &Path, mode: Mode) -> io::Result<Self> {
         let mode = mode.to_string();
         let listen = "127.0.0.1:0";
-        let arguments = ["--quiet", "serve", "--listen", listen, "--mode", &mode];
+        Self::with(
+            program,
+            &["--quiet", "serve", "--listen", listen, "--mode", &mode],
+        )
+    }
+
+    /// `mio-echo lab NAME --serve VARIANT`, once it listens.
+    pub(crate) fn of_the_lab(program: &Path, name: &str, variant: Variant) -> io::Result<Self> {
+        Self::with(program, &["lab", name, "--serve", &variant.to_string()])
+    }
+
+    fn with(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let arguments = arguments.iter().copied();
         let mut child = Child::spawn(&CommandLine::new(program, arguments), None)?;
         let line = child.ready_line(TIMEOUT).map_err(io::Error::other)?;
         let address = line.strip_prefix("listening on ");
@@ -30,6 +43,17 @@ impl MeasuredServer {
         let unexpected = || io::Error::other(format!("unexpected output of the server: {line:?}"));
         let address = address.ok_or_else(unexpected)?;
         Ok(Self { child, address })
+    }
+
+    /// Runs `work` while the process is stopped, so that it meets all of it at once.
+    pub(crate) fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _continues_when_dropped = StoppedGroup::new(self.child.pid());
+        work()
+    }
+
+    /// How the process ended, once it has.
+    pub(crate) fn failure(&mut self) -> Option<ChildFailure> {
+        self.child.exit_within(TIMEOUT)
     }
 
     /// What the process has cost so far.

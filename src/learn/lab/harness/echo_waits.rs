@@ -14,7 +14,7 @@ pub(crate) struct EchoWait {
 
 /// The waits of one round, from what the server did in it. The flood is connection 1.
 pub(crate) fn waits_in(round: &[Record]) -> Vec<EchoWait> {
-    let woke = round.first().map_or(0, |record| record.at);
+    let woke = woke_at(round);
     let mut flood = 0;
     let mut waits = Vec::new();
     for record in round {
@@ -28,6 +28,20 @@ pub(crate) fn waits_in(round: &[Record]) -> Vec<EchoWait> {
         }
     }
     waits
+}
+
+/// How long the first echo of a round took, from when the server woke.
+pub(crate) fn first_wait(round: &[Record]) -> Duration {
+    let mut records = round.iter();
+    let echo = records.find(|record| matches!(record.event, Event::Wrote { .. }));
+    let at = echo.map_or(0, |echo| echo.at);
+    Duration::from_nanos(at.saturating_sub(woke_at(round)))
+}
+
+fn woke_at(round: &[Record]) -> u64 {
+    let mut records = round.iter();
+    let woke = records.find(|record| matches!(record.event, Event::Woke { .. }));
+    woke.map_or(0, |woke| woke.at)
 }
 
 /// The nearest-rank percentile of waits in the order of time.

@@ -4,16 +4,18 @@
 //! Its iterations have the phases of `server::event_loop`: wait, note, admit, serve. A [`Behaviour`] replaces the
 //! part that the experiment is about.
 
-use super::connection::{Counters, ReadResult, TestConnection};
+use super::clock::ServerClock;
+use super::connection::{Flow, TestConnection};
+use super::connections::Connections;
 use super::listener;
 use super::signals::StopSignals;
 use super::socket_buffers::SocketBuffers;
+use super::socket_probe;
 use super::trace_buffer::TraceBuffer;
 use super::vocabulary::{Event, INTEREST, Lane, LoopPhase, WakeSource, os_error};
 use super::wait::{self, SocketEvent, Trigger, Watched};
 use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token};
-use slab::Slab;
+use mio::{Events, Interest, Poll, Registry, Token};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -48,29 +50,28 @@ pub(crate) trait Behaviour: Sized {
         }
         let admitted = server.admit(self)?;
         let served = server.serve(self);
-        Ok(admitted || served)
+        let expired = server.expire(self);
+        Ok(admitted || served || expired)
     }
 
     /// An event has reported the listener, or a pause in accepting is over.
     fn admit(&mut self, server: &mut TestServer) -> io::Result<()> {
-        while server.accept()? {}
+        while server.accept()?.is_some() {}
         Ok(())
     }
 
     /// An event has reported the connection, or its last turn yielded.
     fn serve(&mut self, connection: &mut TestConnection) -> Flow {
-        connection.flush();
-        let mut buffer = [0; 16 * 1024];
-        while !connection.has_pending() {
-            match connection.read(&mut buffer) {
-                ReadResult::Bytes(_late) if connection.counters.fin_sent => {}
-                ReadResult::Bytes(bytes) => connection.echo(bytes),
-                ReadResult::WouldBlock => return Flow::Park,
-                ReadResult::Fin => return Flow::Close,
-            }
-        }
-        Flow::Park
+        connection.echo_all()
     }
+
+    /// How long a connection may take to [make progress](TestConnection::made_progress); `None`: as long as it likes.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The server is about to close the descriptor of a connection that has ended.
+    fn closing(&mut self, _connection: &mut TestConnection, _registry: &Registry) {}
 
     /// A stop was requested, and the server accepts no more. It ends once no connection is open.
     fn stop(&mut self, server: &mut TestServer) {
@@ -86,17 +87,6 @@ enum ServerStage {
     Stopping,
 }
 
-/// What happens to a connection at the end of its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
-    /// It stays open until the next edge.
-    Park,
-    /// It has more to do and goes to the back of the run queue.
-    Yield,
-    /// Its socket is closed.
-    Close,
-}
-
 /// The server under test.
 #[derive(Debug)]
 pub(crate) struct TestServer {
@@ -109,16 +99,20 @@ pub(crate) struct TestServer {
     stage: ServerStage,
     /// Until when it does not accept.
     paused_until: Option<Instant>,
+    /// What deadlines are compared with.
+    pub(crate) clock: ServerClock,
     /// What ends it, if it is a server of its own.
     signals: Option<StopSignals>,
-    connections: Slab<TestConnection>,
+    pub(crate) connections: Connections,
     /// Keys of the connections to serve, each at most once.
     run_queue: VecDeque<usize>,
-    /// What closed connections have moved.
-    closed: Vec<(SocketAddr, Counters)>,
     pub(crate) trace: TraceBuffer,
     /// Connections accepted so far.
     pub(crate) accepted: usize,
+    /// Events so far that named a connection that the server did not have.
+    pub(crate) stray_events: usize,
+    /// System calls so far: waits, accepts, reads and writes.
+    pub(crate) system_calls: usize,
 }
 
 impl TestServer {
@@ -156,12 +150,14 @@ impl TestServer {
             trigger,
             stage: ServerStage::Serving,
             paused_until: None,
+            clock: ServerClock::Running(Instant::now()),
             signals,
-            connections: Slab::new(),
+            connections: Connections::default(),
             run_queue: VecDeque::new(),
-            closed: Vec::new(),
             trace,
             accepted: 0,
+            stray_events: 0,
+            system_calls: 0,
         })
     }
 
@@ -178,8 +174,12 @@ impl TestServer {
         let timeout = match self.paused_until {
             _ if is_busy => Duration::ZERO,
             Some(end) => timeout.min(end.saturating_duration_since(Instant::now())),
-            None => timeout,
+            None => timeout.min(
+                self.connections
+                    .timeout(behaviour.time_limit(), &self.clock),
+            ),
         };
+        self.system_calls += 1;
         self.trace.wait_started();
         let events = match self.trigger {
             Trigger::Edge => wait::for_edges(&mut self.poll, &mut self.events, timeout)?,
@@ -210,7 +210,7 @@ impl TestServer {
         if let Some(signals) = &self.signals {
             watched.push((SIGNALS, signals.as_fd(), Interest::READABLE));
         }
-        watched.extend(self.connections.iter().map(|(key, connection)| {
+        watched.extend(self.connections.open.iter().map(|(key, connection)| {
             let interest = behaviour.interest(connection);
             (Token(key), connection.socket.as_fd(), interest)
         }));
@@ -225,7 +225,7 @@ impl TestServer {
             self.listener_ready = true;
             let source = WakeSource::Listener;
             self.trace.record(Lane::Loop, Event::WokenBy { source });
-        } else if let Some(connection) = self.connections.get_mut(key) {
+        } else if let Some(connection) = self.connections.open.get_mut(key) {
             connection.flags = flags;
             self.trace
                 .record(connection.lane, Event::FlagsReported { flags });
@@ -235,7 +235,15 @@ impl TestServer {
             if !self.run_queue.contains(&key) {
                 self.run_queue.push_back(key);
             }
+        } else if token != SIGNALS {
+            self.stray_events += 1;
         }
+    }
+
+    /// Takes the listener and every connection for ready, without having asked the kernel.
+    pub(crate) fn assume_all_ready(&mut self) {
+        self.listener_ready = true;
+        self.run_queue = self.keys().into();
     }
 
     /// Admits connections if the listener was reported. Returns whether it was.
@@ -265,10 +273,12 @@ impl TestServer {
 
     /// Gives one connection a turn.
     pub(crate) fn serve_one(&mut self, key: usize, behaviour: &mut impl Behaviour) {
-        let Some(connection) = self.connections.get_mut(key) else {
+        let Some(connection) = self.connections.open.get_mut(key) else {
             unreachable!("closing a connection takes its key off the run queue");
         };
         let flow = behaviour.serve(connection);
+        self.system_calls += mem::take(&mut connection.system_calls);
+        connection.last_progress.get_or_insert(self.clock.now());
         connection.look_at_buffer();
         if flow == Flow::Park {
             let has_echoed = !connection.has_pending() && !connection.counters.fin_sent;
@@ -279,6 +289,9 @@ impl TestServer {
             connection.set_readiness(false, !connection.has_pending());
         }
         self.trace.take_events(connection);
+        if connection.error().is_some() || flow == Flow::Close {
+            behaviour.closing(connection, self.poll.registry());
+        }
         match (connection.error(), flow) {
             (Some(error), _) => self.close(key, &error.to_string()),
             (None, Flow::Close) => self.close(key, "finished"),
@@ -290,21 +303,32 @@ impl TestServer {
         }
     }
 
+    /// Closes the connections whose time is over. Returns whether there were any.
+    pub(crate) fn expire(&mut self, behaviour: &impl Behaviour) -> bool {
+        let limit = behaviour.time_limit();
+        let expired = self.connections.expired(limit, self.clock.now());
+        for key in &expired {
+            self.close(*key, "expired");
+        }
+        !expired.is_empty()
+    }
+
     fn enter(&mut self, phase: LoopPhase) {
         self.trace.record(Lane::Loop, Event::PhaseEntered { phase });
     }
 
     // ── connections ─────────────────────────────────────────────────────────────────────────────
 
-    /// One accept(2). Returns whether the backlog held a connection.
-    pub(crate) fn accept(&mut self) -> io::Result<bool> {
+    /// One accept(2). Returns the client's address, or `None` if the backlog is empty.
+    pub(crate) fn accept(&mut self) -> io::Result<Option<SocketAddr>> {
+        self.system_calls += 1;
         let (mut socket, address) = match self.listener.accept() {
             Ok(accepted) => accepted,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),
         };
         self.accepted += 1;
-        let entry = self.connections.vacant_entry();
+        let entry = self.connections.open.vacant_entry();
         let token = Token(entry.key());
         if self.trigger == Trigger::Edge {
             let registry = self.poll.registry();
@@ -312,8 +336,14 @@ impl TestServer {
         }
         let lane = Lane::Connection(self.accepted as u64);
         let connection = entry.insert(TestConnection::new(socket, lane, address));
+        connection.last_progress = Some(self.clock.now());
         self.trace.take_events(connection);
-        Ok(true)
+        Ok(Some(address))
+    }
+
+    /// Whether a connection is in the backlog.
+    pub(crate) fn has_backlog(&self) -> io::Result<bool> {
+        socket_probe::is_readable(&self.listener)
     }
 
     /// Records that accept(2) failed.
@@ -347,7 +377,7 @@ impl TestServer {
 
     /// The keys of the open connections.
     pub(crate) fn keys(&self) -> Vec<usize> {
-        self.connections.iter().map(|(key, _)| key).collect()
+        self.connections.keys()
     }
 
     /// Closes every connection.
@@ -364,23 +394,5 @@ impl TestServer {
         self.run_queue.retain(|other| *other != key);
         let record = connection.closed(reason);
         self.trace.record(connection.lane, record);
-        self.closed.push((connection.address, connection.counters));
-    }
-
-    /// The server's side of the connection to the client at `address`, while it is open.
-    pub(crate) fn connection(&self, address: SocketAddr) -> Option<&TestConnection> {
-        let mut connections = self.connections.iter().map(|(_, connection)| connection);
-        connections.find(|connection| connection.address == address)
-    }
-
-    /// What the server has moved for the client at `address`: zero if it has not accepted it.
-    pub(crate) fn counters(&self, address: SocketAddr) -> Counters {
-        let mut closed = self.closed.iter();
-        let closed = closed.find(|(other, _)| *other == address);
-        match (self.connection(address), closed) {
-            (Some(connection), _) => connection.counters,
-            (None, Some((_, counters))) => *counters,
-            (None, None) => Counters::default(),
-        }
     }
 }

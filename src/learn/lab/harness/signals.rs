@@ -1,6 +1,8 @@
 //! SIGINT and SIGTERM, as an event source: the self-pipe trick.
 
 use mio::net::UnixStream;
+pub(crate) use signal_hook::consts::SIGPIPE;
+
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::io;
@@ -46,6 +48,14 @@ impl StopSignals {
     pub(crate) fn source(&mut self) -> &mut UnixStream {
         &mut self.read_end
     }
+}
+
+/// Lets a signal do what it does by default. A C program starts with that for every signal; Rust's runtime ignores
+/// SIGPIPE.
+pub(crate) fn restore_default_action(signal: i32) {
+    let always = Arc::new(AtomicBool::new(true));
+    // Fails for signals that cannot be caught.
+    let _infallible = flag::register_conditional_default(signal, always);
 }
 
 impl AsFd for StopSignals {

@@ -10,12 +10,17 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// The files that are the same in every project.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 16] = [
     ("Cargo.lock", include_str!("../../../../Cargo.lock")),
     ("src/harness/mod.rs", include_str!("harness.rs.txt")),
     (
         "src/harness/vocabulary.rs",
         include_str!("vocabulary.rs.txt"),
+    ),
+    ("src/harness/clock.rs", include_str!("../harness/clock.rs")),
+    (
+        "src/harness/connections.rs",
+        include_str!("../harness/connections.rs"),
     ),
     (
         "src/harness/connection.rs",
@@ -54,6 +59,10 @@ const FILES: [(&str, &str); 13] = [
         include_str!("../harness/trace_buffer.rs"),
     ),
     ("src/harness/wait.rs", include_str!("../harness/wait.rs")),
+    (
+        "src/harness/worker.rs",
+        include_str!("../harness/worker.rs"),
+    ),
 ];
 
 /// The project of an experiment.
@@ -65,12 +74,15 @@ pub struct Project {
 }
 
 impl Project {
-    /// The project of `experiment`; `None` if no check tells its two servers apart, so that nothing would show whether a
-    /// repair is one.
-    pub fn of(experiment: &Experiment) -> Option<Self> {
+    /// The project of `experiment`.
+    ///
+    /// # Errors
+    ///
+    /// No check tells its two servers apart, for the reason given, so nothing would show whether a repair is one.
+    pub fn of(experiment: &Experiment) -> Result<Self, &'static str> {
         let experiment = *experiment;
         let check = experiment.check?;
-        Some(Self { experiment, check })
+        Ok(Self { experiment, check })
     }
 
     /// Writes the project, with the wrong server in it, into the folder `folder`, which is created.
@@ -113,7 +125,7 @@ impl Project {
     pub fn program(&self, variant: Variant) -> String {
         let (name, mistake) = (self.experiment.name, self.experiment.mistake);
         let code = self.experiment.code(variant);
-        let server = if code.contains("\nfn server(") {
+        let server = if code.lines().any(|line| line.starts_with("fn server(")) {
             "server()".to_owned()
         } else {
             "ServeWith(serve)".to_owned()
@@ -173,7 +185,7 @@ mod tests {
     #[test]
     fn every_check_that_an_experiment_names_exists() {
         for experiment in EXPERIMENTS {
-            if let Some(check) = experiment.check {
+            if let Ok(check) = experiment.check {
                 let known = crate::check::CHECKS.iter().any(|one| one.name == check);
                 assert!(known, "{}: {check}", experiment.name);
             }
