@@ -16,16 +16,29 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// The name of each timeline, and what it shows.
-const TIMELINES: [(&str, &str, Variant); 1] = [("read_once_wrong", "read-once", Variant::Wrong)];
+/// The name of each timeline, what it shows, and how many of its records.
+const TIMELINES: [(&str, &str, Variant, usize); 5] = [
+    ("partial_write_right", "partial-write", Variant::Right, ALL),
+    ("read_once_wrong", "read-once", Variant::Wrong, ALL),
+    // The first of ten rounds.
+    ("no_budget_right", "no-budget", Variant::Right, 617),
+    ("close_on_eof_wrong", "close-on-eof", Variant::Wrong, ALL),
+    (
+        "exit_without_drain_right",
+        "exit-without-drain",
+        Variant::Right,
+        ALL,
+    ),
+];
+const ALL: usize = usize::MAX;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/guide/timelines");
     let is_recording = std::env::args().any(|argument| argument == "record");
-    for (name, experiment, variant) in TIMELINES {
+    for (name, experiment, variant, most) in TIMELINES {
         let path = |extension: &str| -> PathBuf { folder.join(name).with_extension(extension) };
         if is_recording {
-            record(experiment, variant, &path("jsonl"))?;
+            record(experiment, variant, most, &path("jsonl"))?;
         }
         let trace = Trace::read(&mut BufReader::new(File::open(path("jsonl"))?))?;
         let mut frame = Vec::new();
@@ -35,7 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn record(experiment: &str, variant: Variant, path: &Path) -> Result<(), Box<dyn Error>> {
+fn record(
+    experiment: &str,
+    variant: Variant,
+    most: usize,
+    path: &Path,
+) -> Result<(), Box<dyn Error>> {
     let experiment = lab::find(experiment).ok_or("no such experiment")?;
     // No experiment listed above starts the program.
     let program = PathBuf::new();
@@ -44,7 +62,7 @@ fn record(experiment: &str, variant: Variant, path: &Path) -> Result<(), Box<dyn
         .trace;
     let mut file = BufWriter::new(File::create(path)?);
     write_header(&trace.header, &mut file)?;
-    for record in &trace.records {
+    for record in trace.records.iter().take(most) {
         write_record(record, &mut file)?;
     }
     Ok(())

@@ -340,6 +340,9 @@ fn each_timeline_of_the_guide_is_what_its_trace_gives() {
         let trace = Trace::read(&mut fs::read(&path).unwrap().as_slice()).unwrap();
         let mut frame = Vec::new();
         timeline::write_frame(&trace, &mut frame).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let page = format!("include_str!(\"timelines/{name}.html\")");
+        assert!(guide("mod.rs").contains(&page), "no page shows {name}");
         let kept = fs::read(path.with_extension("html")).unwrap();
         assert!(
             frame == kept,

@@ -75,6 +75,7 @@ pub mod chapter_02_readiness {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/03_partial_writes.md"))]
+#[doc = include_str!("timelines/partial_write_right.html")]
 pub mod chapter_03_partial_writes {}
 
 #[doc = include_str!("links.md")]
@@ -84,10 +85,12 @@ pub mod chapter_04_edges {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/05_fairness.md"))]
+#[doc = include_str!("timelines/no_budget_right.html")]
 pub mod chapter_05_fairness {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/06_endings.md"))]
+#[doc = include_str!("timelines/close_on_eof_wrong.html")]
 pub mod chapter_06_endings {}
 
 #[doc = include_str!("links.md")]
@@ -96,6 +99,7 @@ pub mod chapter_07_accept {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/08_shutdown.md"))]
+#[doc = include_str!("timelines/exit_without_drain_right.html")]
 pub mod chapter_08_shutdown {}
 
 #[doc = include_str!("links.md")]
