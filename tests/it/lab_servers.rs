@@ -13,6 +13,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 fn run(arguments: &[&str]) -> Exit {
     harness::run(&mut program(arguments))
@@ -218,7 +219,8 @@ fn cargo(folder: &Path, subcommand: &str) -> Exit {
     let mut cargo = command(env!("CARGO"));
     cargo.args([subcommand, "--offline", "--quiet"]);
     cargo.current_dir(folder).env("CARGO_TARGET_DIR", target());
-    harness::run(&mut cargo)
+    // The first time it compiles the dependencies.
+    Child::spawn(&mut cargo).wait_within(Duration::from_mins(10))
 }
 
 fn target() -> PathBuf {

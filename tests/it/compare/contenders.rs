@@ -1,6 +1,6 @@
 //! What can be compared, and in which order.
 
-use super::{comparison, measured, measured_briefly, run, run_short, saved, serve, text, values};
+use super::{comparison, measured, measured_briefly, run_short, saved, serve, text, values};
 use crate::harness::{Child, PROGRAM, skip};
 use mio_echo::measure::bench::MemoryMethod;
 use mio_echo::measure::compare::model::Comparison;
