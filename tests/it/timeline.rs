@@ -3,6 +3,7 @@
 //! A script at the end of a copy of the page plays the user and leaves a report, which is read from the
 //! document that the browser prints.
 
+mod datagrams;
 mod time;
 mod tour;
 

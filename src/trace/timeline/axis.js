@@ -7,7 +7,7 @@ function isAsleep(time) {
     const step = steps[lastAtMost(steps.length, time, (i) => steps[i].from)];
     return step !== undefined && time < step.woke && !step.polls;
   }
-  return lanes.every(({ calls, phases }) => spanAt(calls, time) || (phases.length > 0 && !spanAt(phases, time)));
+  return lanes.every(({ calls, phases, has_datagrams }) => has_datagrams || spanAt(calls, time) || (phases.length > 0 && !spanAt(phases, time)));
 }
 
 /**

@@ -34,7 +34,7 @@ pub(super) struct Data<'trace> {
 #[derive(Debug, Default, Serialize)]
 struct Records {
     at: Vec<u64>,
-    /// An index into the lanes: 0 is the loop, the connections follow.
+    /// An index into the lanes: 0 is the loop, the connections follow, then the datagrams, if there are any.
     lane: Vec<usize>,
     /// An index into the kinds.
     kind: Vec<usize>,
@@ -60,9 +60,11 @@ struct TimelineStep {
     phases: Vec<(u64, LoopPhase)>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct LaneData {
     name: String,
+    /// Whether it is the lane of all datagrams, which belong to no connection.
+    has_datagrams: bool,
     peer: Option<String>,
     close_reason: Option<String>,
     phases: Vec<(u64, u64, String)>,
@@ -94,6 +96,9 @@ impl<'trace> Data<'trace> {
         let mut lanes = vec![LaneData::of_loop(header.mode, &iterations)];
         let drawn = |lane| LaneData::of_connection(header.mode, lane);
         lanes.extend(connections.iter().map(drawn));
+        if records.iter().any(|record| is_of_datagrams(&record.event)) {
+            lanes.push(LaneData::of_datagrams());
+        }
         Self {
             header,
             guide,
@@ -150,6 +155,7 @@ impl Records {
         for Record { at, lane, event } in records {
             columns.at.push(*at);
             columns.lane.push(match lane {
+                Lane::Loop if is_of_datagrams(event) => connections.len() + 1,
                 Lane::Loop => 0,
                 Lane::Connection(number) => lanes.get(number).copied().unwrap_or(0),
             });
@@ -165,9 +171,25 @@ impl Records {
 
 fn bytes_of(event: &Event) -> usize {
     match event {
-        Event::Read { bytes } | Event::Wrote { bytes, .. } | Event::Discarded { bytes } => *bytes,
+        Event::Read { bytes }
+        | Event::Wrote { bytes, .. }
+        | Event::Discarded { bytes }
+        | Event::DatagramReceived { bytes, .. }
+        | Event::DatagramReplied { bytes, .. } => *bytes,
         _ => 0,
     }
+}
+
+/// Whether the event is about a datagram. Its record is one of the loop, in which datagrams have a lane of their own.
+fn is_of_datagrams(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::DatagramReceived { .. }
+            | Event::DatagramReplied { .. }
+            | Event::DatagramRefused { .. }
+            | Event::ReplyLost { .. }
+            | Event::ReceiveFailed { .. }
+    )
 }
 
 impl TimelineStep {
@@ -211,14 +233,17 @@ impl LaneData {
         };
         Self {
             name,
-            peer: None,
-            close_reason: None,
-            phases: Vec::new(),
-            readable: Vec::new(),
-            writable: Vec::new(),
             calls,
-            pending: Vec::new(),
-            unread: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    /// The lane of the datagrams. No value holds there for a time.
+    fn of_datagrams() -> Self {
+        Self {
+            name: "datagrams".to_owned(),
+            has_datagrams: true,
+            ..Self::default()
         }
     }
 
@@ -241,6 +266,7 @@ impl LaneData {
         };
         Self {
             name: Lane::Connection(lane.number).to_string(),
+            has_datagrams: false,
             peer: lane.peer.as_ref().map(ToString::to_string),
             close_reason: lane.close_reason.clone(),
             phases: lane.phases.iter().map(phase).collect(),

@@ -82,6 +82,9 @@ const SIGNS = {
   },
   stopping: (x, y, size) => (stroke(x, y, size, SQUARE), pen.fill()),
   phase_changed: (x, y, size) => (stroke(x, y, size, [[0, -1.4], [0, 1.4]], [[-0.5, 0.9], [0, 1.4], [0.5, 0.9]]), pen.stroke()),
+  // A datagram may be empty: a bar without a height, above or below the middle line.
+  datagram_received: (x, y, size) => pen.fillRect(x - 1, y - size, 2, size),
+  datagram_replied: (x, y, size) => pen.fillRect(x - 1, y, 2, size),
   trace_limit_reached: (x, y, size) => (stroke(x, y, size, SQUARE), pen.stroke()),
 };
 Object.assign(SIGNS, {

@@ -24,14 +24,17 @@ function spanAt(spans, time) {
   return span && (time < span[1] || time === span[0] || (time === trace.end && span[1] === time)) ? span : undefined;
 }
 
+/** The lanes of connections: all but that of the loop, and that of the datagrams, which is the last. */
+const connections = lanes.slice(1).filter(({ has_datagrams }) => !has_datagrams);
+
 /** For each lane the indices of its records, and the total bytes in and out after each. */
 const byLane = lanes.map(() => ({ index: [], bytesIn: [0], bytesOut: [0] }));
 for (let i = 0; i < count; i++) {
   const lane = byLane[records.lane[i]];
   const kind = kinds[records.kind[i]].name;
   lane.index.push(i);
-  lane.bytesIn.push(lane.bytesIn.at(-1) + (kind === "read" ? records.bytes[i] : 0));
-  lane.bytesOut.push(lane.bytesOut.at(-1) + (kind === "wrote" ? records.bytes[i] : 0));
+  lane.bytesIn.push(lane.bytesIn.at(-1) + (kind === "read" || kind === "datagram_received" ? records.bytes[i] : 0));
+  lane.bytesOut.push(lane.bytesOut.at(-1) + (kind === "wrote" || kind === "datagram_replied" ? records.bytes[i] : 0));
 }
 
 const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);

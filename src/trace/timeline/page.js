@@ -212,10 +212,17 @@ function share(part, whole) {
   return `${Math.min(99.9, Math.max(0.1, (100 * part) / whole)).toFixed(1)} %`;
 }
 
+/** `1 connection`, `2 connections`. */
+function counted(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 function showAbout() {
-  const open = lanes.length - 1;
+  const open = connections.length;
+  const received = kinds.findIndex(({ name }) => name === "datagram_received");
+  const datagrams = received < 0 ? "" : ` · ${counted(records.kind.filter((kind) => kind === received).length, "datagram")}`;
   const mode = isThreads ? "a thread for each connection" : "one thread, an event loop";
-  byId("about").textContent = `${mode} · ${open} ${open === 1 ? "connection" : "connections"} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · asleep ${share(timeAsleep(), trace.end)} · ${header.started} · ${header.program}`;
+  byId("about").textContent = `${mode} · ${counted(open, "connection")}${datagrams} · ${count.toLocaleString("en")} records in ${brief(trace.end)} · asleep ${share(timeAsleep(), trace.end)} · ${header.started} · ${header.program}`;
   canvas.setAttribute("aria-label", "The lanes of the trace. The tables below contain the same as text.");
 }
 

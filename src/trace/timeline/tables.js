@@ -73,7 +73,7 @@ function showStates(step) {
   byId("states-title").textContent = `Connections after this ${isThreads || view.record >= 0 ? "event" : "iteration"}`;
   const rows = [];
   let others = 0;
-  for (let lane = 1; lane < lanes.length; lane++) {
+  for (let lane = 1; lane <= connections.length; lane++) {
     const state = stateBefore(lane, end);
     if (!state || (state.isClosed && state.last < step.first)) continue;
     if (rows.length < ROWS) rows.push(stateRow(lane, state, step));

@@ -10,6 +10,8 @@ const SIGHTS = [
   ["The first bytes", (name) => name === "read"],
   ["A partial write", (name, text) => name === "wrote" && !/^wrote (\d+) of \1$/.test(text)],
   ["WouldBlock", (name) => name.endsWith("_would_block")],
+  ["A datagram", (name) => name === "datagram_received"],
+  ["A datagram without a reply", (name) => name === "datagram_refused" || name === "reply_lost"],
   ["Backpressure", (name) => name === "read_paused"],
   ["A turn ends before its work", (name) => name === "yielded"],
   ["The peer has finished", (name) => name === "peer_finished"],
