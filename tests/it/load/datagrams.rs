@@ -44,19 +44,20 @@ fn counts(results: &LoadResults) -> DatagramCounts {
 #[test]
 fn every_datagram_of_an_honest_server_is_verified_in_both_loops() {
     let target = datagram_server(|_, socket, message, peer| echo(socket, message, peer));
-    for rate in [None, Some(5000.0)] {
+    for rate in [None, Some(1000.0)] {
+        // All of them fit into the server's buffer, even if it does not run meanwhile.
         let results = run(&LoadPlan {
             rate,
             connections: 4,
             depth: 2,
-            size: 700,
-            ..plan(target, 500)
+            size: 65,
+            ..plan(target, 200)
         });
         assert_flawless(&results);
-        assert_eq!((results.messages, results.connected), (500, 4));
+        assert_eq!((results.messages, results.connected), (200, 4));
         let counts = counts(&results);
         // With a rate, those are left out that were due before the measurement.
-        assert!(counts.sent > 400, "{counts:?}");
+        assert!(counts.sent > 100, "{counts:?}");
         assert_eq!(
             (counts.lost, counts.duplicated, counts.reordered),
             (0, 0, 0)
