@@ -1,7 +1,6 @@
 //! `mio-echo check --udp`: our own server keeps every promise, and each check catches a server that breaks it.
 
 use super::command_line::run;
-use super::{Failures, has_failures};
 use mio_echo::check::{
     self, CheckPlan, CheckReport, CheckStatus, CheckTarget, DATAGRAM_CHECKS, Effort, OnFailure,
     Selection,
