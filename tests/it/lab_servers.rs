@@ -92,7 +92,7 @@ fn check_tells_the_two_servers_of_an_experiment_apart() {
                 continue;
             };
             // Time passes only if the server fails: a slow machine does not make a right server fail.
-            for (server, code, timeout) in [("wrong", 1, "1s"), ("right", 0, "30s")] {
+            for (server, timeout, code) in [("wrong", "1s", 1), ("right", "30s", 0)] {
                 scope.spawn(move || {
                     let lab = ["lab", experiment.name, "--serve", server];
                     let server_command: Vec<&str> =
