@@ -2,7 +2,7 @@
 
 use super::faulty_server::Fault;
 use super::{command, words};
-use crate::harness::{Child, Signal, eventually, program, refusing_port};
+use crate::harness::{Child, Signal, eventually, in_some_attempt, program, refusing_port};
 use mio_echo::check::CHECKS;
 use serde_json::Value;
 use std::fs;
@@ -10,9 +10,14 @@ use std::process::Output;
 
 #[test]
 fn our_own_server_passes_in_both_modes() {
-    let output = run(&["--quick", "--json", "-"]);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    // The checks have two seconds for each server, which is little on a busy machine.
+    let document: Value = in_some_attempt(|| {
+        let output = run(&["--quick", "--json", "-"]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let is_complete = !document.to_string().contains("no time was left");
+        assert_eq!(output.status.code(), Some(0), "{document:#}");
+        is_complete.then_some(document).ok_or("too slow".to_owned())
+    });
     let servers = document["servers"].as_array().unwrap();
     let names: Vec<&str> = servers
         .iter()
@@ -27,7 +32,6 @@ fn our_own_server_passes_in_both_modes() {
             results.iter().all(|it| it["status"] == "passed"),
             "{server:#}"
         );
-        assert!(server["seconds"].is_f64(), "{server:#}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A comparison that ends early loses nothing and leaves nothing running.
 
-use super::{SHORT, compare, comparison, run_short, serve_and_report, text};
+use super::{compare, comparison, run_short, serve_and_report, text};
 use crate::harness::{self, Child, PROGRAM, Signal};
 use std::fs;
 use std::sync::mpsc;
@@ -12,8 +12,10 @@ fn a_signal_ends_early_and_what_was_measured_is_reported() {
         let (connected, connections) = mpsc::channel();
         let address = serve_and_report(|_offset, byte| byte, Some(connected));
         let contender = format!("there={address}");
-        let short = [&SHORT[..], &["--rounds=1000", &contender]].concat();
-        let running = Child::spawn(&mut compare(&short));
+        // Long enough for a message on a busy machine.
+        let long = ["--duration=200ms", "--warmup=0s", "--connections=1"];
+        let arguments = [&long[..], &["--rate=max", "--rounds=1000", &contender]].concat();
+        let running = Child::spawn(&mut compare(&arguments));
         // One connection per measurement: with the third, two measurements are done.
         for _ in 0..3 {
             connections
@@ -63,9 +65,9 @@ fn what_was_measured_is_saved_after_each_scenario() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("saved.json");
     let json = format!("--json={}", path.display());
-    // The second scenario takes longer than the test.
+    // Long enough for a message on a busy machine. The second scenario takes longer than the test.
     let arguments = [
-        "--duration=30ms",
+        "--duration=300ms",
         "--rate=max",
         "--warmup=0s",
         "--connections=1,2",
