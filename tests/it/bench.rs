@@ -436,11 +436,18 @@ fn connections_beyond_the_limit_on_open_files_are_refused_with_the_limit() {
 }
 
 #[test]
-fn the_json_has_the_measurement_second_by_second() {
+fn the_json_and_the_log_have_the_measurement_second_by_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("all.hlog");
+    let files = ["--json", "-", "--hlog", log.to_str().unwrap()];
     let load = [
         "-t", "1300ms", "--warmup", "0s", "-c", "4", "--rate", "2000",
     ];
-    let report = json(&bench(&[&load[..], &["--json", "-"]].concat()));
+    let report = json(&bench(&[&load[..], &files].concat()));
+    let logged = fs::read(&log).unwrap();
+    let logged = IntervalLogIterator::new(&logged).map(Result::unwrap);
+    let logged = logged.filter(|entry| matches!(entry, LogEntry::Interval(_)));
+    assert_eq!(logged.count(), 2 * 2, "service and response times");
     let intervals = report["intervals"].as_array().unwrap();
     let sum = |field: &str| -> u64 { intervals.iter().map(|it| it[field].as_u64().unwrap()).sum() };
     assert_eq!(intervals.len(), 2, "a second and the rest");

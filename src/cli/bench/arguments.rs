@@ -184,7 +184,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) hgrm: Option<PathBuf>,
 
-    /// Write the latencies as an HdrHistogram log (version 2), which can be merged with those of other runs
+    /// Write the latencies of each second as an HdrHistogram log (version 2), which can be merged with those of other runs
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) hlog: Option<PathBuf>,
 }

@@ -12,8 +12,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use live::LiveLine;
 use mio_echo::measure::bench::{
-    BenchReport, BenchServer, IntervalRecorder, LaunchError, Machine, SamplingObserver,
-    UsageSampler, Values, write_hgrm, write_hlog,
+    BenchReport, BenchServer, IntervalRecorder, LatencyLog, LaunchError, Machine, SamplingObserver,
+    UsageSampler, Values, write_hgrm,
 };
 use mio_echo::measure::load::{self, LoadResults, Progress};
 use mio_echo::measure::process::Pinning;
@@ -26,6 +26,8 @@ use std::time::{Duration, SystemTime};
 struct Measured {
     report: BenchReport,
     results: LoadResults,
+    /// If it is to be written.
+    log: Option<LatencyLog>,
     started: SystemTime,
     /// The exit code if a signal ended the run.
     interrupted: Option<u8>,
@@ -57,9 +59,11 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     // An interval takes the generator a moment, so there are none that would not be seen.
     let are_seen = live.is_drawn() || arguments.json.is_some();
     let mut intervals = are_seen.then(IntervalRecorder::new);
+    let mut log = arguments.hlog.as_ref().map(|_| LatencyLog::default());
     let mut observer = SamplingObserver::new(sampler, |progress: &Progress| {
         let interval = intervals.as_mut().and_then(|it| it.observe(progress));
         live.show(progress, interval);
+        log.as_mut().map(|it| it.observe(progress));
         go_on(&interrupt)
     });
     let plan = arguments.load_plan(server.address);
@@ -70,11 +74,13 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let mut report = BenchReport::new(&plan, pinning, machine, started, values);
     let intervals = intervals.map(|it| it.finish(&results));
     report.intervals = intervals.unwrap_or_default();
+    log.as_mut().map(|it| it.finish(&results));
     let exit = server.exit_within(Duration::ZERO);
     report.server_exit = exit.map(|failure| failure.to_string());
     Ok(Measured {
         report,
         results,
+        log,
         started,
         interrupted: interrupt.exit_code(),
     })
@@ -121,6 +127,7 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
     let Measured {
         report,
         results,
+        log,
         started,
         ..
     } = measured;
@@ -137,8 +144,8 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
         let latency = results.response.as_ref().unwrap_or(&results.service);
         write_to(path, |mut file| write_hgrm(latency, &mut file))?;
     }
-    if let Some(path) = &arguments.hlog {
-        write_to(path, |mut file| write_hlog(results, *started, &mut file))?;
+    if let (Some(path), Some(log)) = (&arguments.hlog, log) {
+        write_to(path, |mut file| log.write(*started, &mut file))?;
     }
     Ok(())
 }

@@ -1,13 +1,9 @@
-//! Latencies in the file formats of `HdrHistogram`.
+//! The percentiles of a latency as text, in the format of `HdrHistogram`.
 
-use crate::measure::load::{Latency, LoadResults};
-use crate::text::version::PROGRAM;
-use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use crate::measure::load::Latency;
 use std::io::{self, Write};
-use std::time::SystemTime;
 
-/// Nanoseconds are recorded; both formats have milliseconds, as their tools expect.
+/// Nanoseconds are recorded; the format has milliseconds, as its tools expect.
 const NANOSECONDS_PER_MILLISECOND: f64 = 1e6;
 
 /// Lines for each halving of the distance to 100 %, as the plotters of the format expect.
@@ -64,49 +60,9 @@ pub fn write_hgrm(latency: &Latency, output: &mut impl Write) -> io::Result<()> 
 /// Sub-buckets of a histogram with three significant digits: the power of two above 2 × 10³.
 const SUB_BUCKETS: u32 = 2048;
 
-/// Writes an interval log (`HdrHistogram` log, version 2) with one interval for the whole measurement: a histogram
-/// that can be merged with those of other runs and machines. With a rate there are two histograms, tagged `service`
-/// and `response`.
-///
-/// # Errors
-///
-/// Those of `output`.
-pub fn write_hlog(
-    results: &LoadResults,
-    started: SystemTime,
-    output: &mut impl Write,
-) -> io::Result<()> {
-    let mut serializer = V2DeflateSerializer::new();
-    let mut log = IntervalLogWriterBuilder::new()
-        .add_comment(&format!(
-            "{PROGRAM}, nanoseconds; the column of maxima in milliseconds"
-        ))
-        .with_start_time(started)
-        .with_max_value_divisor(NANOSECONDS_PER_MILLISECOND)
-        .begin_log_with(output, &mut serializer)?;
-    let since_epoch = started
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let tagged = [
-        ("service", Some(&results.service)),
-        ("response", results.response.as_ref()),
-    ];
-    for (tag, latency) in tagged {
-        let Some(latency) = latency else { continue };
-        let histogram = latency.histogram();
-        log.write_histogram(histogram, since_epoch, results.elapsed, Tag::new(tag))
-            .map_err(|error| io::Error::other(format!("{error:?}")))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hdrhistogram::Histogram;
-    use hdrhistogram::serialization::Deserializer;
-    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-    use std::time::Duration;
 
     fn latency() -> Latency {
         let mut latency = Latency::new();
@@ -135,47 +91,5 @@ mod tests {
         let last = rows.last().unwrap();
         assert_eq!((last[1], last[2], last.len()), (1.0, 1000.0, 3));
         assert!(text.contains("#[Max     =     1000.000, Total count    =         1000]"));
-    }
-
-    #[test]
-    fn other_tools_can_read_and_merge_the_log() {
-        let mut results = LoadResults::empty();
-        results.service = latency();
-        results.response = Some(latency());
-        results.elapsed = Duration::from_secs(2);
-        let mut log = Vec::new();
-        let started = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        write_hlog(&results, started, &mut log).unwrap();
-        let mut merged = Histogram::<u64>::new(3).unwrap();
-        let mut tags = Vec::new();
-        for entry in IntervalLogIterator::new(&log) {
-            let LogEntry::Interval(interval) = entry.unwrap() else {
-                continue;
-            };
-            tags.push(interval.tag().unwrap().as_str().to_owned());
-            assert_eq!(interval.duration(), Duration::from_secs(2));
-            let bytes = base64(interval.encoded_histogram());
-            let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &*bytes).unwrap();
-            merged.add(histogram).unwrap();
-        }
-        assert_eq!(tags, ["service", "response"]);
-        assert_eq!(merged.len(), 2000);
-    }
-
-    /// Decodes base64 (RFC 4648, section 4).
-    fn base64(text: &str) -> Vec<u8> {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let digits: Vec<usize> = text
-            .bytes()
-            .filter(|byte| *byte != b'=')
-            .map(|byte| alphabet.iter().position(|it| *it == byte).unwrap())
-            .collect();
-        let mut bytes = Vec::new();
-        for four in digits.chunks(4) {
-            let word =
-                four.iter().fold(0, |word, digit| word << 6 | digit) << (6 * (4 - four.len()));
-            bytes.extend(&word.to_be_bytes()[5..][..four.len() - 1]);
-        }
-        bytes
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The length of an interval. The generator reports its progress ten times as often.
-const LENGTH: Duration = Duration::from_secs(1);
+pub(super) const LENGTH: Duration = Duration::from_secs(1);
 
 /// What was measured in about one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

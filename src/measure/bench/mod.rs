@@ -3,7 +3,7 @@
 //!
 //! Read it in this order: [`BenchServer`], the server; [`WarmUpJudge`], when it is warm; [`SamplingObserver`], which watches its costs while the load runs;
 //! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
-//! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools,
+//! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools, [`LatencyLog`] those of each second,
 //! [`Threshold`] checks it for continuous integration. [`IntervalRecorder`] follows it second by second.
 //!
 //! The server is measured where its process is visible: one that this program started, or one whose process id is
@@ -13,6 +13,7 @@
 mod cost;
 mod export;
 mod interval;
+mod latency_log;
 mod machine;
 mod report;
 mod server;
@@ -23,8 +24,9 @@ mod warm_up;
 mod warning;
 
 pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
-pub use export::{write_hgrm, write_hlog};
+pub use export::write_hgrm;
 pub use interval::{IntervalRecorder, LoadInterval};
+pub use latency_log::LatencyLog;
 pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};
 pub use report::{BenchReport, Figures, PlanReport};
 pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};

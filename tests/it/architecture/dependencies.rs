@@ -122,7 +122,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("strsim", &["text/nearest.rs"]),
     (
         "hdrhistogram",
-        &["measure/bench/export.rs", "measure/load/latency.rs"],
+        &["measure/bench/latency_log.rs", "measure/load/latency.rs"],
     ),
     (
         "serde",
