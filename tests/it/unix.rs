@@ -281,3 +281,42 @@ fn what_a_unix_socket_does_not_have_is_refused() {
         assert!(!path.exists());
     }
 }
+
+#[cfg(feature = "measure")]
+#[test]
+fn bench_measures_and_check_tests_a_server_on_a_unix_socket() {
+    let (_directory, path) = place();
+    let _server = serve(Mode::EventLoop, &path, &[]);
+    let endpoint = endpoint(&path);
+    for pattern in ["echo", "churn"] {
+        let load = [
+            "--pattern",
+            pattern,
+            "--messages",
+            "500",
+            "--connections",
+            "3",
+        ];
+        let exit = run(&mut program(
+            &[&["bench", &endpoint, "--warmup", "0s"][..], &load].concat(),
+        ));
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        let target = format!("to {endpoint}");
+        assert!(exit.text().contains(&target), "{}", exit.text());
+        assert!(
+            exit.text().contains("every byte verified"),
+            "{}",
+            exit.text()
+        );
+    }
+    let check = [
+        "check",
+        &endpoint,
+        "--only",
+        "half-close,fin-with-data,urgent-data",
+    ];
+    let exit = run(&mut program(&check));
+    assert_eq!(exit.code, Some(0), "{}", exit.text());
+    let summary = "2 passed, 1 not applicable";
+    assert!(exit.text().contains(summary), "{}", exit.text());
+}

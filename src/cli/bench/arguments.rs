@@ -12,8 +12,9 @@ use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Transport, V
 use mio_echo::measure::process::Placement;
 use mio_echo::rng;
 use mio_echo::server::connections_that_fit;
+use mio_echo::text::address::Address;
 use mio_echo::text::endpoint::Endpoint;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ const LARGEST_MESSAGE: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// The server to measure: HOST:PORT, [IPV6]:PORT, a HOST (port 50007) or a PORT (of localhost)
+    /// The server to measure: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a PORT (of localhost), or a Unix
+    /// socket: unix:PATH, on Linux also unix:@NAME
     /// [default: start one of our own]
     pub(super) addr: Option<Endpoint>,
 
@@ -257,7 +259,7 @@ impl BenchArguments {
 
     /// Rejects a load that this machine cannot generate, or that the server started for it cannot hold.
     fn check_load(&self) -> Result<(), String> {
-        let plan = self.load_plan((self.presumed_host(), 0).into());
+        let plan = self.load_plan(self.presumed_address());
         plan.check().map_err(|error| error.to_string())?;
         if let (Some(rate), StopCondition::Elapsed(time)) = (plan.rate, plan.stop_when)
             && rate * time.as_secs_f64() < 1.0
@@ -278,11 +280,15 @@ impl BenchArguments {
 
     /// Where the server is, before its name is resolved. One that is still to be started is on the loopback interface of
     /// IPv4.
-    fn presumed_host(&self) -> IpAddr {
-        match self.source.first() {
-            Some(IpAddr::V6(_)) if self.addr.is_some() => Ipv6Addr::LOCALHOST.into(),
-            _ => Ipv4Addr::LOCALHOST.into(),
+    fn presumed_address(&self) -> Address {
+        if let Some(name) = self.addr.as_ref().and_then(Endpoint::unix_name) {
+            return Address::Unix(name.clone());
         }
+        let host = match self.source.first() {
+            Some(IpAddr::V6(_)) if self.addr.is_some() => Ipv6Addr::LOCALHOST.into(),
+            _ => IpAddr::from(Ipv4Addr::LOCALHOST),
+        };
+        Address::Inet((host, 0).into())
     }
 
     /// The files to write.
@@ -332,7 +338,7 @@ impl BenchArguments {
     }
 
     /// The load on the server at `target`.
-    pub(super) fn load_plan(&self, target: SocketAddr) -> LoadPlan {
+    pub(super) fn load_plan(&self, target: Address) -> LoadPlan {
         let pattern = LoadPattern::from(self.pattern);
         let (size, depth) = match pattern {
             LoadPattern::Stream => (64 * 1024, 8),

@@ -66,7 +66,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
         log.as_mut().map(|it| it.observe(progress));
         go_on(&interrupt)
     });
-    let plan = arguments.load_plan(server.address);
+    let plan = arguments.load_plan(server.address.clone());
     let results = load::run(&plan, &mut observer)
         .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
     let values = Values::new(&results, observer.cost());

@@ -21,7 +21,8 @@ use std::time::Duration;
 pub(crate) const EXAMPLES: &str = "\
 Contenders:
   event-loop, threads     mio-echo serve in that mode; the default is both
-  NAME=HOST:PORT,pid=N    a server that is already running; without its process N, its costs are not measured
+  NAME=HOST:PORT,pid=N    a server that is already running (also NAME=unix:PATH,pid=N); without its process N, its
+                          costs are not measured
   NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}
   NAME,warmup=4s='…'      any of these with a warm-up of its own, as threads,warmup=4s
 The others are compared with the first one, which is measured twice in each round: its difference \

@@ -3,11 +3,13 @@
 use crate::measure::load::Transport;
 use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
 use crate::server::Mode;
+use crate::text::address::Address;
+use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::env;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -46,7 +48,7 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct BenchServer {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Address,
     /// `None` for a server that was already running.
     child: Option<Child>,
     /// The process whose costs are measured, with those of its descendants.
@@ -122,17 +124,17 @@ impl BenchServer {
         let mut child = Child::spawn(&command, cores).map_err(io_error)?;
         let line = child.ready_line(START_TIMEOUT);
         let line = line.map_err(|failure| child_failed(&failure))?;
-        match line.strip_prefix(READY).and_then(|it| it.parse().ok()) {
-            Some(address) => Ok(Self::of(child, address)),
-            None => Err(failed(format!(
+        match line.strip_prefix(READY).map(str::parse::<Address>) {
+            Some(Ok(address)) => Ok(Self::of(child, address)),
+            Some(Err(_)) | None => Err(failed(format!(
                 "it printed `{line}` instead of its address"
             ))),
         }
     }
 
-    fn of(child: Child, address: SocketAddr) -> Self {
+    fn of(child: Child, address: impl Into<Address>) -> Self {
         Self {
-            address,
+            address: address.into(),
             pid: Some(child.pid()),
             child: Some(child),
         }
@@ -180,7 +182,7 @@ impl BenchServer {
         let started = self.child.take();
         let was_started = started.is_some();
         drop(started);
-        was_started && is_taken(self.address)
+        was_started && self.address.inet().is_some_and(is_taken)
     }
 
     /// How it terminated, if it has or does within `timeout`; never for a server that was running already.
@@ -206,21 +208,22 @@ fn reachable_address(
     endpoint: &Endpoint,
     transport: Transport,
     timeout: Duration,
-) -> Result<SocketAddr, String> {
+) -> Result<Address, String> {
     let addresses = endpoint
-        .resolve()
+        .addresses()
         .map_err(|error| format!("cannot resolve {endpoint}: {}", os_error::describe(&error)))?;
     let mut last_error = format!("{endpoint} has no address");
     for address in addresses {
         let (reached, failure) = match transport {
             Transport::Stream => {
-                let connected = TcpStream::connect_timeout(&address, timeout);
+                let connected = connect(&address, timeout);
                 (connected.map(drop), "cannot connect to")
             }
-            Transport::Datagrams => (
-                expect_reply(address, timeout),
-                "no reply to a datagram from",
-            ),
+            Transport::Datagrams => {
+                let inet = address.to_inet();
+                let replied = inet.and_then(|inet| expect_reply(inet, timeout));
+                (replied, "no reply to a datagram from")
+            }
         };
         match reached {
             Ok(()) => return Ok(address),

@@ -4,6 +4,7 @@ use super::model::{Contender, Launch, Role};
 use crate::measure::bench::{Origin, PORT};
 use crate::measure::process::CommandLine;
 use crate::server::Mode;
+use crate::text::endpoint::Endpoint;
 use crate::text::one_line;
 use crate::text::units::nanoseconds;
 use std::str::FromStr;
@@ -102,7 +103,7 @@ impl ContenderSpec {
 impl FromStr for ContenderSpec {
     type Err = String;
 
-    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=HOST:PORT,pid=N` or `NAME=COMMAND`, which is split into
+    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=unix:PATH`, either with `,pid=N`, or `NAME=COMMAND`, which is split into
     /// words as a shell splits it. Before the `=`, or after a mode, a warm-up may stand: `NAME,warmup=4s=COMMAND`.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some((name, rest)) = text.split_once(WARM_UP)
@@ -153,16 +154,16 @@ fn with_warm_up(name: &str, rest: &str) -> Result<ContenderSpec, String> {
     })
 }
 
-/// `HOST:PORT` or `HOST:PORT,pid=N`; `None` if it is neither, but a command.
+/// `HOST:PORT` or `unix:PATH`, each also with `,pid=N`; `None` if it is neither, but a command.
 fn running(text: &str) -> Result<Option<Origin>, String> {
     let (endpoint, pid) = match text.split_once(",pid=") {
         Some((endpoint, pid)) => (endpoint, Some(pid)),
         None => (text, None),
     };
-    let Ok(endpoint) = endpoint.parse() else {
+    let Ok(endpoint) = endpoint.parse::<Endpoint>() else {
         return Ok(None);
     };
-    if text.contains([' ', '{', '/']) {
+    if endpoint.unix_name().is_none() && text.contains([' ', '{', '/']) {
         return Ok(None);
     }
     let number = |pid: &str| match pid.parse() {
@@ -191,6 +192,11 @@ mod tests {
         };
         assert_eq!(origin("it=[::1]:7"), running(None));
         assert_eq!(origin("it=[::1]:7,pid=42"), running(Some(42)));
+        let on_unix = Origin::Running {
+            endpoint: "unix:/run/an echo".parse().unwrap(),
+            pid: Some(42),
+        };
+        assert_eq!(origin("it=unix:/run/an echo,pid=42"), on_unix);
         assert_eq!(
             origin("it='./my echo' --listen=:{port}"),
             Origin::Command(CommandLine::new("./my echo", ["--listen=:{port}"]))

@@ -50,7 +50,7 @@ impl<'a> ConnectionPool<'a> {
         Self {
             plan,
             slots: Slab::with_capacity(plan.connections),
-            dialer: Dialer::new(plan.target, &plan.sources, lifetime),
+            dialer: Dialer::new(plan.target.clone(), &plan.sources, lifetime),
             connect_schedule: plan.connect_rate.map(|rate| Schedule::fixed(rate, 0)),
             to_open: plan.connections,
             opening: Opening::AsPlanned,

@@ -1,11 +1,15 @@
 //! Opening connections without waiting for them, from as many source addresses as they need ports.
 
 use super::results::Failure;
+use crate::text::address::Address;
+use crate::text::connect::connect;
 use mio::net::{TcpStream, UdpSocket};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// The number of long-lived connections that share a source address. An address has at most 64,512 ports to connect
 /// from; the default range of Linux (`ip_local_port_range`, ip(7)) has 28,232, some of which are in use.
@@ -21,7 +25,7 @@ const SOURCES: u64 = 200;
 /// Opens connections and numbers them, starting at 1.
 #[derive(Debug)]
 pub(super) struct Dialer {
-    target: SocketAddr,
+    target: Address,
     /// The addresses to connect from, in turn; none leaves the choice to the system and [`Dialer::spare_source`].
     sources: Vec<IpAddr>,
     /// The number of consecutive connections with the same source address.
@@ -38,7 +42,7 @@ pub(super) enum Lifetime {
 }
 
 impl Dialer {
-    pub(super) fn new(target: SocketAddr, sources: &[IpAddr], lifetime: Lifetime) -> Self {
+    pub(super) fn new(target: Address, sources: &[IpAddr], lifetime: Lifetime) -> Self {
         Self {
             target,
             sources: sources.to_vec(),
@@ -58,7 +62,11 @@ impl Dialer {
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
-        let domain = Domain::for_address(self.target);
+        let target = match &self.target {
+            Address::Inet(target) => *target,
+            Address::Unix(_) => return self.connect_unix(),
+        };
+        let domain = Domain::for_address(target);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -67,10 +75,21 @@ impl Dialer {
         if let Some(source) = self.source() {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
-        match socket.connect(&self.target.into()) {
+        match socket.connect(&target.into()) {
             Err(error) if !is_in_progress(&error) => Err(error),
             _ => Ok(TcpStream::from_std(socket.into())),
         }
+    }
+
+    /// Connecting to a Unix socket is done at once, unless the backlog is full: then a non-blocking connect(2) fails, and
+    /// nothing reports when there is room. So this one blocks, but not for long.
+    fn connect_unix(&self) -> io::Result<TcpStream> {
+        const LONGEST: Duration = Duration::from_millis(100);
+        let socket = connect(&self.target, LONGEST)?;
+        socket.set_nonblocking(true)?;
+        socket.set_out_of_band_inline(true)?;
+        // From here on, both families have the same system calls.
+        Ok(OwnedFd::from(socket).into())
     }
 
     /// A socket that exchanges datagrams with the target alone (udp(7)), and its number. What does not fit into its buffer is
@@ -79,14 +98,15 @@ impl Dialer {
         const BUFFER: usize = 1 << 20;
         self.latest += 1;
         let connected = || {
-            let domain = Domain::for_address(self.target);
+            let target = self.target.to_inet()?;
+            let domain = Domain::for_address(target);
             let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
             socket.set_nonblocking(true)?;
             let _smaller = socket.set_recv_buffer_size(BUFFER);
             if let Some(source) = self.source() {
                 socket.bind(&SocketAddr::new(source, 0).into())?;
             }
-            socket.connect(&self.target.into())?;
+            socket.connect(&target.into())?;
             Ok(UdpSocket::from_std(socket.into()))
         };
         (self.latest, connected())
@@ -102,7 +122,7 @@ impl Dialer {
     /// The address to connect from once the system's own choice would run out of ports. Only for IPv4 connections to
     /// the loopback interface: there, all of 127.0.0.0/8 belongs to the machine.
     fn spare_source(&self) -> Option<IpAddr> {
-        let IpAddr::V4(target) = self.target.ip() else {
+        let IpAddr::V4(target) = self.target.inet()?.ip() else {
             return None;
         };
         let round = (self.latest - 1) / self.per_source;

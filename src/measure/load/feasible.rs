@@ -5,13 +5,14 @@ use super::client_connection::StartTimes;
 use super::client_slot::ClientSlot;
 use super::datagrams::NUMBER;
 use super::plan::{LoadPlan, StopCondition, Transport};
+use crate::text::address::Address;
 use crate::text::{os_error, units};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub enum InfeasibleLoad {
         /// Why it cannot be bound.
         error: Errno,
     },
+    /// A connection to a Unix socket comes from no IP address.
+    SourceOfUnix(IpAddr),
     /// There is no way to the server from a source address, or it is of the other family (connect(2)).
     UnroutedSource {
         /// The address.
@@ -116,7 +119,7 @@ impl LoadPlan {
         }
         self.check_connections(descriptor_limit())?;
         let mut sources = self.sources.iter();
-        sources.try_for_each(|source| check_source(*source, self.target))?;
+        sources.try_for_each(|source| check_source(*source, &self.target))?;
         let rates = [self.rate, self.connect_rate].into_iter().flatten();
         if let Some(rate) = rates.into_iter().find(|rate| !is_valid(*rate)) {
             return Err(InfeasibleLoad::InvalidRate(rate));
@@ -157,9 +160,10 @@ impl LoadPlan {
         Ok(())
     }
 
-    /// The ports to connect from. `None` if the dialer takes further addresses: to IPv4 on the loopback interface.
+    /// The ports to connect from. `None` if there is no limit: the dialer takes further addresses, to IPv4 on the loopback
+    /// interface, or the server has a Unix socket.
     fn ports(&self) -> Option<u64> {
-        let is_extended = match self.target.ip() {
+        let is_extended = match self.target.inet()?.ip() {
             IpAddr::V4(target) => self.sources.is_empty() && target.is_loopback(),
             IpAddr::V6(_) => false,
         };
@@ -183,7 +187,8 @@ impl LoadPlan {
 }
 
 /// Whether connections to `target` can come from `source`. Connecting a UDP socket sends nothing (udp(7)).
-fn check_source(source: IpAddr, target: SocketAddr) -> Result<(), InfeasibleLoad> {
+fn check_source(source: IpAddr, target: &Address) -> Result<(), InfeasibleLoad> {
+    let target = target.inet().ok_or(InfeasibleLoad::SourceOfUnix(source))?;
     let errno = |error: &io::Error| Errno::from_io_error(error).unwrap_or(Errno::INVAL);
     let socket = UdpSocket::bind((source, 0)).map_err(|error| InfeasibleLoad::ForeignSource {
         source,
@@ -235,6 +240,9 @@ impl fmt::Display for InfeasibleLoad {
                 "cannot connect from {source}: {}",
                 os_error::describe(&error.into())
             ),
+            Self::SourceOfUnix(source) => {
+                write!(f, "cannot connect from {source} to a Unix socket")
+            }
             Self::UnroutedSource {
                 source,
                 target,
@@ -309,7 +317,7 @@ mod tests {
     use super::*;
 
     fn plan() -> LoadPlan {
-        LoadPlan::new(([127, 0, 0, 1], 7).into())
+        LoadPlan::new(std::net::SocketAddr::from(([127, 0, 0, 1], 7)))
     }
 
     #[test]
@@ -331,7 +339,7 @@ mod tests {
              enough for 992"
         );
         let remote = LoadPlan {
-            target: ([192, 0, 2, 1], 7).into(),
+            target: Address::Inet(([192, 0, 2, 1], 7).into()),
             ..many(65_000)
         };
         let error = remote.check_connections(None).unwrap_err();

@@ -1,9 +1,10 @@
 //! The load to generate, as a plain value.
 
 use super::verify::Verify;
+use crate::text::address::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// From this many messages per second on, messages share wake-ups unless the plan says otherwise.
@@ -16,7 +17,7 @@ const DEFAULT_SLACK: Duration = Duration::from_micros(200);
 #[derive(Debug, Clone)]
 pub struct LoadPlan {
     /// The address of the server.
-    pub target: SocketAddr,
+    pub target: Address,
     /// What carries the messages.
     pub transport: Transport,
     /// The local addresses to connect from, in turn. Each has ports of its own, so several allow more connections to one
@@ -58,9 +59,9 @@ pub struct LoadPlan {
 impl LoadPlan {
     /// One connection that plays ping-pong with messages of 64 bytes for ten seconds, after a warm-up of one
     /// second.
-    pub fn new(target: SocketAddr) -> Self {
+    pub fn new(target: impl Into<Address>) -> Self {
         Self {
-            target,
+            target: target.into(),
             transport: Transport::Stream,
             sources: Vec::new(),
             pattern: LoadPattern::Echo,
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn messages_wait_for_others_only_at_a_high_rate_or_when_asked_to() {
         let slack = |rate, slack| {
-            let plan = LoadPlan::new(([127, 0, 0, 1], 7).into());
+            let plan = LoadPlan::new(std::net::SocketAddr::from(([127, 0, 0, 1], 7)));
             LoadPlan {
                 rate,
                 slack,

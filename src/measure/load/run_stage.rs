@@ -241,7 +241,7 @@ mod tests {
             warm_up: Duration::from_nanos(10),
             stop_when: StopCondition::Elapsed(Duration::from_nanos(50)),
             timeout: Duration::from_micros(1),
-            ..LoadPlan::new(([127, 0, 0, 1], 7).into())
+            ..LoadPlan::new(std::net::SocketAddr::from(([127, 0, 0, 1], 7)))
         }
     }
 

@@ -47,6 +47,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "check/probe.rs",
             "learn/lab/harness/client.rs",
             "learn/lab/harness/listener.rs",
+            "measure/compare/run/fairness.rs",
             "measure/load/dialer.rs",
             "measure/load/feasible.rs",
             "measure/process/port.rs",

@@ -7,6 +7,7 @@ mod unanswered;
 
 use crate::harness::refusing_port;
 use mio_echo::measure::load::{self, LoadPattern, LoadPlan, LoadResults, StopCondition, WarmUpEnd};
+use mio_echo::text::address::Address;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -34,7 +35,7 @@ fn honest(mut peer: &TcpStream) -> io::Result<()> {
     io::copy(&mut { peer }, &mut peer).map(drop)
 }
 
-fn plan(target: SocketAddr) -> LoadPlan {
+fn plan(target: impl Into<Address>) -> LoadPlan {
     LoadPlan {
         warm_up: Duration::ZERO,
         stop_when: StopCondition::Messages(2000),

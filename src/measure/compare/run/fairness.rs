@@ -10,9 +10,11 @@ use crate::measure::bench::{Flood, Values};
 use crate::measure::load::{
     self, LoadObserver, LoadPattern, LoadPlan, LoadResults, Progress, StopCondition,
 };
+use crate::text::address::Address;
+use crate::text::connect::connect;
 use crate::text::units::nanoseconds;
+use socket2::Socket;
 use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -38,7 +40,7 @@ pub(super) fn run(
     paced: &LoadPlan,
     observer: &mut impl LoadObserver,
 ) -> io::Result<(LoadResults, LoadResults)> {
-    let _held_open = never_read(paced.target, paced.timeout)?;
+    let _held_open = never_read(&paced.target, paced.timeout)?;
     let is_over = AtomicBool::new(false);
     let (started, flood_started) = mpsc::channel();
     thread::scope(|scope| {
@@ -112,8 +114,8 @@ impl LoadObserver for FloodObserver<'_> {
 
 /// A connection that sends until the server takes no more, and reads nothing. It is open until the returned stream
 /// is dropped.
-fn never_read(target: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect_timeout(&target, timeout)?;
+fn never_read(target: &Address, timeout: Duration) -> io::Result<Socket> {
+    let mut stream = connect(target, timeout)?;
     stream.set_nonblocking(true)?;
     let bytes = vec![0x5a; 64 * 1024];
     let (mut sent, mut last_progress) = (0, Instant::now());

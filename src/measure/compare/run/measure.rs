@@ -12,9 +12,9 @@ use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{
     self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition, Transport,
 };
+use crate::text::address::Address;
 use crate::text::os_error;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn measure_once(
         };
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
-    let load = load_plan(plan, spec, scenario, server.address);
+    let load = load_plan(plan, spec, scenario, &server.address);
     let measured = run_load(&load, scenario, &mut observer);
     if observer.is_stopped() {
         return Err(Stopped);
@@ -130,7 +130,7 @@ pub(super) fn load_plan(
     plan: &Plan,
     spec: &ContenderSpec,
     scenario: &Scenario,
-    target: SocketAddr,
+    target: &Address,
 ) -> LoadPlan {
     let warm_up = spec.warm_up.map_or(plan.warm_up, WarmUpLength::Fixed);
     LoadPlan {
@@ -152,7 +152,7 @@ pub(super) fn load_plan(
         stop_when: StopCondition::Elapsed(plan.duration),
         verify: plan.verify,
         timeout: plan.timeout,
-        ..LoadPlan::new(target)
+        ..LoadPlan::new(target.clone())
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn count_syscalls(
         is_stopped: false,
     };
     let results = load::run(
-        &load_plan(plan, spec, scenario, server.address),
+        &load_plan(plan, spec, scenario, &server.address),
         &mut observer,
     );
     if observer.is_stopped {

@@ -62,7 +62,7 @@ impl DatagramSockets {
     ///
     /// Descriptors or ports have run out, or the system does not let this program bind or connect one.
     pub(super) fn open(&mut self, plan: &LoadPlan, registry: &Registry) -> io::Result<()> {
-        let mut dialer = Dialer::new(plan.target, &plan.sources, Lifetime::Long);
+        let mut dialer = Dialer::new(plan.target.clone(), &plan.sources, Lifetime::Long);
         for key in 0..plan.connections {
             let (number, socket) = dialer.dial_datagrams();
             let mut socket = socket?;
