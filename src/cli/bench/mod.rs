@@ -63,7 +63,9 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let mut observer = SamplingObserver::new(sampler, |progress: &Progress| {
         let interval = intervals.as_mut().and_then(|it| it.observe(progress));
         live.show(progress, interval);
-        log.as_mut().map(|it| it.observe(progress));
+        if let Some(log) = &mut log {
+            log.observe(progress);
+        }
         go_on(&interrupt)
     });
     let plan = arguments.load_plan(server.address.clone());
@@ -74,7 +76,9 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let mut report = BenchReport::new(&plan, pinning, machine, started, values);
     let intervals = intervals.map(|it| it.finish(&results));
     report.intervals = intervals.unwrap_or_default();
-    log.as_mut().map(|it| it.finish(&results));
+    if let Some(log) = &mut log {
+        log.finish(&results);
+    }
     let exit = server.exit_within(Duration::ZERO);
     report.server_exit = exit.map(|failure| failure.to_string());
     Ok(Measured {
