@@ -1,17 +1,16 @@
 //! The observer that logs what the server does.
 
 use super::logger::{TARGET, print_misbehaviour};
+use super::rate_limit::RateLimit;
 use log::{debug, info, warn};
 use mio_echo::server::{
     AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, MisbehaviourCounts, Observer,
 };
 use mio_echo::text::address::Address;
 use mio_echo::text::os_error;
-use std::fmt;
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Logs connections at `debug`, trouble with accepting them at `warn`, and a stop at `info`.
 ///
@@ -33,43 +32,6 @@ impl LogObserver {
         Self {
             misbehaviour,
             ..Self::default()
-        }
-    }
-}
-
-/// How often one kind of warning is logged at most.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Lets one warning pass per [`INTERVAL`].
-#[derive(Debug, Clone, Default)]
-struct RateLimit {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-/// How many warnings of the same kind were left out before this one; prints nothing for none.
-struct Suppressed(u64);
-
-impl RateLimit {
-    /// Whether a warning may be logged at `now`. If not, it is counted.
-    fn pass(&mut self, now: Instant) -> Option<Suppressed> {
-        if self
-            .last
-            .is_some_and(|last| now.duration_since(last) < INTERVAL)
-        {
-            self.suppressed += 1;
-            return None;
-        }
-        self.last = Some(now);
-        Some(Suppressed(mem::take(&mut self.suppressed)))
-    }
-}
-
-impl fmt::Display for Suppressed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            count => write!(f, " ({count} more before this were not logged)"),
         }
     }
 }
@@ -146,25 +108,5 @@ impl Observer for LogObserver {
         if let Some(counts) = &self.misbehaviour {
             print_misbehaviour(counts);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_warning_passes_once_a_second_and_says_how_many_did_not() {
-        let mut limit = RateLimit::default();
-        let start = Instant::now();
-        let mut pass = |millis| {
-            let at = start + Duration::from_millis(millis);
-            limit.pass(at).map(|suppressed| suppressed.to_string())
-        };
-        assert_eq!(pass(0).as_deref(), Some(""));
-        assert_eq!((pass(1), pass(999)), (None, None));
-        let said = " (2 more before this were not logged)";
-        assert_eq!(pass(1000).as_deref(), Some(said));
-        assert_eq!(pass(2000).as_deref(), Some(""));
     }
 }

@@ -1,7 +1,8 @@
 //! The command line: the arguments of each command, and the command that runs with them.
 //!
 //! Only this folder names clap. Each command has a file or a folder of its own; `values` parses what several commands
-//! read, `output` and `files` write their results, `logger` and `log_observer` write the log.
+//! read, `output` and `files` write their results, `logger` and `log_observer` write the log, `rate_limit`
+//! keeps it short.
 
 #![allow(
     clippy::doc_markdown,
@@ -15,7 +16,12 @@ mod check;
 mod client;
 #[cfg(feature = "measure")]
 mod compare;
-#[cfg(any(feature = "manual", feature = "measure", feature = "trace"))]
+#[cfg(any(
+    feature = "manual",
+    feature = "measure",
+    feature = "telemetry",
+    feature = "trace"
+))]
 mod files;
 mod interrupt;
 #[cfg(feature = "learn")]
@@ -27,6 +33,7 @@ mod manual;
 mod output;
 #[cfg(feature = "measure")]
 mod placement;
+mod rate_limit;
 mod serve;
 #[cfg(feature = "learn")]
 mod slides;

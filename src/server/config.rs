@@ -4,6 +4,7 @@ use super::datagrams::policy::DatagramPolicy;
 use super::limits;
 use super::misbehaviour::Misbehaviour;
 use super::mode::Mode;
+use super::shutdown::HangupAction;
 use crate::text::endpoint::Endpoint;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Config {
     /// How often the loop reports that it still iterates ([`Observer::heartbeat`](super::Observer::heartbeat)); `None`
     /// means never.
     pub heartbeat: Option<Duration>,
+    /// What SIGHUP does, if signals are handled ([`Server::handle_signals`](super::Server::handle_signals)).
+    pub on_hangup: HangupAction,
 }
 
 /// The default endpoint: localhost, at [`DEFAULT_PORT`](crate::text::endpoint::DEFAULT_PORT).
@@ -66,6 +69,7 @@ impl Default for Config {
             drain_timeout: limits::DRAIN_TIMEOUT,
             misbehaviour: None,
             heartbeat: None,
+            on_hangup: HangupAction::default(),
         }
     }
 }

@@ -58,7 +58,7 @@ pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
-pub use shutdown::{Stopper, is_hangup_ignored};
+pub use shutdown::{HangupAction, Stopper, is_hangup_ignored};
 pub use stats::{DatagramStats, Stats};
 #[cfg(feature = "trace")]
 pub(crate) use unread::unread_bytes;
@@ -166,18 +166,17 @@ impl Server {
         self.max_connections
     }
 
-    /// From now on SIGINT, SIGTERM and SIGHUP stop the server and SIGUSR1 requests a report from the observer. A second
-    /// request to stop, a second or more after the first, ends the process at once with exit code 130, 143 or 129: the
-    /// signal handler does it, whatever the server is doing by then. It needs the server to have noticed the first one; a
-    /// server that is blocked by that time ends with SIGKILL only. A SIGHUP that is ignored at this time stays ignored
-    /// (nohup(1)).
+    /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 requests a report from the observer, and SIGHUP does what
+    /// [`Config::on_hangup`] says. A second request to stop, a second or more after the first, ends the process at once
+    /// with exit code 130, 143 or 129: the signal handler does it, whatever the server is doing by then. It needs the
+    /// server to have noticed the first one; a server that is blocked by that time ends with SIGKILL only.
     ///
     /// # Errors
     ///
     /// The handlers could not be installed.
     pub fn handle_signals(&mut self) -> Result<(), StartError> {
         self.shutdown
-            .handle_signals(self.poll.registry())
+            .handle_signals(self.poll.registry(), self.config.on_hangup)
             .map_err(|error| StartError::new("handle signals", error))
     }
 

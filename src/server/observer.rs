@@ -43,6 +43,9 @@ pub trait Observer: Clone + Send + 'static {
     /// [`woke`](Self::woke).
     fn phase_entered(&mut self, _phase: LoopPhase) {}
 
+    /// The socket of a connection whose acceptance is reported next. To look at only.
+    fn socket_accepted(&mut self, _id: ConnectionId, _socket: BorrowedFd<'_>) {}
+
     /// A connection was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: &Address) {}
 
@@ -106,6 +109,10 @@ pub trait Observer: Clone + Send + 'static {
 
     /// The statistics so far were requested (SIGUSR1).
     fn report(&self) {}
+
+    /// Log files are to be opened again, because they have been renamed (SIGHUP, with
+    /// [`HangupAction::ReopenLogs`](super::HangupAction::ReopenLogs)).
+    fn reopen_logs(&mut self) {}
 }
 
 /// Observes nothing.
@@ -238,6 +245,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.phase_entered(phase);
     }
 
+    fn socket_accepted(&mut self, id: ConnectionId, socket: BorrowedFd<'_>) {
+        self.0.socket_accepted(id, socket);
+        self.1.socket_accepted(id, socket);
+    }
+
     fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         self.0.accepted(id, peer);
         self.1.accepted(id, peer);
@@ -335,5 +347,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn report(&self) {
         self.0.report();
         self.1.report();
+    }
+
+    fn reopen_logs(&mut self) {
+        self.0.reopen_logs();
+        self.1.reopen_logs();
     }
 }

@@ -37,6 +37,17 @@ impl Stopper {
     }
 }
 
+/// What SIGHUP does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HangupAction {
+    /// It stops the server as SIGTERM does. A SIGHUP that is ignored when the handlers are installed, as nohup(1) arranges,
+    /// stays ignored.
+    #[default]
+    Stop,
+    /// The observer reopens its log files ([`Observer::reopen_logs`]), and the server goes on, ignored or not.
+    ReopenLogs,
+}
+
 /// A step of a stop, to be carried out on all connections at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAction {
@@ -60,6 +71,7 @@ pub(super) struct Shutdown {
     requested: Arc<AtomicBool>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
+    on_hangup: HangupAction,
     /// Once set, the next signal that requests a stop ends the process, in its handler.
     exit_on_signal: Arc<AtomicBool>,
     /// When to set it: a while after the first such signal.
@@ -76,6 +88,7 @@ impl Shutdown {
             requested: Arc::default(),
             waker: Arc::new(Waker::new(registry, Source::Waker.into())?),
             signals: None,
+            on_hangup: HangupAction::Stop,
             exit_on_signal: Arc::default(),
             repeat_ends: None,
             stage: StopStage::Serving,
@@ -84,25 +97,31 @@ impl Shutdown {
         })
     }
 
-    /// From now on SIGINT, SIGTERM and SIGHUP request a stop, and SIGUSR1 a report. A SIGHUP that is ignored at start,
-    /// as nohup(1) arranges, stays ignored.
+    /// From now on SIGINT and SIGTERM request a stop, SIGUSR1 a report, and SIGHUP what `on_hangup` says.
     ///
     /// A second request ends the process, but not within [`SIGNAL_REPEAT`] of the first one: tools such as timeout(1)
     /// send the same signal twice, to the process and to its group.
-    pub(super) fn handle_signals(&mut self, registry: &Registry) -> io::Result<()> {
-        let mut handled = vec![SIGINT, SIGTERM];
-        if !is_hangup_ignored() {
-            handled.push(SIGHUP);
+    pub(super) fn handle_signals(
+        &mut self,
+        registry: &Registry,
+        on_hangup: HangupAction,
+    ) -> io::Result<()> {
+        let mut stopping = vec![SIGINT, SIGTERM];
+        let mut others = vec![SIGUSR1];
+        match on_hangup {
+            HangupAction::Stop if is_hangup_ignored() => {}
+            HangupAction::Stop => stopping.push(SIGHUP),
+            HangupAction::ReopenLogs => others.push(SIGHUP),
         }
-        for &signal in &handled {
+        for &signal in &stopping {
             // The code that a shell reports for a process killed by the signal.
             let code = 128 + signal;
             flag::register_conditional_shutdown(signal, code, Arc::clone(&self.exit_on_signal))?;
         }
-        handled.push(SIGUSR1);
-        let mut signals = Signals::new(handled)?;
+        let mut signals = Signals::new(stopping.iter().chain(&others))?;
         registry.register(&mut signals, Source::Signals.into(), Interest::READABLE)?;
         self.signals = Some(signals);
+        self.on_hangup = on_hangup;
         Ok(())
     }
 
@@ -123,10 +142,10 @@ impl Shutdown {
         observer.woken_by(WakeSource::Signals);
         let mut stop_requested = false;
         for signal in self.signals.iter_mut().flat_map(Signals::pending) {
-            if signal == SIGUSR1 {
-                self.report_requested = true;
-            } else {
-                stop_requested = true;
+            match (signal, self.on_hangup) {
+                (SIGUSR1, _) => self.report_requested = true,
+                (SIGHUP, HangupAction::ReopenLogs) => observer.reopen_logs(),
+                _ => stop_requested = true,
             }
         }
         if stop_requested {

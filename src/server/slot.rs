@@ -82,6 +82,9 @@ impl<S: Socket> Slot<S> {
     /// Reports the acceptance of the connection.
     pub(super) fn show_acceptance(&self, observer: &mut impl Observer) {
         self.show_socket(observer);
+        if let Some(socket) = self.connection.stream().descriptor() {
+            observer.socket_accepted(self.id, socket);
+        }
         observer.accepted(self.id, &self.peer);
     }
 

@@ -10,11 +10,12 @@
 //! Source: unix(7).
 
 use super::one_line;
-use socket2::SockAddr;
+use socket2::{SockAddr, SockRef};
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net;
 use std::path::Path;
@@ -61,6 +62,22 @@ pub enum UnixName {
 }
 
 impl Address {
+    /// The address to which `socket` is bound.
+    ///
+    /// # Errors
+    ///
+    /// As getsockname(2); `Unsupported`: it is of another family.
+    pub fn local(socket: &impl AsFd) -> io::Result<Self> {
+        let address = SockRef::from(socket).local_addr()?;
+        let inet = address.as_socket().map(|address| {
+            // On a dual-stack listener, IPv4 addresses are mapped ones (RFC 4291, section 2.5.5.2).
+            SocketAddr::new(address.ip().to_canonical(), address.port())
+        });
+        let unix = || address.as_unix().map(Self::from);
+        let known = inet.map(Self::Inet).or_else(unix);
+        known.ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
     /// The IP address and the port of a TCP socket.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
@@ -247,6 +264,7 @@ mod tests {
                 .bind(&address.to_sockaddr().unwrap())
                 .unwrap();
             assert_eq!(Address::from(socket.local_addr().unwrap()), address);
+            assert_eq!(Address::local(&socket).unwrap(), address);
         }
     }
 

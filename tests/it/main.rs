@@ -20,6 +20,8 @@ mod architecture;
 mod dependencies;
 
 // The server.
+#[cfg(feature = "telemetry")]
+mod access_log;
 mod backpressure;
 mod blocking;
 mod command_line;

@@ -7,6 +7,8 @@ mod misbehave;
 mod notices;
 #[cfg(target_os = "linux")]
 mod privileges;
+#[cfg_attr(not(feature = "telemetry"), path = "no_telemetry.rs")]
+mod telemetry;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -30,12 +32,14 @@ use notices::{Notifier, watchdog_interval};
 use privileges::Unprivileged;
 use std::process::ExitCode;
 use std::time::Duration;
+use telemetry::Telemetry;
 
 pub(super) const EXAMPLES: &str = "\
 Signals:
   SIGINT, SIGTERM, SIGHUP   stop accepting, echo all that was received, close every connection,
                             exit with 0
   another, a second later   exit at once, with code 130, 143 or 129
+  SIGHUP, with --access-log reopen the file of the access log
   SIGUSR1                   print the statistics so far on standard error
 
 Service managers (systemd and others that speak its protocols):
@@ -125,6 +129,9 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     misbehave: misbehave::MisbehaveArguments,
 
+    #[command(flatten)]
+    telemetry: telemetry::TelemetryArguments,
+
     #[cfg(target_os = "linux")]
     #[command(flatten)]
     privileges: privileges::PrivilegeArguments,
@@ -159,6 +166,7 @@ impl ServeArguments {
             drain_timeout: self.drain_timeout,
             misbehaviour,
             heartbeat: watchdog_interval(),
+            on_hangup: self.telemetry.on_hangup(),
         }
     }
 
@@ -188,6 +196,10 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let misbehaviour = arguments.misbehave.misbehaviour();
     let server = match start(arguments, misbehaviour.clone()) {
         Ok(server) => server,
+        Err(error) => return fail(NOT_STARTED, &error),
+    };
+    let telemetry = match arguments.telemetry.open(mode) {
+        Ok(telemetry) => telemetry,
         Err(error) => return fail(NOT_STARTED, &error),
     };
     #[cfg(feature = "trace")]
@@ -221,13 +233,13 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     notifier.ready(&server);
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
-        let code = serve(server, counts, notifier, tracer.clone());
+        let code = serve(server, counts, notifier, telemetry, tracer.clone());
         return match tracer.finish() {
             Ok(_) => code,
             Err(error) => fail(FAILED, &format!("the trace is incomplete: {error}")),
         };
     }
-    serve(server, counts, notifier, ())
+    serve(server, counts, notifier, telemetry, ())
 }
 
 /// Everything that may need the privileges with which the server was started; from then on it has none that it was told to
@@ -255,12 +267,14 @@ fn serve(
     server: Server,
     counts: Option<MisbehaviourCounts>,
     notifier: Notifier,
+    telemetry: Telemetry,
     trace: impl Observer,
 ) -> ExitCode {
     let statistics = Stats::reporting_to(print_statistics);
-    let log = (LogObserver::new(counts.clone()), notifier);
-    match server.run(((statistics, log), trace)) {
+    let log = (LogObserver::new(counts.clone()), telemetry.observer());
+    match server.run(((statistics, (log, notifier)), trace)) {
         Ok(((stats, _), _)) => {
+            telemetry.finish();
             log::info!(target: TARGET, "stopped: {stats}");
             if let Some(counts) = counts {
                 log::info!(target: TARGET, "misbehaved: {counts}");

@@ -240,6 +240,7 @@ impl<O: Observer> Threads<O> {
                 if table.observer.observes_sockets() {
                     table.observer.socket_seen(id, stream.as_fd());
                 }
+                table.observer.socket_accepted(id, stream.as_fd());
                 table.observer.accepted(id, &peer);
                 self.next_id = id.next();
             }

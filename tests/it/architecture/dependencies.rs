@@ -129,6 +129,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "serde",
         &[
             "check/",
+            "cli/serve/telemetry/",
             "text/address.rs",
             "text/chapter.rs",
             "measure/bench/",

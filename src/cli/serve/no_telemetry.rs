@@ -1,0 +1,34 @@
+//! In place of `telemetry`, in a program built without that feature: nothing can be asked for.
+
+use clap::Args;
+use mio_echo::server::{HangupAction, Mode, Observer};
+
+/// No arguments. Not to be confused with those of `telemetry`, whose place they take.
+#[derive(Debug, Args)]
+pub(super) struct TelemetryArguments {}
+
+/// Nothing. Not to be confused with that of `telemetry`, whose place it takes.
+#[derive(Debug)]
+pub(super) struct Telemetry;
+
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "as with the feature"
+)]
+impl TelemetryArguments {
+    pub(super) fn on_hangup(&self) -> HangupAction {
+        HangupAction::Stop
+    }
+
+    pub(super) fn open(&self, _mode: Mode) -> Result<Telemetry, String> {
+        Ok(Telemetry)
+    }
+}
+
+#[expect(clippy::unused_self, reason = "as with the feature")]
+impl Telemetry {
+    pub(super) fn observer(&self) -> impl Observer + use<> {}
+
+    pub(super) fn finish(self) {}
+}
