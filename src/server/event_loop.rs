@@ -17,7 +17,7 @@ use super::idle::IdleClock;
 use super::kernel::Kernel;
 use super::limits::{ACCEPTS_PER_ITERATION, KEYS_PER_ITERATION, READ_BUDGET};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, LoopPhase, Observer, WakeSource};
+use super::observer::{ConnectionId, LoopPhase, Observer};
 use super::receive_buffer::ReceiveBuffer;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
@@ -158,11 +158,14 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
                         .note(number, flags.into(), &mut self.observer);
                 }
                 Source::Signals => self.shutdown.note_signals(&mut self.observer),
-                Source::Waker => self.observer.woken_by(WakeSource::Waker),
+                Source::Waker => self.shutdown.note_wake(&mut self.observer),
             }
         }
         if self.shutdown.take_report_request() {
             self.observer.report();
+        }
+        if self.shutdown.take_snapshot_request() {
+            self.observer.publish();
         }
         while let Some(action) = self.shutdown.next_action() {
             self.note_stop(action);

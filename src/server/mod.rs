@@ -58,7 +58,7 @@ pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
-pub use shutdown::{HangupAction, Stopper, is_hangup_ignored};
+pub use shutdown::{HangupAction, SnapshotRequester, Stopper, is_hangup_ignored};
 pub use stats::{DatagramStats, Stats};
 #[cfg(feature = "trace")]
 pub(crate) use unread::unread_bytes;
@@ -183,6 +183,11 @@ impl Server {
     /// A handle that stops the server from another thread.
     pub fn stopper(&self) -> Stopper {
         self.shutdown.stopper()
+    }
+
+    /// A handle that requests the statistics from another thread.
+    pub fn snapshot_requester(&self) -> SnapshotRequester {
+        self.shutdown.snapshot_requester()
     }
 
     /// Serves until it is stopped, and returns the observer.

@@ -110,6 +110,10 @@ pub trait Observer: Clone + Send + 'static {
     /// The statistics so far were requested (SIGUSR1).
     fn report(&self) {}
 
+    /// The statistics so far were requested by another thread
+    /// ([`SnapshotRequester`](super::SnapshotRequester)).
+    fn publish(&self) {}
+
     /// Log files are to be opened again, because they have been renamed (SIGHUP, with
     /// [`HangupAction::ReopenLogs`](super::HangupAction::ReopenLogs)).
     fn reopen_logs(&mut self) {}
@@ -347,6 +351,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn report(&self) {
         self.0.report();
         self.1.report();
+    }
+
+    fn publish(&self) {
+        self.0.publish();
+        self.1.publish();
     }
 
     fn reopen_logs(&mut self) {

@@ -37,6 +37,25 @@ impl Stopper {
     }
 }
 
+/// Requests snapshots of a running server's statistics, from any thread.
+#[derive(Debug, Clone)]
+pub struct SnapshotRequester {
+    requested: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+}
+
+impl SnapshotRequester {
+    /// Has the server call [`Observer::publish`] once, soon.
+    ///
+    /// # Errors
+    ///
+    /// The server could not be woken.
+    pub fn request(&self) -> io::Result<()> {
+        self.requested.store(true, Ordering::Release);
+        self.waker.wake()
+    }
+}
+
 /// What SIGHUP does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HangupAction {
@@ -80,6 +99,10 @@ pub(super) struct Shutdown {
     /// How long the peers have to finish, from the request on.
     drain_timeout: Duration,
     report_requested: bool,
+    /// Set by other threads, which then wake this one.
+    snapshot_requested: Arc<AtomicBool>,
+    /// The waker has been used since snapshots were last looked for.
+    woken: bool,
 }
 
 impl Shutdown {
@@ -94,6 +117,8 @@ impl Shutdown {
             stage: StopStage::Serving,
             drain_timeout,
             report_requested: false,
+            snapshot_requested: Arc::default(),
+            woken: false,
         })
     }
 
@@ -132,9 +157,22 @@ impl Shutdown {
         }
     }
 
+    pub(super) fn snapshot_requester(&self) -> SnapshotRequester {
+        SnapshotRequester {
+            requested: Arc::clone(&self.snapshot_requested),
+            waker: Arc::clone(&self.waker),
+        }
+    }
+
     /// The waker, for other threads that have work for the loop.
     pub(super) fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
+    }
+
+    /// Remembers that another thread has used the waker.
+    pub(super) fn note_wake(&mut self, observer: &mut impl Observer) {
+        observer.woken_by(WakeSource::Waker);
+        self.woken = true;
     }
 
     /// Takes the signals that have arrived.
@@ -161,6 +199,12 @@ impl Shutdown {
     /// Whether a report was requested since this was last called.
     pub(super) fn take_report_request(&mut self) -> bool {
         std::mem::take(&mut self.report_requested)
+    }
+
+    /// Whether a snapshot was requested since this was last called. Without a wake-up it looks at nothing that threads
+    /// share.
+    pub(super) fn take_snapshot_request(&mut self) -> bool {
+        std::mem::take(&mut self.woken) && self.snapshot_requested.swap(false, Ordering::AcqRel)
     }
 
     /// The next action, if its time has come. Call it until there is none.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 /// Counters. [`Observer::merge`] adds two of them up.
@@ -32,6 +33,8 @@ pub struct Stats {
     pub errors: BTreeMap<String, u64>,
     /// What is called when a report is requested ([`Observer::report`]). It must not block.
     report_to: fn(&Self),
+    /// Where copies are sent that other threads request ([`Observer::publish`]).
+    publish_to: Option<Sender<Self>>,
 }
 
 impl Default for Stats {
@@ -46,6 +49,7 @@ impl Default for Stats {
             datagrams: DatagramStats::default(),
             errors: BTreeMap::new(),
             report_to: |_| {},
+            publish_to: None,
         }
     }
 }
@@ -73,6 +77,16 @@ impl Stats {
         Self {
             report_to,
             ..Self::default()
+        }
+    }
+
+    /// The same counters, which send a copy of themselves to `receiver` when another thread requests one
+    /// ([`SnapshotRequester`](super::SnapshotRequester)).
+    #[must_use]
+    pub fn publishing_to(self, receiver: Sender<Self>) -> Self {
+        Self {
+            publish_to: Some(receiver),
+            ..self
         }
     }
 
@@ -181,6 +195,17 @@ impl Observer for Stats {
 
     fn report(&self) {
         (self.report_to)(self);
+    }
+
+    fn publish(&self) {
+        if let Some(receiver) = &self.publish_to {
+            let copy = Self {
+                publish_to: None,
+                ..self.clone()
+            };
+            // The thread that asked may have ended.
+            let _unwanted = receiver.send(copy);
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod limits;
 mod many;
 mod misbehave;
 mod signals;
+mod statistics;
 mod stopping;
 #[cfg(feature = "udp")]
 mod udp;

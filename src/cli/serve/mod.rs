@@ -198,7 +198,7 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(NOT_STARTED, &error),
     };
-    let telemetry = match arguments.telemetry.open(mode) {
+    let telemetry = match arguments.telemetry.open(&server, mode) {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(NOT_STARTED, &error),
     };
@@ -270,16 +270,18 @@ fn serve(
     telemetry: Telemetry,
     trace: impl Observer,
 ) -> ExitCode {
-    let statistics = Stats::reporting_to(print_statistics);
+    let statistics = telemetry.connect(Stats::reporting_to(print_statistics));
     let log = (LogObserver::new(counts.clone()), telemetry.observer());
     match server.run(((statistics, (log, notifier)), trace)) {
         Ok(((stats, _), _)) => {
-            telemetry.finish();
             log::info!(target: TARGET, "stopped: {stats}");
             if let Some(counts) = counts {
                 log::info!(target: TARGET, "misbehaved: {counts}");
             }
-            ExitCode::SUCCESS
+            match telemetry.finish(stats) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(FAILED, &error),
+            }
         }
         Err(error) => {
             let error = os_error::describe(&error);

@@ -1,7 +1,7 @@
 //! In place of `telemetry`, in a program built without that feature: nothing can be asked for.
 
 use clap::Args;
-use mio_echo::server::{HangupAction, Mode, Observer};
+use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
 
 /// No arguments. Not to be confused with those of `telemetry`, whose place they take.
 #[derive(Debug, Args)]
@@ -21,14 +21,24 @@ impl TelemetryArguments {
         HangupAction::Stop
     }
 
-    pub(super) fn open(&self, _mode: Mode) -> Result<Telemetry, String> {
+    pub(super) fn open(&self, _server: &Server, _mode: Mode) -> Result<Telemetry, String> {
         Ok(Telemetry)
     }
 }
 
-#[expect(clippy::unused_self, reason = "as with the feature")]
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "as with the feature"
+)]
 impl Telemetry {
     pub(super) fn observer(&self) -> impl Observer + use<> {}
 
-    pub(super) fn finish(self) {}
+    pub(super) fn connect(&self, statistics: Stats) -> Stats {
+        statistics
+    }
+
+    pub(super) fn finish(self, _statistics: Stats) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -16,7 +16,7 @@ use super::datagrams::Datagrams;
 use super::heartbeat::Heartbeat;
 use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
-use super::observer::{AcceptPause, ConnectionId, Observer, WakeSource};
+use super::observer::{AcceptPause, ConnectionId, Observer};
 use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
 use crate::text::address::Address;
@@ -143,7 +143,7 @@ impl<O: Observer> Threads<O> {
             match event.token().into() {
                 Source::Listener(number) => self.listeners.note(number, observer),
                 Source::Signals => self.shutdown.note_signals(observer),
-                Source::Waker => observer.woken_by(WakeSource::Waker),
+                Source::Waker => self.shutdown.note_wake(observer),
                 Source::Connection(_) | Source::Datagrams(_) => {
                     unreachable!("neither is registered here")
                 }
@@ -151,6 +151,9 @@ impl<O: Observer> Threads<O> {
         }
         if self.shutdown.take_report_request() {
             self.shared.table().observed_so_far().report();
+        }
+        if self.shutdown.take_snapshot_request() {
+            self.shared.table().observed_so_far().publish();
         }
         while let Some(action) = self.shutdown.next_action() {
             self.note_stop(action);

@@ -2,7 +2,7 @@
 
 use super::DEADLINE;
 use super::machine::raise_descriptor_limit;
-use mio_echo::server::{Config, Mode, Server, Stats, Stopper};
+use mio_echo::server::{Config, Mode, Observer, Server, SnapshotRequester, Stats, Stopper};
 use mio_echo::text::address::Address;
 use std::io;
 use std::net::SocketAddr;
@@ -47,6 +47,17 @@ impl BoundServer {
 
     pub(crate) fn stopper(&self) -> Stopper {
         self.server.stopper()
+    }
+
+    pub(crate) fn snapshot_requester(&self) -> SnapshotRequester {
+        self.server.snapshot_requester()
+    }
+
+    /// Serves on this thread, until it is stopped.
+    pub(crate) fn run_with<O: Observer>(self, observer: O) -> O {
+        self.server
+            .run(observer)
+            .expect("the server should not fail")
     }
 
     pub(crate) fn run(self) -> TestServer {

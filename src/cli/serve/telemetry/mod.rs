@@ -1,11 +1,19 @@
 //! `mio-echo serve --access-log …`: the server as programs see it.
 
 mod access_log;
+mod snapshots;
+mod statistics;
 
+use crate::cli::values::duration;
 use access_log::AccessLog;
 use clap::Args;
-use mio_echo::server::{HangupAction, Mode, Observer};
+use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
+use snapshots::Snapshots;
+use statistics::StatisticsLog;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 const HEADING: &str = "Telemetry";
 
@@ -15,12 +23,24 @@ pub(super) struct TelemetryArguments {
     /// reopens FILE and does not stop the server
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     access_log: Option<PathBuf>,
+
+    /// Log the statistics each time this long has passed, as SIGUSR1 prints them
+    #[arg(long, value_name = "TIME", value_parser = interval, help_heading = HEADING)]
+    stats_interval: Option<Duration>,
+
+    /// Write the statistics to FILE as a line of JSON when the server ends, and at each --stats-interval
+    /// before; an earlier file is replaced, and `-` is standard output
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    stats_json: Option<PathBuf>,
 }
 
 /// Everything that was asked for, open.
 #[derive(Debug)]
 pub(super) struct Telemetry {
     access_log: AccessLog,
+    statistics: StatisticsLog,
+    /// Where the server sends copies of its statistics.
+    copies: Sender<Stats>,
 }
 
 impl TelemetryArguments {
@@ -37,21 +57,46 @@ impl TelemetryArguments {
     /// # Errors
     ///
     /// One line that names what cannot be opened.
-    pub(super) fn open(&self, mode: Mode) -> Result<Telemetry, String> {
+    pub(super) fn open(&self, server: &Server, mode: Mode) -> Result<Telemetry, String> {
+        let (copies, received) = mpsc::channel();
+        let snapshots = Arc::new(Snapshots::new(server.snapshot_requester(), received));
+        let json = self.stats_json.as_deref();
         Ok(Telemetry {
             access_log: AccessLog::open(self.access_log.as_deref(), mode)?,
+            statistics: StatisticsLog::start(self.stats_interval, json, mode, &snapshots)?,
+            copies,
         })
     }
 }
 
 impl Telemetry {
-    /// What observes the server for it.
+    /// The statistics of a server that is observed in this way.
+    pub(super) fn connect(&self, statistics: Stats) -> Stats {
+        statistics.publishing_to(self.copies.clone())
+    }
+
+    /// What else observes the server.
     pub(super) fn observer(&self) -> impl Observer + use<> {
         self.access_log.clone()
     }
 
-    /// The server has ended.
-    pub(super) fn finish(self) {
+    /// The server has ended with these statistics.
+    ///
+    /// # Errors
+    ///
+    /// One line: what was asked for is incomplete.
+    pub(super) fn finish(self, statistics: Stats) -> Result<(), String> {
         self.access_log.finish();
+        drop(self.copies);
+        self.statistics.finish(statistics)
     }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    let interval = duration(text)?;
+    if interval < SHORTEST {
+        return Err("must be at least 100ms".to_owned());
+    }
+    Ok(interval)
 }
