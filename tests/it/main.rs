@@ -33,8 +33,12 @@ mod exhaustion;
 mod faults;
 mod limits;
 mod many;
+#[cfg(feature = "telemetry")]
+mod metrics;
 mod misbehave;
 mod signals;
+mod snapshots;
+#[cfg(feature = "telemetry")]
 mod statistics;
 mod stopping;
 #[cfg(feature = "udp")]

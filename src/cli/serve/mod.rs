@@ -213,6 +213,9 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     for address in server.datagram_addrs() {
         print_line(&format!("answering datagrams on {address}"));
     }
+    if let Some(url) = telemetry.metrics_url() {
+        print_line(&format!("metrics on {url}"));
+    }
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
     if let Some(misbehaviour) = &misbehaviour {

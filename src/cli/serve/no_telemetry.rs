@@ -34,6 +34,10 @@ impl TelemetryArguments {
 impl Telemetry {
     pub(super) fn observer(&self) -> impl Observer + use<> {}
 
+    pub(super) fn metrics_url(&self) -> Option<&str> {
+        None
+    }
+
     pub(super) fn connect(&self, statistics: Stats) -> Stats {
         statistics
     }

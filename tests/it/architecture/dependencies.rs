@@ -120,6 +120,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bytesize", &["cli/"]),
+    ("httparse", &["cli/serve/telemetry/metrics/exchange.rs"]),
     ("strsim", &["text/nearest.rs"]),
     (
         "hdrhistogram",

@@ -1,6 +1,7 @@
 //! `mio-echo serve --access-log …`: the server as programs see it.
 
 mod access_log;
+mod metrics;
 mod snapshots;
 mod statistics;
 
@@ -8,6 +9,7 @@ use crate::cli::values::duration;
 use access_log::AccessLog;
 use clap::Args;
 use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
+use mio_echo::text::endpoint::Endpoint;
 use snapshots::Snapshots;
 use statistics::StatisticsLog;
 use std::path::PathBuf;
@@ -32,6 +34,11 @@ pub(super) struct TelemetryArguments {
     /// before; an earlier file is replaced, and `-` is standard output
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     stats_json: Option<PathBuf>,
+
+    /// Serve the statistics as OpenMetrics text at http://ADDR/metrics, for Prometheus; a PORT is of
+    /// localhost, and port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", help_heading = HEADING)]
+    metrics: Option<Endpoint>,
 }
 
 /// Everything that was asked for, open.
@@ -39,6 +46,7 @@ pub(super) struct TelemetryArguments {
 pub(super) struct Telemetry {
     access_log: AccessLog,
     statistics: StatisticsLog,
+    metrics_url: Option<String>,
     /// Where the server sends copies of its statistics.
     copies: Sender<Stats>,
 }
@@ -61,15 +69,23 @@ impl TelemetryArguments {
         let (copies, received) = mpsc::channel();
         let snapshots = Arc::new(Snapshots::new(server.snapshot_requester(), received));
         let json = self.stats_json.as_deref();
+        let metrics = self.metrics.as_ref();
+        let metrics = metrics.map(|on| metrics::start(on, mode, Arc::clone(&snapshots)));
         Ok(Telemetry {
             access_log: AccessLog::open(self.access_log.as_deref(), mode)?,
             statistics: StatisticsLog::start(self.stats_interval, json, mode, &snapshots)?,
+            metrics_url: metrics.transpose()?,
             copies,
         })
     }
 }
 
 impl Telemetry {
+    /// Where the metrics are, if they were asked for.
+    pub(super) fn metrics_url(&self) -> Option<&str> {
+        self.metrics_url.as_deref()
+    }
+
     /// The statistics of a server that is observed in this way.
     pub(super) fn connect(&self, statistics: Stats) -> Stats {
         statistics.publishing_to(self.copies.clone())

@@ -1,0 +1,240 @@
+//! One HTTP exchange, bounded in time and memory: a request is read, a response is written, and the connection is closed.
+//!
+//! The parser is `httparse`. A server of another crate would bring threads or an executor of its own, and no limit for a
+//! peer that sends a byte now and then.
+
+use httparse::{EMPTY_HEADER, Request, Status};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The most bytes that a request may have.
+const LONGEST_REQUEST: usize = 8 * 1024;
+
+/// The most header fields that a request may have.
+const MOST_HEADERS: usize = 64;
+
+/// What is sent back.
+#[derive(Debug)]
+pub(super) struct Response {
+    /// The status code and its name.
+    pub(super) status: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) body: String,
+}
+
+impl Response {
+    /// A response that says in one line why there is no other.
+    pub(super) fn error(status: &'static str, reason: &str) -> Self {
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            body: format!("{reason}\n"),
+        }
+    }
+}
+
+/// A request that is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Get,
+    /// As GET, without the body.
+    Head,
+}
+
+/// Serves one request for `path`, whose response is what `respond` returns.
+///
+/// # Errors
+///
+/// The peer is gone, or has not sent its request within `limit`, or not taken the response within as long again.
+pub(super) fn serve(
+    stream: &TcpStream,
+    limit: Duration,
+    path: &str,
+    respond: impl FnOnce() -> Response,
+) -> io::Result<()> {
+    let mut stream = TimedStream {
+        stream,
+        deadline: Instant::now() + limit,
+    };
+    let (method, response) = match read_request(&mut stream, path)? {
+        Ok(method) => (method, respond()),
+        Err(refusal) => (Method::Get, refusal),
+    };
+    stream.deadline = Instant::now() + limit;
+    write_response(&mut stream, method, &response)?;
+    stream.stream.shutdown(Shutdown::Write)?;
+    // To close over unread input would send RST, which can destroy the response on its way.
+    let mut rest = (&mut stream).take(LONGEST_REQUEST as u64);
+    io::copy(&mut rest, &mut io::sink()).map(|_| ())
+}
+
+/// Reads a request for `path`, or the response that refuses it.
+fn read_request(stream: &mut TimedStream<'_>, path: &str) -> io::Result<Result<Method, Response>> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 1024];
+    loop {
+        let read = stream.read(&mut piece)?;
+        if read == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        bytes.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+        let mut request = Request::new(&mut headers);
+        match request.parse(&bytes) {
+            Ok(Status::Complete(_)) => return Ok(method(&request, path)),
+            Ok(Status::Partial) if bytes.len() < LONGEST_REQUEST => {}
+            Ok(Status::Partial) => {
+                let status = "431 Request Header Fields Too Large";
+                return Ok(Err(Response::error(status, "the request is too long")));
+            }
+            Err(error) => {
+                let error = error.to_string();
+                return Ok(Err(Response::error("400 Bad Request", &error)));
+            }
+        }
+    }
+}
+
+fn method(request: &Request<'_, '_>, path: &str) -> Result<Method, Response> {
+    let target = request.path.unwrap_or_default();
+    let asked = target.split_once('?').map_or(target, |(path, _)| path);
+    match request.method {
+        _ if asked != path => Err(Response::error(
+            "404 Not Found",
+            &format!("there is only {path}"),
+        )),
+        Some("GET") => Ok(Method::Get),
+        Some("HEAD") => Ok(Method::Head),
+        _ => Err(Response::error(
+            "405 Method Not Allowed",
+            "only GET and HEAD are allowed",
+        )),
+    }
+}
+
+/// Every response may carry `Allow`; one with status 405 must (RFC 9110, section 15.5.6).
+fn write_response(
+    stream: &mut TimedStream<'_>,
+    method: Method,
+    response: &Response,
+) -> io::Result<()> {
+    let Response {
+        status,
+        content_type,
+        body,
+    } = response;
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\n\
+         Connection: close\r\n\r\n"
+    );
+    let body = match method {
+        Method::Get => body,
+        Method::Head => "",
+    };
+    stream.write_all(format!("{head}{body}").as_bytes())
+}
+
+/// A stream all of whose calls together end by the deadline.
+struct TimedStream<'a> {
+    stream: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl TimedStream<'_> {
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        Ok(Some(left))
+    }
+}
+
+impl Read for TimedStream<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for TimedStream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    const LATE: Duration = Duration::from_mins(1);
+
+    /// What the peer gets that sends `request` and does not finish.
+    fn response_to(request: &[u8]) -> String {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let respond = || Response {
+            status: "200 OK",
+            content_type: "text/plain",
+            body: "the body".to_owned(),
+        };
+        let served = thread::spawn(move || serve(&stream, LATE, "/metrics", respond));
+        peer.write_all(request).unwrap();
+        let mut response = String::new();
+        peer.set_read_timeout(Some(LATE)).unwrap();
+        peer.read_to_string(&mut response).unwrap();
+        drop(peer);
+        served.join().unwrap().unwrap();
+        response
+    }
+
+    #[test]
+    fn a_request_gets_its_response_and_then_the_end() {
+        let response = response_to(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        assert!(response.contains("\r\nContent-Length: 8\r\n"), "{response}");
+        assert!(response.ends_with("\r\n\r\nthe body"), "{response}");
+        let response = response_to(b"HEAD /metrics?a=b HTTP/1.0\r\n\r\n");
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        assert!(response.ends_with("\r\n\r\n"), "{response}");
+    }
+
+    #[test]
+    fn any_other_request_gets_the_reason_why_not() {
+        let long = [&b"GET /metrics HTTP/1.1\r\nA: "[..], &[b'a'; 8 * 1024]].concat();
+        let requests: [(&[u8], &str); 4] = [
+            (b"GET / HTTP/1.1\r\n\r\n", "404 Not Found"),
+            (b"POST /metrics HTTP/1.1\r\n\r\n", "405 Method Not Allowed"),
+            (b"hello, metrics\r\n\r\n", "400 Bad Request"),
+            (&long, "431 Request Header Fields Too Large"),
+        ];
+        for (request, status) in requests {
+            let response = response_to(request);
+            let expected = format!("HTTP/1.1 {status}\r\n");
+            assert!(response.starts_with(&expected), "{response}");
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_no_whole_request_is_cut_off() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        peer.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+        let limit = Duration::from_millis(50);
+        let unasked = || -> Response { panic!("there is no request") };
+        let error = serve(&stream, limit, "/metrics", unasked).unwrap_err();
+        let timed_out = [ErrorKind::TimedOut, ErrorKind::WouldBlock];
+        assert!(timed_out.contains(&error.kind()), "{error}");
+    }
+}

@@ -1,0 +1,86 @@
+//! `mio-echo serve --metrics`: the statistics over HTTP, for Prometheus and the programs that speak its language.
+//!
+//! A thread of its own serves one request at a time. The echo server is woken once per request, for a copy of its
+//! statistics, and does not wait for anything.
+
+mod exchange;
+mod open_metrics;
+
+use super::snapshots::Snapshots;
+use exchange::Response;
+use mio_echo::server::Mode;
+use mio_echo::text::endpoint::Endpoint;
+use mio_echo::text::os_error;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// Where the metrics are, as Prometheus expects it by default.
+const PATH: &str = "/metrics";
+
+/// How long a peer may take to send its request, and to take the response. Until then, other requests wait.
+const EXCHANGE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the echo server has to send its statistics. A turn of the loop is far shorter.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long accepting pauses if it fails, for want of descriptors for example.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Listens on the first address of `endpoint`, and serves the metrics from then on. Returns their URL.
+///
+/// # Errors
+///
+/// One line: the address cannot be bound, or there is no further thread.
+pub(super) fn start(
+    endpoint: &Endpoint,
+    mode: Mode,
+    snapshots: Arc<Snapshots>,
+) -> Result<String, String> {
+    let (listener, address) = bind(endpoint).map_err(|error| {
+        let error = os_error::describe(&error);
+        format!("cannot serve metrics on {endpoint}: {error}")
+    })?;
+    let since = SystemTime::now();
+    let serve = move || {
+        loop {
+            let respond = || metrics(&snapshots, mode, since);
+            match listener.accept() {
+                // What goes wrong in one exchange is the peer's problem.
+                Ok((stream, _)) => {
+                    let _ended = exchange::serve(&stream, EXCHANGE_LIMIT, PATH, respond);
+                }
+                Err(_) => thread::sleep(ACCEPT_RETRY),
+            }
+        }
+    };
+    let builder = thread::Builder::new().name("metrics".to_owned());
+    builder.spawn(serve).map_err(|error| {
+        let error = os_error::describe(&error);
+        format!("cannot start a thread for --metrics: {error}")
+    })?;
+    Ok(format!("http://{address}{PATH}"))
+}
+
+fn bind(endpoint: &Endpoint) -> io::Result<(TcpListener, SocketAddr)> {
+    let addresses = endpoint.resolve_to_listen()?;
+    let listener = TcpListener::bind(addresses.as_slice())?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn metrics(snapshots: &Snapshots, mode: Mode, since: SystemTime) -> Response {
+    match snapshots.take(SNAPSHOT_TIMEOUT) {
+        Some(stats) => Response {
+            status: "200 OK",
+            content_type: open_metrics::CONTENT_TYPE,
+            body: open_metrics::render(&stats, mode, since),
+        },
+        None => Response::error(
+            "503 Service Unavailable",
+            "the server does not send its statistics",
+        ),
+    }
+}
