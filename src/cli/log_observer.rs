@@ -5,6 +5,7 @@ use super::rate_limit::RateLimit;
 use log::{debug, info, warn};
 use mio_echo::server::{
     AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, MisbehaviourCounts, Observer,
+    ProxyHeader,
 };
 use mio_echo::text::address::Address;
 use mio_echo::text::os_error;
@@ -22,6 +23,7 @@ pub(super) struct LogObserver {
     full: RateLimit,
     exhausted: RateLimit,
     datagrams: RateLimit,
+    proxy_headers: RateLimit,
     /// How connections misbehave, if that is asked for.
     misbehaviour: Option<MisbehaviourCounts>,
 }
@@ -41,6 +43,18 @@ impl Observer for LogObserver {
 
     fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         debug!(target: TARGET, "{id} {peer} connected");
+    }
+
+    fn proxy_header(&mut self, id: ConnectionId, peer: &Address, header: ProxyHeader) {
+        match header {
+            ProxyHeader::Peer(real) => debug!(target: TARGET, "{id} {peer} speaks for {real}"),
+            ProxyHeader::Unknown => debug!(target: TARGET, "{id} {peer} speaks for itself"),
+            ProxyHeader::Missing(error) => {
+                if let Some(suppressed) = self.proxy_headers.pass(Instant::now()) {
+                    warn!(target: TARGET, "{id} {peer} reset: {error}{suppressed}");
+                }
+            }
+        }
     }
 
     fn closed(&mut self, summary: &ConnectionSummary) {

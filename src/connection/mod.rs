@@ -205,6 +205,11 @@ impl<S> Connection<S> {
     pub fn stream(&self) -> &S {
         &self.stream
     }
+
+    /// The stream underneath, for what is beside its bytes.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
 }
 
 impl Step {

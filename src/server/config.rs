@@ -4,6 +4,8 @@ use super::datagrams::policy::DatagramPolicy;
 use super::limits;
 use super::misbehaviour::Misbehaviour;
 use super::mode::Mode;
+#[cfg(feature = "preamble")]
+use super::preamble::Preamble;
 use super::shutdown::HangupAction;
 use crate::text::endpoint::Endpoint;
 use std::time::Duration;
@@ -39,6 +41,9 @@ pub struct Config {
     pub nodelay: bool,
     /// How long a stop waits for the peers to finish.
     pub drain_timeout: Duration,
+    /// What comes before the echo; `None` means nothing.
+    #[cfg(feature = "preamble")]
+    pub preamble: Option<Preamble>,
     /// What to do wrong, for tests of the other side; `None` means nothing.
     pub misbehaviour: Option<Misbehaviour>,
     /// How often the loop reports that it still iterates ([`Observer::heartbeat`](super::Observer::heartbeat)); `None`
@@ -67,6 +72,8 @@ impl Default for Config {
             keepalive: None,
             nodelay: true,
             drain_timeout: limits::DRAIN_TIMEOUT,
+            #[cfg(feature = "preamble")]
+            preamble: None,
             misbehaviour: None,
             heartbeat: None,
             on_hangup: HangupAction::default(),

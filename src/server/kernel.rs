@@ -5,6 +5,7 @@
 //! trait is left.
 
 use super::limits::EVENTS_PER_WAIT;
+use super::proxy_header::ProxyHeader;
 use super::sources::Source;
 use super::stream_listener::StreamListener;
 use super::unread::unread_bytes;
@@ -64,6 +65,11 @@ pub(super) trait Socket: Stream {
 
     /// Has close(2) send RST instead of FIN. A Unix socket has neither, see [`reset_on_close`].
     fn reset_on_close(&self);
+
+    /// The PROXY header that has been read from it, once.
+    fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
+        None
+    }
 
     /// Its descriptor, for observers; a simulated socket has none.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

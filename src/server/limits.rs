@@ -72,6 +72,10 @@ pub const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_millis(8);
 /// How long a stop waits for the peers to finish.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a connection may take to send its PROXY header: time for a segment to be lost and sent again, twice.
+#[cfg(feature = "preamble")]
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Descriptors that are not for connections: the standard three, poll, waker, the signal pipe, the shutdown pipe,
 /// listeners, and some for the libraries underneath.
 pub(super) const RESERVED_DESCRIPTORS: u64 = 32;

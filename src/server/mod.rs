@@ -7,7 +7,8 @@
 //!    and [`readiness`](crate::readiness);
 //! 3. `datagrams`, for the peers that have no connection;
 //! 4. `threads`, the same server with a thread per connection;
-//! 5. `misbehaviour`, between either of them and its sockets if it is asked for.
+//! 5. `layers`, and what can lie between either of them and its sockets if it is asked for: `preamble` and
+//!    `misbehaviour`.
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -31,11 +32,15 @@ mod heartbeat;
 mod idle;
 mod inherited;
 mod kernel;
+mod layers;
 pub mod limits;
 mod listener;
 mod misbehaviour;
 mod mode;
 mod observer;
+#[cfg(feature = "preamble")]
+mod preamble;
+mod proxy_header;
 mod receive_buffer;
 mod shutdown;
 mod slot;
@@ -58,6 +63,9 @@ pub use mode::Mode;
 pub use observer::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, LoopPhase, Observer, WakeSource,
 };
+#[cfg(feature = "preamble")]
+pub use preamble::{Banner, Preamble};
+pub use proxy_header::{HeaderError, ProxyHeader};
 pub use shutdown::{HangupAction, SnapshotRequester, Stopper, is_hangup_ignored};
 pub use stats::{DatagramStats, Stats};
 #[cfg(feature = "trace")]
@@ -66,11 +74,10 @@ pub(crate) use unread::unread_bytes;
 use crate::text::address::Address;
 use datagrams::Datagrams;
 use datagrams::socket::DatagramSocket;
-use event_loop::EventLoop;
 use kernel::MioPoll;
+use layers::LoopParts;
 use listener::Listeners;
 use mio::Poll;
-use misbehaviour::MisbehavingKernel;
 use shutdown::Shutdown;
 use std::io;
 use std::net::SocketAddr;
@@ -208,31 +215,13 @@ impl Server {
         } = self;
         match config.mode {
             Mode::EventLoop => {
-                let kernel = MioPoll::new(poll);
-                let Some(misbehaviour) = config.misbehaviour.clone() else {
-                    return EventLoop::new(
-                        kernel,
-                        listeners,
-                        datagrams,
-                        shutdown,
-                        &config,
-                        max_connections,
-                        observer,
-                    )
-                    .run();
-                };
-                let kernel = MisbehavingKernel::new(kernel, misbehaviour, config.read_buffer);
-                let listeners = listeners.map(|listener| kernel.listener(listener));
-                EventLoop::new(
-                    kernel,
-                    listeners,
+                let parts = LoopParts {
                     datagrams,
                     shutdown,
-                    &config,
+                    config,
                     max_connections,
-                    observer,
-                )
-                .run()
+                };
+                layers::run(MioPoll::new(poll), listeners, parts, observer)
             }
             Mode::Threads => {
                 let threads =

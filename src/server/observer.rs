@@ -1,6 +1,7 @@
 //! One observer: statistics, the log, a trace and tests all see the server through this trait.
 
 use super::datagrams::event::DatagramEvent;
+use super::proxy_header::ProxyHeader;
 use crate::connection::{ConnectionEvent, Phase, Reason};
 use crate::readiness::{EventFlags, Readiness};
 use crate::text::address::Address;
@@ -48,6 +49,10 @@ pub trait Observer: Clone + Send + 'static {
 
     /// A connection was accepted.
     fn accepted(&mut self, _id: ConnectionId, _peer: &Address) {}
+
+    /// The PROXY header of a connection was read, or is missing. `peer` is the address of its socket; at the end of the
+    /// connection, its peer is the one in the header.
+    fn proxy_header(&mut self, _id: ConnectionId, _peer: &Address, _header: ProxyHeader) {}
 
     /// Whether [`socket_seen`](Self::socket_seen) is to be called.
     fn observes_sockets(&self) -> bool {
@@ -257,6 +262,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         self.0.accepted(id, peer);
         self.1.accepted(id, peer);
+    }
+
+    fn proxy_header(&mut self, id: ConnectionId, peer: &Address, header: ProxyHeader) {
+        self.0.proxy_header(id, peer, header);
+        self.1.proxy_header(id, peer, header);
     }
 
     fn observes_sockets(&self) -> bool {

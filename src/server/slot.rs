@@ -3,6 +3,7 @@
 use super::idle::IdleTicks;
 use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
+use super::proxy_header::ProxyHeader;
 use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, TurnEnd};
 use crate::readiness::EventFlags;
 use crate::text::address::Address;
@@ -47,9 +48,15 @@ impl<S: Socket> Slot<S> {
             connection,
             idle_ticks,
             id,
-            ..
+            peer,
         } = self;
         let bytes = connection.receive(room, &mut |event| emit(observer, *id, idle_ticks, event));
+        if let Some(header) = connection.stream_mut().take_proxy_header() {
+            observer.proxy_header(*id, peer, header);
+            if let ProxyHeader::Peer(real) = header {
+                *peer = Address::Inet(real);
+            }
+        }
         self.show(observer);
         bytes
     }

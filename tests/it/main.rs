@@ -36,6 +36,8 @@ mod many;
 #[cfg(feature = "telemetry")]
 mod metrics;
 mod misbehave;
+#[cfg(feature = "preamble")]
+mod preamble;
 mod signals;
 mod snapshots;
 #[cfg(feature = "telemetry")]

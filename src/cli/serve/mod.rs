@@ -5,6 +5,8 @@ mod activation;
 mod datagrams;
 mod misbehave;
 mod notices;
+#[cfg(feature = "preamble")]
+mod preamble;
 #[cfg(target_os = "linux")]
 mod privileges;
 #[cfg_attr(not(feature = "telemetry"), path = "no_telemetry.rs")]
@@ -126,6 +128,10 @@ pub(super) struct ServeArguments {
     #[command(flatten)]
     datagrams: datagrams::DatagramArguments,
 
+    #[cfg(feature = "preamble")]
+    #[command(flatten)]
+    preamble: preamble::PreambleArguments,
+
     #[command(flatten)]
     misbehave: misbehave::MisbehaveArguments,
 
@@ -146,6 +152,7 @@ impl ServeArguments {
     /// socket among those that were `passed`.
     fn config(&self, passed: &[InheritedSocket], misbehaviour: Option<Misbehaviour>) -> Config {
         let has_default_address = self.listen.is_empty() && passed.is_empty();
+        let idle_timeout = self.idle_timeout.and_then(Timeout::duration);
         Config {
             mode: self.mode.into(),
             listen: if has_default_address {
@@ -160,10 +167,12 @@ impl ServeArguments {
             reuse_port: self.reuse_port,
             read_buffer: self.read_buffer.0,
             max_connections: self.max_connections,
-            idle_timeout: self.idle_timeout.and_then(Timeout::duration),
+            idle_timeout,
             keepalive: self.keepalive.duration(),
             nodelay: self.nodelay,
             drain_timeout: self.drain_timeout,
+            #[cfg(feature = "preamble")]
+            preamble: self.preamble.preamble(idle_timeout),
             misbehaviour,
             heartbeat: watchdog_interval(),
             on_hangup: self.telemetry.on_hangup(),

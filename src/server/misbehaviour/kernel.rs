@@ -11,6 +11,7 @@ use crate::connection::Stream;
 use crate::readiness::EventFlags;
 use crate::server::clock;
 use crate::server::kernel::{Accept, Kernel, Socket};
+use crate::server::proxy_header::ProxyHeader;
 use crate::server::sources::Source;
 use crate::text::address::Address;
 use std::cmp::Reverse;
@@ -205,6 +206,10 @@ impl<S: Socket> Socket for TimedSocket<S> {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.socket.descriptor()
+    }
+
+    fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
+        self.socket.take_proxy_header()
     }
 }
 

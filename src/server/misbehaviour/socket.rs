@@ -11,6 +11,7 @@ use super::plan::{ConnectionPlan, Delays, Ending, Misbehaviour};
 use crate::connection::Stream;
 use crate::server::clock;
 use crate::server::kernel::Socket;
+use crate::server::proxy_header::ProxyHeader;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
@@ -332,6 +333,10 @@ impl<S: Socket> Socket for MisbehavingSocket<S> {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.inner.descriptor()
+    }
+
+    fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
+        self.inner.take_proxy_header()
     }
 }
 

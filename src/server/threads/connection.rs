@@ -72,31 +72,42 @@ impl<O: Observer> ThreadConnection<O> {
 
     /// The whole life of the thread.
     pub(super) fn run(self, stream: &TcpStream) {
-        let config = &self.shared.config;
-        match &config.misbehaviour {
-            None => self.run_on(stream),
-            Some(misbehaviour) => {
-                let mut socket = MisbehavingSocket::new(stream, config.read_buffer);
-                socket.misbehave(misbehaviour, self.identity.id.0);
-                self.run_on(socket);
-            }
-        }
-    }
-
-    fn run_on(self, mut stream: impl ThreadStream) {
         let mut closing = CloseOnDrop {
             connection: self,
             reason: Reason::Failed(IoFailure::Kind(ErrorKind::Other)),
         };
-        let connection = &mut closing.connection;
+        let ended = closing.connection.serve_all(stream);
+        closing.reason = ended.err().unwrap_or(Reason::Finished);
+    }
+
+    /// What comes before the echo, and the echo.
+    fn serve_all(&mut self, stream: &TcpStream) -> Result<(), Reason> {
+        let shared = Arc::clone(&self.shared);
+        #[cfg(feature = "preamble")]
+        if let Some(preamble) = &shared.config.preamble
+            && self.begin(preamble, stream)?.is_break()
+        {
+            return Ok(());
+        }
+        match &shared.config.misbehaviour {
+            None => self.serve_on(stream),
+            Some(misbehaviour) => {
+                let mut socket = MisbehavingSocket::new(stream, shared.config.read_buffer);
+                socket.misbehave(misbehaviour, self.identity.id.0);
+                self.serve_on(socket)
+            }
+        }
+    }
+
+    fn serve_on(&mut self, mut stream: impl ThreadStream) -> Result<(), Reason> {
         let ended = stream
-            .prepare(connection.shared.config.idle_timeout)
+            .prepare(self.shared.config.idle_timeout)
             .map_err(|error| Reason::Failed((&error).into()))
-            .and_then(|()| connection.serve(&mut stream));
-        if connection.bytes_in != connection.bytes_out {
+            .and_then(|()| self.serve(&mut stream));
+        if self.bytes_in != self.bytes_out {
             stream.reset_on_close();
         }
-        closing.reason = ended.err().unwrap_or(Reason::Finished);
+        ended
     }
 
     /// Echoes until the peer has finished or a stop is requested.
@@ -175,6 +186,11 @@ impl<O: Observer> ThreadConnection<O> {
                 return Ok(());
             }
         }
+        self.finish(stream)
+    }
+
+    /// Sends our FIN, then waits for the peer's.
+    fn finish(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
         // This fails if the peer is already gone; the read below reports how.
         let _peer_is_gone = stream.send_fin();
         self.emit(ConnectionEvent::FinSent);
@@ -317,5 +333,7 @@ impl<O: Observer> Drop for CloseOnDrop<O> {
     }
 }
 
+#[cfg(feature = "preamble")]
+mod preamble;
 #[cfg(test)]
 mod tests;

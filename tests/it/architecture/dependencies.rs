@@ -104,6 +104,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/capacity.rs",
             "server/event_loop/simulation/",
             "server/listener.rs",
+            "server/preamble/header.rs",
             "server/unread.rs",
             "server/capacity.rs",
         ],
@@ -179,6 +180,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/datagrams/socket.rs",
         ],
     ),
+    ("ppp", &["server/preamble/header.rs"]),
     ("quinn_udp", &["server/datagrams/socket.rs"]),
     ("pulldown_cmark", &["learn/slides/outline.rs"]),
 ];

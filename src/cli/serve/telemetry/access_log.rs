@@ -6,7 +6,7 @@
 use crate::cli::files::cannot_write;
 use crate::cli::logger::TARGET;
 use crate::cli::rate_limit::RateLimit;
-use mio_echo::server::{ConnectionId, ConnectionSummary, Mode, Observer};
+use mio_echo::server::{ConnectionId, ConnectionSummary, Mode, Observer, ProxyHeader};
 use mio_echo::text::address::Address;
 use mio_echo::text::background_writer::BackgroundWriter;
 use mio_echo::text::os_error;
@@ -48,6 +48,8 @@ struct Acceptance {
     at: Instant,
     /// The local address of its socket, unless the kernel did not tell.
     local: Option<String>,
+    /// The address of the proxy that speaks for the peer.
+    proxy: Option<String>,
 }
 
 /// A line of the log. Names and units are those of the trace.
@@ -59,6 +61,8 @@ struct AccessRecord<'a> {
     peer: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     local: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<&'a str>,
     mode: String,
     bytes_in: u64,
     bytes_out: u64,
@@ -119,8 +123,17 @@ impl Observer for AccessLog {
             let acceptance = Acceptance {
                 at: Instant::now(),
                 local: local.map(|local| local.to_string()),
+                proxy: None,
             };
             log.state().open.insert(id, acceptance);
+        }
+    }
+
+    fn proxy_header(&mut self, id: ConnectionId, peer: &Address, header: ProxyHeader) {
+        if let (Some(log), ProxyHeader::Peer(_)) = (&self.0, header)
+            && let Some(acceptance) = log.state().open.get_mut(&id)
+        {
+            acceptance.proxy = Some(peer.to_string());
         }
     }
 
@@ -177,6 +190,7 @@ impl OpenLog {
             connection: summary.id.0,
             peer: summary.peer.to_string(),
             local: acceptance.and_then(|acceptance| acceptance.local.as_deref()),
+            proxy: acceptance.and_then(|acceptance| acceptance.proxy.as_deref()),
             mode: self.mode.to_string(),
             bytes_in: summary.bytes_in,
             bytes_out: summary.bytes_out,

@@ -1,0 +1,164 @@
+//! A socket that begins with a header and a banner, between a connection and its real socket.
+//!
+//! To the connection it is a socket like any other that has nothing to read yet, until the header is read and the banner
+//! is written.
+
+use super::header::{HeaderRead, HeaderReader};
+use super::plan::Preamble;
+use crate::connection::{Stream, WriteQueue};
+use crate::server::clock;
+use crate::server::kernel::Socket;
+use crate::server::mode::Mode;
+use crate::server::proxy_header::{HeaderError, ProxyHeader};
+use crate::text::address::Address;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A socket of the event loop that has not begun to echo, or has.
+#[derive(Debug)]
+pub(crate) struct PreambleSocket<S> {
+    inner: S,
+    stage: PreambleStage,
+    /// A header that is yet to be taken.
+    header: Option<ProxyHeader>,
+    preamble: Arc<Preamble>,
+    /// The peer's address, as far as it is known.
+    peer: Address,
+}
+
+/// How far the socket has come.
+#[derive(Debug)]
+enum PreambleStage {
+    /// It reads a header, until the given time.
+    Header(HeaderReader, Option<Instant>),
+    /// It writes the banner.
+    Banner(WriteQueue),
+    /// It is like the real socket.
+    Echo,
+}
+
+impl<S: Socket> PreambleSocket<S> {
+    pub(crate) fn new(inner: S, peer: Address, preamble: Arc<Preamble>) -> Self {
+        let mut socket = Self {
+            inner,
+            stage: PreambleStage::Echo,
+            header: None,
+            preamble,
+            peer,
+        };
+        socket.stage = match socket.preamble.proxy_header_within {
+            Some(limit) => {
+                let deadline = clock::now().checked_add(limit);
+                PreambleStage::Header(HeaderReader::default(), deadline)
+            }
+            None => socket.banner(),
+        };
+        socket
+    }
+
+    /// The real socket, to be registered.
+    pub(super) fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The stage in which the banner is written, if there is one.
+    fn banner(&self) -> PreambleStage {
+        let Some(banner) = &self.preamble.banner else {
+            return PreambleStage::Echo;
+        };
+        let mut queue = WriteQueue::default();
+        let text = banner.render(Mode::EventLoop, &self.peer, self.inner.descriptor());
+        match queue.fill(&text) {
+            Ok(()) => PreambleStage::Banner(queue),
+            // Without memory for a banner there is none.
+            Err(_) => PreambleStage::Echo,
+        }
+    }
+
+    fn header_read(&mut self, header: ProxyHeader) -> io::Result<()> {
+        self.header = Some(header);
+        match header {
+            ProxyHeader::Peer(peer) => self.peer = Address::Inet(peer),
+            ProxyHeader::Unknown => {}
+            ProxyHeader::Missing(error) => {
+                self.inner.reset_on_close();
+                return Err(error.kind().into());
+            }
+        }
+        self.stage = self.banner();
+        Ok(())
+    }
+}
+
+impl<S: Socket> Read for PreambleSocket<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match &mut self.stage {
+                PreambleStage::Echo => return self.inner.read(buffer),
+                PreambleStage::Banner(queue) => match self.inner.write(queue.pending())? {
+                    0 => return Err(ErrorKind::WriteZero.into()),
+                    written => {
+                        queue.advance(written);
+                        if queue.is_empty() {
+                            self.stage = PreambleStage::Echo;
+                        }
+                    }
+                },
+                PreambleStage::Header(reader, deadline) => {
+                    let is_late = deadline.is_some_and(|at| at <= clock::now());
+                    match reader.read(&mut self.inner) {
+                        Ok(HeaderRead::Header(header)) => self.header_read(header)?,
+                        Ok(HeaderRead::Finished) => return Ok(0),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock && is_late => {
+                            self.header_read(ProxyHeader::Missing(HeaderError::Late))?;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<S: Socket> Write for PreambleSocket<S> {
+    /// A connection writes what it has read, so the preamble is over.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S: Socket> Stream for PreambleSocket<S> {
+    /// A stop ends the preamble; what arrives from now on is discarded.
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.stage = PreambleStage::Echo;
+        self.inner.send_fin()
+    }
+}
+
+impl<S: Socket> Socket for PreambleSocket<S> {
+    /// Bytes of a header are not to be echoed.
+    fn unread_bytes(&self) -> Option<u32> {
+        match &self.stage {
+            PreambleStage::Header(reader, _) => reader.unread_behind(&self.inner),
+            PreambleStage::Banner(_) | PreambleStage::Echo => self.inner.unread_bytes(),
+        }
+    }
+
+    fn reset_on_close(&self) {
+        self.inner.reset_on_close();
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inner.descriptor()
+    }
+
+    fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
+        self.header.take()
+    }
+}
