@@ -180,14 +180,14 @@ fn in_threads(event: &Event) -> Option<Place> {
         Event::Queued { .. } | Event::ReadPaused => {
             (&THREAD, "write_all", "self.emit_pending(bytes - written)")
         }
-        Event::FinSent => (&THREAD, "drain", "stream.send_fin("),
+        Event::FinSent => (&THREAD, "finish", "stream.send_fin("),
         Event::PhaseChanged {
             to: PhaseName::Lingering,
             ..
-        } => (&THREAD, "drain", "Phase::Lingering"),
+        } => (&THREAD, "finish", "Phase::Lingering"),
         Event::PhaseChanged { .. } => (&THREAD, "drain", "Phase::Draining"),
         Event::Discarded { .. } => (&THREAD, "linger", "ConnectionEvent::Discarded"),
-        Event::Closed { .. } => (&THREAD, "run_on", "closing.reason ="),
+        Event::Closed { .. } => (&THREAD, "run", "closing.reason ="),
         _ => return None,
     })
 }
