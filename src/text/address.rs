@@ -73,9 +73,16 @@ impl Address {
             // On a dual-stack listener, IPv4 addresses are mapped ones (RFC 4291, section 2.5.5.2).
             SocketAddr::new(address.ip().to_canonical(), address.port())
         });
-        let unix = || address.as_unix().map(Self::from);
-        let known = inet.map(Self::Inet).or_else(unix);
-        known.ok_or_else(|| io::ErrorKind::Unsupported.into())
+        let path = address
+            .as_pathname()
+            .map(|path| UnixName::Path(path.into()));
+        let name = address.as_abstract_namespace();
+        let unix = path.or(name.map(|name| UnixName::Abstract(name.into())));
+        match inet {
+            Some(inet) => Ok(Self::Inet(inet)),
+            None if address.is_unix() => Ok(Self::Unix(unix.unwrap_or(UnixName::Unnamed))),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// The IP address and the port of a TCP socket.
