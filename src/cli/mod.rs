@@ -22,6 +22,10 @@ mod compare;
     feature = "telemetry",
     feature = "trace"
 ))]
+#[cfg_attr(
+    not(any(feature = "manual", feature = "measure", feature = "trace")),
+    allow(dead_code, reason = "telemetry alone needs only the error line")
+)]
 mod files;
 mod interrupt;
 #[cfg(feature = "learn")]
