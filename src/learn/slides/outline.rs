@@ -8,6 +8,9 @@ use pulldown_cmark::{
 /// The most lines of code on one slide. Longer code is divided where it has an empty line, or else anywhere.
 const CODE_LINES: usize = 26;
 
+/// Code of at most this many lines stays beside the words before it.
+const SHORT: usize = 8;
+
 /// One slide.
 #[derive(Debug)]
 pub(super) struct Slide {
@@ -77,6 +80,11 @@ impl<'a> Section<'a> {
         let text: String = text.collect();
         let is_diff =
             matches!(kind, CodeBlockKind::Fenced(language) if language.as_ref() == "diff");
+        let is_short = !is_diff && text.lines().count() <= SHORT;
+        if is_short && self.apart.is_empty() && !self.words.is_empty() {
+            let beside = code(&text, is_diff).into_string();
+            return self.words.push(Event::Html(beside.into()));
+        }
         let parts = if is_diff { hunks(&text) } else { pages(&text) };
         self.apart
             .extend(parts.iter().map(|part| code(part, is_diff)));

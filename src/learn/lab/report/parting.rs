@@ -85,12 +85,12 @@ fn picture(bands: &[Band<'_>; 2], from: usize, parting: usize) -> Markup {
         div.scroll tabindex="0" {
             svg.parting width=(width) height=(axis + 16) role="img"
                 aria-label={ "Both traces on one axis. They part at record " (parting + 1) "." } {
+                line.mark x1=(mark) x2=(mark) y1="16" y2=(axis - 10) {}
                 (band(first, 40))
                 (band(second, top_of_second))
                 @for column in (0..columns.unwrap_or(0)).step_by(4) {
                     text.axis x=(NAMES + column * COLUMN + 2) y=(axis) { (from + column + 1) }
                 }
-                line.mark x1=(mark) x2=(mark) y1="16" y2=(axis - 10) {}
                 text.mark x=(mark + 4) y="14" { "here they part" }
             }
         }
