@@ -216,7 +216,7 @@ fn every_file_is_written() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_named_before_the_run() {
-    for option in ["--json", "--hgrm", "--hlog"] {
+    for option in ["--json", "--html", "--hgrm", "--hlog"] {
         let exit = bench(&["--duration", "1h", option, "/nonexistent/all"]);
         assert_eq!(exit.code, Some(2));
         assert_eq!(
@@ -436,18 +436,25 @@ fn connections_beyond_the_limit_on_open_files_are_refused_with_the_limit() {
 }
 
 #[test]
-fn the_json_and_the_log_have_the_measurement_second_by_second() {
+fn the_json_the_page_and_the_log_have_the_measurement_second_by_second() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("all.hlog");
-    let files = ["--json", "-", "--hlog", log.to_str().unwrap()];
+    let (log, page) = (
+        folder.path().join("all.hlog"),
+        folder.path().join("all.html"),
+    );
+    let (log, page) = (log.to_str().unwrap(), page.to_str().unwrap());
+    let files = ["--json", "-", "--hlog", log, "--html", page];
     let load = [
         "-t", "1300ms", "--warmup", "0s", "-c", "4", "--rate", "2000",
     ];
     let report = json(&bench(&[&load[..], &files].concat()));
-    let logged = fs::read(&log).unwrap();
+    let logged = fs::read(log).unwrap();
     let logged = IntervalLogIterator::new(&logged).map(Result::unwrap);
     let logged = logged.filter(|entry| matches!(entry, LogEntry::Interval(_)));
     assert_eq!(logged.count(), 2 * 2, "service and response times");
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<svg class=\"chart\"").count(), 3);
+    assert_eq!(page.matches("<th scope=\"row\">").count(), 2, "{page}");
     let intervals = report["intervals"].as_array().unwrap();
     let sum = |field: &str| -> u64 { intervals.iter().map(|it| it[field].as_u64().unwrap()).sum() };
     assert_eq!(intervals.len(), 2, "a second and the rest");

@@ -157,7 +157,7 @@ pub(crate) struct BenchArguments {
     /// Measure built-in servers of known truth, and print what was injected beside what was measured
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
         "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
-        "warmup", "timeout", "udp", "no_verify", "pid", "no_pin", "fail_if", "hgrm", "hlog", "seed", "source",
+        "warmup", "timeout", "udp", "no_verify", "pid", "no_pin", "fail_if", "html", "hgrm", "hlog", "seed", "source",
     ])]
     pub(super) calibrate: bool,
 
@@ -181,6 +181,10 @@ pub(crate) struct BenchArguments {
     /// Write all figures as JSON
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) json: Option<PathBuf>,
+
+    /// Write a page with the summary and with charts of rate, latency and failures over time
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) html: Option<PathBuf>,
 
     /// Write the percentiles as text for the plotters of HdrHistogram
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -237,7 +241,8 @@ impl BenchArguments {
         self.check_schedule()?;
         if self.reports_on_stdout() > 1 {
             return Err(
-                "only one of --json, --hgrm and --hlog can go to standard output".to_owned(),
+                "only one of --json, --html, --hgrm and --hlog can go to standard output"
+                    .to_owned(),
             );
         }
         self.check_load()?;
@@ -293,7 +298,9 @@ impl BenchArguments {
 
     /// The files to write.
     fn files(&self) -> impl Iterator<Item = &Path> {
-        let files = [&self.json, &self.hgrm, &self.hlog].into_iter().flatten();
+        let files = [&self.json, &self.html, &self.hgrm, &self.hlog]
+            .into_iter()
+            .flatten();
         files.map(PathBuf::as_path)
     }
 

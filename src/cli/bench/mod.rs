@@ -57,7 +57,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let sampler = sampler(&server, arguments.pid)?;
     let live = LiveLine::new();
     // An interval takes the generator a moment, so there are none that would not be seen.
-    let are_seen = live.is_drawn() || arguments.json.is_some();
+    let are_seen = live.is_drawn() || arguments.json.is_some() || arguments.html.is_some();
     let mut intervals = are_seen.then(IntervalRecorder::new);
     let mut log = arguments.hlog.as_ref().map(|_| LatencyLog::default());
     let mut observer = SamplingObserver::new(sampler, |progress: &Progress| {
@@ -143,6 +143,9 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
             serde_json::to_writer_pretty(&mut *file, report)?;
             writeln!(file)
         })?;
+    }
+    if let Some(path) = &arguments.html {
+        write_to(path, |file| file.write_all(report.html().as_bytes()))?;
     }
     if let Some(path) = &arguments.hgrm {
         let latency = results.response.as_ref().unwrap_or(&results.service);

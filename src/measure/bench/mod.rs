@@ -3,7 +3,7 @@
 //!
 //! Read it in this order: [`BenchServer`], the server; [`WarmUpJudge`], when it is warm; [`SamplingObserver`], which watches its costs while the load runs;
 //! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
-//! a single measurement together: `summary` formats it for people, `export` writes the latencies for other tools, [`LatencyLog`] those of each second,
+//! a single measurement together: `summary` formats it for people, `page` draws it over time, `export` writes the latencies for other tools, [`LatencyLog`] those of each second,
 //! [`Threshold`] checks it for continuous integration. [`IntervalRecorder`] follows it second by second.
 //!
 //! The server is measured where its process is visible: one that this program started, or one whose process id is
@@ -15,6 +15,7 @@ mod export;
 mod interval;
 mod latency_log;
 mod machine;
+mod page;
 mod report;
 mod server;
 mod summary;

@@ -162,6 +162,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "learn/lab/",
             "learn/slides/",
+            "measure/bench/page.rs",
             "measure/compare/report/",
             "text/page.rs",
             "trace/timeline/",

@@ -13,7 +13,10 @@ use crate::text::page::page;
 use crate::text::units;
 use maud::{Markup, html};
 
-const STYLE: &str = concat!(include_str!("page.css"), include_str!("chart.css"));
+const STYLE: &str = concat!(
+    include_str!("../../page.css"),
+    include_str!("../../chart.css")
+);
 
 /// The comparison as a page.
 pub fn html(comparison: &Comparison) -> String {

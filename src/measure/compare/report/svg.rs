@@ -11,7 +11,7 @@ use crate::measure::compare::model::Comparison;
 use maud::{Markup, PreEscaped, html};
 
 /// Colours and strokes, for light and dark.
-const STYLE: &str = include_str!("chart.css");
+const STYLE: &str = include_str!("../../chart.css");
 
 /// What a chart is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
