@@ -82,5 +82,5 @@ pub use definition::{Check, Level};
 pub use results::{CheckReport, CheckResult, CheckStatus};
 pub use run::{CheckError, CheckPlan, OnFailure, run};
 pub use select::{Selection, SelectionError};
-pub use server::{CheckTarget, PORT};
+pub use server::CheckTarget;
 pub use trial::Effort;

@@ -3,7 +3,7 @@
 use super::process::ServerProcess;
 use super::time_limit::{SLICE, TimeLimit, Wait};
 use crate::measure::load::Transport;
-use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
+use crate::measure::process::{Child, ChildFailure, CommandLine, ListenPlace, expect_reply};
 use crate::text::address::Address;
 use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
@@ -13,9 +13,6 @@ use std::net::Shutdown;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// The placeholder in a command line for the port to listen on.
-pub const PORT: &str = "{port}";
 
 /// How long a server may take to accept connections. An interpreter or a virtual machine takes a second or two.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,7 +25,8 @@ const START_ATTEMPTS: u32 = 3;
 pub enum CheckTarget {
     /// It is running already.
     Running(Endpoint),
-    /// It is started with this command line, in which `{port}` stands for the port to listen on.
+    /// It is started with this command line, in which `{port}` stands for the port to listen on, or `{socket}` for the path
+    /// of the Unix socket.
     Command(CommandLine),
 }
 
@@ -49,7 +47,7 @@ pub(super) struct CheckedServer {
     address: Address,
     transport: Transport,
     /// Present if it was started here. It ends with this value.
-    started: Option<(Child, ServerProcess)>,
+    started: Option<(Child, ServerProcess, ListenPlace)>,
 }
 
 impl CheckedServer {
@@ -108,23 +106,30 @@ impl CheckedServer {
         wait: &Wait<'_>,
     ) -> Result<Self, String> {
         let described = |error: io::Error| os_error::describe(&error);
-        let address = free_address().map_err(described)?;
-        let line = setup.wrap(&command.replace(PORT, &address.port().to_string()));
+        let place = ListenPlace::for_command(command).map_err(described)?;
+        let address = place.address();
+        let line = setup.wrap(&place.fill_in(command));
         let mut child = Child::spawn(&line, None).map_err(described)?;
         loop {
             let ready = match transport {
-                Transport::Stream => child.wait_until_accepting(address, SLICE),
-                Transport::Datagrams => child.wait_until_replying(address, SLICE),
+                Transport::Stream => child.wait_until_accepting(address.clone(), SLICE),
+                Transport::Datagrams => {
+                    let address = address.to_inet().map_err(described)?;
+                    child.wait_until_replying(address, SLICE)
+                }
             };
             match ready {
                 Ok(()) => break,
                 Err(failure @ ChildFailure::Exited { .. }) => return Err(failure.to_string()),
                 Err(ChildFailure::NotReady { .. }) if wait.is_over() => {
-                    let port = address.port();
+                    let place = match address {
+                        Address::Inet(address) => format!("port {}", address.port()),
+                        Address::Unix(name) => name.to_string(),
+                    };
                     return Err(match transport {
-                        Transport::Stream => format!("it does not listen on port {port}"),
+                        Transport::Stream => format!("it does not listen on {place}"),
                         Transport::Datagrams => {
-                            format!("it does not reply to a datagram on port {port}")
+                            format!("it does not reply to a datagram on {place}")
                         }
                     });
                 }
@@ -133,9 +138,9 @@ impl CheckedServer {
         }
         let process = ServerProcess::new(child.pid(), command.clone());
         Ok(Self {
-            address: address.into(),
+            address: address.clone(),
             transport,
-            started: Some((child, process)),
+            started: Some((child, process, place)),
         })
     }
 
@@ -149,12 +154,12 @@ impl CheckedServer {
 
     /// Its process, if it was started here.
     pub(super) fn process(&self) -> Option<&ServerProcess> {
-        self.started.as_ref().map(|(_, process)| process)
+        self.started.as_ref().map(|(_, process, _)| process)
     }
 
     /// How it ended; `None` while it is running.
     pub(super) fn early_exit(&mut self) -> Option<String> {
-        let (child, _) = self.started.as_mut()?;
+        let (child, ..) = self.started.as_mut()?;
         Some(child.early_exit()?.to_string())
     }
 

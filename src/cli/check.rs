@@ -12,12 +12,12 @@ use super::values::positive_duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::check::{
-    self, Check, CheckError, CheckPlan, CheckReport, CheckTarget, Effort, Level, OnFailure, PORT,
+    self, Check, CheckError, CheckPlan, CheckReport, CheckTarget, Effort, Level, OnFailure,
     Selection,
     report::{self, Layout},
 };
 use mio_echo::measure::load::Transport;
-use mio_echo::measure::process::CommandLine;
+use mio_echo::measure::process::{CommandLine, ListenPlace, PORT, SOCKET};
 use mio_echo::server::Mode;
 use mio_echo::text::endpoint::Endpoint;
 use std::env;
@@ -43,6 +43,7 @@ Examples:
   mio-echo check localhost:7 --quick
   mio-echo check --junit echo.xml -- socat tcp-listen:{port},fork,reuseaddr exec:cat
   mio-echo check --udp -- socat udp-recvfrom:{port},fork exec:cat
+  mio-echo check -- mio-echo serve --listen unix:{socket}
   mio-echo check --level 3 -- python3 my_server.py {port}
   mio-echo check --list";
 
@@ -61,7 +62,7 @@ pub(crate) struct CheckArguments {
     /// unix:PATH, on Linux also unix:@NAME
     addr: Option<Endpoint>,
 
-    /// A server to start, with {port} for the port to listen on
+    /// A server to start, with {port} for the port to listen on, or {socket} for the path of its Unix socket
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "addr")]
     command: Vec<OsString>,
 
@@ -252,9 +253,9 @@ impl CheckArguments {
         }
         if let Some((program, arguments)) = self.command.split_first() {
             let command = CommandLine::new(program, arguments);
-            if !command.contains(PORT) {
+            if !ListenPlace::is_in(&command) {
                 return Err(format!(
-                    "`{command}` does not say where the port goes: {PORT}"
+                    "`{command}` does not say where the port goes: {PORT} (or the path of a Unix socket: {SOCKET})"
                 ));
             }
             let name = command.to_string();

@@ -320,3 +320,37 @@ fn bench_measures_and_check_tests_a_server_on_a_unix_socket() {
     let summary = "2 passed, 1 not applicable";
     assert!(exit.text().contains(summary), "{}", exit.text());
 }
+
+/// A server that is started gets a path of its own, in a directory that is removed after it.
+#[cfg(feature = "measure")]
+#[test]
+fn check_and_compare_start_servers_on_unix_sockets() {
+    use crate::harness::{PROGRAM, in_some_attempt};
+    let temporary = tempfile::tempdir().unwrap();
+    let run_in = |arguments: &[&str]| {
+        let exit = run(program(arguments).env("TMPDIR", temporary.path()));
+        let left = fs::read_dir(temporary.path()).unwrap().count();
+        assert_eq!(left, 0, "{}{}", exit.text(), exit.stderr);
+        match exit.code {
+            Some(0) => Ok(exit.text().to_owned()),
+            _ => Err(exit.text().to_owned() + &exit.stderr),
+        }
+    };
+    let serve = format!("{PROGRAM} serve --listen unix:{{socket}}");
+    let words: Vec<&str> = serve.split(' ').collect();
+    let check = ["check", "--only", "half-close,stop-without-loss", "--"];
+    let checked = in_some_attempt(|| run_in(&[&check, words.as_slice()].concat()));
+    assert!(checked.contains("2 passed"), "{checked}");
+
+    let contender = format!("unix={serve}");
+    let brief = [
+        "--duration=50ms",
+        "--warmup=0s",
+        "--connections=1",
+        "--rate=max",
+        "--rounds=1",
+    ];
+    let compare = [&["compare", &contender][..], &brief].concat();
+    let compared = in_some_attempt(|| run_in(&compare));
+    assert!(compared.contains("unix"), "{compared}");
+}

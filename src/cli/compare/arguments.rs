@@ -23,7 +23,8 @@ Contenders:
   event-loop, threads     mio-echo serve in that mode; the default is both
   NAME=HOST:PORT,pid=N    a server that is already running (also NAME=unix:PATH,pid=N); without its process N, its
                           costs are not measured
-  NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}
+  NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}, or the path for a Unix
+                          socket in place of {socket}
   NAME,warmup=4s='…'      any of these with a warm-up of its own, as threads,warmup=4s
 The others are compared with the first one, which is measured twice in each round: its difference \
 from itself is the noise of the machine. The costs are those of all processes of a server.
@@ -48,6 +49,7 @@ Examples:
   mio-echo compare
   mio-echo compare --connections 1,10,100,1000 --size 64,4KiB --html report.html
   mio-echo compare event-loop 'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
+  mio-echo compare event-loop 'unix=mio-echo serve --quiet --listen unix:{socket}'
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'

@@ -30,7 +30,7 @@ pub use interval::{IntervalRecorder, LoadInterval};
 pub use latency_log::LatencyLog;
 pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};
 pub use report::{BenchReport, Figures, PlanReport};
-pub use server::{BenchServer, LaunchError, Origin, PORT, last_lines};
+pub use server::{BenchServer, LaunchError, Origin, last_lines};
 pub(in crate::measure) use threshold::Comparator;
 pub use threshold::{Threshold, ThresholdStatus};
 pub(in crate::measure) use values::float;

@@ -1,7 +1,7 @@
 //! The server of one measurement: started for it and stopped after it, or one that runs already.
 
 use crate::measure::load::Transport;
-use crate::measure::process::{Child, ChildFailure, CommandLine, expect_reply, free_address};
+use crate::measure::process::{Child, ChildFailure, CommandLine, ListenPlace, expect_reply};
 use crate::server::Mode;
 use crate::text::address::Address;
 use crate::text::connect::connect;
@@ -9,12 +9,9 @@ use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::env;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-
-/// Placeholder in a command for the port to listen on.
-pub const PORT: &str = "{port}";
 
 /// How long `mio-echo serve` may take to announce its address.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,7 +37,8 @@ pub enum Origin {
         /// Its process, whose costs are measured with those of its descendants; `None` if it is not known.
         pid: Option<u32>,
     },
-    /// This command, started for each measurement; it contains [`PORT`].
+    /// This command, started for each measurement; it says where the port goes, or the path of the
+    /// Unix socket ([`ListenPlace`]).
     Command(CommandLine),
 }
 
@@ -51,6 +49,9 @@ pub struct BenchServer {
     pub address: Address,
     /// `None` for a server that was already running.
     child: Option<Child>,
+    /// Where a command was told to listen. After the process, so that it is released after it.
+    #[expect(dead_code, reason = "it exists to be dropped")]
+    place: Option<ListenPlace>,
     /// The process whose costs are measured, with those of its descendants.
     pid: Option<u32>,
 }
@@ -89,16 +90,18 @@ impl BenchServer {
             Origin::Running { endpoint, pid } => Ok(Self {
                 address: reachable_address(endpoint, transport, timeout).map_err(failed)?,
                 child: None,
+                place: None,
                 pid: *pid,
             }),
             Origin::Command(command) => {
-                let address = free_address().map_err(io_error)?;
+                let place = ListenPlace::for_command(command).map_err(io_error)?;
+                let address = place.address().clone();
                 let mut spawn =
-                    |address| Self::spawn(command, address, transport, cores, timeout, go_on);
-                let started = spawn(address);
+                    |place| Self::spawn(command, place, transport, cores, timeout, go_on);
+                let started = spawn(place);
                 match started {
-                    Err(LaunchError::Failed { .. }) if is_taken(address) => {
-                        spawn(free_address().map_err(io_error)?)
+                    Err(LaunchError::Failed { .. }) if is_taken(&address) => {
+                        spawn(ListenPlace::for_command(command).map_err(io_error)?)
                     }
                     started => started,
                 }
@@ -132,32 +135,41 @@ impl BenchServer {
         }
     }
 
-    fn of(child: Child, address: impl Into<Address>) -> Self {
+    fn of(child: Child, address: Address) -> Self {
         Self {
-            address: address.into(),
+            address,
             pid: Some(child.pid()),
             child: Some(child),
+            place: None,
         }
     }
 
     fn spawn(
         command: &CommandLine,
-        address: SocketAddr,
+        place: ListenPlace,
         transport: Transport,
         cores: Option<&[usize]>,
         timeout: Duration,
         go_on: &mut impl FnMut() -> ControlFlow<()>,
     ) -> Result<Self, LaunchError> {
-        let command = command.replace(PORT, &address.port().to_string());
+        let (address, command) = (place.address().clone(), place.fill_in(command));
         let mut child = Child::spawn(&command, cores).map_err(io_error)?;
         let deadline = Instant::now() + timeout;
         loop {
             let ready = match transport {
-                Transport::Stream => child.wait_until_accepting(address, POLL_INTERVAL),
-                Transport::Datagrams => child.wait_until_replying(address, POLL_INTERVAL),
+                Transport::Stream => child.wait_until_accepting(address.clone(), POLL_INTERVAL),
+                Transport::Datagrams => {
+                    let address = address.to_inet().map_err(io_error)?;
+                    child.wait_until_replying(address, POLL_INTERVAL)
+                }
             };
             match ready {
-                Ok(()) => return Ok(Self::of(child, address)),
+                Ok(()) => {
+                    return Ok(Self {
+                        place: Some(place),
+                        ..Self::of(child, address)
+                    });
+                }
                 Err(exited @ ChildFailure::Exited { .. }) => return Err(child_failed(&exited)),
                 Err(ChildFailure::NotReady { stderr, .. }) if Instant::now() >= deadline => {
                     let waited = timeout;
@@ -182,7 +194,7 @@ impl BenchServer {
         let started = self.child.take();
         let was_started = started.is_some();
         drop(started);
-        was_started && self.address.inet().is_some_and(is_taken)
+        was_started && is_taken(&self.address)
     }
 
     /// How it terminated, if it has or does within `timeout`; never for a server that was running already.
@@ -198,9 +210,9 @@ pub fn last_lines(failure: &ChildFailure) -> Vec<String> {
 }
 
 /// Whether a socket listens there, although the server that was to do so has ended.
-fn is_taken(address: SocketAddr) -> bool {
-    let bound = TcpListener::bind(address);
-    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+fn is_taken(address: &Address) -> bool {
+    let bound = address.inet().map(TcpListener::bind);
+    bound.is_some_and(|bound| bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse))
 }
 
 /// The first address of `endpoint` that accepts a connection, or replies to a datagram.

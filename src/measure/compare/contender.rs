@@ -1,8 +1,8 @@
 //! A contender as the command line names it, and where its server comes from.
 
 use super::model::{Contender, Launch, Role};
-use crate::measure::bench::{Origin, PORT};
-use crate::measure::process::CommandLine;
+use crate::measure::bench::Origin;
+use crate::measure::process::{CommandLine, ListenPlace, PORT, SOCKET};
 use crate::server::Mode;
 use crate::text::endpoint::Endpoint;
 use crate::text::one_line;
@@ -53,16 +53,18 @@ impl ContenderSpec {
         }
     }
 
-    /// A command that contains `{port}`.
+    /// A command that contains `{port}` or `{socket}`.
     ///
     /// # Errors
     ///
-    /// It does not contain `{port}`. The error is one line of text.
+    /// It contains neither. The error is one line of text.
     pub fn command(name: impl Into<String>, command: CommandLine) -> Result<Self, String> {
         let name = name.into();
-        if !command.contains(PORT) {
+        if !ListenPlace::is_in(&command) {
             let name = one_line::escaped(&name);
-            return Err(format!("the command of `{name}` does not contain {PORT}"));
+            return Err(format!(
+                "the command of `{name}` contains neither {PORT} nor {SOCKET}"
+            ));
         }
         Ok(Self {
             name,
@@ -103,8 +105,9 @@ impl ContenderSpec {
 impl FromStr for ContenderSpec {
     type Err = String;
 
-    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=unix:PATH`, either with `,pid=N`, or `NAME=COMMAND`, which is split into
-    /// words as a shell splits it. Before the `=`, or after a mode, a warm-up may stand: `NAME,warmup=4s=COMMAND`.
+    /// Parses `event-loop`, `threads`, `NAME=HOST:PORT`, `NAME=unix:PATH`, either of them with `,pid=N`, or
+    /// `NAME=COMMAND`, which is split into words as a shell splits it. Before the `=`, or after a mode, a warm-up may
+    /// stand: `NAME,warmup=4s=COMMAND`.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some((name, rest)) = text.split_once(WARM_UP)
             && !name.contains('=')

@@ -14,6 +14,7 @@
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
 //! | `port` | [`free_address`]: where it can listen |
+//! | `place` | [`ListenPlace`]: where it can listen, a port or a Unix socket |
 //! | `reply` | [`expect_reply`]: whether it replies to a datagram |
 //! | `placement` | [`Placement`]: which cores a server and its load generator run on |
 //! | `cores` | pinning threads and processes to processor cores |
@@ -27,6 +28,7 @@ pub mod cores;
 mod failure;
 mod guard;
 mod output;
+mod place;
 mod placement;
 mod port;
 #[cfg(target_os = "linux")]
@@ -40,6 +42,7 @@ mod usage;
 pub use child::Child;
 pub use command_line::CommandLine;
 pub use failure::{ChildFailure, ExitReason};
+pub use place::{ListenPlace, PORT, SOCKET};
 pub use placement::{Pinning, Placement};
 pub use port::free_address;
 pub use reply::expect_reply;

@@ -123,6 +123,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("bytesize", &["cli/"]),
     ("httparse", &["cli/serve/telemetry/metrics/exchange.rs"]),
     ("strsim", &["text/nearest.rs"]),
+    ("tempfile", &["measure/process/place.rs"]),
     (
         "hdrhistogram",
         &["measure/bench/latency_log.rs", "measure/load/latency.rs"],
