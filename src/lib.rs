@@ -36,7 +36,7 @@
 //! | `trace` | SEEING it: what the server does, as text, JSON Lines and a timeline | `trace` |
 //! | `measure` | COMPARING it: the load generator, other processes, `bench` and `compare` | `measure` |
 //! | `check` | TESTING any server: promises that an echo server keeps, each put to the test | `measure` |
-//! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in fourteen chapters | `learn` |
+//! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in fifteen chapters | `learn` |
 //!
 //! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. [`rng`] has the random
 //! numbers, which a seed reproduces. Without the features, all of which are on by default, the package is the server and

@@ -21,6 +21,7 @@ pub enum Chapter {
     Engines,
     Measuring,
     Beyond,
+    Datagrams,
 }
 
 impl Chapter {
@@ -41,6 +42,7 @@ impl Chapter {
             Self::Engines => 12,
             Self::Measuring => 13,
             Self::Beyond => 14,
+            Self::Datagrams => 15,
         }
     }
 
@@ -61,6 +63,7 @@ impl Chapter {
             Self::Engines => "completion and async Rust",
             Self::Measuring => "measuring without fooling yourself",
             Self::Beyond => "beyond one core and one machine",
+            Self::Datagrams => "datagrams",
         }
     }
 }

@@ -40,7 +40,7 @@ enum Grader {
 use Grader::{Check, Itself};
 
 #[rustfmt::skip]
-const EXERCISES: [Exercise; 15] = [
+const EXERCISES: [Exercise; 16] = [
     exercise("1_split_characters", "step1_blocking", 3, Check("all-byte-values")),
     exercise("2_silent_peers", "step2_spinning", 4, Check("stays-open")),
     exercise("3_restless_poll", "step3_poll", 2, Check("idle-cpu")),
@@ -56,6 +56,7 @@ const EXERCISES: [Exercise; 15] = [
     exercise("13_lost_wakeup", "solution13", 3, Itself),
     exercise("14_closed_loop", "solution14", 11, Itself),
     exercise("15_one_queue", "solution15", 1, Itself),
+    exercise("16_empty_datagram", "solution16", 3, Itself),
 ];
 
 const fn exercise(

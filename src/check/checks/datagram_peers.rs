@@ -160,7 +160,7 @@ pub(super) const LOOP: Check = Check {
     hint: "Reply neither to your own port, whatever the address, nor to ports of services that answer \
            everything: those below 1024, and 2049.",
     chapter: CHAPTER,
-    experiment: None,
+    experiment: Some("echo-loop"),
     level: None,
     quick: false,
     timeouts: 2,

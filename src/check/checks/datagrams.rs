@@ -8,7 +8,7 @@ use crate::text::chapter::Chapter;
 use std::time::Duration;
 
 /// The chapter of the guide that explains all of them.
-pub(super) const CHAPTER: Chapter = Chapter::Beyond;
+pub(super) const CHAPTER: Chapter = Chapter::Datagrams;
 
 /// How long a second reply to one datagram is waited for.
 pub(super) const SECOND_REPLY: Duration = Duration::from_millis(200);

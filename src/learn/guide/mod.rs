@@ -21,6 +21,7 @@
 //! | [12. Completion and async Rust](chapter_12_engines) | `io_uring` is a faster epoll, async another kind of server | `lab read-once`, `lab forgotten-writable`, `lab blocking-call` |
 //! | [13. Measuring](chapter_13_measuring) | the better average is faster | `lab coordinated-omission`, `lab no-budget`, `lab threads-vs-loop` |
 //! | [14. Beyond one core and one machine](chapter_14_beyond) | one thread is a dead end | `lab threads-vs-loop`, `lab thundering-herd` |
+//! | [15. Datagrams](chapter_15_datagrams) | UDP is TCP with fewer worries | `lab echo-loop` |
 //!
 //! # How to use it
 //!
@@ -51,7 +52,8 @@
 //! 4. **Make a server of it.** Chapters 5 to 10, in any order: what turns a loop into a server that strangers can
 //!    use.
 //! 5. **Measure it.** Chapters 11 to 14: what else there is, how to find out what is better (`mio-echo bench`,
-//!    `mio-echo compare`), and what comes after it.
+//!    `mio-echo compare`), and what comes after it. Chapter 15 is the other half of RFC 862, and can be read after
+//!    chapter 4.
 //!
 //! To begin with the code instead, read `src/server/event_loop.rs`, one short file, and come back with questions.
 //!
@@ -125,6 +127,10 @@ pub mod chapter_13_measuring {}
 #[doc = include_str!("links.md")]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/14_beyond.md"))]
 pub mod chapter_14_beyond {}
+
+#[doc = include_str!("links.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/guide/15_datagrams.md"))]
+pub mod chapter_15_datagrams {}
 
 #[doc = include_str!("links.md")]
 #[doc = include_str!("step_6_in_src.md")]

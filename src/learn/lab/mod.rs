@@ -40,7 +40,7 @@ pub use experiment::{
 pub use variant::Variant;
 
 /// All experiments, in the order of the guide's chapters.
-pub const EXPERIMENTS: [Experiment; 25] = [
+pub const EXPERIMENTS: [Experiment; 26] = [
     experiments::bytes_are_not_text::EXPERIMENT,
     experiments::busy_wait::EXPERIMENT,
     experiments::always_writable::EXPERIMENT,
@@ -66,6 +66,7 @@ pub const EXPERIMENTS: [Experiment; 25] = [
     experiments::threads_vs_loop::EXPERIMENT,
     experiments::coordinated_omission::EXPERIMENT,
     experiments::thundering_herd::EXPERIMENT,
+    experiments::echo_loop::EXPERIMENT,
 ];
 
 /// The experiment named `name`.

@@ -10,6 +10,7 @@ pub(super) mod close_on_rdhup;
 pub(super) mod close_with_unread;
 pub(super) mod coordinated_omission;
 pub(super) mod duplicate_descriptor;
+pub(super) mod echo_loop;
 pub(super) mod emfile;
 pub(super) mod exit_without_drain;
 pub(super) mod fatal_would_block;
