@@ -122,10 +122,10 @@ fn a_hangup_stops_the_server_unless_it_was_ignored_at_start() {
         let server = Child::spawn(&mut command);
         let address = server.address();
         server.signal(Signal::HUP);
-        echo_roundtrip(
-            &connect(address),
-            b"after a hangup that is ignored, as under nohup",
-        );
+        server.signal(Signal::USR1);
+        server.wait_for_log("statistics:");
+        assert_eq!(server.log_lines_with("stopping"), 0, "as under nohup");
+        echo_roundtrip(&connect(address), b"after a hangup that is ignored");
         server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
     });
