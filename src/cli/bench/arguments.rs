@@ -32,10 +32,10 @@ back counts with its age in the latencies; figures marked > are at least that. I
 so is a starved connection: one without a reply throughout the second half of the measurement, or \
 its last second. A stall is a time without any reply: at least 100 ms and ten times the median.
 
-With --udp, each datagram carries a number. One that is lost is no failure: it is counted, stays in the \
-latencies with its age, and after --timeout another one takes its place in the closed loop. So are \
-echoes that arrive late, reordered or a second time. A server that limits the rate of a source drops \
-what exceeds it; one that bench starts does not.
+With --udp, each datagram carries a number. One that is lost is no failure, unless all are: it is \
+counted, stays in the latencies with its age, and after --timeout another one takes its place in the \
+closed loop. Echoes that arrive late, reordered or a second time are counted too. A server that limits \
+the rate of a source drops what exceeds it; one that bench starts does not.
 
 On a terminal, a line shows what the latest second was like.
 
@@ -85,7 +85,7 @@ pub(crate) struct BenchArguments {
     pub(super) mode: ModeName,
 
     /// Measure over UDP: each message is a datagram, and each connection a socket of its own
-    #[arg(long, help_heading = "Load")]
+    #[arg(long, conflicts_with = "connect_rate", help_heading = "Load")]
     udp: bool,
 
     /// What the connections do

@@ -89,6 +89,7 @@ fn assert_failed(report: &CheckReport, failures: &[(&str, &str)]) {
 }
 
 #[test]
+#[cfg(feature = "udp")]
 fn our_own_server_keeps_the_promises_of_datagrams_in_both_modes() {
     let quick = [
         "--udp",
