@@ -96,7 +96,7 @@ pub(crate) struct CompareArguments {
 
     /// Messages per second over all connections, the same for all contenders: a number, max (as many as each contender
     /// echoes) or half (half of what the slowest reaches at max, which half implies), or a list [default: max,half]
-    #[arg(long, value_name = "LIST", value_parser = rate, value_delimiter = ',', help_heading = "Scenarios")]
+    #[arg(short, long, value_name = "LIST", value_parser = rate, value_delimiter = ',', help_heading = "Scenarios")]
     rate: Vec<RateArgument>,
 
     /// How the times at which messages are due are spaced; --seed repeats those of a Poisson process
@@ -123,7 +123,7 @@ pub(crate) struct CompareArguments {
 
     /// How often each scenario measures each contender [default: 9, or more if there are so many comparisons that 9
     /// decide none]
-    #[arg(short, long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
+    #[arg(long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
     /// Add rounds, up to five times as many, until the intervals of the primary metrics are within ± this share
@@ -135,7 +135,7 @@ pub(crate) struct CompareArguments {
     pub(super) margin: Option<f64>,
 
     /// How long a measurement takes
-    #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "1s", help_heading = "Rounds")]
+    #[arg(short = 't', long, value_name = "TIME", value_parser = measuring_time, default_value = "1s", help_heading = "Rounds")]
     duration: Duration,
 
     /// How long the load runs before each measurement: a time, or auto, until the server's CPU time per message stops

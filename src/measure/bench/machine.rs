@@ -79,7 +79,7 @@ fn first_line(path: &str) -> Option<String> {
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
-/// Processor time of the whole machine since it was booted, in clock ticks.
+/// Processor time of some cores since the machine was booted, in clock ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuTicks {
     total: u64,
@@ -87,18 +87,34 @@ pub struct CpuTicks {
 }
 
 impl CpuTicks {
-    /// The ticks until now; `None` where the kernel does not report them.
-    pub fn now() -> Option<Self> {
-        Self::parse(&fs::read_to_string("/proc/stat").ok()?)
+    /// The ticks of `cores` until now, of all if there are none; `None` where the kernel does not report them.
+    pub fn of(cores: &[usize]) -> Option<Self> {
+        Self::parse(&fs::read_to_string("/proc/stat").ok()?, cores)
     }
 
-    /// proc(5), `/proc/stat`: user nice system idle iowait irq softirq steal, then two that are already part
-    /// of user and nice.
-    fn parse(stat: &str) -> Option<Self> {
-        let line = stat.lines().next()?.strip_prefix("cpu ")?;
-        let ticks = line
-            .split_whitespace()
-            .map_while(|field| field.parse().ok());
+    /// proc(5), `/proc/stat`: the line `cpu` is the sum of the lines `cpu0`, `cpu1`, …
+    fn parse(stat: &str, cores: &[usize]) -> Option<Self> {
+        if cores.is_empty() {
+            return Self::of_line(stat, "cpu");
+        }
+        let mut sum = Self {
+            total: 0,
+            stolen: 0,
+        };
+        for core in cores {
+            let ticks = Self::of_line(stat, &format!("cpu{core}"))?;
+            sum.total += ticks.total;
+            sum.stolen += ticks.stolen;
+        }
+        Some(sum)
+    }
+
+    /// The fields: user nice system idle iowait irq softirq steal, then two that are already part of user and nice.
+    fn of_line(stat: &str, name: &str) -> Option<Self> {
+        let mut lines = stat.lines().map(str::split_whitespace);
+        let fields =
+            lines.find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?;
+        let ticks = fields.map_while(|field| field.parse().ok());
         let ticks: Vec<u64> = ticks.take(8).collect();
         Some(Self {
             total: ticks.iter().sum(),
@@ -124,13 +140,24 @@ mod tests {
 
     #[test]
     fn stolen_time_is_a_share_of_all_time_in_between() {
-        let at = |line| CpuTicks::parse(line).unwrap();
+        let at = |stat| CpuTicks::parse(stat, &[]).unwrap();
         let earlier = at("cpu  100 0 100 700 0 0 0 10 0 0\ncpu0 1 2 3");
         let later = at("cpu  130 0 130 730 0 0 0 20 5 0\n");
         assert!((later.stolen_share_since(earlier) - 0.1).abs() < 1e-9);
         assert!(later.stolen_share_since(later).abs() < 1e-9);
-        assert_eq!(CpuTicks::parse("cpu 1 2 3"), None, "kernels before 2.6.11");
-        assert_eq!(CpuTicks::parse(""), None);
+        assert_eq!(
+            CpuTicks::parse("cpu 1 2 3", &[]),
+            None,
+            "before Linux 2.6.11"
+        );
+        assert_eq!(CpuTicks::parse("", &[]), None);
+        let stat = "cpu  9 9 9 9 9 9 9 9\ncpu0 1 0 0 0 0 0 0 0\ncpu1 1 0 0 0 0 0 0 5\ncpu10 8 0 0 0 0 0 0 1\n";
+        let of = |cores: &[usize]| CpuTicks::parse(stat, cores).map(|it| (it.total, it.stolen));
+        assert_eq!(
+            [of(&[0]), of(&[1]), of(&[1, 10])],
+            [Some((1, 0)), Some((6, 5)), Some((15, 6))]
+        );
+        assert_eq!(of(&[2]), None);
     }
 
     #[test]

@@ -239,8 +239,8 @@ pub struct Measurement {
     pub contender: usize,
     /// The round; the first is 1.
     pub round: u32,
-    /// The share of processor time that the hypervisor gave to other machines meanwhile; `None` where the kernel
-    /// does not report it.
+    /// The share of the processor time of the cores in use that the hypervisor gave to other machines meanwhile; `None` where
+    /// the kernel does not report it.
     pub stolen_share: Option<f64>,
     /// Measurements discarded before this one, because too much time was stolen.
     pub discarded: u32,

@@ -151,11 +151,12 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
         (
             "measured",
             format!(
-                "{}{} of {}, in an order shuffled with seed {}",
+                "{}{} of {}, in an order shuffled with seed {}{}",
                 units::counted(comparison.rounds as usize, "round", "rounds"),
                 until(comparison).unwrap_or_default(),
                 time(comparison.duration_ns),
-                comparison.seed
+                comparison.seed,
+                repeated(comparison).unwrap_or_default()
             ),
         ),
         ("warm-up", warm_up(comparison)),
@@ -217,6 +218,16 @@ fn range_of_warm_ups(comparison: &Comparison, contender: usize) -> Option<String
     let seconds = warm_ups.map(|it| Duration::from_nanos(it.lasted_ns).as_secs_f64());
     let spread = Spread::of(&seconds.collect::<Vec<f64>>())?;
     Some(units::range(spread.lowest, spread.highest, units::TIME))
+}
+
+/// `; 3 measurements repeated`, with the reason; `None` if none was.
+fn repeated(comparison: &Comparison) -> Option<String> {
+    let measurements = comparison.scenarios.iter().flat_map(|it| &it.measurements);
+    let discarded: usize = measurements.map(|it| it.discarded as usize).sum();
+    let counted = units::counted(discarded, "measurement", "measurements");
+    (discarded > 0).then(|| {
+        format!("; {counted} repeated, because other machines took the processor or no message came back")
+    })
 }
 
 /// ` (more until the intervals are within ±2 %)`.
@@ -331,6 +342,19 @@ mod tests {
 
     fn ratio_of(metric: Metric, ratio: &Ratio) -> String {
         super::ratio(metric, ratio, 0.05)
+    }
+
+    #[test]
+    fn the_number_of_repeated_measurements_is_reported() {
+        let mut comparison = example::comparison();
+        assert_eq!(repeated(&comparison), None);
+        comparison.scenarios[0].measurements[0].discarded = 1;
+        comparison.scenarios[1].measurements[3].discarded = 2;
+        let text = repeated(&comparison).unwrap();
+        assert!(
+            text.starts_with("; 3 measurements repeated, because"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -83,6 +83,17 @@ impl Pinning {
         }
     }
 
+    /// The cores of both; none if the scheduler placed them.
+    pub fn cores(&self) -> Vec<usize> {
+        let Self::Cores { server, generator } = self else {
+            return Vec::new();
+        };
+        let mut cores = [server.as_slice(), generator].concat();
+        cores.sort_unstable();
+        cores.dedup();
+        cores
+    }
+
     /// The cores to start the server on; `None` for any.
     pub fn server_cores(&self) -> Option<&[usize]> {
         match self {

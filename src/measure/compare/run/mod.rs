@@ -36,6 +36,7 @@ pub fn run(plan: &Plan, observer: &mut impl ProgressObserver) -> Comparison {
         participants: &participants,
         rng: SplitMix64::new(plan.seed),
         server_cores: comparison.pinning.server_cores().map(<[usize]>::to_vec),
+        cores: comparison.pinning.cores(),
         done: 0,
     };
     for scenario in &plan.scenarios {

@@ -40,6 +40,8 @@ pub(super) struct Runner<'a, O> {
     pub(super) rng: SplitMix64,
     /// The cores of the servers; `None` if the scheduler places them.
     pub(super) server_cores: Option<Vec<usize>>,
+    /// The cores of servers and generator; none if the scheduler places them.
+    pub(super) cores: Vec<usize>,
     /// Measurements done or skipped.
     pub(super) done: usize,
 }
@@ -127,13 +129,13 @@ impl<O: ProgressObserver> Runner<'_, O> {
             if self.observer.progress(self.done, 0).is_break() {
                 return Err(Stopped);
             }
-            let before = CpuTicks::now();
+            let before = CpuTicks::of(&self.cores);
             let (observer, done) = (&mut *self.observer, self.done);
             let mut progress = |per_mille| observer.progress(done, per_mille);
             let (spec, cores) = (participant.spec, self.server_cores.as_deref());
             let RoundOutcome { status, latency } =
                 measure(self.plan, spec, cores, scenario, &mut progress)?;
-            let ticks = CpuTicks::now().zip(before);
+            let ticks = CpuTicks::of(&self.cores).zip(before);
             let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
             if is_spoiled(&status, stolen_share) && discarded < MAX_REPETITIONS {
                 discarded += 1;
