@@ -50,8 +50,20 @@ fn checked(fault: Fault, names: &[&str]) -> CheckReport {
     report(command(fault), names)
 }
 
+/// Whether a server passes a check, with little effort. In the tests of exercises and experiments.
+#[cfg(target_os = "linux")]
+pub(crate) fn passes(server: CommandLine, check: &str, timeout: Duration) -> bool {
+    let report = report_within(timeout, server, &[check]);
+    assert_eq!(report.not_applicable(), 0, "{report:#?}");
+    report.failed() == 0
+}
+
 /// The report of these checks of a server.
 fn report(server: CommandLine, names: &[&str]) -> CheckReport {
+    report_within(TIMEOUT, server, names)
+}
+
+fn report_within(timeout: Duration, server: CommandLine, names: &[&str]) -> CheckReport {
     let selection = Selection {
         only: names.iter().map(|&name| name.to_owned()).collect(),
         ..Selection::default()
@@ -63,7 +75,7 @@ fn report(server: CommandLine, names: &[&str]) -> CheckReport {
         checks: selection.checks().unwrap(),
         effort: Effort::Quick,
         time: None,
-        timeout: TIMEOUT,
+        timeout,
         on_failure: OnFailure::Continue,
     };
     check::run(&plan, &AtomicBool::new(false), |_, _| {}).unwrap()

@@ -2,11 +2,13 @@
 
 #![cfg(target_os = "linux")]
 
+use crate::check::passes;
 use crate::harness::{
     self, Child, Exit, Signal, command, connect, echo_roundtrip, in_some_attempt, program,
 };
 use mio_echo::learn::lab::project::Project;
 use mio_echo::learn::lab::{self, EXPERIMENTS, Variant};
+use mio_echo::measure::process::CommandLine;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -92,27 +94,21 @@ fn check_tells_the_two_servers_of_an_experiment_apart() {
                 continue;
             };
             // Time passes only if the server fails: a slow machine does not make a right server fail.
-            for (server, timeout, code) in [("wrong", "1s", 1), ("right", "30s", 0)] {
+            for (server, timeout, is_right) in [("wrong", 1, false), ("right", 30, true)] {
                 scope.spawn(move || {
                     let lab = ["lab", experiment.name, "--serve", server];
-                    let server_command: Vec<&str> =
-                        [harness::PROGRAM].into_iter().chain(lab).collect();
+                    let listen = ["--listen", "127.0.0.1:{port}"];
+                    let command = CommandLine::new(harness::PROGRAM, [&lab[..], &listen].concat());
+                    let timeout = Duration::from_secs(timeout);
                     // A busy machine may disturb a check, but not each time.
-                    in_some_attempt(|| match graded(check, timeout, &server_command) {
-                        exit if exit.code == Some(code) => Ok(()),
-                        exit => Err(format!("{lab:?}: {}{}", exit.text(), exit.stderr)),
+                    in_some_attempt(|| match passes(command.clone(), check, timeout) {
+                        passes if passes == is_right => Ok(()),
+                        passes => Err(format!("{lab:?} passes {check}: {passes}")),
                     });
                 });
             }
         }
     });
-}
-
-/// Runs one check against a server that is started with `server` and `--listen`.
-fn graded(check: &str, timeout: &str, server: &[&str]) -> Exit {
-    let mut check = program(&["check", "--timeout", timeout, "--only", check, "--"]);
-    check.args(server).args(["--listen", "127.0.0.1:{port}"]);
-    harness::run(&mut check)
 }
 
 #[test]

@@ -156,7 +156,7 @@ impl Injection {
                 connections: 4,
                 depth: 1000,
                 rate: Some(GENERATOR_OVERLOAD_RATE),
-                stop_when: for_millis(1000),
+                stop_when: for_millis(500),
                 timeout: Duration::from_millis(500),
                 ..base
             },
