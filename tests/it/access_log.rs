@@ -176,7 +176,8 @@ fn a_log_that_is_not_read_holds_up_neither_connections_nor_a_stop() {
             send(address, b"!");
         }
         let first = lines.next().unwrap().unwrap();
-        assert!(first.contains("\"connection\":1,"), "{first}");
+        // Of which connection: the threads of two may be late by different times.
+        assert!(first.contains("\"bytes_in\":1,"), "{first}");
         server.signal(Signal::TERM);
         // What the pipe does not hold is given up after a moment.
         assert_eq!(server.wait().code, Some(0));

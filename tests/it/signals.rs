@@ -106,8 +106,8 @@ fn a_second_signal_ends_the_server_at_once_but_a_repetition_does_not() {
     });
 }
 
-/// A little longer than a signal counts as the repetition of the first one.
-const SIGNAL_REPEAT: Duration = Duration::from_millis(1100);
+/// Twice as long as a signal counts as the repetition of the first one: a busy server may note that one late.
+const SIGNAL_REPEAT: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_hangup_stops_the_server_unless_it_was_ignored_at_start() {
