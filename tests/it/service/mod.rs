@@ -258,17 +258,17 @@ fn a_manager_in_the_abstract_namespace_is_notified_and_one_that_is_gone_is_a_war
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let socket = UnixDatagram::bind_addr(&address).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let start = || {
+    let start = |name: &str| {
         let mut command = program(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("NOTIFY_SOCKET", format!("@{name}"));
         Child::spawn(&mut command)
     };
-    let _server = start();
+    let _server = start(&name);
     let mut notice = [0; 7];
     socket.recv(&mut notice).expect("a notice");
     assert_eq!(&notice, b"READY=1");
-    drop(socket);
-    let server = start();
+    // A name of its own: a process that another test starts may hold the socket for a moment after it is closed.
+    let server = start(&format!("{name}-gone"));
     echo_roundtrip(&connect(server.address()), b"served all the same");
     server.wait_for_log("no notices to the service manager: cannot connect to @");
 }
