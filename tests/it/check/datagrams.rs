@@ -2,12 +2,10 @@
 
 use super::command_line::run;
 use mio_echo::check::{
-    self, CheckPlan, CheckReport, CheckStatus, CheckTarget, DATAGRAM_CHECKS, Effort, OnFailure,
-    Selection,
+    self, CheckPlan, CheckReport, CheckStatus, CheckTarget, Effort, OnFailure, Selection,
 };
 use mio_echo::measure::load::Transport;
 use mio_echo::measure::process::CommandLine;
-use serde_json::Value;
 use std::env;
 use std::ffi::OsString;
 use std::net::{SocketAddr, UdpSocket};
@@ -101,14 +99,14 @@ fn our_own_server_keeps_the_promises_of_datagrams_in_both_modes() {
         "datagram-idle-cpu,datagram-flight",
     ];
     let output = run(&quick);
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{document:#}");
     let servers = document["servers"].as_array().unwrap();
     let names: Vec<_> = servers.iter().map(|server| &server["server"]).collect();
     assert_eq!(names, ["event-loop (UDP)", "threads (UDP)"]);
     for server in servers {
         let results = server["results"].as_array().unwrap();
-        assert_eq!(results.len(), DATAGRAM_CHECKS.len() - 2);
+        assert_eq!(results.len(), check::DATAGRAM_CHECKS.len() - 2);
         let loops = results.iter().find(|it| it["name"] == "datagram-loop");
         let finding = loops.unwrap()["measured"].as_str().unwrap();
         assert!(finding.starts_with("no reply to port "), "{finding}");
