@@ -56,16 +56,25 @@ fn prepare(socket: InheritedSocket, config: &Config) -> io::Result<StreamListene
     }
 }
 
-/// Elsewhere it cannot be asked whether a socket listens, and the first accept fails instead.
-#[cfg_attr(
-    not(any(target_os = "linux", target_os = "android", target_os = "freebsd")),
-    expect(clippy::unnecessary_wraps, reason = "as on Linux")
-)]
+/// # Errors
+///
+/// `InvalidInput`: it does not listen.
 fn check(socket: &SockRef<'_>) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    if !socket.is_listener()? {
-        let reason = "it does not listen";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    if is_listener(socket)? {
+        return Ok(());
     }
-    Ok(())
+    let reason = "it does not listen";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn is_listener(socket: &SockRef<'_>) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Here it cannot be asked, and the first accept fails instead.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+#[expect(clippy::unnecessary_wraps, reason = "as on Linux")]
+fn is_listener(_socket: &SockRef<'_>) -> io::Result<bool> {
+    Ok(true)
 }
