@@ -113,6 +113,7 @@ fn the_summary_goes_to_standard_output() {
         "response",
         "own part",
         "generator",
+        "\nwaited      for a core: server ",
     ] {
         assert!(text.contains(words), "expected {words:?} in\n{text}");
     }

@@ -117,6 +117,21 @@ fn the_time_of_a_child_counts_for_its_group_while_it_runs_and_after_it_has_ended
 }
 
 #[test]
+fn processes_that_share_a_core_wait_for_each_other() {
+    let busy = ["-c", "while :; do :; done & while :; do :; done"];
+    let core: Vec<usize> = cores::allowed().into_iter().take(1).collect();
+    let busy = Child::spawn(&CommandLine::new("sh", busy), Some(&core)).unwrap();
+    let delay = || Usage::of_group(busy.pid()).unwrap().run_queue_delay;
+    let Some(start) = delay() else {
+        skip("the kernel keeps no schedstat");
+        return;
+    };
+    eventually("they have waited", || {
+        delay().unwrap() > start + Duration::from_millis(50)
+    });
+}
+
+#[test]
 fn a_member_of_the_group_counts_although_its_parent_has_ended() {
     let line = "(sleep 60 & sleep 60 & echo started); exec sleep 60";
     let mut shell = spawn("sh", &["-c", line]);

@@ -12,8 +12,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
 use live::LiveLine;
 use mio_echo::measure::bench::{
-    BenchReport, BenchServer, IntervalRecorder, LatencyLog, LaunchError, Machine, SamplingObserver,
-    UsageSampler, Values, write_hgrm,
+    BenchReport, BenchServer, CpuTicks, IntervalRecorder, LatencyLog, LaunchError, Machine,
+    SamplingObserver, UsageSampler, Values, write_hgrm,
 };
 use mio_echo::measure::load::{self, LoadResults, Progress};
 use mio_echo::measure::process::Pinning;
@@ -69,11 +69,18 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
         go_on(&interrupt)
     });
     let plan = arguments.load_plan(server.address.clone());
+    let cores = pinning.cores();
+    let ticks = CpuTicks::of(&cores);
     let results = load::run(&plan, &mut observer)
         .map_err(|error| format!("the load failed: {}", os_error::describe(&error)))?;
-    let values = Values::new(&results, observer.cost());
+    let ticks = CpuTicks::of(&cores).zip(ticks);
+    let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
+    let values = Values {
+        generator_run_queue_delay_ns: observer.generator_delay_ns(),
+        ..Values::new(&results, observer.cost())
+    };
     live.clear();
-    let mut report = BenchReport::new(&plan, pinning, machine, started, values);
+    let mut report = BenchReport::new(&plan, pinning, machine, started, stolen_share, values);
     let intervals = intervals.map(|it| it.finish(&results));
     report.intervals = intervals.unwrap_or_default();
     if let Some(log) = &mut log {

@@ -60,6 +60,7 @@ impl UsageSampler {
             system_ns: nanoseconds(used.system),
             voluntary_switches: used.voluntary_switches,
             involuntary_switches: used.involuntary_switches,
+            run_queue_delay_ns: used.run_queue_delay.map(nanoseconds),
             threads: end.threads,
             processes: end.processes,
             resident_bytes_before: before,
@@ -80,6 +81,9 @@ pub struct ServerCost {
     pub voluntary_switches: u64,
     /// How often a thread of the server was preempted.
     pub involuntary_switches: u64,
+    /// How long its threads were ready to run and waited for a core, summed; `None` where the kernel does not report it.
+    #[serde(default)]
+    pub run_queue_delay_ns: Option<u64>,
     /// Threads, with all connections open.
     pub threads: u64,
     /// Processes, with all connections open.
@@ -143,6 +147,8 @@ pub struct SamplingObserver<P> {
     /// `None` if the server's process is not visible.
     sampler: Option<UsageSampler>,
     warm_up: WarmUpJudge,
+    /// The run-queue delay of the generator before the measurement, then that in it.
+    generator_delay: Option<Duration>,
     progress: P,
     is_stopped: bool,
 }
@@ -153,6 +159,7 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
         Self {
             warm_up: WarmUpJudge::new(sampler.as_ref().map(|it| it.pid)),
             sampler,
+            generator_delay: None,
             progress,
             is_stopped: false,
         }
@@ -161,6 +168,12 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
     /// What the load has cost the server; `None` if its process is not visible.
     pub fn cost(&self) -> Option<ServerCost> {
         self.sampler.as_ref()?.cost()
+    }
+
+    /// How long the generator was ready to run during the measurement and waited for a core; `None` where the kernel does
+    /// not report it.
+    pub fn generator_delay_ns(&self) -> Option<u64> {
+        self.generator_delay.map(nanoseconds)
     }
 
     /// Whether the load was ended by the progress function.
@@ -176,9 +189,12 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P
 
     fn measurement_started(&mut self) {
         self.sampler.as_mut().map(UsageSampler::sample_start);
+        self.generator_delay = Usage::own_run_queue_delay();
     }
 
     fn measurement_ended(&mut self) {
+        let delay = Usage::own_run_queue_delay().zip(self.generator_delay);
+        self.generator_delay = delay.map(|(now, before)| now.saturating_sub(before));
         self.sampler.as_mut().map(UsageSampler::sample_end);
     }
 

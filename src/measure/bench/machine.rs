@@ -61,6 +61,12 @@ impl Machine {
             },
         }
     }
+
+    /// The kernel's policy for the processor's frequency, if it lets the frequency follow the load.
+    pub fn variable_governor(&self) -> Option<&str> {
+        let governor = self.governor.as_deref();
+        governor.filter(|governor| *governor != "performance")
+    }
 }
 
 fn processor() -> Option<String> {

@@ -30,6 +30,10 @@ pub struct BenchReport {
     pub plan: PlanReport,
     /// Which cores the server and the generator ran on.
     pub pinning: Pinning,
+    /// The share of the processor time of the cores in use that the hypervisor gave to other machines meanwhile; `None` where
+    /// the kernel does not report it.
+    #[serde(default)]
+    pub stolen_share: Option<f64>,
     /// What was measured.
     #[serde(flatten)]
     pub values: Values,
@@ -111,17 +115,21 @@ pub struct Figures {
 }
 
 impl BenchReport {
-    /// The `values` that `plan` has yielded on `machine` since `started`.
+    /// The `values` that `plan` has yielded on `machine` since `started`, with the `stolen_share` of the time.
     pub fn new(
         plan: &LoadPlan,
         pinning: Pinning,
         machine: Machine,
         started: SystemTime,
+        stolen_share: Option<f64>,
         values: Values,
     ) -> Self {
         let warnings = BenchWarning::all(plan.rate, plan.depth, &values);
         let shared = pinning.shared_physical_core(&machine.smt_siblings);
         let shared = shared.map(|_| BenchWarning::SharedPhysicalCore);
+        let stolen = BenchWarning::stolen(stolen_share);
+        let governor = machine.variable_governor().map(str::to_owned);
+        let frequency = governor.map(|governor| BenchWarning::VariableFrequency { governor });
         let debug = cfg!(debug_assertions).then_some(BenchWarning::DebugBuild);
         Self {
             format: FORMAT,
@@ -130,11 +138,18 @@ impl BenchReport {
             machine,
             plan: plan.into(),
             pinning,
+            stolen_share,
             figures: (&values).into(),
             values,
             intervals: Vec::new(),
             server_exit: None,
-            warnings: warnings.into_iter().chain(shared).chain(debug).collect(),
+            warnings: warnings
+                .into_iter()
+                .chain(stolen)
+                .chain(frequency)
+                .chain(shared)
+                .chain(debug)
+                .collect(),
         }
     }
 

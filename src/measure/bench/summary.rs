@@ -23,6 +23,7 @@ impl fmt::Display for BenchReport {
             write_memory(f, server, &self.plan)?;
         }
         write_generator(f, self)?;
+        write_delays(f, &self.values)?;
         write_failures(f, self)?;
         write_warnings(f, self)
     }
@@ -197,6 +198,23 @@ fn write_generator(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Res
     let busy = report.figures.generator_busy_share * 100.0;
     write!(text, "; busy for {busy:.0} % of the time")?;
     line(f, "generator", &text)
+}
+
+/// How long either side was ready to run and had no core.
+fn write_delays(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
+    let share = |share: Option<f64>, unknown: &str| match share {
+        Some(share) => format!("{:.1} % of the time", share * 100.0),
+        None => format!("- ({unknown})"),
+    };
+    let unreported = "the kernel has no schedstat";
+    let unseen = match values.server {
+        Some(_) => unreported,
+        None => "its process is not visible",
+    };
+    let server = share(values.server_delayed_share(), unseen);
+    let generator = share(values.generator_delayed_share(), unreported);
+    let text = format!("for a core: server {server}, generator {generator}");
+    line(f, "waited", &text)
 }
 
 fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {

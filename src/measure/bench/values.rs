@@ -63,6 +63,9 @@ pub struct Values {
     /// How long the generator had nothing to do: asleep, or polling without an event until a message was due.
     #[serde(default)]
     pub generator_waited_ns: u64,
+    /// How long the generator was ready to run and waited for a core; `None` where the kernel does not report it.
+    #[serde(default)]
+    pub generator_run_queue_delay_ns: Option<u64>,
     /// The generator's own part of the response times: how much later than possible it sent the message and read the echo;
     /// only with a rate.
     pub generator_lag: Option<LatencySummary>,
@@ -121,6 +124,7 @@ impl Values {
             server,
             generator_cpu_ns: nanoseconds(results.generator.cpu),
             generator_waited_ns: nanoseconds(results.generator.waited),
+            generator_run_queue_delay_ns: None,
             generator_lag: results.generator.lag.as_ref().map(Into::into),
             flood: None,
             ended_early: results.ended_early,
@@ -173,6 +177,16 @@ impl Values {
     /// The share of one core that the server used, more than 1 if it has several; `None` if its process is not visible.
     pub fn server_share(&self) -> Option<f64> {
         Some(float(self.server?.cpu_ns()) / float(self.elapsed_ns.max(1)))
+    }
+
+    /// The share of the time in which the generator was ready to run and waited for a core.
+    pub fn generator_delayed_share(&self) -> Option<f64> {
+        Some(float(self.generator_run_queue_delay_ns?) / float(self.elapsed_ns.max(1)))
+    }
+
+    /// The same of the threads of the server, summed; `None` also if its process is not visible.
+    pub fn server_delayed_share(&self) -> Option<f64> {
+        Some(float(self.server?.run_queue_delay_ns?) / float(self.elapsed_ns.max(1)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Conditions under which the figures of a measurement do not describe the server.
 
+use super::machine::MAX_STOLEN_SHARE;
 use super::values::Values;
 use crate::measure::load::WarmUpEnd;
 use crate::text::units;
@@ -20,11 +21,14 @@ const BUSY_SHARE: f64 = 0.80;
 /// whole.
 const LEAST_RATIO: u64 = 10;
 
+/// A side that was ready to run and waited for a core for more than this share of the measurement was disturbed.
+const MAX_DELAYED_SHARE: f64 = 0.05;
+
 /// If less than this share of the messages due came back in time, the rate was not reached.
 pub const MIN_RATE_SHARE: f64 = 0.99;
 
 /// A condition under which the figures do not describe the server.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum BenchWarning {
     /// The generator used all of its core and the server did not: the rate is the generator's.
@@ -78,6 +82,27 @@ pub enum BenchWarning {
     },
     /// The processor time of the server was not seen: its messages seem to have cost less than a system call can.
     CostNotSeen,
+    /// Another thread had the core of a server that has only one thread, while the server was ready to run. Several threads
+    /// also wait for each other, which is no disturbance.
+    ServerWaitedForCore {
+        /// The share of the time.
+        share: f64,
+    },
+    /// Another thread had the core of the generator, while the generator was ready to run.
+    GeneratorWaitedForCore {
+        /// The share of the time.
+        share: f64,
+    },
+    /// The hypervisor gave processor time to other machines.
+    StolenTime {
+        /// The share of the processor time of the cores in use.
+        share: f64,
+    },
+    /// The processor's frequency depends on the load.
+    VariableFrequency {
+        /// The kernel's name for its policy.
+        governor: String,
+    },
     /// Server and generator ran on different cores that are threads of one physical core.
     SharedPhysicalCore,
     /// This program is a debug build, which measures itself more than the server.
@@ -85,6 +110,12 @@ pub enum BenchWarning {
 }
 
 impl BenchWarning {
+    /// That too much of the processor time was stolen, if it was.
+    pub(super) fn stolen(share: Option<f64>) -> Option<Self> {
+        let share = share.filter(|share| *share > MAX_STOLEN_SHARE)?;
+        Some(Self::StolenTime { share })
+    }
+
     /// All warnings that apply to a measurement at `rate` messages per second, in the closed loop without one, with
     /// `depth` messages in flight on a connection.
     pub fn all(rate: Option<f64>, depth: usize, values: &Values) -> Vec<Self> {
@@ -95,11 +126,24 @@ impl BenchWarning {
             missed_schedule(values),
             not_warm(values),
             is_unseen.then_some(Self::CostNotSeen),
+            server_delayed(values),
+            generator_delayed(values),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
+}
+
+fn server_delayed(values: &Values) -> Option<BenchWarning> {
+    let has_one_thread = values.server.is_some_and(|cost| cost.threads == 1);
+    let share = values.server_delayed_share().filter(|_| has_one_thread)?;
+    (share > MAX_DELAYED_SHARE).then_some(BenchWarning::ServerWaitedForCore { share })
+}
+
+fn generator_delayed(values: &Values) -> Option<BenchWarning> {
+    let share = values.generator_delayed_share()?;
+    (share > MAX_DELAYED_SHARE).then_some(BenchWarning::GeneratorWaitedForCore { share })
 }
 
 /// Which side was the limit, on the evidence of both; `None` if neither side was, or only the server.
@@ -171,6 +215,14 @@ fn shortfall(rate: f64, values: &Values) -> Option<BenchWarning> {
             server_cpu_share,
         },
     })
+}
+
+fn waited_for_core(f: &mut fmt::Formatter<'_>, side: &str, share: f64) -> fmt::Result {
+    write!(
+        f,
+        "the {side} was ready to run and waited for a core for {:.0} % of the time: other threads used it",
+        share * 100.0
+    )
 }
 
 fn time(nanoseconds: u64) -> String {
@@ -250,6 +302,17 @@ impl fmt::Display for BenchWarning {
                 "the CPU time of the server was not seen: its messages seem to cost less than a system call can, so other \
                  processes than the observed ones have served them",
             ),
+            Self::ServerWaitedForCore { share } => waited_for_core(f, "server", *share),
+            Self::GeneratorWaitedForCore { share } => waited_for_core(f, "generator", *share),
+            Self::StolenTime { share } => write!(
+                f,
+                "other machines on the host took {:.0} % of the processor time",
+                share * 100.0
+            ),
+            Self::VariableFrequency { governor } => write!(
+                f,
+                "the processor's frequency follows the load (governor {governor}): times depend on how busy it was before"
+            ),
             Self::SharedPhysicalCore => f.write_str(
                 "server and generator ran on threads of one physical core: they take time from each other",
             ),
@@ -261,99 +324,4 @@ impl fmt::Display for BenchWarning {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::cost::ServerCost;
-    use super::super::values::LatencySummary;
-    use super::super::warm_up::WarmUpReport;
-    use super::*;
-    use crate::measure::load::Latency;
-
-    /// A second with these shares of a core, in which 900 messages came back.
-    fn second(generator: f64, server: Option<f64>) -> Values {
-        let nanoseconds =
-            |share: f64| crate::text::units::nanoseconds(Duration::from_secs_f64(share));
-        Values {
-            elapsed_ns: 1_000_000_000,
-            messages: 900,
-            generator_cpu_ns: nanoseconds(generator),
-            generator_waited_ns: nanoseconds(1.0 - generator),
-            server: server.map(|share| ServerCost {
-                system_ns: nanoseconds(share),
-                ..ServerCost::default()
-            }),
-            ..Values::default()
-        }
-    }
-
-    #[test]
-    fn a_saturated_generator_beside_an_unsaturated_server_was_the_limit() {
-        let warning = |generator, server| limit(None, &second(generator, server));
-        assert!(matches!(
-            warning(0.99, Some(0.6)),
-            Some(BenchWarning::GeneratorWasTheLimit { .. })
-        ));
-        assert!(matches!(
-            warning(0.99, None),
-            Some(BenchWarning::GeneratorMayHaveBeenTheLimit { .. })
-        ));
-        assert_eq!(warning(0.99, Some(0.97)), None, "both were saturated");
-        assert_eq!(warning(0.80, Some(0.6)), None, "neither was");
-    }
-
-    #[test]
-    fn with_a_rate_only_the_schedule_counts() {
-        let mut values = second(0.99, Some(0.1));
-        assert_eq!(BenchWarning::all(Some(900.0), 1, &values), []);
-        let of = |nanoseconds| {
-            let mut latency = Latency::new();
-            (0..10_000).for_each(|_| latency.record(nanoseconds));
-            Some(LatencySummary::from(&latency))
-        };
-        values.response_time = of(2_000_000);
-        values.generator_lag = of(100_000);
-        assert_eq!(BenchWarning::all(Some(900.0), 1, &values), []);
-        values.generator_lag = of(300_000);
-        assert!(matches!(
-            BenchWarning::all(Some(900.0), 1, &values).as_slice(),
-            [BenchWarning::ScheduleNotKept { .. }]
-        ));
-    }
-
-    #[test]
-    fn a_rate_that_was_not_reached_is_blamed_on_the_side_that_was_busy() {
-        let limit = |generator, server| match limit(Some(1000.0), &second(generator, server)) {
-            Some(BenchWarning::ServerDidNotKeepUp { .. }) => "server",
-            Some(BenchWarning::GeneratorDidNotKeepUp { .. }) => "generator",
-            Some(BenchWarning::RateNotReached { .. }) => "either",
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(limit(0.85, Some(0.36)), "generator");
-        assert_eq!(limit(0.85, Some(0.95)), "either");
-        assert_eq!(limit(0.85, None), "either");
-        assert_eq!(limit(0.36, Some(0.36)), "server");
-        assert_eq!(limit(0.36, None), "server");
-        assert_eq!(super::limit(Some(905.0), &second(0.3, Some(0.3))), None);
-    }
-
-    #[test]
-    fn a_server_that_is_measured_before_it_is_warm_has_a_warning() {
-        let mut values = second(0.5, Some(0.5));
-        let mut warnings = |end| {
-            let lasted_ns = 10_000_000_000;
-            values.warm_up = Some(WarmUpReport { lasted_ns, end });
-            BenchWarning::all(None, 1, &values)
-        };
-        assert_eq!(warnings(WarmUpEnd::Warm), []);
-        assert_eq!(warnings(WarmUpEnd::Fixed), []);
-        let cold = warnings(WarmUpEnd::NotWarm);
-        let text = "the cost of a message still fell after a warm-up of 10.0 s: --warmup sets a longer one";
-        assert_eq!(cold.first().unwrap().to_string(), text);
-    }
-
-    #[test]
-    fn messages_that_cost_less_than_a_system_call_were_served_elsewhere() {
-        let warnings = |share| BenchWarning::all(None, 1, &second(0.5, Some(share)));
-        assert_eq!(warnings(0.0), [BenchWarning::CostNotSeen]);
-        assert_eq!(warnings(0.01), []);
-    }
-}
+mod tests;

@@ -169,6 +169,7 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             system_ns: cpu / 20 * 19,
             voluntary_switches: 1_000,
             involuntary_switches: 10,
+            run_queue_delay_ns: Some(0),
             threads: 1,
             processes: 1,
             memory_method: MemoryMethod::Resident,

@@ -4,6 +4,7 @@ use super::metric::Metric;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
+use crate::measure::bench::BenchWarning;
 use crate::measure::process::{Pinning, cores};
 use crate::text::units;
 use std::fmt;
@@ -95,6 +96,20 @@ pub enum Warning {
         /// For which contenders.
         contenders: Vec<String>,
     },
+    /// Other threads had the core of a server with one thread for a part of the time.
+    ServerWaitedForCore {
+        /// In which scenario.
+        scenario: Scenario,
+        /// Which contenders.
+        contenders: Vec<String>,
+    },
+    /// Other threads had the core of the generator for a part of the time.
+    GeneratorWaitedForCore {
+        /// In which scenario.
+        scenario: Scenario,
+        /// Beside which contenders.
+        contenders: Vec<String>,
+    },
     /// The generator did not send messages when they were due.
     ScheduleNotKept {
         /// In which scenario.
@@ -144,11 +159,7 @@ impl fmt::Display for Warning {
             Self::OtherMachineBefore => {
                 f.write_str("the baseline was measured on another machine or kernel")
             }
-            Self::VariableFrequency { governor } => write!(
-                f,
-                "the processor's frequency follows the load (governor {governor}): \
-                 times depend on how busy it was before"
-            ),
+            Self::VariableFrequency { governor } => variable_frequency(f, governor),
             Self::TooFewRounds {
                 rounds,
                 comparisons,
@@ -189,6 +200,14 @@ impl fmt::Display for Warning {
                 scenario,
                 contenders,
             } => not_warm(f, scenario, contenders),
+            Self::ServerWaitedForCore {
+                scenario,
+                contenders,
+            } => server_waited(f, scenario, contenders),
+            Self::GeneratorWaitedForCore {
+                scenario,
+                contenders,
+            } => generator_waited(f, scenario, contenders),
             Self::ScheduleNotKept {
                 scenario,
                 contenders,
@@ -222,6 +241,36 @@ fn shared_cores(f: &mut fmt::Formatter<'_>, pinning: &Pinning, cores: usize) -> 
     write!(
         f,
         "server and generator were not pinned to separate cores{why}: they take time from each other"
+    )
+}
+
+fn variable_frequency(f: &mut fmt::Formatter<'_>, governor: &str) -> fmt::Result {
+    let governor = governor.to_owned();
+    write!(f, "{}", BenchWarning::VariableFrequency { governor })
+}
+
+fn server_waited(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: {contenders} waited for a core for more than 5 % of the time, which other threads used"
+    )
+}
+
+fn generator_waited(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: beside {contenders}, the generator waited for a core for more than 5 % of the time, which other \
+         threads used"
     )
 }
 

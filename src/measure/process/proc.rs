@@ -4,6 +4,7 @@ use nix::time::ClockId;
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -96,6 +97,26 @@ pub(super) fn switches(pid: u32) -> io::Result<Switches> {
         sum.involuntary += switches.involuntary;
     }
     Ok(sum)
+}
+
+/// How long the threads that exist now were ready to run and waited for a core: the second field of
+/// `/proc/PID/task/TID/schedstat`, in nanoseconds (the kernel's `sched-stats.rst`). `None` where the kernel does not keep it.
+pub(super) fn run_queue_delay(pid: u32) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    // A thread that has ended after the directory was listed has no file any more.
+    let delays = threads.filter_map(|thread| delay_in(&thread.ok()?.path().join("schedstat")));
+    delays.reduce(|sum, delay| sum + delay)
+}
+
+/// The same of the calling thread.
+pub(super) fn own_run_queue_delay() -> Option<Duration> {
+    delay_in(Path::new("/proc/thread-self/schedstat"))
+}
+
+fn delay_in(file: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(file).ok()?;
+    let nanoseconds = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 /// The memory of a process.

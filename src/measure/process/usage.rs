@@ -21,6 +21,9 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Context switches because a thread was preempted. Only of threads that still exist.
     pub involuntary_switches: u64,
+    /// How long its threads were ready to run and waited for a core, which other threads used; summed, so that it may be
+    /// more than the time that has passed. Only of threads that still exist. `None` where the kernel does not report it.
+    pub run_queue_delay: Option<Duration>,
     /// Resident memory in bytes, including shared pages. A page that several processes of a group share is counted
     /// once for each.
     pub resident: u64,
@@ -88,8 +91,17 @@ impl Usage {
             involuntary_switches: self
                 .involuntary_switches
                 .saturating_sub(earlier.involuntary_switches),
+            run_queue_delay: self
+                .run_queue_delay
+                .zip(earlier.run_queue_delay)
+                .map(|(now, before)| now.saturating_sub(before)),
             ..*self
         }
+    }
+
+    /// The [`run_queue_delay`](Self::run_queue_delay) of the calling thread alone.
+    pub fn own_run_queue_delay() -> Option<Duration> {
+        system::own_run_queue_delay()
     }
 
     /// Processor time, user and system together.
@@ -106,8 +118,12 @@ impl Usage {
         self.involuntary_switches += other.involuntary_switches;
         self.resident += other.resident;
         // The sum of no processes is known: it is 0.
-        let known = self.proportional.or((self.processes == 0).then_some(0));
+        let is_first = self.processes == 0;
+        let known = self.proportional.or(is_first.then_some(0));
         self.proportional = known.zip(other.proportional).map(|(sum, add)| sum + add);
+        let known = self.run_queue_delay.or(is_first.then_some(Duration::ZERO));
+        let delay = known.zip(other.run_queue_delay);
+        self.run_queue_delay = delay.map(|(sum, add)| sum + add);
         self.threads += other.threads;
         self.processes += other.processes;
     }
@@ -172,6 +188,10 @@ mod system {
         Ok(times.into_iter().sum())
     }
 
+    pub(super) fn own_run_queue_delay() -> Option<Duration> {
+        proc::own_run_queue_delay()
+    }
+
     /// The processes in the group that `pid` leads, and their descendants. This program is not one of them, even if the
     /// same shell has started both.
     fn members(pid: u32, mut all: Vec<(u32, Stat)>) -> Vec<(u32, Stat)> {
@@ -196,12 +216,12 @@ mod system {
         if stat.is_zombie {
             let system = stat.system_part(cpu);
             let user = cpu.saturating_sub(system);
-            let (proportional, ended) = (Some(0), Usage::default());
             return Ok(Usage {
                 user,
                 system,
-                proportional,
-                ..ended
+                run_queue_delay: Some(Duration::ZERO),
+                proportional: Some(0),
+                ..Usage::default()
             });
         }
         let stat = proc::stat(pid)?;
@@ -221,6 +241,7 @@ mod system {
             system,
             voluntary_switches: switches.voluntary,
             involuntary_switches: switches.involuntary,
+            run_queue_delay: proc::run_queue_delay(pid),
             resident: memory.resident,
             proportional: memory.proportional,
             threads: stat.threads,
@@ -241,6 +262,10 @@ mod system {
 
     pub(super) fn cpu_of_group(pid: u32) -> io::Result<Duration> {
         usage_of(pid).map(|usage| usage.cpu())
+    }
+
+    pub(super) fn own_run_queue_delay() -> Option<Duration> {
+        None
     }
 
     pub(super) fn usage_of(_pid: u32) -> io::Result<Usage> {

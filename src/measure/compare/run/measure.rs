@@ -94,6 +94,7 @@ fn measure_once(
     };
     let values = values.map(|values| Values {
         server: observer.cost(),
+        generator_run_queue_delay_ns: observer.generator_delay_ns(),
         ..values
     });
     Ok(match check(scenario, values, &mut server) {
