@@ -76,12 +76,33 @@ fn the_costs_of_the_server_are_measured_from_outside() {
         }
         let number = |name: &str| server[name].as_f64().unwrap();
         assert!(number("resident_bytes") > 100_000.0, "{server}");
+        assert_eq!(
+            server["connections_before"], 1,
+            "what it allocates once is left out"
+        );
+        assert!(number("tcp_buffers") >= 0.0, "{server}");
         let threads = match mode {
             mio_echo::server::Mode::EventLoop => 1.0,
             mio_echo::server::Mode::Threads => 5.0,
         };
         assert!((number("threads") - threads).abs() < 0.5, "{server}");
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_memory_of_a_single_connection_contains_what_the_server_allocates_once() {
+    let single = ["-c", "1", "--warmup", "0s", "--messages", "100"];
+    let several = ["-c", "2", "--warmup", "0s", "--messages", "100"];
+    for (load, since) in [
+        (single, "(start-up included)"),
+        (several, "(after the first)"),
+    ] {
+        let exit = bench(&load);
+        assert!(exit.text().contains(since), "{since}: {}", exit.text());
+        let kernel = "TCP buffers of the kernel: ";
+        assert!(exit.text().contains(kernel), "{}", exit.text());
+    }
 }
 
 #[test]

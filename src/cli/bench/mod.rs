@@ -69,6 +69,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
         go_on(&interrupt)
     });
     let plan = arguments.load_plan(server.address.clone());
+    observer.sample_one_connection(&plan);
     let cores = pinning.cores();
     let ticks = CpuTicks::of(&cores);
     let results = load::run(&plan, &mut observer)

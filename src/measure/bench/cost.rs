@@ -1,7 +1,9 @@
 //! What a measurement costs a server, sampled from outside its processes.
 
 use super::warm_up::WarmUpJudge;
-use crate::measure::load::{LoadObserver, Progress};
+use crate::measure::load::{
+    self, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition, Transport,
+};
 use crate::measure::process::Usage;
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
@@ -9,14 +11,21 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Samples the usage of a server three times: before the first connection, when the measurement starts, and when it
-/// ends. A server is a process, the group that it leads, and their descendants.
+/// How many messages a single connection carries before the memory that the server then has is sampled.
+const FIRST_MESSAGES: u64 = 4;
+
+/// Samples the usage of a server three times: before the first connection or with one, when the measurement starts, and
+/// when it ends. A server is a process, the group that it leads, and their descendants.
 #[derive(Debug, Clone)]
 pub struct UsageSampler {
     pid: u32,
     before: Usage,
+    /// Connections that were open when `before` was sampled: none, or one.
+    connections_before: u64,
+    tcp_buffers_before: Option<u64>,
     start: Option<Usage>,
     end: Option<Usage>,
+    tcp_buffers: Option<u64>,
 }
 
 impl UsageSampler {
@@ -29,9 +38,53 @@ impl UsageSampler {
         Ok(Self {
             pid,
             before: Usage::of_group(pid)?,
+            connections_before: 0,
+            tcp_buffers_before: Usage::tcp_buffers(),
             start: None,
             end: None,
+            tcp_buffers: None,
         })
+    }
+
+    /// Replaces the sample before the first connection by one with a single connection that has carried a few messages of
+    /// `plan`. What the server allocates once, for its first message, is then no part of the memory per connection. The
+    /// earlier sample stays if `plan` has no second connection, or if the single one gets no reply. `progress` is told that
+    /// nothing is measured yet, and returns whether to go on.
+    pub fn sample_one_connection(
+        &mut self,
+        plan: &LoadPlan,
+        progress: impl FnMut(&Progress) -> ControlFlow<()>,
+    ) {
+        let has_slope = plan.connections > 1 && plan.pattern != LoadPattern::Churn;
+        if !has_slope || plan.transport == Transport::Datagrams {
+            return;
+        }
+        let one = LoadPlan {
+            connections: 1,
+            rate: None,
+            warm_up: Duration::ZERO,
+            warm_up_extension: Duration::ZERO,
+            pattern: match plan.pattern {
+                LoadPattern::Idle => LoadPattern::Echo,
+                other => other,
+            },
+            stop_when: StopCondition::Messages(FIRST_MESSAGES),
+            ..plan.clone()
+        };
+        let mut with_one = SampleAtEnd {
+            pid: self.pid,
+            usage: None,
+            tcp_buffers: None,
+            progress,
+        };
+        let results = load::run(&one, &mut with_one);
+        if let Some(usage) = with_one.usage
+            && results.is_ok_and(|it| it.messages > 0)
+        {
+            self.before = usage;
+            self.connections_before = 1;
+            self.tcp_buffers_before = with_one.tcp_buffers;
+        }
     }
 
     /// Takes the sample at the start of the measurement.
@@ -42,6 +95,7 @@ impl UsageSampler {
     /// Takes the sample at the end of the measurement, while the connections are open.
     pub fn sample_end(&mut self) {
         self.end = Usage::of_group(self.pid).ok();
+        self.tcp_buffers = Usage::tcp_buffers();
     }
 
     /// Processor time and context switches between start and end, memory and threads at the end. `None` if the process
@@ -65,6 +119,9 @@ impl UsageSampler {
             processes: end.processes,
             resident_bytes_before: before,
             resident_bytes: resident,
+            connections_before: self.connections_before,
+            tcp_buffers_before: self.tcp_buffers_before,
+            tcp_buffers: self.tcp_buffers,
             memory_method: method,
         })
     }
@@ -88,10 +145,21 @@ pub struct ServerCost {
     pub threads: u64,
     /// Processes, with all connections open.
     pub processes: u64,
-    /// Memory before the first connection.
+    /// Memory with [`connections_before`](Self::connections_before) open.
     pub resident_bytes_before: u64,
+    /// None, or one that has carried messages, so that what the server allocates once is no part of the growth.
+    #[serde(default)]
+    pub connections_before: u64,
     /// Memory with all connections open, at the end of the measurement.
     pub resident_bytes: u64,
+    /// Bytes in the buffers of all TCP sockets of this network namespace, the generator's included, when
+    /// [`resident_bytes_before`](Self::resident_bytes_before) was sampled; `None` where the kernel does not report it. It
+    /// counts them to within 1 MiB for each core, and not the sockets themselves.
+    #[serde(default)]
+    pub tcp_buffers_before: Option<u64>,
+    /// The same with all connections open, at the end of the measurement.
+    #[serde(default)]
+    pub tcp_buffers: Option<u64>,
     /// How the memory is counted.
     pub memory_method: MemoryMethod,
 }
@@ -122,11 +190,36 @@ impl ServerCost {
         self.cpu_ns() >= batches.saturating_mul(MIN_COST)
     }
 
-    /// The growth of its memory, in bytes for each of `connections`; negative if it shrank.
+    /// The growth of its memory, in bytes for each of `connections` that was opened between the two samples; negative if it
+    /// shrank. Without [`connections_before`](Self::connections_before) it contains what the server allocates once.
     #[expect(clippy::cast_precision_loss, reason = "bytes of memory")]
     pub fn bytes_per_connection(&self, connections: usize) -> f64 {
         let growth = self.resident_bytes as f64 - self.resident_bytes_before as f64;
-        growth / connections.max(1) as f64
+        let opened = (connections as u64).saturating_sub(self.connections_before);
+        growth / opened.max(1) as f64
+    }
+}
+
+/// Samples the usage of a server at the end of a load, while its connection is open.
+struct SampleAtEnd<P> {
+    pid: u32,
+    usage: Option<Usage>,
+    tcp_buffers: Option<u64>,
+    progress: P,
+}
+
+impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SampleAtEnd<P> {
+    fn measurement_ended(&mut self) {
+        self.usage = Usage::of_group(self.pid).ok();
+        self.tcp_buffers = Usage::tcp_buffers();
+    }
+
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        (self.progress)(&Progress {
+            measured: None,
+            per_mille: 0,
+            ..*progress
+        })
     }
 }
 
@@ -162,6 +255,13 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
             generator_delay: None,
             progress,
             is_stopped: false,
+        }
+    }
+
+    /// See [`UsageSampler::sample_one_connection`].
+    pub fn sample_one_connection(&mut self, plan: &LoadPlan) {
+        if let Some(sampler) = &mut self.sampler {
+            sampler.sample_one_connection(plan, &mut self.progress);
         }
     }
 

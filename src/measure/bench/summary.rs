@@ -20,7 +20,7 @@ impl fmt::Display for BenchReport {
         write_latency(f, &self.values)?;
         if let Some(server) = &self.values.server {
             write_server(f, &self.figures)?;
-            write_memory(f, server, &self.plan)?;
+            write_memory(f, server, &self.plan, self.machine.cores)?;
         }
         write_generator(f, self)?;
         write_delays(f, &self.values)?;
@@ -175,7 +175,12 @@ fn write_server(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
     clippy::cast_precision_loss,
     reason = "bytes, printed with three digits"
 )]
-fn write_memory(f: &mut fmt::Formatter<'_>, server: &ServerCost, plan: &PlanReport) -> fmt::Result {
+fn write_memory(
+    f: &mut fmt::Formatter<'_>,
+    server: &ServerCost,
+    plan: &PlanReport,
+    cores: usize,
+) -> fmt::Result {
     let resident = units::value(server.resident_bytes as f64, BYTES);
     let threads = if server.threads == 1 {
         "1 thread".to_owned()
@@ -185,9 +190,39 @@ fn write_memory(f: &mut fmt::Formatter<'_>, server: &ServerCost, plan: &PlanRepo
     let mut text = format!("{resident} resident, {threads}");
     if plan.pattern != "churn" && plan.transport == Transport::Stream {
         let growth = units::value(server.bytes_per_connection(plan.connections), BYTES);
-        write!(text, "; grew by {growth} per connection")?;
+        let since = match server.connections_before {
+            0 => "start-up included",
+            _ => "after the first",
+        };
+        write!(text, "; grew by {growth} per connection ({since})")?;
     }
-    line(f, "", &text)
+    line(f, "", &text)?;
+    if plan.transport == Transport::Stream && !plan.target.starts_with("unix:") {
+        line(f, "", &tcp_buffers(server, cores))?;
+    }
+    Ok(())
+}
+
+/// What the kernel adds in its buffers. It counts up to 1 MiB for each core in advance, so a smaller change is none.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bytes, printed with three digits"
+)]
+fn tcp_buffers(server: &ServerCost, cores: usize) -> String {
+    let change = server.tcp_buffers.zip(server.tcp_buffers_before);
+    let change = change.map(|(now, before)| now as f64 - before as f64);
+    let least = (1_u64 << 20) as f64 * cores as f64;
+    let growth = match change {
+        None => "- (no sockstat on this system)".to_owned(),
+        Some(bytes) if bytes.abs() < least => {
+            format!(
+                "- (a change below {} is not counted)",
+                units::value(least, BYTES)
+            )
+        }
+        Some(bytes) => format!("grew by {}, at both ends", units::value(bytes, BYTES)),
+    };
+    format!("TCP buffers of the kernel: {growth}")
 }
 
 fn write_generator(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {

@@ -196,7 +196,7 @@ impl Metric {
 
     /// How many of the metrics are compared in `scenario`, without system calls, which are counted only once.
     pub(super) fn compared_in(scenario: &Scenario) -> usize {
-        let per_connection = scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY;
+        let per_connection = has_memory_per_connection(scenario);
         let others = match scenario.pattern {
             // Memory.
             ScenarioPattern::Idle => 1,
@@ -289,8 +289,13 @@ fn seconds(nanoseconds: u64) -> f64 {
     float(nanoseconds) / 1e9
 }
 
+/// Whether it has enough connections for a figure of memory per connection.
+pub(super) fn has_memory_per_connection(scenario: &Scenario) -> bool {
+    scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY
+}
+
 fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
-    (scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY)
+    has_memory_per_connection(scenario)
         .then(|| cost.bytes_per_connection(scenario.connections).max(0.0))
 }
 

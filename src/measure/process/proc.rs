@@ -147,6 +147,22 @@ pub(super) fn memory(pid: u32) -> io::Result<Memory> {
     })
 }
 
+/// Bytes in the buffers of all TCP sockets of the network namespace. The kernel counts pages, and up to 1 MiB for each core
+/// in advance.
+pub(super) fn tcp_buffers() -> Option<u64> {
+    let pages = parse_tcp_pages(&fs::read_to_string("/proc/net/sockstat").ok()?)?;
+    pages.checked_mul(rustix::param::page_size() as u64)
+}
+
+fn parse_tcp_pages(sockstat: &str) -> Option<u64> {
+    let line = sockstat
+        .lines()
+        .find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = line.split_whitespace();
+    words.find(|word| *word == "mem")?;
+    words.next()?.parse().ok()
+}
+
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     field::<u64>(text, name)?.checked_mul(1024)
 }
@@ -224,6 +240,14 @@ mod tests {
         let status = "Threads:\t2\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t5\n";
         let switches = parse_switches(status).unwrap();
         assert_eq!((switches.voluntary, switches.involuntary), (150, 5));
+    }
+
+    #[test]
+    fn the_pages_of_tcp_are_not_those_of_udp() {
+        let text =
+            "sockets: used 29\nTCP: inuse 1 orphan 0 tw 9 alloc 1 mem 201\nUDP: inuse 0 mem 57\n";
+        assert_eq!(parse_tcp_pages(text), Some(201));
+        assert_eq!(parse_tcp_pages("UDP: inuse 0 mem 57\n"), None);
     }
 
     #[test]

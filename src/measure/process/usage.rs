@@ -104,6 +104,12 @@ impl Usage {
         system::own_run_queue_delay()
     }
 
+    /// Bytes in the buffers of all TCP sockets of the network namespace, to within 1 MiB for each core (proc(5),
+    /// `/proc/net/sockstat`); `None` where the system does not report them.
+    pub fn tcp_buffers() -> Option<u64> {
+        system::tcp_buffers()
+    }
+
     /// Processor time, user and system together.
     pub fn cpu(&self) -> Duration {
         self.user + self.system
@@ -192,6 +198,10 @@ mod system {
         proc::own_run_queue_delay()
     }
 
+    pub(super) fn tcp_buffers() -> Option<u64> {
+        proc::tcp_buffers()
+    }
+
     /// The processes in the group that `pid` leads, and their descendants. This program is not one of them, even if the
     /// same shell has started both.
     fn members(pid: u32, mut all: Vec<(u32, Stat)>) -> Vec<(u32, Stat)> {
@@ -265,6 +275,10 @@ mod system {
     }
 
     pub(super) fn own_run_queue_delay() -> Option<Duration> {
+        None
+    }
+
+    pub(super) fn tcp_buffers() -> Option<u64> {
         None
     }
 

@@ -8,7 +8,7 @@ use crate::measure::compare::scenario::{OfferedLoad, Scenario};
 
 const HEADER: &str = "pattern,connections,size,depth,rate,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
-involuntary_switches,server_run_queue_delay_ns,threads,resident_bytes_before,resident_bytes,generator_cpu_ns,generator_run_queue_delay_ns,\
+involuntary_switches,server_run_queue_delay_ns,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_cpu_ns,generator_run_queue_delay_ns,\
 messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection";
 
 /// The comparison as CSV. A missing value is an empty field. Round 0 is a measurement of a search for the highest rate.
@@ -81,7 +81,7 @@ fn line(
 }
 
 /// The raw values of a measurement; all empty if there are none.
-fn raw_fields(values: Option<&Values>) -> [String; 19] {
+fn raw_fields(values: Option<&Values>) -> [String; 22] {
     let cost =
         |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
     let percentile = |name| field(values.and_then(|v| v.latency().percentile(name)));
@@ -102,7 +102,10 @@ fn raw_fields(values: Option<&Values>) -> [String; 19] {
         field(values.and_then(|v| v.server?.run_queue_delay_ns)),
         cost(|cost| cost.threads),
         cost(|cost| cost.resident_bytes_before),
+        cost(|cost| cost.connections_before),
         cost(|cost| cost.resident_bytes),
+        field(values.and_then(|v| v.server?.tcp_buffers_before)),
+        field(values.and_then(|v| v.server?.tcp_buffers)),
         field(values.map(|v| v.generator_cpu_ns)),
         field(values.and_then(|v| v.generator_run_queue_delay_ns)),
     ]

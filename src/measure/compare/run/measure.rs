@@ -6,6 +6,7 @@ use crate::measure::bench::{
     last_lines,
 };
 use crate::measure::compare::contender::ContenderSpec;
+use crate::measure::compare::metric::has_memory_per_connection;
 use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
@@ -84,6 +85,9 @@ fn measure_once(
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
     let load = load_plan(plan, spec, scenario, &server.address);
+    if has_memory_per_connection(scenario) {
+        observer.sample_one_connection(&load);
+    }
     let measured = run_load(&load, scenario, &mut observer);
     if observer.is_stopped() {
         return Err(Stopped);
