@@ -1,7 +1,9 @@
 //! Which warnings apply to a comparison. They are computed from it, so that one saved as JSON warns again.
 
 use super::correction::rounds_needed;
-use super::model::{Comparison, Launch, Measurement, Role, ScenarioResults, SyscallStatus};
+use super::model::{
+    Comparison, Contender, Launch, Measurement, Role, ScenarioResults, SyscallStatus,
+};
 use super::pairs::is_narrow;
 use super::ratio::Conclusion;
 use super::scenario::Scenario;
@@ -19,6 +21,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     warnings.extend(stolen_time(comparison));
     warnings.extend(syscalls_not_counted(comparison));
     for results in &comparison.scenarios {
+        warnings.extend(rounds_failed(comparison, results));
         warnings.extend(still_wide(comparison, results));
         warnings.extend(about_contenders(comparison, results));
     }
@@ -111,6 +114,22 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
             reason: reason.clone(),
         }),
     })
+}
+
+fn rounds_failed(comparison: &Comparison, results: &ScenarioResults) -> Vec<Warning> {
+    let contenders = comparison.contenders.iter().enumerate();
+    let with_figures = contenders.filter(|(index, _)| results.failure_of(*index).is_none());
+    let warning = |(index, contender): (usize, &Contender)| {
+        let (round, failure) = results.failures_of(index).next()?;
+        Some(Warning::RoundsFailed {
+            scenario: results.scenario,
+            contender: contender.name.clone(),
+            failed: results.failures_of(index).count(),
+            rounds: results.measurements_of(index).count(),
+            first: (round, failure.clone()),
+        })
+    };
+    with_figures.filter_map(warning).collect()
 }
 
 fn still_wide(comparison: &Comparison, results: &ScenarioResults) -> Option<Warning> {

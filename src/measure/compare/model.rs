@@ -120,7 +120,7 @@ pub enum Role {
 pub struct ScenarioResults {
     /// The load.
     pub scenario: Scenario,
-    /// One for each contender and round, except that a contender that has failed is not measured again.
+    /// One for each contender and round, except that a contender that has failed for good is not measured again.
     pub measurements: Vec<Measurement>,
     /// System calls, if they were counted: one entry for each contender that has not failed, without the second
     /// baseline.
@@ -195,13 +195,35 @@ impl ScenarioResults {
         (share < MIN_RATE_SHARE).then_some(share)
     }
 
-    /// The first failure of a contender, with its round.
-    pub(super) fn failure_of(&self, contender: usize) -> Option<(u32, &ContenderFailure)> {
-        let mut measurements = self.measurements_of(contender);
-        measurements.find_map(|measurement| match &measurement.status {
+    /// The failures of a contender, each with its round.
+    pub(super) fn failures_of(
+        &self,
+        contender: usize,
+    ) -> impl Iterator<Item = (u32, &ContenderFailure)> {
+        let measurements = self.measurements_of(contender);
+        measurements.filter_map(|measurement| match &measurement.status {
             MeasurementStatus::Failed(failure) => Some((measurement.round, failure)),
             MeasurementStatus::Measured(_) => None,
         })
+    }
+
+    /// Whether a contender has failed for good: other than by silence, or by silence in at least two rounds and at least half
+    /// of them. A single silent round may be the machine's doing.
+    pub(super) fn has_failed_for_good(&self, contender: usize) -> bool {
+        let failures = self.failures_of(contender);
+        let (silent, others): (Vec<_>, Vec<_>) = failures.partition(|(_, it)| it.is_silence());
+        let rounds = self.measurements_of(contender).count();
+        !others.is_empty() || (silent.len() >= 2 && 2 * silent.len() >= rounds)
+    }
+
+    /// The first failure of a contender, with its round, if it leaves the contender without figures in this scenario.
+    pub(super) fn failure_of(&self, contender: usize) -> Option<(u32, &ContenderFailure)> {
+        let mut values = self
+            .measurements_of(contender)
+            .filter_map(Measurement::values);
+        let is_without = self.has_failed_for_good(contender) || values.next().is_none();
+        let mut failures = self.failures_of(contender);
+        failures.next().filter(|_| is_without)
     }
 }
 
@@ -315,6 +337,18 @@ pub enum ContenderFailure {
 }
 
 impl ContenderFailure {
+    /// Whether replies were missing, and nothing else was wrong. On a busy machine, a server that works may have had no core.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::Starved { .. } | Self::Unanswered { .. } | Self::Stalled => true,
+            Self::ConnectionsFailed { failures, .. } => failures.total() == failures.timed_out,
+            Self::NotStarted { .. }
+            | Self::Terminated { .. }
+            | Self::Corrupted(_)
+            | Self::NotMeasured { .. } => false,
+        }
+    }
+
     /// The last lines that the server wrote to its standard error, if that is what it failed of.
     pub fn stderr(&self) -> &[String] {
         match self {

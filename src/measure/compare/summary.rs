@@ -32,9 +32,9 @@ pub struct Row<'a> {
 /// The figures of a contender in a scenario, or why it has none.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowStatus<'a> {
-    /// It succeeded in every round.
+    /// It succeeded; a round in which it was only silent is left out ([`Warning`](super::warning::Warning)).
     Measured(Vec<Cell>),
-    /// It failed once, and therefore in this scenario.
+    /// It failed in a way that leaves no figures: other than by silence, or by silence in half of its rounds.
     Failed {
         /// In which round; the first is 1.
         round: u32,

@@ -1,6 +1,7 @@
 //! What a reader of the figures has to know about them.
 
 use super::metric::Metric;
+use super::model::ContenderFailure;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
@@ -110,6 +111,19 @@ pub enum Warning {
         /// Beside which contenders.
         contenders: Vec<String>,
     },
+    /// A contender was silent in some rounds, and did what the scenario asks for in the others.
+    RoundsFailed {
+        /// In which scenario.
+        scenario: Scenario,
+        /// The contender.
+        contender: String,
+        /// How many rounds failed.
+        failed: usize,
+        /// Of how many.
+        rounds: usize,
+        /// The first of these failures, with its round.
+        first: (u32, ContenderFailure),
+    },
     /// The generator did not send messages when they were due.
     ScheduleNotKept {
         /// In which scenario.
@@ -164,12 +178,7 @@ impl fmt::Display for Warning {
                 rounds,
                 comparisons,
                 needed,
-            } => write!(
-                f,
-                "{} cannot decide {}: it takes at least {needed}",
-                units::counted(*rounds as usize, "round", "rounds"),
-                units::counted(*comparisons, "comparison", "comparisons"),
-            ),
+            } => too_few_rounds(f, *rounds, *comparisons, *needed),
             Self::StillWide { scenario, until } => write!(
                 f,
                 "{scenario}: the intervals did not become as narrow as ±{}",
@@ -208,6 +217,13 @@ impl fmt::Display for Warning {
                 scenario,
                 contenders,
             } => generator_waited(f, scenario, contenders),
+            Self::RoundsFailed {
+                scenario,
+                contender,
+                failed,
+                rounds,
+                first,
+            } => rounds_failed(f, scenario, contender, (*failed, *rounds), first),
             Self::ScheduleNotKept {
                 scenario,
                 contenders,
@@ -241,6 +257,34 @@ fn shared_cores(f: &mut fmt::Formatter<'_>, pinning: &Pinning, cores: usize) -> 
     write!(
         f,
         "server and generator were not pinned to separate cores{why}: they take time from each other"
+    )
+}
+
+fn too_few_rounds(
+    f: &mut fmt::Formatter<'_>,
+    rounds: u32,
+    comparisons: usize,
+    needed: u32,
+) -> fmt::Result {
+    let rounds = units::counted(rounds as usize, "round", "rounds");
+    let comparisons = units::counted(comparisons, "comparison", "comparisons");
+    write!(
+        f,
+        "{rounds} cannot decide {comparisons}: it takes at least {needed}"
+    )
+}
+
+fn rounds_failed(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contender: &str,
+    (failed, rounds): (usize, usize),
+    (round, failure): &(u32, ContenderFailure),
+) -> fmt::Result {
+    write!(
+        f,
+        "{scenario}: {contender} failed in {failed} of {rounds} rounds, which its figures leave out \
+         (round {round}: {failure})"
     )
 }
 

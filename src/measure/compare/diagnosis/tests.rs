@@ -1,7 +1,8 @@
 use super::*;
 use crate::measure::compare::example;
 use crate::measure::compare::metric::Metric;
-use crate::measure::compare::model::MeasurementStatus;
+use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
+use crate::measure::compare::summary::RowStatus;
 use crate::measure::process::Pinning;
 
 #[test]
@@ -197,4 +198,60 @@ fn noise_with_second_baseline_at(thousandths: u64) -> Vec<String> {
         })
         .map(|warning| warning.to_string())
         .collect()
+}
+
+#[test]
+fn a_silent_round_is_a_warning_and_the_other_rounds_remain() {
+    let mut comparison = example::comparison();
+    let starve = |comparison: &mut Comparison, rounds: &[u32]| {
+        for measurement in &mut comparison.scenarios[0].measurements {
+            if measurement.contender == 1 && rounds.contains(&measurement.round) {
+                let starved = ContenderFailure::Starved { connections: 1 };
+                measurement.status = MeasurementStatus::Failed(starved);
+            }
+        }
+    };
+    starve(&mut comparison, &[1, 3]);
+    let found = warnings(&comparison);
+    let text = found[0].to_string();
+    assert!(
+        text.ends_with(
+            "threads failed in 2 of 11 rounds, which its figures leave out (round 1: starved 1 connection)"
+        ),
+        "{found:?}"
+    );
+    let tables = summary::tables(&comparison);
+    let ratio = tables[0].rows[1].cell(Metric::Throughput).unwrap().ratio;
+    assert_eq!(ratio.unwrap().rounds, 9, "their pairs are left out");
+    assert!(summary::has_failures(&comparison));
+
+    starve(&mut comparison, &[5, 7, 8, 9]);
+    let status = &summary::tables(&comparison)[0].rows[1].status;
+    assert!(
+        matches!(status, RowStatus::Failed { round: 1, .. }),
+        "half of its rounds: {status:?}"
+    );
+}
+
+#[test]
+fn a_contender_is_measured_again_after_one_silent_round_but_not_after_another_failure() {
+    let comparison = example::comparison();
+    let after = |failures: Vec<ContenderFailure>| {
+        let mut results = comparison.scenarios[0].clone();
+        results.measurements.truncate(failures.len());
+        for (measurement, failure) in results.measurements.iter_mut().zip(failures) {
+            measurement.contender = 0;
+            measurement.status = MeasurementStatus::Failed(failure);
+        }
+        assert!(results.failure_of(0).is_some(), "it has no figures");
+        results.has_failed_for_good(0)
+    };
+    let terminated = ContenderFailure::Terminated {
+        reason: "signal 9".to_owned(),
+        stderr: Vec::new(),
+    };
+    let unanswered = ContenderFailure::Unanswered { messages: 2 };
+    assert!(!after(vec![ContenderFailure::Stalled]));
+    assert!(after(vec![ContenderFailure::Stalled, unanswered]));
+    assert!(after(vec![terminated]));
 }

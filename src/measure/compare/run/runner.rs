@@ -84,7 +84,8 @@ impl<O: ProgressObserver> Runner<'_, O> {
         Ok(())
     }
 
-    /// Measures every contender once. One that has failed is not measured again, nor one that twice did not hold the rate.
+    /// Measures every contender once. One that has failed for good is not measured again, nor one that twice did not hold the
+    /// rate.
     fn round(
         &mut self,
         round: u32,
@@ -95,7 +96,7 @@ impl<O: ProgressObserver> Runner<'_, O> {
         self.rng.shuffle(&mut order);
         for contender in order {
             let is_overloaded = round > 2 && results.rate_missed_by(contender).is_some();
-            if results.failure_of(contender).is_none() && !is_overloaded {
+            if !results.has_failed_for_good(contender) && !is_overloaded {
                 let scenario = results.scenario;
                 let (measurement, latency) = self.measure(contender, &scenario, round)?;
                 results.measurements.push(measurement);
