@@ -208,16 +208,26 @@ fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
 }
 
 fn send_queues() -> SendQueues {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    table.lines().filter_map(send_queue).collect()
+    // A server that listens on an IPv6 socket for both families has its IPv4 connections in the second table.
+    let tables = [("/proc/net/tcp", 8), ("/proc/net/tcp6", 32)];
+    let queues = tables.into_iter().flat_map(|(path, address)| {
+        let table = std::fs::read_to_string(path).unwrap_or_default();
+        let queues = table.lines().filter_map(|line| send_queue(line, address));
+        queues.collect::<Vec<_>>()
+    });
+    queues.collect()
 }
 
 /// The send queue in a line of `/proc/net/tcp` (proc(5)), unless it is empty: `N: address:port address:port state
-/// tx_queue:rx_queue`, each number hexadecimal and of a fixed width. The table also has the tens of thousands of
-/// connections that other tests have closed lately, so most lines are left after one look.
-fn send_queue(line: &str) -> Option<((u16, u16), usize)> {
+/// tx_queue:rx_queue`, each number hexadecimal and of a fixed width, that of an `address` included. The table also has the
+/// tens of thousands of connections that other tests have closed lately, so most lines are left after one look.
+fn send_queue(line: &str, address: usize) -> Option<((u16, u16), usize)> {
     let columns = line.get(line.find(':')? + 2..)?;
-    let sent = columns.get(31..39).filter(|sent| *sent != "00000000")?;
+    let sent = 2 * address + 15;
+    let sent = columns
+        .get(sent..sent + 8)
+        .filter(|sent| *sent != "00000000")?;
     let port = |at: usize| u16::from_str_radix(columns.get(at..at + 4)?, 16).ok();
-    Some(((port(9)?, port(23)?), usize::from_str_radix(sent, 16).ok()?))
+    let ports = (port(address + 1)?, port(2 * address + 7)?);
+    Some((ports, usize::from_str_radix(sent, 16).ok()?))
 }
