@@ -161,7 +161,7 @@ pub enum WakeSource {
     Datagrams,
     /// The signal pipe.
     Signals,
-    /// The waker: a stop was requested, or a thread has ended.
+    /// The waker: a stop or a copy of the statistics was requested, or a thread has ended.
     Waker,
 }
 

@@ -52,6 +52,7 @@ impl<S: Socket> Slot<S> {
         } = self;
         let bytes = connection.receive(room, &mut |event| emit(observer, *id, idle_ticks, event));
         if let Some(header) = connection.stream_mut().take_proxy_header() {
+            idle_ticks.reset();
             observer.proxy_header(*id, peer, header);
             if let ProxyHeader::Peer(real) = header {
                 *peer = Address::Inet(real);

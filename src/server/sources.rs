@@ -13,7 +13,7 @@ pub(super) enum Source {
     Datagrams(usize),
     /// The pipe that carries signals.
     Signals,
-    /// The waker: a stop was requested, or a thread has ended.
+    /// The waker: a stop or a copy of the statistics was requested, or a thread has ended.
     Waker,
 }
 

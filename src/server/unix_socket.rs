@@ -81,6 +81,11 @@ fn remove_if_stale(address: &SockAddr, path: &Path) -> io::Result<()> {
         let reason = "the file exists and is not a socket";
         return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
     }
+    // Elsewhere, a server whose backlog is full refuses too.
+    if !cfg!(any(target_os = "linux", target_os = "android")) {
+        let reason = "the file exists; remove it if no server uses it";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
+    }
     match stream_socket()?.connect(address) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         // The backlog of a server is full: it answers, but not now.

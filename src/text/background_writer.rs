@@ -75,8 +75,11 @@ impl BackgroundWriter {
         if state.len + chunk.len() > self.capacity {
             return Err(ErrorKind::WouldBlock.into());
         }
-        if let Some(output) = state.output.take() {
-            self.start(output)?;
+        if let Some(output) = state.output.take()
+            && let Err(error) = self.start(output)
+        {
+            state.failure = Some(copy(&error));
+            return Err(error);
         }
         state.len += chunk.len();
         state.chunks.push_back(chunk);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -116,6 +117,40 @@ fn a_hangup_reopens_the_log_and_does_not_stop_the_server() {
         assert_eq!(records(&renamed, 1)[0]["bytes_in"], 6);
         log.stop();
     });
+}
+
+#[test]
+fn a_hangup_stops_a_server_that_logs_to_standard_output() {
+    both_modes(|mode| {
+        let (server, address) = Child::serve(&["--mode", name_of(mode), "--access-log", "-"]);
+        send(address, b"before");
+        server.signal(Signal::HUP);
+        let exit = server.wait();
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    });
+}
+
+/// The open(2) of a FIFO waits for a reader.
+#[test]
+fn a_signal_ends_a_server_that_waits_for_a_reader_of_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let (socket, fifo) = (dir.path().join("socket"), dir.path().join("fifo"));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let listen = format!("unix:{}", socket.display());
+    let arguments = ["serve", "--listen", &listen, "--access-log"];
+    let server = Child::spawn(program(&arguments).arg(&fifo));
+    eventually("the server listens", || {
+        UnixStream::connect(&socket).is_ok()
+    });
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().code, None, "the signal ends it");
 }
 
 #[test]

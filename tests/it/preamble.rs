@@ -139,6 +139,24 @@ fn a_header_that_is_late_is_as_good_as_none() {
 }
 
 #[test]
+fn a_header_that_trickles_in_is_late_too() {
+    both_modes(|mode| {
+        let server = TestServer::start(mode, proxied(Duration::from_millis(100)));
+        let mut trickling = connect(server.address);
+        // Version 2, with 500 bytes to come.
+        trickling.write_all(&VERSION_2[..14]).unwrap();
+        trickling.write_all(&500_u16.to_be_bytes()).unwrap();
+        let sent = (0..499).take_while(|_| {
+            thread::sleep(Duration::from_millis(10));
+            trickling.write_all(b"!").is_ok()
+        });
+        assert!(sent.count() < 400, "the connection should be reset");
+        let stats = server.stop();
+        assert_eq!(stats.errors.get("timed out"), Some(&1), "{stats}");
+    });
+}
+
+#[test]
 fn a_peer_that_finishes_before_its_header_is_no_error() {
     both_modes(|mode| {
         let server = TestServer::start(mode, proxied(HOUR));

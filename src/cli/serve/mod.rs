@@ -24,7 +24,7 @@ use activation::passed_sockets;
 use clap::{ArgAction, Args};
 use mio_echo::server::{
     Config, DatagramPolicy, InheritedSocket, Misbehaviour, MisbehaviourCounts, Mode, Observer,
-    Server, StartError, Stats, limits,
+    Server, Stats, limits,
 };
 use mio_echo::text::address::UnixName;
 use mio_echo::text::endpoint::Endpoint;
@@ -203,7 +203,7 @@ impl ServeArguments {
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let (mode, policy) = (Mode::from(arguments.mode), arguments.datagram_policy());
     let misbehaviour = arguments.misbehave.misbehaviour();
-    let server = match start(arguments, misbehaviour.clone()) {
+    let mut server = match start(arguments, misbehaviour.clone()) {
         Ok(server) => server,
         Err(error) => return fail(NOT_STARTED, &error),
     };
@@ -216,6 +216,10 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
         Ok(tracer) => tracer,
         Err(error) => return fail(NOT_STARTED, &error),
     };
+    // Only now: until the files are open, which may block, a signal ends the process.
+    if let Err(error) = server.handle_signals() {
+        return fail(NOT_STARTED, &error.to_string());
+    }
     for address in server.local_addrs() {
         print_line(&format!("listening on {address}"));
     }
@@ -262,15 +266,9 @@ fn start(arguments: &ServeArguments, misbehaviour: Option<Misbehaviour>) -> Resu
     arguments.refuse_mode_without_file()?;
     let passed = passed_sockets()?;
     let config = arguments.config(&passed, misbehaviour);
-    let server = bind(config, passed).map_err(|error| error.to_string())?;
+    let server = Server::bind_beside(config, passed).map_err(|error| error.to_string())?;
     #[cfg(target_os = "linux")]
     unprivileged.map_or(Ok(()), Unprivileged::assume)?;
-    Ok(server)
-}
-
-fn bind(config: Config, passed: Vec<InheritedSocket>) -> Result<Server, StartError> {
-    let mut server = Server::bind_beside(config, passed)?;
-    server.handle_signals()?;
     Ok(server)
 }
 

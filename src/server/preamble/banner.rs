@@ -26,7 +26,7 @@ enum Part {
     Local,
 }
 
-/// Bytes of the longest text: what any send buffer takes at once.
+/// Bytes of the longest text, before its fields are filled in.
 const LONGEST: usize = 1024;
 
 impl Banner {

@@ -77,9 +77,10 @@ impl HeaderReader {
     }
 }
 
+/// Does not wait, also where reads do: the time for the header is looked at between two pieces of it.
 fn peek(socket: &impl Socket, piece: &mut [u8]) -> io::Result<usize> {
     let descriptor = socket.descriptor().ok_or(ErrorKind::Unsupported)?;
-    let (seen, _) = recv(descriptor, piece, RecvFlags::PEEK)?;
+    let (seen, _) = recv(descriptor, piece, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
     Ok(seen)
 }
 

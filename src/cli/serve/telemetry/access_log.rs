@@ -175,7 +175,8 @@ impl OpenLog {
             .is_err()
         {
             state.lost += 1;
-        } else if state.lost > 0 && state.losses.pass(Instant::now()).is_some() {
+        }
+        if state.lost > 0 && state.losses.pass(Instant::now()).is_some() {
             state.report_losses();
         }
     }

@@ -12,7 +12,7 @@ use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
 use mio_echo::text::endpoint::Endpoint;
 use snapshots::Snapshots;
 use statistics::StatisticsLog;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -52,11 +52,11 @@ pub(super) struct Telemetry {
 }
 
 impl TelemetryArguments {
-    /// With an access log, SIGHUP means that its file was renamed, as logrotate(8) does it.
+    /// With an access log in a file, SIGHUP means that this was renamed, as logrotate(8) does it.
     pub(super) fn on_hangup(&self) -> HangupAction {
         match &self.access_log {
-            Some(_) => HangupAction::ReopenLogs,
-            None => HangupAction::Stop,
+            Some(path) if path != Path::new("-") => HangupAction::ReopenLogs,
+            _ => HangupAction::Stop,
         }
     }
 
