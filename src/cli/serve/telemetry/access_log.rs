@@ -332,10 +332,14 @@ mod tests {
             reopen_requested: Arc::default(),
             state: Mutex::default(),
         };
+        log.write(&summary());
+        assert_eq!(log.state().lost, 0, "the first is reported at once");
+        let later = Instant::now() + Duration::from_hours(1);
+        assert!(log.state().losses.pass(later).is_some());
         for _ in 0..3 {
             log.write(&summary());
         }
-        assert_eq!(log.state().lost, 3);
+        assert_eq!(log.state().lost, 3, "the others with the next warning");
     }
 
     #[test]
