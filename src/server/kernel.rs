@@ -45,6 +45,22 @@ pub(super) trait Kernel {
     fn register(&mut self, socket: &mut Self::Socket, source: Source) -> io::Result<()>;
 }
 
+/// The events of a layer between the loop and its sockets, whose reads write as well: those that are `reported` below it,
+/// where room to write is a reason to read, and `flags` for each connection that is `due`.
+pub(super) fn layered_events(
+    reported: impl Iterator<Item = (Source, impl Into<EventFlags>)>,
+    due: &[usize],
+    flags: EventFlags,
+) -> impl Iterator<Item = (Source, EventFlags)> {
+    let reported = reported.map(|(source, flags)| {
+        let mut flags: EventFlags = flags.into();
+        flags.readable |= flags.writable;
+        (source, flags)
+    });
+    let due = due.iter().map(move |key| (Source::Connection(*key), flags));
+    reported.chain(due)
+}
+
 /// A listening socket, non-blocking.
 pub(super) trait Accept {
     /// The socket of an accepted connection.

@@ -10,7 +10,7 @@ use super::socket::MisbehavingSocket;
 use crate::connection::Stream;
 use crate::readiness::EventFlags;
 use crate::server::clock;
-use crate::server::kernel::{Accept, Kernel, Socket};
+use crate::server::kernel::{Accept, Kernel, Socket, layered_events};
 use crate::server::proxy_header::ProxyHeader;
 use crate::server::sources::Source;
 use crate::text::address::Address;
@@ -110,21 +110,13 @@ impl<K: Kernel> Kernel for MisbehavingKernel<K> {
     }
 
     fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)> {
-        let reported = self.inner.events().map(|(source, flags)| {
-            let mut flags: EventFlags = flags.into();
-            // A read sends what is delayed too, so room to write is a reason for one.
-            flags.readable |= flags.writable;
-            (source, flags)
-        });
-        let due = self.due.iter().map(|key| {
-            let both = EventFlags {
-                readable: true,
-                writable: true,
-                ..EventFlags::default()
-            };
-            (Source::Connection(*key), both)
-        });
-        reported.chain(due)
+        // A read sends what is delayed too.
+        let both = EventFlags {
+            readable: true,
+            writable: true,
+            ..EventFlags::default()
+        };
+        layered_events(self.inner.events(), &self.due, both)
     }
 
     fn register(&mut self, socket: &mut Self::Socket, source: Source) -> io::Result<()> {

@@ -8,7 +8,7 @@ use super::plan::Preamble;
 use super::socket::PreambleSocket;
 use crate::readiness::EventFlags;
 use crate::server::clock;
-use crate::server::kernel::{Accept, Kernel, Socket};
+use crate::server::kernel::{Accept, Kernel, Socket, layered_events};
 use crate::server::sources::Source;
 use crate::text::address::Address;
 use std::collections::VecDeque;
@@ -72,20 +72,12 @@ impl<K: Kernel> Kernel for PreambleKernel<K> {
     }
 
     fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)> {
-        let reported = self.inner.events().map(|(source, flags)| {
-            let mut flags: EventFlags = flags.into();
-            // A read writes the banner, so room to write is a reason for one.
-            flags.readable |= flags.writable;
-            (source, flags)
-        });
-        let due = self.due.iter().map(|key| {
-            let readable = EventFlags {
-                readable: true,
-                ..EventFlags::default()
-            };
-            (Source::Connection(*key), readable)
-        });
-        reported.chain(due)
+        // A read writes the banner.
+        let readable = EventFlags {
+            readable: true,
+            ..EventFlags::default()
+        };
+        layered_events(self.inner.events(), &self.due, readable)
     }
 
     fn register(&mut self, socket: &mut Self::Socket, source: Source) -> io::Result<()> {
