@@ -87,14 +87,9 @@ fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
         (ExchangeEnd::Closed(CloseKind::Reset), PAGE, ..PAGE) => VariantOutcome::FailedAsPredicted,
         found => VariantOutcome::unexpected(found),
     };
-    let kind = match client.closed {
-        Some(CloseKind::Reset) => "RST",
-        Some(CloseKind::Fin) => "FIN",
-        None => "nothing",
-    };
     Ok(VariantRun::new(harness.into_trace(), outcome)
         .observe_bytes("accepted by write(2)", accepted)
         .observe_bytes("reached the client", back)
         .observe_bytes("destroyed", accepted.saturating_sub(back))
-        .observe("connection closed with", kind))
+        .observe("connection closed with", client.closed_with()))
 }

@@ -73,14 +73,9 @@ fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
         (ExchangeEnd::Closed(CloseKind::Reset), 0) => VariantOutcome::FailedAsPredicted,
         found => VariantOutcome::unexpected(found),
     };
-    let kind = match client.closed {
-        Some(CloseKind::Reset) => "RST",
-        Some(CloseKind::Fin) => "FIN",
-        None => "nothing",
-    };
     Ok(VariantRun::new(harness.into_trace(), outcome)
         .observe_bytes("received before the stop", MESSAGE)
         .observe_bytes("read by the server", read)
         .observe_bytes("came back", back)
-        .observe("connection closed with", kind))
+        .observe("connection closed with", client.closed_with()))
 }

@@ -87,6 +87,15 @@ impl TestClient {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
+    /// With what the server has closed the connection, for the report.
+    pub(crate) fn closed_with(&self) -> &'static str {
+        match self.closed {
+            Some(CloseKind::Reset) => "RST",
+            Some(CloseKind::Fin) => "FIN",
+            None => "nothing",
+        }
+    }
+
     /// Receives everything that has arrived. Returns how many bytes that was.
     pub(crate) fn receive(&mut self) -> io::Result<usize> {
         let before = self.received.len();
