@@ -102,7 +102,7 @@ fn take(socket: &mut impl Socket, mut bytes: usize) -> io::Result<()> {
 enum Parsed {
     /// The start of a header.
     Incomplete,
-    /// A header of so many bytes, and perhaps more behind it.
+    /// A header of this many bytes, and perhaps more behind it.
     Complete(ProxyHeader, usize),
     Failed(HeaderError),
 }
