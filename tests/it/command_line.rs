@@ -172,6 +172,18 @@ fn a_time_limit_that_is_switched_off_is_not_warned_about() {
 }
 
 #[test]
+fn an_address_may_stand_alone_as_for_every_other_command_and_beside_an_option() {
+    let arguments = ["serve", "127.0.0.1:0", "--listen", "127.0.0.2:0"];
+    let server = Child::spawn(&mut program(&arguments));
+    let (first, second) = (server.address(), server.address());
+    assert_eq!(first.ip().to_string(), "127.0.0.1");
+    assert_eq!(second.ip().to_string(), "127.0.0.2");
+    for address in [first, second] {
+        echo_roundtrip(&connect(address), b"alone");
+    }
+}
+
+#[test]
 fn each_address_has_a_ready_line_and_is_served() {
     let (server, first) = Child::serve(&["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"]);
     let (second, third) = (server.address(), server.address());

@@ -45,17 +45,17 @@ Signals:
   SIGUSR1                   print the statistics so far on standard error
 
 Service managers (systemd and others that speak its protocols):
-  LISTEN_FDS      the sockets that are passed are served, beside those of --listen
+  LISTEN_FDS      the sockets that are passed are served, beside the addresses that are given
   NOTIFY_SOCKET   is notified when the server is ready and when it stops
   WATCHDOG_USEC   the event loop, or in threads mode the accepting thread, notifies at half of that time
 
 Examples:
   mio-echo serve
-  mio-echo serve --listen '*:7' --idle-timeout 5m -v
-  mio-echo serve --listen unix:/run/echo.sock --socket-mode 0660
-  mio-echo serve --mode threads --listen 127.0.0.1:0
+  mio-echo serve '*:7' --idle-timeout 5m -v
+  mio-echo serve unix:/run/echo.sock --socket-mode 0660
+  mio-echo serve 127.0.0.1:7007 '[::1]:7007' --mode threads
   mio-echo serve --delay 20ms±5ms --reset-after 4KiB,p=0.1
-  mio-echo serve --listen '*:7' --user nobody --idle-timeout 5m
+  mio-echo serve '*:7' --user nobody --idle-timeout 5m
   mio-echo serve --trace=explain
   mio-echo serve --trace=echo.html,buffers";
 
@@ -65,11 +65,15 @@ pub(super) struct ServeArguments {
     #[arg(short, long, value_enum, default_value_t = ModeName::EventLoop)]
     mode: ModeName,
 
-    /// Listen on this address; may be given several times: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a
-    /// PORT (of localhost), *:PORT for every address of this machine, IPv4 and IPv6, or a Unix socket:
-    /// unix:PATH, on Linux also unix:@NAME (abstract). Each address of a name is bound; port 0 lets the system
-    /// choose. The file of a Unix socket is removed at the end; one that another server has left behind is
-    /// replaced [default: localhost:50007, unless sockets are passed]
+    /// Listen on this address: HOST:PORT, [IPV6]:PORT, a HOST (port 50007), a PORT (of localhost), *:PORT for
+    /// every address of this machine, IPv4 and IPv6, or a Unix socket: unix:PATH, on Linux also unix:@NAME
+    /// (abstract). Each address of a name is bound; port 0 lets the system choose. The file of a Unix socket is
+    /// removed at the end; one that another server has left behind is replaced [default: localhost:50007, unless
+    /// sockets are passed]
+    #[arg(value_name = "ADDR")]
+    addresses: Vec<Endpoint>,
+
+    /// The same as ADDR
     #[arg(short, long, value_name = "ADDR", help_heading = "Listening")]
     listen: Vec<Endpoint>,
 
@@ -151,14 +155,15 @@ impl ServeArguments {
     /// The default address is for a server that would have nothing to listen on: neither an address of its own nor a
     /// socket among those that were `passed`.
     fn config(&self, passed: &[InheritedSocket], misbehaviour: Option<Misbehaviour>) -> Config {
-        let has_default_address = self.listen.is_empty() && passed.is_empty();
+        let addresses = self.addresses();
+        let has_default_address = addresses.is_empty() && passed.is_empty();
         let idle_timeout = self.idle_timeout.and_then(Timeout::duration);
         Config {
             mode: self.mode.into(),
             listen: if has_default_address {
                 Config::default().listen
             } else {
-                self.listen.clone()
+                addresses
             },
             datagrams: self.datagram_policy(),
             v6_only: self.v6only,
@@ -179,11 +184,15 @@ impl ServeArguments {
         }
     }
 
+    fn addresses(&self) -> Vec<Endpoint> {
+        [self.addresses.as_slice(), &self.listen].concat()
+    }
+
     fn refuse_mode_without_file(&self) -> Result<(), String> {
         let has_file =
             |endpoint: &Endpoint| matches!(endpoint.unix_name(), Some(UnixName::Path(_)));
-        if self.socket_mode.is_some() && !self.listen.iter().any(has_file) {
-            return Err("--socket-mode is for the file of --listen unix:PATH".to_owned());
+        if self.socket_mode.is_some() && !self.addresses().iter().any(has_file) {
+            return Err("--socket-mode is for the file of a Unix socket, unix:PATH".to_owned());
         }
         Ok(())
     }
