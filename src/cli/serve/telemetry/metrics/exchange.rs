@@ -34,12 +34,12 @@ impl Response {
     }
 }
 
-/// A request that is understood.
+/// Whether a response is sent with its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Get,
-    /// As GET, without the body.
-    Head,
+enum Body {
+    Sent,
+    /// The request was HEAD: no response to it has a body, whatever its status (RFC 9110, section 9.3.2).
+    Omitted,
 }
 
 /// Serves one request for `path`, whose response is what `respond` returns.
@@ -57,20 +57,18 @@ pub(super) fn serve(
         stream,
         deadline: Instant::now() + limit,
     };
-    let (method, response) = match read_request(&mut stream, path)? {
-        Ok(method) => (method, respond()),
-        Err(refusal) => (Method::Get, refusal),
-    };
+    let (body, refusal) = read_request(&mut stream, path)?;
+    let response = refusal.unwrap_or_else(respond);
     stream.deadline = Instant::now() + limit;
-    write_response(&mut stream, method, &response)?;
+    write_response(&mut stream, body, &response)?;
     stream.stream.shutdown(Shutdown::Write)?;
     // To close over unread input would send RST, which can destroy the response on its way.
     let mut rest = (&mut stream).take(LONGEST_REQUEST as u64);
     io::copy(&mut rest, &mut io::sink()).map(|_| ())
 }
 
-/// Reads a request for `path`, or the response that refuses it.
-fn read_request(stream: &mut TimedStream<'_>, path: &str) -> io::Result<Result<Method, Response>> {
+/// Reads a request. Returns the response that refuses it as well, unless it is a request for `path`.
+fn read_request(stream: &mut TimedStream<'_>, path: &str) -> io::Result<(Body, Option<Response>)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 1024];
     loop {
@@ -81,32 +79,33 @@ fn read_request(stream: &mut TimedStream<'_>, path: &str) -> io::Result<Result<M
         bytes.extend_from_slice(piece.get(..read).unwrap_or_default());
         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
         let mut request = Request::new(&mut headers);
-        match request.parse(&bytes) {
-            Ok(Status::Complete(_)) => return Ok(method(&request, path)),
-            Ok(Status::Partial) if bytes.len() < LONGEST_REQUEST => {}
+        let refusal = match request.parse(&bytes) {
+            Ok(Status::Complete(_)) => refusal(&request, path),
+            Ok(Status::Partial) if bytes.len() < LONGEST_REQUEST => continue,
             Ok(Status::Partial) => {
                 let status = "431 Request Header Fields Too Large";
-                return Ok(Err(Response::error(status, "the request is too long")));
+                Some(Response::error(status, "the request is too long"))
             }
-            Err(error) => {
-                let error = error.to_string();
-                return Ok(Err(Response::error("400 Bad Request", &error)));
-            }
-        }
+            Err(error) => Some(Response::error("400 Bad Request", &error.to_string())),
+        };
+        let body = match request.method {
+            Some("HEAD") => Body::Omitted,
+            _ => Body::Sent,
+        };
+        return Ok((body, refusal));
     }
 }
 
-fn method(request: &Request<'_, '_>, path: &str) -> Result<Method, Response> {
+fn refusal(request: &Request<'_, '_>, path: &str) -> Option<Response> {
     let target = request.path.unwrap_or_default();
     let asked = target.split_once('?').map_or(target, |(path, _)| path);
+    if asked != path {
+        let reason = format!("there is only {path}");
+        return Some(Response::error("404 Not Found", &reason));
+    }
     match request.method {
-        _ if asked != path => Err(Response::error(
-            "404 Not Found",
-            &format!("there is only {path}"),
-        )),
-        Some("GET") => Ok(Method::Get),
-        Some("HEAD") => Ok(Method::Head),
-        _ => Err(Response::error(
+        Some("GET" | "HEAD") => None,
+        _ => Some(Response::error(
             "405 Method Not Allowed",
             "only GET and HEAD are allowed",
         )),
@@ -114,26 +113,22 @@ fn method(request: &Request<'_, '_>, path: &str) -> Result<Method, Response> {
 }
 
 /// Every response may carry `Allow`; one with status 405 must (RFC 9110, section 15.5.6).
-fn write_response(
-    stream: &mut TimedStream<'_>,
-    method: Method,
-    response: &Response,
-) -> io::Result<()> {
+fn write_response(stream: &mut TimedStream<'_>, body: Body, response: &Response) -> io::Result<()> {
     let Response {
         status,
         content_type,
-        body,
+        body: content,
     } = response;
-    let length = body.len();
+    let length = content.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\n\
          Connection: close\r\n\r\n"
     );
-    let body = match method {
-        Method::Get => body,
-        Method::Head => "",
+    let content = match body {
+        Body::Sent => content,
+        Body::Omitted => "",
     };
-    stream.write_all(format!("{head}{body}").as_bytes())
+    stream.write_all(format!("{head}{content}").as_bytes())
 }
 
 /// A stream all of whose calls together end by the deadline.
@@ -204,9 +199,8 @@ mod tests {
         assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
         assert!(response.contains("\r\nContent-Length: 8\r\n"), "{response}");
         assert!(response.ends_with("\r\n\r\nthe body"), "{response}");
-        let response = response_to(b"HEAD /metrics?a=b HTTP/1.0\r\n\r\n");
-        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-        assert!(response.ends_with("\r\n\r\n"), "{response}");
+        let response = response_to(b"GET /metrics?a=b HTTP/1.0\r\n\r\n");
+        assert!(response.ends_with("\r\n\r\nthe body"), "{response}");
     }
 
     #[test]
@@ -222,6 +216,23 @@ mod tests {
             let response = response_to(request);
             let expected = format!("HTTP/1.1 {status}\r\n");
             assert!(response.starts_with(&expected), "{response}");
+        }
+    }
+
+    #[test]
+    fn no_response_to_head_has_a_body() {
+        let long = [&b"HEAD /metrics HTTP/1.1\r\nA: "[..], &[b'a'; 8 * 1024]].concat();
+        let requests: [(&[u8], &str); 4] = [
+            (b"HEAD /metrics HTTP/1.1\r\n\r\n", "200 OK"),
+            (b"HEAD / HTTP/1.1\r\n\r\n", "404 Not Found"),
+            (b"HEAD /metrics HTTP/1.1\r\n a\r\n\r\n", "400 Bad Request"),
+            (&long, "431 Request Header Fields Too Large"),
+        ];
+        for (request, status) in requests {
+            let response = response_to(request);
+            let expected = format!("HTTP/1.1 {status}\r\n");
+            assert!(response.starts_with(&expected), "{response}");
+            assert!(response.ends_with("\r\n\r\n"), "{response}");
         }
     }
 
