@@ -3,15 +3,20 @@
 //! bind(2) creates the file of a Unix socket, and only unlink(2) removes it: a process that is killed leaves its file
 //! behind, and the next bind(2) fails. Such a stale file is replaced, but no other: not one of another kind, and not one
 //! on which a server answers. Names in the abstract namespace have no file, and end with their socket (unix(7)).
+//!
+//! To find a file stale and to remove it are two steps, and a socket that is bound but does not listen yet looks stale.
+//! Servers that start on the same path therefore take turns, with a lock file beside the socket.
 
 use crate::text::address::UnixName;
 use crate::text::os_error;
 use mio::net::UnixListener;
+use rustix::fs::OFlags;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::fs::{self, Metadata, Permissions};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file of a listening socket. Removed when this is dropped, unless the path leads to another file by then.
@@ -36,8 +41,11 @@ pub(super) fn listen(
 ) -> io::Result<(UnixListener, Option<SocketFile>)> {
     let socket = stream_socket()?;
     let address = name.to_sockaddr()?;
+    // Until the socket listens.
+    let mut turn = None;
     let file = match name {
         UnixName::Path(path) => {
+            turn = Some(Turn::take(path)?);
             bind(&socket, &address, path)?;
             let file = SocketFile::at(path)?;
             // Nothing can connect before listen(2), so a file that is more open than it is to be is no harm.
@@ -52,6 +60,7 @@ pub(super) fn listen(
         }
     };
     socket.listen(backlog.into())?;
+    drop(turn);
     Ok((UnixListener::from_std(socket.into()), file))
 }
 
@@ -102,6 +111,65 @@ fn remove_if_stale(address: &SockAddr, path: &Path) -> io::Result<()> {
     }
 }
 
+/// The right to bind a socket to a path: one process has it at a time. It ends when this is dropped, or with the process.
+#[derive(Debug)]
+struct Turn {
+    lock_path: PathBuf,
+    /// Locked.
+    _file: File,
+}
+
+impl Turn {
+    /// Waits for the right to bind a socket to `path`. The lock file is `path` with `.lock` behind it.
+    ///
+    /// # Errors
+    ///
+    /// The lock file cannot be created or locked.
+    fn take(path: &Path) -> io::Result<Self> {
+        let mut lock_path = OsString::from(path);
+        lock_path.push(".lock");
+        let lock_path = PathBuf::from(lock_path);
+        loop {
+            let file = Self::locked(&lock_path).map_err(|error| {
+                let (path, reason) = (lock_path.display(), os_error::describe(&error));
+                io::Error::new(error.kind(), format!("cannot lock {path}: {reason}"))
+            })?;
+            // The process that had the lock has removed its file, and another may have created one since.
+            let current = fs::symlink_metadata(&lock_path);
+            let locked = file.metadata()?;
+            if current.is_ok_and(|current| is_same(&current, &locked)) {
+                let _file = file;
+                return Ok(Self { lock_path, _file });
+            }
+        }
+    }
+
+    fn locked(path: &Path) -> io::Result<File> {
+        // Neither a link nor a FIFO that another user has put there leads astray.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags.bits().cast_signed())
+            .open(path)?;
+        file.lock()?;
+        Ok(file)
+    }
+}
+
+impl Drop for Turn {
+    /// Removes the file while it is locked, so that it is not that of another process.
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_file(&self.lock_path);
+    }
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 impl SocketFile {
     fn at(path: &Arc<Path>) -> io::Result<Self> {
         let file = fs::symlink_metadata(path)?;
@@ -125,5 +193,65 @@ impl Drop for SocketFile {
             let (path, error) = (self.path.display(), os_error::describe(&error));
             log::warn!(target: "mio_echo", "cannot remove the socket file {path}: {error}");
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::thread;
+
+    /// Binds and does not listen, as a server that has just been killed would leave it.
+    fn leave_stale_file(name: &UnixName) {
+        let socket = stream_socket().unwrap();
+        socket.bind(&name.to_sockaddr().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn of_servers_that_start_at_once_on_a_stale_file_one_listens_and_stays_reachable() {
+        const SERVERS: usize = 4;
+        let directory = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = directory.path().join("echo").into();
+        let name = UnixName::Path(path);
+        for round in 0..50 {
+            leave_stale_file(&name);
+            let start = Barrier::new(SERVERS);
+            let started: Vec<_> = thread::scope(|scope| {
+                let start_one = || {
+                    start.wait();
+                    listen(&name, None, 16)
+                };
+                let servers = [(); SERVERS].map(|()| scope.spawn(start_one));
+                servers.map(|server| server.join().unwrap()).into()
+            });
+            let (listening, refused): (Vec<_>, Vec<_>) =
+                started.into_iter().partition(Result::is_ok);
+            assert_eq!(listening.len(), 1, "round {round}: {refused:?}");
+            for refused in refused {
+                assert_eq!(refused.unwrap_err().kind(), ErrorKind::AddrInUse);
+            }
+            let connected = stream_socket()
+                .unwrap()
+                .connect(&name.to_sockaddr().unwrap());
+            assert!(connected.is_ok(), "round {round}: {connected:?}");
+            for server in listening {
+                let (_listener, file) = server.unwrap();
+                drop(file);
+            }
+            let left = fs::read_dir(directory.path()).unwrap().count();
+            assert_eq!(left, 0, "neither the socket nor a lock");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_is_a_link_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo");
+        let target = directory.path().join("target");
+        std::os::unix::fs::symlink(&target, directory.path().join("echo.lock")).unwrap();
+        let error = listen(&UnixName::Path(path.into()), None, 16).unwrap_err();
+        assert!(error.to_string().contains("cannot lock "), "{error}");
+        assert!(!target.exists());
     }
 }

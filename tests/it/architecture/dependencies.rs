@@ -105,6 +105,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/event_loop/simulation/",
             "server/listener.rs",
             "server/preamble/header.rs",
+            "server/unix_socket.rs",
             "server/unread.rs",
             "server/capacity.rs",
         ],
