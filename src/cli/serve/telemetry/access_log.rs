@@ -3,6 +3,7 @@
 //! The server only queues a line; a thread of its own writes it ([`BackgroundWriter`]). A line that finds the queue full,
 //! or the disk, is lost and counted, and the log reports it at most once a second.
 
+use super::lost_lines::LostLines;
 use crate::cli::files::cannot_write;
 use crate::cli::logger::TARGET;
 use crate::cli::rate_limit::RateLimit;
@@ -14,7 +15,6 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::mem;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,13 +33,11 @@ struct OpenLog {
     state: Mutex<LogState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LogState {
     /// What is known of the connections that are open.
     open: HashMap<ConnectionId, Acceptance>,
-    /// Lines that found the queue full, since the log last said so.
-    lost: u64,
-    losses: RateLimit,
+    lost: LostLines,
 }
 
 /// What is known of a connection since it was accepted.
@@ -94,12 +92,9 @@ impl AccessLog {
             is_torn: false,
             failures: RateLimit::default(),
         };
-        Ok(Self(Some(Arc::new(OpenLog {
-            mode,
-            writer: BackgroundWriter::new(output, QUEUE),
-            reopen_requested,
-            state: Mutex::default(),
-        }))))
+        let writer = BackgroundWriter::new(output, QUEUE);
+        let log = OpenLog::new(mode, writer, reopen_requested);
+        Ok(Self(Some(Arc::new(log))))
     }
 
     /// Waits until the lines are written, but not for a reader that does not read.
@@ -110,7 +105,7 @@ impl AccessLog {
         if log.writer.flush(FINISH_TIMEOUT).is_err() {
             log::warn!(target: TARGET, "access log: the last lines could not be written in time");
         }
-        log.state().report_losses();
+        log.state().lost.report();
     }
 }
 
@@ -152,16 +147,20 @@ impl Observer for AccessLog {
     }
 }
 
-impl LogState {
-    fn report_losses(&mut self) {
-        let lost = mem::take(&mut self.lost);
-        if lost > 0 {
-            log::warn!(target: TARGET, "access log: {lost} lines are lost: they came faster than they could be written");
+impl OpenLog {
+    fn new(mode: Mode, writer: BackgroundWriter, reopen_requested: Arc<AtomicBool>) -> Self {
+        let state = LogState {
+            open: HashMap::new(),
+            lost: LostLines::of("access log"),
+        };
+        Self {
+            mode,
+            writer,
+            reopen_requested,
+            state: Mutex::new(state),
         }
     }
-}
 
-impl OpenLog {
     fn state(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,16 +168,8 @@ impl OpenLog {
     fn write(&self, summary: &ConnectionSummary) {
         let mut state = self.state();
         let acceptance = state.open.remove(&summary.id);
-        if self
-            .writer
-            .push(self.line(summary, acceptance.as_ref()))
-            .is_err()
-        {
-            state.lost += 1;
-        }
-        if state.lost > 0 && state.losses.pass(Instant::now()).is_some() {
-            state.report_losses();
-        }
+        let line = self.line(summary, acceptance.as_ref());
+        state.lost.note(&self.writer.push(line));
     }
 
     fn line(&self, summary: &ConnectionSummary, acceptance: Option<&Acceptance>) -> Vec<u8> {
@@ -311,36 +302,6 @@ impl Write for LogOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mio_echo::connection::Reason;
-    use std::net::Ipv4Addr;
-
-    fn summary() -> ConnectionSummary {
-        ConnectionSummary {
-            id: ConnectionId(1),
-            peer: Address::Inet((Ipv4Addr::LOCALHOST, 7).into()),
-            bytes_in: 0,
-            bytes_out: 0,
-            reason: Reason::Finished,
-        }
-    }
-
-    #[test]
-    fn a_line_that_finds_the_queue_full_is_counted() {
-        let log = OpenLog {
-            mode: Mode::Threads,
-            writer: BackgroundWriter::new(io::sink(), 10),
-            reopen_requested: Arc::default(),
-            state: Mutex::default(),
-        };
-        log.write(&summary());
-        assert_eq!(log.state().lost, 0, "the first is reported at once");
-        let later = Instant::now() + Duration::from_hours(1);
-        assert!(log.state().losses.pass(later).is_some());
-        for _ in 0..3 {
-            log.write(&summary());
-        }
-        assert_eq!(log.state().lost, 3, "the others with the next warning");
-    }
 
     #[test]
     fn a_line_behind_one_that_was_written_in_part_begins_anew() {

@@ -1,6 +1,7 @@
 //! `mio-echo serve --access-log …`: the server as programs see it.
 
 mod access_log;
+mod lost_lines;
 mod metrics;
 mod snapshots;
 mod statistics;

@@ -3,6 +3,7 @@
 //! A thread of its own requests them, logs them and writes them. At the interval, the server is woken for a copy, and has
 //! nothing else to do with it.
 
+use super::lost_lines::LostLines;
 use super::snapshots::Snapshots;
 use crate::cli::files::cannot_write;
 use crate::cli::logger::TARGET;
@@ -128,11 +129,13 @@ fn start_ticker(
     let (stop, stopped) = mpsc::channel();
     let snapshots = Arc::clone(snapshots);
     let tick = move || {
+        let mut lost = LostLines::of("statistics");
         while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
             if let Some(stats) = snapshots.take(SNAPSHOT_TIMEOUT) {
-                report(&stats, json.as_ref());
+                report(&stats, json.as_ref(), &mut lost);
             }
         }
+        lost.report();
     };
     let builder = thread::Builder::new().name("statistics".to_owned());
     let thread = builder.spawn(tick).map_err(|error| {
@@ -143,10 +146,10 @@ fn start_ticker(
 }
 
 /// What a tick does. A file that cannot be written is an error at the end of the server.
-fn report(stats: &Stats, json: Option<&StatisticsFile>) {
+fn report(stats: &Stats, json: Option<&StatisticsFile>, lost: &mut LostLines) {
     log::info!(target: TARGET, "statistics: {stats}");
     if let Some(file) = json {
-        let _reported_at_the_end = file.writer.push(file.line(stats));
+        lost.note(&file.writer.push(file.line(stats)));
     }
 }
 
