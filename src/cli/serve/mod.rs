@@ -291,21 +291,22 @@ fn serve(
 ) -> ExitCode {
     let statistics = telemetry.connect(Stats::reporting_to(print_statistics));
     let log = (LogObserver::new(counts.clone()), telemetry.observer());
-    match server.run(((statistics, (log, notifier)), trace)) {
+    let (stats, code) = match server.run(((statistics, (log, notifier)), trace)) {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");
             if let Some(counts) = counts {
                 log::info!(target: TARGET, "misbehaved: {counts}");
             }
-            match telemetry.finish(stats) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(FAILED, &error),
-            }
+            (Some(stats), ExitCode::SUCCESS)
         }
         Err(error) => {
             let error = os_error::describe(&error);
-            fail(FAILED, &format!("the server failed: {error}"))
+            (None, fail(FAILED, &format!("the server failed: {error}")))
         }
+    };
+    match telemetry.finish(stats) {
+        Ok(()) => code,
+        Err(error) => fail(FAILED, &error),
     }
 }
 

@@ -42,7 +42,7 @@ impl Telemetry {
         statistics
     }
 
-    pub(super) fn finish(self, _statistics: Stats) -> Result<(), String> {
+    pub(super) fn finish(self, _statistics: Option<Stats>) -> Result<(), String> {
         Ok(())
     }
 }

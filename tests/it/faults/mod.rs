@@ -2,7 +2,7 @@
 //! lose nothing, and no failure makes it spin or flood its log.
 //!
 //! The errors are those that the man pages name and that can happen while a server runs: not those of a wrong
-//! argument (EBADF, EFAULT, EINVAL, ENOTSOCK, …).
+//! argument (EBADF, EFAULT, EINVAL, ENOTSOCK, …), except where the server is to fail.
 
 #![cfg(target_os = "linux")]
 
@@ -10,5 +10,7 @@ mod accepting;
 #[cfg(feature = "udp")]
 mod datagrams;
 mod echoing;
+#[cfg(feature = "telemetry")]
+mod failing;
 mod faulty;
 mod injection;

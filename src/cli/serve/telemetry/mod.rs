@@ -97,12 +97,12 @@ impl Telemetry {
         self.access_log.clone()
     }
 
-    /// The server has ended with these statistics.
+    /// The server has ended, with these statistics unless it failed.
     ///
     /// # Errors
     ///
     /// One line: what was asked for is incomplete.
-    pub(super) fn finish(self, statistics: Stats) -> Result<(), String> {
+    pub(super) fn finish(self, statistics: Option<Stats>) -> Result<(), String> {
         self.access_log.finish();
         drop(self.copies);
         self.statistics.finish(statistics)

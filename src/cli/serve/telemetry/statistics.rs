@@ -92,23 +92,25 @@ impl StatisticsLog {
         })
     }
 
-    /// The server has ended with these statistics, which are the last ones of the file.
+    /// The server has ended with these statistics, which are the last ones of the file; it has none if it failed. Waits
+    /// until everything is written, but not for a reader that does not read.
     ///
     /// # Errors
     ///
     /// One line: the file is incomplete.
-    pub(super) fn finish(self, stats: Stats) -> Result<(), String> {
-        let last = self.json.as_ref().map(|file| file.line(&stats));
+    pub(super) fn finish(self, stats: Option<Stats>) -> Result<(), String> {
+        let file = self.json.as_ref();
+        let last = file.and_then(|file| Some(file.line(stats.as_ref()?)));
         // With the last sender of copies, a thread that waits for one wakes up.
         drop(stats);
         if let Some((stop, thread)) = self.ticker {
             drop(stop);
             let _panicked = thread.join();
         }
-        let Some((file, line)) = self.json.zip(last) else {
+        let Some(file) = self.json else {
             return Ok(());
         };
-        let queued = file.writer.push(line);
+        let queued = last.map_or(Ok(()), |line| file.writer.push(line));
         let written = queued.and_then(|()| file.writer.flush(FINISH_TIMEOUT));
         match written {
             // The reader of a pipe has had enough.
