@@ -1,12 +1,18 @@
 //! `serve --access-log`: a line of JSON for each connection that is over, in both modes.
 
+#[cfg(target_os = "linux")]
+use crate::harness::child::serve_after;
 use crate::harness::{
     Child, Signal, address_in, both_modes, connect, echo_roundtrip, eventually, name_of, peer,
     program, read_to_eof, run,
 };
 use mio_echo::server::Mode;
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, Resource, getrlimit, prlimit};
 use serde_json::Value;
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -194,6 +200,38 @@ fn a_full_disk_is_a_warning_and_the_server_goes_on() {
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    });
+}
+
+/// A limit on the size of the file stops a write(2) in the middle of a line (setrlimit(2), `RLIMIT_FSIZE`).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_line_of_which_standard_output_takes_only_a_part_spoils_no_other() {
+    both_modes(|mode| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("stdout");
+        let stdout = File::options().append(true).create(true).open(&file);
+        let arguments = ["--mode", name_of(mode), "--access-log", "-"];
+        let mut command = serve_after("trap '' XFSZ; ulimit -S -f 1", &arguments);
+        let server = Child::spawn(command.stdout(stdout.unwrap()));
+        let text = || fs::read_to_string(&file).unwrap();
+        eventually("the server listens", || text().contains('\n'));
+        let address = address_in(text().lines().next().unwrap());
+        eventually("the file is full", || {
+            send(address, b"!");
+            server.log().contains("a line is lost: cannot write -: ")
+        });
+        let pid = Pid::from_raw(server.id().parse().unwrap());
+        prlimit(pid, Resource::Fsize, getrlimit(Resource::Fsize)).unwrap();
+        send(address, b"the first that has room");
+        eventually("the line is written", || {
+            text().contains("\"bytes_in\":23,")
+        });
+        let text = text();
+        // The torn line has no end, unless another one is behind it.
+        let mut ended = text.lines().filter(|line| line.ends_with('}'));
+        let is_whole = |line: &str| serde_json::from_str::<Value>(line).is_ok();
+        assert!(ended.all(is_whole), "{text}");
     });
 }
 

@@ -14,8 +14,8 @@ use mio_echo::text::os_error;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::BorrowedFd;
+use std::io::{self, StdoutLock, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,6 +68,9 @@ struct AccessRecord<'a> {
     duration_ns: u64,
     reason: String,
 }
+
+/// The path that stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 /// Bytes of lines that may wait to be written: about 20,000 lines.
 const QUEUE: usize = 4 * 1024 * 1024;
@@ -206,37 +209,29 @@ struct LogOutput {
 }
 
 #[derive(Debug)]
-enum LogTarget {
-    StandardOutput,
-    File(PathBuf, File),
+struct LogTarget {
+    path: PathBuf,
+    /// For standard output a duplicate of its descriptor: the buffer of [`io::stdout`] would hide how much of a line was
+    /// written before an error.
+    file: File,
 }
 
 impl LogTarget {
     fn open(path: &Path) -> io::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::StandardOutput);
-        }
-        let file = File::options().append(true).create(true).open(path)?;
-        Ok(Self::File(path.to_owned(), file))
+        let file = if path == Path::new(STANDARD_OUTPUT) {
+            io::stdout().as_fd().try_clone_to_owned()?.into()
+        } else {
+            File::options().append(true).create(true).open(path)?
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            // A buffer would keep what could not be written, and write it later.
-            Self::StandardOutput => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes).and_then(|()| stdout.flush())?;
-                Ok(bytes.len())
-            }
-            Self::File(_, file) => file.write(bytes),
-        }
-    }
-
-    fn name(&self) -> &Path {
-        match self {
-            Self::StandardOutput => Path::new("-"),
-            Self::File(path, _) => path,
-        }
+    /// Keeps other lines of this program out of a line on standard output while it is written.
+    fn lock(&self) -> Option<StdoutLock<'static>> {
+        (self.path == Path::new(STANDARD_OUTPUT)).then(|| io::stdout().lock())
     }
 }
 
@@ -246,7 +241,7 @@ impl LogOutput {
         if !self.reopen_requested.swap(false, Ordering::AcqRel) {
             return;
         }
-        let path = self.target.name();
+        let path = &self.target.path;
         match LogTarget::open(path) {
             Ok(target) => {
                 log::info!(target: TARGET, "access log: {} is open again", path.display());
@@ -260,13 +255,14 @@ impl LogOutput {
     }
 
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let _whole = self.target.lock();
         if self.is_torn {
-            while self.target.write(b"\n")? == 0 {}
+            while self.target.file.write(b"\n")? == 0 {}
             self.is_torn = false;
         }
         let mut rest = line;
         while !rest.is_empty() {
-            match self.target.write(rest) {
+            match self.target.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => rest = rest.get(bytes..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -287,7 +283,7 @@ impl Write for LogOutput {
         if let Err(error) = self.write_line(line)
             && let Some(suppressed) = self.failures.pass(Instant::now())
         {
-            let error = cannot_write(self.target.name(), &error);
+            let error = cannot_write(&self.target.path, &error);
             log::warn!(target: TARGET, "access log: a line is lost: {error}{suppressed}");
         }
         Ok(line.len())
