@@ -1,11 +1,10 @@
 //! The observer that logs what the server does.
 
-use super::logger::{TARGET, print_misbehaviour};
+use super::logger::TARGET;
 use super::rate_limit::RateLimit;
 use log::{debug, info, warn};
 use mio_echo::server::{
-    AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, MisbehaviourCounts, Observer,
-    ProxyHeader,
+    AcceptPause, ConnectionId, ConnectionSummary, DatagramEvent, Observer, ProxyHeader,
 };
 use mio_echo::text::address::Address;
 use mio_echo::text::os_error;
@@ -24,18 +23,6 @@ pub(super) struct LogObserver {
     exhausted: RateLimit,
     datagrams: RateLimit,
     proxy_headers: RateLimit,
-    /// How connections misbehave, if that is asked for.
-    misbehaviour: Option<MisbehaviourCounts>,
-}
-
-impl LogObserver {
-    /// An observer that reports, beside its log, how connections misbehave, if that is asked for.
-    pub(super) fn new(misbehaviour: Option<MisbehaviourCounts>) -> Self {
-        Self {
-            misbehaviour,
-            ..Self::default()
-        }
-    }
 }
 
 impl Observer for LogObserver {
@@ -116,11 +103,5 @@ impl Observer for LogObserver {
 
     fn stopping(&mut self, open: usize) {
         info!(target: TARGET, "stopping: {open} connections to finish");
-    }
-
-    fn report(&self) {
-        if let Some(counts) = &self.misbehaviour {
-            print_misbehaviour(counts);
-        }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::output::{STDERR, flush_stderr, may_colour};
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use mio_echo::server::{MisbehaviourCounts, Stats};
+use mio_echo::server::Stats;
 use simple_logger::SimpleLogger;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,11 +36,6 @@ pub(super) fn start(level: Option<LevelFilter>) {
 /// Prints statistics on standard error, whatever the log level: they were requested.
 pub(super) fn print_statistics(stats: &Stats) {
     let _lost = STDERR.push(format!("statistics: {stats}\n").into_bytes());
-}
-
-/// Prints how connections misbehave, as [`print_statistics`] prints statistics.
-pub(super) fn print_misbehaviour(counts: &MisbehaviourCounts) {
-    let _lost = STDERR.push(format!("misbehaved: {counts}\n").into_bytes());
 }
 
 struct Logger {

@@ -1,6 +1,7 @@
 //! Counters: what the server has done so far.
 
 use super::datagrams::event::{DatagramEvent, Refusal};
+use super::misbehaviour::MisbehaviourCounts;
 use super::observer::{AcceptPause, ConnectionId, ConnectionSummary, Observer};
 use crate::connection::{ConnectionEvent, Reason};
 use crate::text::address::Address;
@@ -29,6 +30,8 @@ pub struct Stats {
     pub longest_queue: usize,
     /// Datagrams.
     pub datagrams: DatagramStats,
+    /// How connections misbehaved, of a server that was asked to; the counters are shared with the server. `None` otherwise.
+    pub misbehaved: Option<MisbehaviourCounts>,
     /// Error texts and how often each occurred. Each error concerned one peer.
     pub errors: BTreeMap<String, u64>,
     /// What is called when a report is requested ([`Observer::report`]). It must not block.
@@ -47,6 +50,7 @@ impl Default for Stats {
             bytes_out: 0,
             longest_queue: 0,
             datagrams: DatagramStats::default(),
+            misbehaved: None,
             errors: BTreeMap::new(),
             report_to: |_| {},
             publish_to: None,
@@ -209,7 +213,7 @@ impl Observer for Stats {
     }
 }
 
-/// One line, with the datagrams only if there were any: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
+/// One line, with the datagrams only if there were any, and with misbehaviour only if it was asked for: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed);
@@ -227,6 +231,9 @@ impl fmt::Display for Stats {
         )?;
         if self.datagrams.received > 0 {
             write!(f, "{}, ", self.datagrams)?;
+        }
+        if let Some(counts) = &self.misbehaved {
+            write!(f, "misbehaved {counts}, ")?;
         }
         write_counts(f, "errors", &self.errors)
     }

@@ -1,17 +1,22 @@
 //! `serve --metrics`: the statistics as text for Prometheus, in both modes.
 
 use crate::harness::{
-    Child, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program, read_to_eof,
-    run,
+    Child, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program, read,
+    read_to_eof, run,
 };
 use mio_echo::server::Mode;
+use serde_json::Value;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
 /// A server with metrics, its address and theirs.
 fn serve(mode: Mode) -> (Child, SocketAddr, SocketAddr) {
+    serve_with(mode, &[])
+}
+
+fn serve_with(mode: Mode, options: &[&str]) -> (Child, SocketAddr, SocketAddr) {
     let arguments = ["--mode", name_of(mode), "--metrics", "127.0.0.1:0"];
-    let (server, address) = Child::serve(&arguments);
+    let (server, address) = Child::serve(&[&arguments, options].concat());
     let line = server.next_line();
     let url = line.trim_end().strip_prefix("metrics on http://");
     let metrics = url.and_then(|url| url.strip_suffix("/metrics"));
@@ -88,6 +93,32 @@ fn a_scrape_has_the_figures_of_the_moment() {
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    });
+}
+
+#[test]
+fn misbehaviour_that_was_asked_for_is_counted_for_programs_too() {
+    both_modes(|mode| {
+        let options = ["--corrupt-every", "2", "--stats-json", "-"];
+        let (server, address, metrics) = serve_with(mode, &options);
+        let mut stream = connect(address);
+        stream.write_all(b"ab").unwrap();
+        read(&stream, 2);
+        let (_, body) = get(metrics, "/metrics");
+        assert_valid(&body);
+        for (fault, connections) in [("corrupted", 1), ("delayed", 0)] {
+            let sample = format!(
+                "\nmio_echo_connections_misbehaved_total{{fault=\"{fault}\"}} {connections}\n"
+            );
+            assert!(body.contains(&sample), "{body}");
+        }
+        drop(stream);
+        server.signal(Signal::TERM);
+        let exit = server.wait();
+        let record: Value = serde_json::from_str(exit.text()).unwrap();
+        let misbehaved = &record["misbehaved"];
+        let counts = (&misbehaved["corrupted"], &misbehaved["delayed"]);
+        assert_eq!(counts, (&1.into(), &0.into()), "{record}");
     });
 }
 

@@ -277,14 +277,15 @@ fn the_log_shows_what_was_asked_for_with_its_seed_and_what_was_done() {
         let echoed = read(&peer, 3);
         assert!(echoed[0] == b'a' && echoed[1] != b'b' && echoed[2] == b'c');
         server.signal(Signal::USR1);
-        server.wait_for_log("misbehaved: 1 delayed, 1 corrupted");
+        let counts = "misbehaved 1 delayed, 1 corrupted, errors none";
+        server.wait_for_log(counts);
         drop(peer);
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0));
         let last = exit.stderr.lines().last().unwrap();
         assert!(
-            last.ends_with("misbehaved: 1 delayed, 1 corrupted"),
+            last.contains("stopped: ") && last.ends_with(counts),
             "{last}"
         );
     });

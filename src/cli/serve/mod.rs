@@ -289,14 +289,12 @@ fn serve(
     telemetry: Telemetry,
     trace: impl Observer,
 ) -> ExitCode {
-    let statistics = telemetry.connect(Stats::reporting_to(print_statistics));
-    let log = (LogObserver::new(counts.clone()), telemetry.observer());
+    let mut statistics = telemetry.connect(Stats::reporting_to(print_statistics));
+    statistics.misbehaved = counts;
+    let log = (LogObserver::default(), telemetry.observer());
     let (stats, code) = match server.run(((statistics, (log, notifier)), trace)) {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");
-            if let Some(counts) = counts {
-                log::info!(target: TARGET, "misbehaved: {counts}");
-            }
             (Some(stats), ExitCode::SUCCESS)
         }
         Err(error) => {

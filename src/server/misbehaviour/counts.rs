@@ -33,9 +33,12 @@ impl Fault {
         Self::Reset,
         Self::Stall,
     ];
+}
 
-    fn participle(self) -> &'static str {
-        match self {
+/// What it makes of a connection: `delayed`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Delay => "delayed",
             Self::Chunk => "chunked",
             Self::Throttle => "throttled",
@@ -43,7 +46,7 @@ impl Fault {
             Self::Close => "closed",
             Self::Reset => "reset",
             Self::Stall => "stalled",
-        }
+        })
     }
 }
 
@@ -56,6 +59,11 @@ impl MisbehaviourCounts {
     pub fn of(&self, fault: Fault) -> u64 {
         self.counter(fault)
             .map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Each fault with the number of connections that it has affected.
+    pub fn by_fault(&self) -> impl Iterator<Item = (Fault, u64)> {
+        Fault::ALL.into_iter().map(|fault| (fault, self.of(fault)))
     }
 
     /// Counts one more connection.
@@ -74,12 +82,9 @@ impl MisbehaviourCounts {
 impl fmt::Display for MisbehaviourCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for fault in Fault::ALL {
-            let count = self.of(fault);
-            if count > 0 {
-                write!(f, "{separator}{count} {}", fault.participle())?;
-                separator = ", ";
-            }
+        for (fault, count) in self.by_fault().filter(|(_, count)| *count > 0) {
+            write!(f, "{separator}{count} {fault}")?;
+            separator = ", ";
         }
         if separator.is_empty() {
             f.write_str("none")?;

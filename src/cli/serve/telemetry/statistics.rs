@@ -7,7 +7,7 @@ use super::lost_lines::LostLines;
 use super::snapshots::Snapshots;
 use crate::cli::files::cannot_write;
 use crate::cli::logger::TARGET;
-use mio_echo::server::{Mode, Stats};
+use mio_echo::server::{MisbehaviourCounts, Mode, Stats};
 use mio_echo::text::background_writer::BackgroundWriter;
 use mio_echo::text::os_error;
 use serde::Serialize;
@@ -50,6 +50,9 @@ struct StatisticsRecord<'a> {
     longest_queue: usize,
     errors: &'a BTreeMap<String, u64>,
     datagrams: DatagramRecord,
+    /// Connections by fault, of a server that was asked to misbehave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    misbehaved: Option<BTreeMap<String, u64>>,
 }
 
 #[derive(Serialize)]
@@ -181,6 +184,10 @@ impl<'a> StatisticsRecord<'a> {
     fn new(stats: &'a Stats, mode: Mode) -> Self {
         let datagrams = &stats.datagrams;
         let refused = datagrams.refused.iter();
+        let by_fault = |counts: &MisbehaviourCounts| {
+            let counts = counts.by_fault();
+            counts.map(|(fault, it)| (fault.to_string(), it)).collect()
+        };
         Self {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             mode: mode.to_string(),
@@ -201,6 +208,7 @@ impl<'a> StatisticsRecord<'a> {
                     .map(|(why, &count)| (why.to_string(), count))
                     .collect(),
             },
+            misbehaved: stats.misbehaved.as_ref().map(by_fault),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn render(stats: &Stats, mode: Mode, since: SystemTime) -> String {
     let _complete = text.server(mode, since);
     let _complete = text.connections(stats);
     let _complete = text.datagrams(stats);
+    let _complete = text.misbehaviour(stats);
     text.0.push_str("# EOF\n");
     text.0
 }
@@ -114,6 +115,14 @@ impl MetricText {
         self.counter("datagrams_sent_bytes", help, datagrams.bytes_out)
     }
 
+    fn misbehaviour(&mut self, stats: &Stats) -> fmt::Result {
+        let Some(counts) = &stats.misbehaved else {
+            return Ok(());
+        };
+        let help = "Connections with a fault that the server was asked for.";
+        self.counters("connections_misbehaved", help, "fault", counts.by_fault())
+    }
+
     fn counter(&mut self, name: &str, help: &str, value: impl Display) -> fmt::Result {
         self.family(Kind::Counter, name, help)?;
         self.sample(Kind::Counter, name, "", value)
@@ -125,12 +134,12 @@ impl MetricText {
     }
 
     /// A counter for each value of a label.
-    fn counters<'a>(
+    fn counters(
         &mut self,
         name: &str,
         help: &str,
         label: &str,
-        counts: impl IntoIterator<Item = (impl Display, &'a u64)>,
+        counts: impl IntoIterator<Item = (impl Display, impl Display)>,
     ) -> fmt::Result {
         self.family(Kind::Counter, name, help)?;
         for (value, count) in counts {
