@@ -1,48 +1,51 @@
-//! A single-threaded, readiness-based echo server (RFC 862) — and the same server with a thread per connection, for
-//! contrast.
+//! A single-threaded, readiness-based echo server (RFC 862), and for contrast the same server with a thread per
+//! connection.
 //!
-//! This library is what the `mio-echo` program is made of, written to be read. This page is its architecture.
+//! The `mio-echo` program is a command line over this library. The code is written to be read; this page is its map.
+//!
+//! - The event loop: `src/server/event_loop.rs`. If you read one file, read this one.
+//! - The state machine of a connection: `src/connection/phase.rs` and `src/connection/mod.rs`.
+//! - The contrast, a thread per connection: `src/server/threads/`.
+//! - The tools around them: `src/cli/`, one file or folder for each command.
 //!
 //! ```text
-//!              what it is                                  what it is for
+//!           the server                                what it is used for
 //!
 //!   ┌───────────────────────────────┐
-//!   │ client          the other side│        ┌────────┐ ┌──────────────────────┐ ┌───────────┐
-//!   └───────────────────────────────┘        │ trace  │ │ measure              │ │ learn     │
-//!   ┌───────────────────────────────┐        │        │ │  bench     compare   │ │  lab      │
-//!   │ server      MANY connections  │◄───────│ SEEING │ │  load      process   │ │  guide    │
-//!   │  event_loop        threads    │        │ it     │ │ COMPARING it         │ │ TEACHING  │
-//!   └───────────────────────────────┘        └────────┘ └──────────┬───────────┘ └───────────┘
-//!   ┌───────────────────────────────┐                              │
-//!   │ connection   ONE connection,  │                              │
-//!   │              pure             │                              │
+//!   │ client                        │        ┌────────┐ ┌──────────────────────┐ ┌───────────┐
+//!   └───────────────────────────────┘        │ trace  │ │ measure, check       │ │ learn     │
+//!   ┌───────────────────────────────┐        │        │ │                      │ │           │
+//!   │ server                        │        │ watch  │ │ compare servers      │ │ teach     │
+//!   │  event_loop, threads          │◄───────│        │ │  bench, compare      │ │  lab      │
+//!   └───────────────────────────────┘        │        │ │  load, process       │ │  guide    │
+//!   ┌───────────────────────────────┐        └────────┘ └──────────┬───────────┘ └───────────┘
+//!   │ connection                    │                              │
+//!   │  state machine, write queue   │                              │
 //!   └───────────────────────────────┘                              │
 //!   ┌───────────────────────────────┐                              │
-//!   │ readiness   what the kernel   │◄─────────────────────────────┘ load, which knows nothing of the server
-//!   │             last reported     │
+//!   │ readiness                     │◄─────────────────────────────┘
+//!   │  edges, run queue             │   load uses readiness, and nothing of the server
 //!   └───────────────────────────────┘
 //! ```
 //!
 //! # The order to read
 //!
-//! Each module knows only those before it.
+//! Each module uses only modules above it in this table.
 //!
 //! | module | what it owns | feature |
 //! | --- | --- | --- |
+//! | [`text`] | what all others read and write: endpoints, figures with units, error texts | |
+//! | [`rng`] | random numbers that a seed reproduces | |
 //! | [`readiness`] | what the kernel last reported about a socket, and which connections are due a turn | |
-//! | [`connection`] | ONE connection: phases, the write queue, what to do next. No socket, no clock | |
-//! | [`server`] | MANY connections: the event loop, the threads, datagrams, the limits, the stop | |
+//! | [`connection`] | one connection: phases, the write queue, what to do next. No socket, no clock | |
+//! | [`server`] | many connections: the event loop, the threads, datagrams, the limits, the stop | |
 //! | [`client`] | the other side: send, receive, verify | |
-//! | `trace` | SEEING it: what the server does, as text, JSON Lines and a timeline | `trace` |
-//! | `measure` | COMPARING it: the load generator, other processes, `bench` and `compare` | `measure` |
-//! | `check` | TESTING any server: promises that an echo server keeps, each put to the test | `measure` |
-//! | `learn` | TEACHING it: wrong servers, each beside the right one, and the guide in fifteen chapters | `learn` |
+//! | `trace` | what the server does, as text, JSON Lines and a timeline | `trace` |
+//! | `measure` | the load generator, the processes under test, `bench` and `compare` | `measure` |
+//! | `check` | the promises of an echo server, each tested against any server | `measure` |
+//! | `learn` | the lab, with wrong servers beside right ones, and the guide in fifteen chapters | `learn` |
 //!
-//! [`text`] holds what all of them read and write: endpoints, figures with units, error texts. [`rng`] has the random
-//! numbers, which a seed reproduces. Without the features, all of which are on by default, the package is the server and
-//! the client.
-//!
-//! If you read one file, read `src/server/event_loop.rs`.
+//! All features are on by default. Without them, the package is the server and the client.
 //!
 //! # Invariants
 //!
