@@ -1,8 +1,8 @@
 //! Every order of events, to a fixed depth, and random ones beyond it, under both rules of exhaustion.
 //!
-//! Whatever the kernel, the peer and the operator do is a sequence of [`Choices`]: whenever the connection or the
-//! test asks what happens next, the next number of the sequence decides. Counting through the sequences like an
-//! odometer tries every world there is; random sequences go deeper.
+//! Everything that the kernel, the peer and the operator do follows from a sequence of [`Choices`]: whenever the
+//! connection or the test asks what happens next, the next number of the sequence decides. Counting through the sequences
+//! like an odometer tries them all; random sequences go deeper.
 
 use super::{Connection, ConnectionEvent, Deadline, Phase, Reason, Step, Stream, TurnEnd};
 use crate::readiness::{EventFlags, Evidence, Readiness};

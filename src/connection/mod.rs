@@ -1,8 +1,8 @@
-//! ONE connection: what has it received, what is pending, what is worth doing next?
+//! One connection as a pure state machine: what it has received, what is pending, and what to do next.
 //!
 //! This module owns the rules of echoing over a stream that may refuse at any time. It knows no socket, no clock and
-//! no poll: everything it touches comes in through [`Stream`], so that every order of events can be tried in memory.
-//! Read it in this order:
+//! no poll. All its I/O goes through [`Stream`], so the tests can try every order of events in memory. Read it in this
+//! order:
 //!
 //! 1. [`readiness`](crate::readiness): what the kernel last reported;
 //! 2. [`phase`](self::Phase): where the connection is in its life;
@@ -160,8 +160,8 @@ impl<S> Connection<S> {
 
     /// Calls for one attempt in the direction that the connection waits for, although no event has reported it.
     ///
-    /// A poll reports room to write only when a good part of the send buffer is free, but a write takes what room
-    /// there is: this is how progress of a slow reader shows early.
+    /// A poll reports room to write only when a good part of the send buffer is free, but a write uses any room. So the
+    /// attempt shows early that a slow reader makes progress.
     pub fn probe(&mut self) {
         if self.queue.is_empty() {
             self.readiness.assume_readable();
@@ -195,8 +195,8 @@ impl<S> Connection<S> {
         self.queue.len()
     }
 
-    /// Whether bytes that were received have not been written. A connection that ends like this must be reset: an
-    /// orderly end would tell the peer that it has everything.
+    /// Whether received bytes have not been written. A connection that ends in this state must be reset: an orderly end
+    /// would tell the peer that it has everything.
     pub fn is_incomplete(&self) -> bool {
         self.bytes_in != self.bytes_out
     }
@@ -206,7 +206,7 @@ impl<S> Connection<S> {
         &self.stream
     }
 
-    /// The stream underneath, for what is beside its bytes.
+    /// The stream underneath, for other uses than reading and writing.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }

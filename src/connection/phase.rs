@@ -58,7 +58,7 @@ pub enum Reason {
 pub enum Deadline {
     /// The idle timeout: no byte moved for too long.
     Idle,
-    /// The drain timeout: a stop had waited long enough.
+    /// The drain timeout: a stop took too long.
     Drain,
 }
 

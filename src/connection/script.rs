@@ -1,5 +1,5 @@
-//! A scripted stream: what each call will meet is written down in advance. For tests, for the guide, and for
-//! watching a rule at work without a network.
+//! A scripted stream: the result of each call is fixed in advance. For tests, for the guide, and for trying out a rule
+//! without a network.
 
 use super::stream::Stream;
 use std::collections::VecDeque;
@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 
 /// A [`Stream`] that follows a script.
 ///
-/// Reads and writes are scripted apart, each in its own order. When a script has run out, a read finds nothing
-/// (`WouldBlock`) and a write takes everything.
+/// Reads and writes have separate scripts. After the end of its script, a read finds nothing (`WouldBlock`) and a write
+/// takes everything.
 ///
 /// ```
 /// use mio_echo::connection::Script;

@@ -1,4 +1,4 @@
-//! The only thing that a connection touches.
+//! The only access of a connection to the outside.
 
 use std::io::{self, Read, Write};
 

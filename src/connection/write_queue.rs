@@ -4,9 +4,9 @@ use std::collections::TryReserveError;
 
 /// What the kernel refused, kept until the kernel takes it.
 ///
-/// Filled at once and only while empty: a connection with pending bytes does not read, so nothing can be added behind
-/// them. That makes the bound (one read) structural. An empty queue is one word and owns no heap: most connections
-/// never have anything pending.
+/// Filled in one step, and only while empty: a connection with pending bytes does not read, so nothing can be added behind
+/// them. No counter is needed to keep the bound, which is one read. An empty queue is one word and owns no heap: most
+/// connections never have anything pending.
 #[derive(Debug, Default)]
 pub struct WriteQueue(Option<Box<Pending>>);
 
@@ -19,7 +19,7 @@ struct Pending {
 }
 
 impl WriteQueue {
-    /// Keeps a copy of `bytes`, which must not be empty; the queue must be.
+    /// Keeps a copy of `bytes`. The queue must be empty, and `bytes` must not be.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ pub const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// What one event said about one socket.
 ///
-/// All of them are hints: an event may be spurious, and what it announces may be gone by the time of the
-/// system call. The only guarantee is that no change goes unannounced.
+/// All flags are hints: an event may be spurious, and what it reports may be gone by the time of the system call. The
+/// only guarantee is that no change goes unreported.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "an event is exactly these six independent flags"

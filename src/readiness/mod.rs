@@ -1,10 +1,10 @@
 //! What the kernel last reported about one socket, and what counts as evidence that a direction is exhausted.
 //!
 //! An edge-triggered poll reports a *change*, once. A loop that acts later than the report must remember it: an
-//! edge sets a flag here, and only evidence of exhaustion clears it. Forget the edge, and the connection sleeps on
-//! unread bytes; clear the flag without evidence, and it does the same.
+//! edge sets a flag here, and only evidence of exhaustion clears it. If the edge is forgotten, or the flag is cleared
+//! without evidence, the connection sleeps on unread bytes.
 //!
-//! The server's event loop and the load generator's both stand on what is here: [`EventFlags`] (one event),
+//! The event loops of the server and of the load generator are both built on this module: [`EventFlags`] (one event),
 //! [`Readiness`] (what is remembered of all of them), and [`RunQueue`] (which connections are due a turn).
 
 mod event_flags;
@@ -22,7 +22,7 @@ pub struct Readiness {
     write_evidence: Evidence,
 }
 
-/// What proves that one direction of a socket is exhausted. Whatever comes after the proof raises a new edge.
+/// What proves that one direction of a socket is exhausted. Any change after the proof raises a new edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// `WouldBlock`, or a transfer that moved fewer bytes than it could have: the receive queue is empty, or the
@@ -38,8 +38,8 @@ impl Evidence {
     /// With epoll, a short read has met the end of what the socket held (epoll(7), questions and answers, number 9),
     /// unless an urgent mark cut it short, which only epoll reports. mio itself promises `WouldBlock` alone.
     ///
-    /// On a Unix socket, descriptors that came with the bytes end a read too (unix(7), `SCM_RIGHTS`). There the peer raises
-    /// another edge when it reads the echo, which makes room to write; so the bytes behind are read then.
+    /// On a Unix socket, descriptors that came with the bytes end a read too (unix(7), `SCM_RIGHTS`). The bytes behind them
+    /// are read later: when the peer reads the echo, it makes room to write, and that raises another edge.
     pub const OF_READS: Self = if cfg!(any(target_os = "linux", target_os = "android")) {
         Self::ShortTransfer
     } else {
@@ -83,9 +83,9 @@ impl Readiness {
 
     /// Remembers an edge. Never clears anything: the absence of a flag is not evidence.
     ///
-    /// After a FIN or an urgent mark a short read proves nothing any more. A FIN shares the edge of the bytes before
-    /// it, so a reader that stopped at the short read would sleep on an unread end of input; and an urgent mark cuts a
-    /// read short with more bytes behind it.
+    /// After a FIN or an urgent mark, a short read no longer proves anything. A FIN shares the edge of the bytes before
+    /// it, so a reader that stopped at the short read would sleep on an unread end of input. An urgent mark cuts a read
+    /// short although more bytes are behind it.
     pub fn note(&mut self, flags: EventFlags) {
         // The next call in either direction collects a pending error, so an error makes both worth one.
         self.readable |= flags.readable || flags.read_closed || flags.error;

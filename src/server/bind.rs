@@ -149,7 +149,7 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// The options that a listening socket hands on to the connections that it accepts.
+/// The options that the connections of a listening socket inherit.
 pub(super) fn set_options(socket: &Socket, config: &Config) -> io::Result<()> {
     socket.set_tcp_nodelay(config.nodelay)?;
     // Urgent data stays in the stream, so that it is echoed in place (RFC 1122, section 4.2.2.4; tcp(7)).
@@ -178,9 +178,9 @@ fn set_only_v6(socket: &Socket, only_v6: bool) -> io::Result<()> {
     socket.set_only_v6(only_v6)
 }
 
-/// Probes that begin after `idle` without traffic, and end the connection after as long again without an answer
-/// (tcp(7), `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`): the system's own 9 probes, 75 s apart, would take more than
-/// 11 minutes.
+/// Probes that begin after `idle` without traffic, and end the connection after the same time again without an answer
+/// (tcp(7), `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`). The system's default of 9 probes, 75 s apart, would take more
+/// than 11 minutes.
 fn keepalive(idle: Duration) -> TcpKeepalive {
     const PROBES: u64 = 8;
     let interval = (idle.as_secs() / PROBES).max(1);

@@ -24,7 +24,7 @@ pub(super) mod simulated {
         SET.get().unwrap_or_else(Instant::now)
     }
 
-    /// Sets the clock of this thread, which stands from now on.
+    /// Sets the clock of this thread. It stands still until it is set again.
     pub(crate) fn set(now: Instant) {
         SET.set(Some(now));
     }

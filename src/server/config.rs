@@ -1,4 +1,4 @@
-//! What a server is told before it starts.
+//! The configuration of a server.
 
 use super::datagrams::policy::DatagramPolicy;
 use super::limits;
@@ -17,14 +17,14 @@ pub struct Config {
     pub mode: Mode,
     /// Where to listen; every address that a name resolves to is bound.
     pub listen: Vec<Endpoint>,
-    /// Whether datagrams are answered, on the addresses and ports of the listeners, and whose.
+    /// Which datagrams are answered, if any. The UDP sockets have the addresses and ports of the listeners.
     pub datagrams: DatagramPolicy,
     /// Whether an IPv6 listener refuses IPv4 peers (`IPV6_V6ONLY`).
     pub v6_only: bool,
     /// Connections that may wait to be accepted, per listener.
     pub backlog: u16,
-    /// The permissions of the file of a Unix socket, as chmod(2) takes them; `None` leaves them to the umask. Connecting takes
-    /// the permission to write (unix(7)).
+    /// The permissions of the file of a Unix socket, as chmod(2) takes them; `None` leaves them to the umask. A peer needs
+    /// write permission to connect (unix(7)).
     pub socket_mode: Option<u32>,
     /// Whether other processes may listen on the same port (`SO_REUSEPORT`).
     pub reuse_port: bool,
@@ -41,13 +41,13 @@ pub struct Config {
     pub nodelay: bool,
     /// How long a stop waits for the peers to finish.
     pub drain_timeout: Duration,
-    /// What comes before the echo; `None` means nothing.
+    /// What comes before the echo: a PROXY header, a banner; `None` means nothing.
     #[cfg(feature = "preamble")]
     pub preamble: Option<Preamble>,
-    /// What to do wrong, for tests of the other side; `None` means nothing.
+    /// The faults to inject, for tests of clients; `None` means none.
     pub misbehaviour: Option<Misbehaviour>,
-    /// How often the loop reports that it still iterates ([`Observer::heartbeat`](super::Observer::heartbeat)); `None`
-    /// means never.
+    /// The interval at which the loop reports that it still iterates ([`Observer::heartbeat`](super::Observer::heartbeat));
+    /// `None` means never.
     pub heartbeat: Option<Duration>,
     /// What SIGHUP does, if signals are handled ([`Server::handle_signals`](super::Server::handle_signals)).
     pub on_hangup: HangupAction,

@@ -1,13 +1,15 @@
 //! The event loop: one thread, one poll, every connection.
 //!
-//! An iteration has four phases: [`wait`](EventLoop::wait) for events, [`note`](EventLoop::note) what they report,
-//! [`admit`](EventLoop::admit) new connections, [`serve`](EventLoop::serve) those that have work, and the datagrams. Their order keeps
-//! the loop correct: while noting, no connection is inserted or removed, so an event can never reach the next owner
-//! of its slab key; and the loop sleeps only in `wait`, only when no connection is due a turn.
+//! An iteration has four phases:
+//!
+//! 1. [`wait`](EventLoop::wait) for events. The loop sleeps only here, and only if no connection is due a turn.
+//! 2. [`note`](EventLoop::note) what the events report. No connection is inserted or removed meanwhile, so an event can
+//!    never reach the next owner of its slab key.
+//! 3. [`admit`](EventLoop::admit) new connections.
+//! 4. [`serve`](EventLoop::serve) the connections that are due a turn, and the datagrams.
 //!
 //! Each socket is registered once, for everything, edge-triggered (epoll(7), kqueue(2)): the kernel reports a change
-//! once, `note` remembers it, and only evidence of exhaustion clears it. This file has no call that changes a
-//! registration, because none is needed.
+//! once, `note` remembers it, and only evidence of exhaustion clears it. No registration ever changes.
 
 use super::clock;
 use super::config::Config;
@@ -34,7 +36,7 @@ use std::time::{Duration, Instant};
 /// Everything that the one thread owns.
 #[derive(Debug)]
 pub(super) struct EventLoop<K: Kernel, O> {
-    /// The poll. The tests also run this loop over one that delays, merges and fails as they like.
+    /// The poll. The tests also run this loop over a simulated one, which delays and merges events and fails.
     kernel: K,
     listeners: Listeners<K::Listener>,
     /// The UDP sockets, which need no connection.
@@ -48,7 +50,7 @@ pub(super) struct EventLoop<K: Kernel, O> {
     received: ReceiveBuffer,
     idle_clock: IdleClock,
     heartbeat: Heartbeat,
-    /// What concerns all connections, a part of them in each iteration.
+    /// An idle tick or a stop on its way through all connections, some of them in each iteration.
     walk: Walk,
     next_id: ConnectionId,
     observer: O,
@@ -89,6 +91,14 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         Ok(self.observer)
     }
 
+    /// Whether a stop was requested and nothing is left to do for it.
+    fn is_done(&self) -> bool {
+        self.shutdown.is_under_way()
+            && self.connections.is_empty()
+            && self.listeners.are_closed()
+            && self.datagrams.are_closed()
+    }
+
     fn iterate(&mut self) -> io::Result<()> {
         self.wait()?;
         self.note();
@@ -99,7 +109,8 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     // ── wait ────────────────────────────────────────────────────────────────────────────────────
 
-    /// The only place where the loop sleeps. While there is work, it only collects the events that are there.
+    /// The only place where the loop sleeps. While there is work, it collects the events that have arrived, and does not
+    /// wait for more.
     fn wait(&mut self) -> io::Result<()> {
         let timeout = if self.has_work() {
             Some(Duration::ZERO)
@@ -139,12 +150,23 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     // ── note ────────────────────────────────────────────────────────────────────────────────────
 
-    /// Remembers every edge, every request and every deadline. Neither reads nor writes, and inserts or removes no
-    /// connection.
+    /// Remembers every edge, every request and every deadline that has passed. Neither reads nor writes, and inserts or
+    /// removes no connection.
     fn note(&mut self) {
+        self.note_events();
+        self.note_requests();
+        if self.next_deadline().is_some() {
+            self.note_time(clock::now());
+        }
+        if let Some((visit, keys)) = self.walk.take_keys(self.connections.capacity()) {
+            self.visit(visit, keys);
+        }
+    }
+
+    fn note_events(&mut self) {
         for (source, flags) in self.kernel.events() {
             match source {
-                // An event whose key is free again is stale: its connection is gone.
+                // A key that is vacant again belongs to a stale event: its connection is gone.
                 Source::Connection(key) => {
                     if let Some(slot) = self.connections.get_mut(key)
                         && slot.note(flags.into(), &mut self.observer)
@@ -161,6 +183,10 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
                 Source::Waker => self.shutdown.note_wake(&mut self.observer),
             }
         }
+    }
+
+    /// Answers requests for statistics, and starts the next action of a stop.
+    fn note_requests(&mut self) {
         if self.shutdown.take_report_request() {
             self.observer.report();
         }
@@ -169,12 +195,6 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         }
         while let Some(action) = self.shutdown.next_action() {
             self.note_stop(action);
-        }
-        if self.next_deadline().is_some() {
-            self.note_time(clock::now());
-        }
-        if let Some((visit, keys)) = self.walk.take_keys(self.connections.capacity()) {
-            self.visit(visit, keys);
         }
     }
 
@@ -234,7 +254,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     // ── admit ───────────────────────────────────────────────────────────────────────────────────
 
-    /// Accepts, while there is room, as many connections as one iteration may bring.
+    /// Accepts connections while there is room, up to the limit for one iteration.
     fn admit(&mut self) -> io::Result<()> {
         self.observer.phase_entered(LoopPhase::Admit);
         for _ in 0..ACCEPTS_PER_ITERATION {
@@ -255,7 +275,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
     fn insert(&mut self, mut socket: K::Socket, peer: Address) {
         let entry = self.connections.vacant_entry();
         let key = entry.key();
-        // The registration reports what the socket is ready for by now, so no first turn is needed.
+        // Registering a socket reports its current readiness as an event, so it needs no first turn.
         if let Err(error) = self.kernel.register(&mut socket, Source::Connection(key)) {
             return self.observer.refused(&peer, &error);
         }
@@ -274,8 +294,8 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     /// One turn for each connection on the run queue, in two passes: first all of them read, then all of them write.
     ///
-    /// This keeps the kernel on one path at a time, receiving and then sending, and costs measurably less per small
-    /// message than alternating between them.
+    /// The kernel then stays on one path at a time, receiving and then sending. For small messages this costs measurably
+    /// less than alternating between them.
     fn serve(&mut self) {
         self.read_pass();
         self.write_pass();
@@ -323,14 +343,6 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
                 }
             }
         }
-    }
-
-    /// Whether a stop was requested and the last connection is gone.
-    fn is_done(&self) -> bool {
-        let all_gone = self.connections.is_empty()
-            && self.listeners.are_closed()
-            && self.datagrams.are_closed();
-        self.shutdown.is_under_way() && all_gone
     }
 }
 

@@ -1,5 +1,5 @@
-//! A sign of life at a fixed interval, for as long as the loop iterates. A loop that hangs gives none: no other thread
-//! and no timer of the kernel stands in for it.
+//! A heartbeat at a fixed interval, given by the loop itself: no other thread and no timer of the kernel gives it, so a loop
+//! that hangs has none.
 
 use super::clock;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// When the next heartbeat is due.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    /// The time between two heartbeats; `None` when nothing was asked for.
+    /// The time between two heartbeats; `None` if there are none.
     interval: Option<Duration>,
     due: Option<Instant>,
 }

@@ -9,7 +9,7 @@ use super::clock;
 use super::limits::IDLE_TICKS;
 use std::time::{Duration, Instant};
 
-/// When to look for idle connections. Stopped while there are no connections.
+/// When the next idle tick is due. Stopped while there are no connections.
 #[derive(Debug)]
 pub(super) struct IdleClock {
     /// The time between two ticks; `None` when connections may be idle without limit.
@@ -37,8 +37,8 @@ impl IdleClock {
         self.next_tick = None;
     }
 
-    /// All connections have had a tick by `now`, one after the other: the next one is due an interval later for the last
-    /// of them. Does not start a clock that is stopped.
+    /// At `now`, the walk of the last tick has ended. The next tick is due an interval later, so that it does not come too
+    /// soon for the connections at the end of the walk. Does not start a clock that is stopped.
     pub(super) fn restart(&mut self, now: Instant) {
         if self.next_tick.is_some() {
             self.next_tick = self.interval.map(|interval| now + interval);

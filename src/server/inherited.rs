@@ -1,7 +1,7 @@
 //! Listening sockets that another process has opened and passed to this one.
 //!
 //! Such a socket is shared: it outlives this process, and connections that have not been accepted wait in its backlog for
-//! the next one. So at a stop it is only closed, not drained ([`super::listener`]), and the file of a Unix socket stays.
+//! the next process. So at a stop it is closed but not drained ([`super::listener`]), and the file of a Unix socket stays.
 
 use super::bind::{StartError, set_options};
 use super::config::Config;
@@ -20,11 +20,11 @@ pub enum InheritedSocket {
     Unix(net::UnixListener),
 }
 
-/// Makes `sockets` what the server would have bound itself, except for the address and the backlog, which are up to the
-/// process that opened them.
+/// Gives `sockets` the options that the server sets on its own. The address and the backlog are up to the process that
+/// opened them.
 ///
-/// The options are for connections to come. One that waits in the backlog already has those that the socket had when it
-/// was established; after a restart they are the same.
+/// The options apply to future connections. A connection that already waits in the backlog has the options that the socket
+/// had when it was established; after a restart of the server they are the same.
 pub(super) fn adopt(
     sockets: Vec<InheritedSocket>,
     config: &Config,

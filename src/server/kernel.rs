@@ -1,8 +1,8 @@
 //! What the event loop asks of the operating system.
 //!
-//! A trait, so that the tests can run the very same loop over a kernel that delays, merges, splits and fails as a seed
-//! decides (`event_loop/simulation`). The program has one implementation, [`MioPoll`]; compiled for it, nothing of the
-//! trait is left.
+//! It is a trait so that the tests can run the same loop over a simulated kernel that delays, merges, splits and fails as a
+//! seed decides (`event_loop/simulation`). The program uses mio, through [`MioPoll`]; the generic loop is compiled for it,
+//! so the trait costs nothing at run time.
 
 use super::limits::EVENTS_PER_WAIT;
 use super::proxy_header::ProxyHeader;
@@ -34,10 +34,10 @@ pub(super) trait Kernel {
     /// `Interrupted`: a signal arrived first. Anything else: the poll is broken.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// The events of the last wait, their flags to be taken out where they are needed.
+    /// The events of the last wait. Their flags are read only where they are needed.
     fn events(&self) -> impl Iterator<Item = (Source, impl Into<EventFlags>)>;
 
-    /// Watches `socket` for everything, edge-triggered. What it is ready for by now is reported as an event.
+    /// Watches `socket` for everything, edge-triggered. Its current readiness is reported as an event.
     ///
     /// # Errors
     ///
@@ -45,8 +45,8 @@ pub(super) trait Kernel {
     fn register(&mut self, socket: &mut Self::Socket, source: Source) -> io::Result<()>;
 }
 
-/// The events of a layer between the loop and its sockets, whose reads write as well: those that are `reported` below it,
-/// where room to write is a reason to read, and `flags` for each connection that is `due`.
+/// The events that a layer between the loop and its sockets passes on: those that are `reported` below it, and one with
+/// `flags` for each connection that is `due`. A read of such a layer writes as well, so room to write is a reason to read.
 pub(super) fn layered_events(
     reported: impl Iterator<Item = (Source, impl Into<EventFlags>)>,
     due: &[usize],
@@ -79,10 +79,10 @@ pub(super) trait Socket: Stream {
     /// How many received bytes have not been read; `None` where the kernel cannot report that.
     fn unread_bytes(&self) -> Option<u32>;
 
-    /// Has close(2) send RST instead of FIN. A Unix socket has neither, see [`reset_on_close`].
+    /// Makes close(2) send RST instead of FIN. A Unix socket has neither, see [`reset_on_close`].
     fn reset_on_close(&self);
 
-    /// The PROXY header that has been read from it, once.
+    /// Takes the PROXY header that has been read from it; `None` from then on.
     fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
         None
     }
@@ -156,11 +156,12 @@ impl Socket for TcpStream {
     }
 }
 
-/// Has close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not take what it has for everything.
+/// Makes close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not mistake a part of the echo for all of
+/// it.
 ///
 /// Has no effect on a Unix socket. There, on Linux, the peer's read reports ECONNRESET if bytes of the peer are unread at
 /// the close, and otherwise the end of the input.
 pub(super) fn reset_on_close(socket: &impl AsFd) {
-    // On a socket that is broken already this fails, and does not matter.
+    // This fails on a socket that is already broken, where it does not matter.
     let _broken = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }

@@ -1,5 +1,5 @@
-//! Which layers lie between the event loop and its sockets. Each combination is a loop of its own to the compiler, so a
-//! layer that is not asked for costs nothing.
+//! The optional layers between the event loop and its sockets. The loop is compiled once for each combination, so a layer
+//! that is off costs nothing.
 
 use super::config::Config;
 use super::datagrams::Datagrams;
@@ -22,7 +22,7 @@ pub(super) struct LoopParts {
     pub(super) max_connections: usize,
 }
 
-/// Serves over the layers that are asked for.
+/// Serves over the layers that the configuration asks for.
 ///
 /// # Errors
 ///

@@ -28,15 +28,15 @@ pub(super) const KEYS_PER_ITERATION: usize = EVENTS_PER_WAIT;
 /// are open.
 pub(super) const ACCEPTS_PER_ITERATION: usize = 64;
 
-/// Bytes after which the read pass ends and the write pass begins. Many small messages are handled together; a bulk of
-/// bytes is not: sending it is cheapest while it is still in the processor's cache.
+/// Bytes after which the read pass ends and the write pass begins. Many small messages are handled together. Large amounts
+/// are not: sending them is cheapest while they are still in the processor's cache.
 pub(super) const READ_BUDGET: usize = 32 * 1024;
 
 /// Datagrams of one source that are answered at once after a pause: more than a person or a health check sends.
 pub const DATAGRAM_BURST: u32 = 1000;
 
-/// After that, a further one is answered in each such interval. Two servers that answer each other, a millisecond or less
-/// apart, come to an end: the datagram that exceeds the rate is the last.
+/// After the burst, one datagram is answered per interval. Two servers that answer each other within a millisecond exceed
+/// that rate; the datagram that exceeds it gets no reply, and the exchange ends.
 pub const DATAGRAM_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Buckets that count the datagrams of all sources: 64 KiB of memory.
@@ -59,7 +59,7 @@ pub(super) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// such as EPERM from a security module, must not make the loop spin.
 pub(super) const FAILED_ACCEPTS_IN_A_ROW: u32 = 128;
 
-/// For how long after the first signal that requests a stop further ones are taken for its repetition.
+/// Within this time after the first signal that requests a stop, further ones count as its repetition.
 pub(super) const SIGNAL_REPEAT: Duration = Duration::from_secs(1);
 
 /// Ticks per idle timeout: expiry is late by one tick at most.

@@ -1,9 +1,12 @@
 //! Accepting connections without ever ending the server and without ever spinning.
 //!
-//! The errors of accept(2) fall into three kinds. Some concern one peer that disappeared before it was accepted: go on,
-//! unless there is nothing but such errors, which would spin. Some report that this process or the system is out of
-//! descriptors or memory: pause and try again on a timer, because an edge-triggered listener is not reported again for
-//! the connections that already wait. The rest mean that the listener itself is broken, and end the server.
+//! The errors of accept(2) fall into three kinds:
+//!
+//! - One peer disappeared before it was accepted: accept the next one. Many such errors in a row lead to a pause, because
+//!   they would make the loop spin.
+//! - This process or the system is out of descriptors or memory: pause and try again on a timer, because an edge-triggered
+//!   listener is not reported again for the connections that already wait.
+//! - The listener itself is broken: the server ends.
 
 use super::clock;
 use super::kernel::Accept;
@@ -66,7 +69,7 @@ enum SocketOrigin {
 }
 
 impl Listeners {
-    /// Registers each socket, once: those that another process has passed to this one, and those that this one has bound.
+    /// Registers each socket once: those that another process passed to this one, and those that this one bound.
     pub(super) fn new(
         inherited: Vec<StreamListener>,
         bound: Vec<StreamListener>,
@@ -157,9 +160,9 @@ impl<L: Accept> Listeners<L> {
         self.open.is_empty()
     }
 
-    /// A stop was requested: connections that are in the backlog by now, whose bytes the kernel may already have
-    /// received, are still accepted; then the listeners close. Accepts no more than the backlog could hold at that
-    /// moment: new connections may arrive as fast as the old ones are accepted.
+    /// A stop was requested: connections that are already in the backlog are still accepted, because the kernel may have
+    /// received bytes from them; then the listeners close. No more connections are accepted than the backlog can hold,
+    /// because new ones may arrive as fast as the old ones are accepted.
     ///
     /// An inherited socket closes at once. The poll still reports its connections, because the socket itself lives on
     /// (epoll(7)); such an event finds no listener and is ignored.

@@ -1,14 +1,14 @@
-//! MANY connections: from a configuration to a running server, in one of two modes.
+//! The server: many connections, on an event loop or on a thread each.
 //!
 //! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
 //! 1. `event_loop`, the loop that the rest of the program exists for;
 //! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
 //!    and [`readiness`](crate::readiness);
-//! 3. `datagrams`, for the peers that have no connection;
-//! 4. `threads`, the same server with a thread per connection;
-//! 5. `layers`, and what can lie between either of them and its sockets if it is asked for: `preamble` and
-//!    `misbehaviour`.
+//! 3. `threads`, the same server with a thread per connection;
+//! 4. `datagrams`, for the peers that have no connection;
+//! 5. `layers`, and the optional layers between a connection and its socket: `preamble` (PROXY header, banner) and
+//!    `misbehaviour` (fault injection).
 //!
 //! ```no_run
 //! use mio_echo::server::{Config, Server, Stats};
@@ -84,7 +84,7 @@ use std::net::SocketAddr;
 use stream_listener::StreamListener;
 use threads::Threads;
 
-/// A server that is listening, and serves once it is [`run`](Self::run).
+/// A server that listens, and serves when it is [`run`](Self::run).
 #[derive(Debug)]
 pub struct Server {
     config: Config,
@@ -108,9 +108,9 @@ impl Server {
         Self::bind_beside(config, Vec::new())
     }
 
-    /// As [`bind`](Self::bind), and serves `inherited` too: sockets that listen already, and that another process keeps
-    /// open, as a service manager does (`sd_listen_fds(3)`). At a stop they are closed at once; connections that wait in
-    /// their backlog are left to the next server.
+    /// As [`bind`](Self::bind), and also serves `inherited`: sockets that are already listening, and that another process
+    /// keeps open, as a service manager does (`sd_listen_fds(3)`). At a stop they are closed at once; connections that wait
+    /// in their backlog are left to the next server.
     ///
     /// # Errors
     ///
@@ -174,9 +174,11 @@ impl Server {
     }
 
     /// From now on SIGINT and SIGTERM stop the server, SIGUSR1 requests a report from the observer, and SIGHUP does what
-    /// [`Config::on_hangup`] says. A second request to stop, a second or more after the first, ends the process at once
-    /// with exit code 130, 143 or 129: the signal handler does it, whatever the server is doing by then. It needs the
-    /// server to have noticed the first one; a server that is blocked by that time ends with SIGKILL only.
+    /// [`Config::on_hangup`] says.
+    ///
+    /// A signal that requests a stop a second or more after the first one ends the process at once, with exit code 130,
+    /// 143 or 129. The signal handler does this itself, but only after the server has noticed the first signal. A server
+    /// that was blocked before that ends with SIGKILL only.
     ///
     /// # Errors
     ///

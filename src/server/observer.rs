@@ -1,4 +1,4 @@
-//! One observer: statistics, the log, a trace and tests all see the server through this trait.
+//! The observer: statistics, the log, the trace and the tests all see the server through this trait.
 
 use super::datagrams::event::DatagramEvent;
 use super::proxy_header::ProxyHeader;
@@ -18,8 +18,7 @@ use std::time::Duration;
 /// of what happens there ([`on_event`](Self::on_event), [`phase_changed`](Self::phase_changed),
 /// [`blocking_call`](Self::blocking_call)) and of nothing else.
 pub trait Observer: Clone + Send + 'static {
-    /// Whether [`blocking_call`](Self::blocking_call) is to be called. If not, a message costs two locks less in threads
-    /// mode.
+    /// Whether [`blocking_call`](Self::blocking_call) is called. If not, a message in threads mode costs two locks less.
     const OBSERVES_CALLS: bool = true;
 
     /// An observer for one more thread, which has observed nothing yet.
@@ -44,7 +43,7 @@ pub trait Observer: Clone + Send + 'static {
     /// [`woke`](Self::woke).
     fn phase_entered(&mut self, _phase: LoopPhase) {}
 
-    /// The socket of a connection whose acceptance is reported next. To look at only.
+    /// The socket of a connection whose acceptance is reported next. The observer must not change it.
     fn socket_accepted(&mut self, _id: ConnectionId, _socket: BorrowedFd<'_>) {}
 
     /// A connection was accepted.
@@ -54,13 +53,13 @@ pub trait Observer: Clone + Send + 'static {
     /// connection, its peer is the one in the header.
     fn proxy_header(&mut self, _id: ConnectionId, _peer: &Address, _header: ProxyHeader) {}
 
-    /// Whether [`socket_seen`](Self::socket_seen) is to be called.
+    /// Whether [`socket_seen`](Self::socket_seen) is called.
     fn observes_sockets(&self) -> bool {
         false
     }
 
     /// The socket of a connection: before its acceptance is reported, after each event and each half of a turn, and in
-    /// threads mode before each blocking call. To look at only; the server goes on to use it.
+    /// threads mode before each blocking call. The observer must not change it: the server goes on to use it.
     fn socket_seen(&mut self, _id: ConnectionId, _socket: BorrowedFd<'_>) {}
 
     /// An event was about a connection.
@@ -109,7 +108,7 @@ pub trait Observer: Clone + Send + 'static {
     /// A stop was requested with this many connections open.
     fn stopping(&mut self, _open: usize) {}
 
-    /// The loop has come round again, at the interval of [`Config::heartbeat`](super::Config::heartbeat).
+    /// The loop still iterates. Called at the interval of [`Config::heartbeat`](super::Config::heartbeat).
     fn heartbeat(&mut self) {}
 
     /// The statistics so far were requested (SIGUSR1).
@@ -197,7 +196,7 @@ pub enum BlockingCall {
     Write,
 }
 
-/// What is reported of a connection that is over.
+/// What is reported about a connection that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionSummary {
     /// Its number.
@@ -215,7 +214,7 @@ pub struct ConnectionSummary {
 /// Why no connection is accepted for a while.
 #[derive(Debug)]
 pub enum AcceptPause {
-    /// The limit on connections, which this is, is reached. Further ones wait in the backlog until one ends.
+    /// This limit on connections is reached. Further ones wait in the backlog until one ends.
     Full(usize),
     /// Descriptors, memory or threads have run out, or accept(2) keeps failing; it is tried again on a timer.
     Exhausted(io::Error),

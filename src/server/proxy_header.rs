@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 pub enum ProxyHeader {
     /// The proxy speaks for this peer.
     Peer(SocketAddr),
-    /// The proxy speaks for itself (LOCAL), or does not know or cannot express for which peer (UNKNOWN, UNSPEC, a Unix
-    /// socket). The address of the socket stands.
+    /// The proxy connects for itself (LOCAL), or does not know the peer or cannot express its address (UNKNOWN, UNSPEC, a
+    /// Unix socket). The address of the socket is used.
     Unknown,
     /// There is no header, and the connection is reset.
     Missing(HeaderError),

@@ -1,4 +1,4 @@
-//! The one read buffer: what a read pass brings in, one connection's bytes after the other's.
+//! The loop's only read buffer: the bytes that a read pass brings in, connection after connection.
 
 /// Room for one more read as long as the read budget is not used up, and the bytes of all reads so far.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! Stopping: what may request it, and what is to be done when.
+//! How a stop is requested, and which actions follow when.
 //!
 //! A stop takes three steps: echo what has been received, send our FIN, wait for the peer's. This file keeps the
-//! clock of a stop and turns its stages into [`StopAction`]s; the two modes carry them out.
+//! deadline of a stop and turns its stages into [`StopAction`]s; the two modes carry them out.
 
 use super::clock;
 use super::limits::SIGNAL_REPEAT;
@@ -45,7 +45,7 @@ pub struct SnapshotRequester {
 }
 
 impl SnapshotRequester {
-    /// Has the server call [`Observer::publish`] once, soon.
+    /// Makes the server call [`Observer::publish`] once, soon.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ pub enum HangupAction {
     ReopenLogs,
 }
 
-/// A step of a stop, to be carried out on all connections at once.
+/// A step of a stop, to be carried out on all connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopAction {
     /// Stop accepting; echo what has been received, then finish.
@@ -91,9 +91,9 @@ pub(super) struct Shutdown {
     waker: Arc<Waker>,
     signals: Option<Signals>,
     on_hangup: HangupAction,
-    /// Once set, the next signal that requests a stop ends the process, in its handler.
+    /// Once set, the handler of the next signal that requests a stop ends the process.
     exit_on_signal: Arc<AtomicBool>,
-    /// When to set it: a while after the first such signal.
+    /// When to set it: [`SIGNAL_REPEAT`] after the first such signal.
     repeat_ends: Option<Instant>,
     stage: StopStage,
     /// How long the peers have to finish, from the request on.
@@ -201,8 +201,8 @@ impl Shutdown {
         std::mem::take(&mut self.report_requested)
     }
 
-    /// Whether a snapshot was requested since this was last called. Without a wake-up it looks at nothing that threads
-    /// share.
+    /// Whether a snapshot was requested since this was last called. The flag that threads share is read only after a
+    /// wake-up.
     pub(super) fn take_snapshot_request(&mut self) -> bool {
         std::mem::take(&mut self.woken) && self.snapshot_requested.swap(false, Ordering::AcqRel)
     }
@@ -223,7 +223,7 @@ impl Shutdown {
         Some(action)
     }
 
-    /// When the time of the peers is up, if a stop is under way and limited.
+    /// When the drain timeout is over, if a stop is under way and has one.
     pub(super) fn drain_deadline(&self) -> Option<Instant> {
         match self.stage {
             StopStage::Draining(expires) => expires,
@@ -252,8 +252,8 @@ impl Shutdown {
     }
 }
 
-/// Whether SIGHUP is ignored. Source: proc(5), `/proc/PID/status`, `SigIgn`. Elsewhere than on Linux this cannot be
-/// found out without unsafe code, and SIGHUP keeps the disposition that it has.
+/// Whether SIGHUP is ignored. Source: proc(5), `/proc/PID/status`, `SigIgn`. On other systems than Linux, only unsafe code
+/// could find out; there the result is true, so SIGHUP keeps its disposition.
 pub fn is_hangup_ignored() -> bool {
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return true;

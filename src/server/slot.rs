@@ -8,8 +8,8 @@ use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, Tu
 use crate::readiness::EventFlags;
 use crate::text::address::Address;
 
-/// One connection's entry in the slab. With 10,000 connections each byte here counts ten thousand times: this is all
-/// there is, as long as the peer keeps up.
+/// One connection's entry in the slab. A connection whose peer keeps up uses no other memory of the server, so every byte
+/// here counts once per connection.
 #[derive(Debug)]
 pub(super) struct Slot<S> {
     pub(super) connection: Connection<S>,
@@ -107,8 +107,8 @@ impl<S: Socket> Slot<S> {
 
     /// A tick of the idle clock, for a connection that is not on the run queue. Returns whether it is now worth a turn.
     ///
-    /// Only a connection that waits for its peer can be idle. Received bytes that have not been read wait for this
-    /// server: their event is still to be noted.
+    /// Only a connection that waits for its peer can be idle. If there are unread bytes, the peer waits for this server:
+    /// their event has not been noted yet.
     pub(super) fn note_idle_tick(&mut self) -> bool {
         let is_idle = self.idle_ticks.tick();
         if self.connection.pending() > 0 {
@@ -127,11 +127,11 @@ impl<S: Socket> Slot<S> {
     }
 
     /// A stop was requested: what the kernel has received by now is still to be echoed. Returns whether the connection
-    /// is now worth a turn; one that takes part in the stop already has had it.
+    /// is now worth a turn; one that is already draining is not.
     pub(super) fn drain(&mut self) -> bool {
         let is_open = self.connection.phase() == Phase::Open;
         if is_open {
-            // Where the kernel cannot report it, more than there can be: drain until nothing comes.
+            // If the kernel cannot report the number, assume more than there can be: drain until nothing comes.
             let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
             self.connection.drain(unread);
         }

@@ -207,7 +207,7 @@ impl Observer for Stats {
                 publish_to: None,
                 ..self.clone()
             };
-            // The thread that asked may have ended.
+            // The thread that requested it may have ended.
             let _unwanted = receiver.send(copy);
         }
     }

@@ -30,7 +30,7 @@ impl StreamListener {
         }
     }
 
-    /// Has the poll report connections that wait.
+    /// Makes the poll report connections that wait.
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => registry.register(listener, token, Interest::READABLE),

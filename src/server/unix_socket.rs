@@ -1,10 +1,10 @@
 //! Unix sockets to listen on, and their files.
 //!
 //! bind(2) creates the file of a Unix socket, and only unlink(2) removes it: a process that is killed leaves its file
-//! behind, and the next bind(2) fails. Such a stale file is replaced, but no other: not one of another kind, and not one
-//! on which a server answers. Names in the abstract namespace have no file, and end with their socket (unix(7)).
+//! behind, and the next bind(2) fails. Such a stale file is replaced. A file of another kind, or one on which a server
+//! answers, is not. Names in the abstract namespace have no file, and end with their socket (unix(7)).
 //!
-//! To find a file stale and to remove it are two steps, and a socket that is bound but does not listen yet looks stale.
+//! Finding a file stale and removing it are two steps, and a socket that is bound but does not listen yet looks stale.
 //! Servers that start on the same path therefore take turns, with a lock file beside the socket.
 
 use crate::text::address::UnixName;
@@ -19,9 +19,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file of a listening socket. Removed when this is dropped, unless the path leads to another file by then.
+/// The file of a listening socket. Removed when this is dropped, unless the path then leads to another file.
 ///
-/// To be dropped before the socket: as long as that is open, no other file can have its inode number.
+/// It must be dropped before the socket: as long as the socket is open, no other file can have its inode number.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: Arc<Path>,
@@ -48,7 +48,7 @@ pub(super) fn listen(
             turn = Some(Turn::take(path)?);
             bind(&socket, &address, path)?;
             let file = SocketFile::at(path)?;
-            // Nothing can connect before listen(2), so a file that is more open than it is to be is no harm.
+            // Nothing can connect before listen(2), so it does no harm that the file has other permissions until here.
             if let Some(mode) = mode {
                 fs::set_permissions(path, Permissions::from_mode(mode))?;
             }
@@ -84,13 +84,13 @@ fn bind(socket: &Socket, address: &SockAddr, path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// The file is not a socket, a server answers on it, or connect(2) does not tell; then the file is left as it is.
+/// The file is not a socket, a server answers on it, or connect(2) does not show whether one does. The file is unchanged.
 fn remove_if_stale(address: &SockAddr, path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         let reason = "the file exists and is not a socket";
         return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
     }
-    // Elsewhere, a server whose backlog is full refuses too.
+    // On other systems, a server whose backlog is full refuses connections too.
     if !cfg!(any(target_os = "linux", target_os = "android")) {
         let reason = "the file exists; remove it if no server uses it";
         return Err(io::Error::new(ErrorKind::AlreadyExists, reason));

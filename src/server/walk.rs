@@ -4,11 +4,11 @@
 //! echo by 9 ms for a tick and by more than half a second for a stop (`event_loop/million`). So each iteration of the loop
 //! visits only the next keys of the slab. In between, connections come and go. That is safe:
 //!
-//! - a connection that is not visited yet goes on as before, and is drained with all bytes that it has received by then;
-//! - a connection that is accepted during a stop is drained as it is inserted, whichever key it gets, and a visit leaves it
-//!   alone;
-//! - the next tick comes an interval after the end of the walk, so that no connection has two ticks too soon;
-//! - the end of a stop does not wait for its beginning: its walk takes the place of the other.
+//! - a connection that has not been visited goes on as before, and is drained with all bytes that it has received by then;
+//! - a connection that is accepted during a stop is drained when it is inserted, whatever its key; a later visit changes
+//!   nothing;
+//! - the next tick comes an interval after the end of the walk, so no connection gets two ticks in quick succession;
+//! - when a stop expires, its second walk replaces the first one, even if that is still under way.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ use std::ops::Range;
 pub(super) enum Visit {
     /// Counts a tick of the idle clock.
     IdleTick,
-    /// A stop was requested: has it drained.
+    /// A stop was requested: starts to drain it.
     Drain,
-    /// The time of a stop is up: ends it.
+    /// The drain timeout is over: ends it.
     Expire,
 }
 
@@ -50,7 +50,7 @@ impl Walk {
         }
     }
 
-    /// Begins a walk at the first key. One that is under way does not go on.
+    /// Begins a walk at the first key. It replaces one that is under way.
     pub(super) fn begin(&mut self, visit: Visit) {
         self.state = WalkState::UnderWay { visit, next_key: 0 };
     }
@@ -69,7 +69,7 @@ impl Walk {
         }
     }
 
-    /// Takes the next keys, of those below `end`. Those at the end are the last of the walk.
+    /// Takes the next keys below `end`. The walk is over when it reaches `end`.
     pub(super) fn take_keys(&mut self, end: usize) -> Option<(Visit, Range<usize>)> {
         let WalkState::UnderWay { visit, next_key } = self.state else {
             return None;

@@ -11,7 +11,7 @@ use std::io;
 /// Listens on every address of every endpoint and, if datagrams are to be answered, binds a UDP socket beside each
 /// TCP listener, on the same port.
 ///
-/// A port that the system has chosen for TCP may be in use for UDP; then it has to choose again.
+/// If a port that the system has chosen for TCP is in use for UDP, it chooses again.
 pub(crate) fn bind_everywhere(
     config: &Config,
 ) -> Result<(Vec<StreamListener>, Vec<DatagramSocket>), StartError> {

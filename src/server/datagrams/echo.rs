@@ -1,4 +1,4 @@
-//! Receive, decide, reply: what becomes of the messages of one receive.
+//! Receive, decide, reply: how the messages of one receive are handled.
 
 use super::event::{DatagramEvent, Refusal};
 use super::guard::SourceGuard;

@@ -70,8 +70,8 @@ fn refusal(message: &Message<'_>, own_ports: &[u16]) -> Option<Refusal> {
     }
 }
 
-/// The broadcast address of a network cannot be told from others here. The kernel drops datagrams that have one for their
-/// source, and sends none from or to one unless it is asked to (socket(7), `SO_BROADCAST`).
+/// This cannot recognize the broadcast address of a network. The kernel drops datagrams whose source is one, and sends
+/// none from or to one unless it is asked to (socket(7), `SO_BROADCAST`).
 fn is_unicast(address: IpAddr) -> bool {
     let address = address.to_canonical();
     let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());

@@ -3,10 +3,10 @@
 use std::iter;
 use std::net::{IpAddr, SocketAddr};
 
-/// Datagrams of one peer, one behind the other (udp(7), `UDP_GRO`). Usually there is only one.
+/// Datagrams of one peer, one after another (udp(7), `UDP_GRO`). Usually there is only one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Message<'a> {
-    /// Where they claim to come from.
+    /// The source address that they carry, which may be forged.
     pub(super) source: SocketAddr,
     /// Which address they were sent to, which is the one to reply from; `None` where the kernel does not report it.
     pub(super) destination: Option<IpAddr>,

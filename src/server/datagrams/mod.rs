@@ -1,10 +1,10 @@
 //! Datagrams: the other half of RFC 862, for `serve --udp`.
 //!
-//! One socket serves every peer. There is no connection, and so nothing to keep: no phase, no pending bytes, no order, no
-//! backpressure. A datagram is answered or refused at once, and a reply that finds the send buffer full is dropped. What
-//! remains of the event loop's ideas is readiness that is remembered, and a budget: one receive per socket and iteration.
+//! One socket serves every peer. There is no connection, and so there is no state: no phase, no pending bytes, no order, no
+//! backpressure. A datagram is answered or refused at once, and a reply that finds the send buffer full is dropped. Two
+//! ideas of the event loop remain: remembered readiness, and a budget of one receive per socket and iteration.
 //!
-//! Read `message`, `guard` with `rate`, then `echo`; `socket` is what the kernel and quinn-udp contribute.
+//! Read `message`, `guard` with `rate`, then `echo`; `socket` makes the system calls, through quinn-udp.
 
 pub(super) mod bind;
 mod echo;
@@ -105,7 +105,7 @@ impl Datagrams {
     }
 
     /// A stop was requested: each socket answers what it has received by now, then it is closed. It receives no more than
-    /// its buffer could hold at that moment: new datagrams may arrive as fast as the old ones are answered.
+    /// its buffer can hold, because new datagrams may arrive as fast as the old ones are answered.
     pub(super) fn drain(&mut self) {
         for open in &mut self.open {
             open.readiness.assume_readable();

@@ -1,4 +1,4 @@
-//! In place of `socket`, in a program built without the feature `udp`: there is no such socket, as the type says.
+//! In place of `socket` in a program built without the feature `udp`: a socket type that has no value.
 
 use super::message::Message;
 use crate::server::config::Config;

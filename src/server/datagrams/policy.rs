@@ -1,6 +1,6 @@
-//! Whether datagrams are answered, and whose.
+//! Which datagrams are answered.
 
-/// Whether a server answers datagrams, and whose.
+/// Which datagrams a server answers, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DatagramPolicy {
     /// There is no UDP socket.

@@ -1,8 +1,8 @@
 //! How many datagrams of one source are answered per second.
 //!
 //! A token bucket per source address, in a table of fixed size. Nothing is ever evicted: sources whose addresses have the
-//! same hash share a bucket. The hash has a random key, so no sender can choose with whom. A flood from many forged
-//! addresses uses up the buckets of other sources too, and that bounds the replies to all of them together.
+//! same hash share a bucket. The hash has a random key, so a sender cannot choose which other source it shares with. A
+//! flood from many forged addresses uses up the buckets of other sources too, and that bounds all replies together.
 
 use crate::server::limits::{DATAGRAM_BURST, DATAGRAM_INTERVAL, RATE_BUCKETS};
 use std::hash::{BuildHasher, RandomState};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct SourceRates {
     hasher: RandomState,
-    /// When each bucket is full again. The time left until then is what is missing in it.
+    /// When each bucket is full again. The time left until then corresponds to the tokens that it lacks.
     full_at: Vec<Instant>,
 }
 

@@ -113,9 +113,9 @@ impl AsFd for DatagramSocket {
     }
 }
 
-/// An echo has to be as large as what was received, in fragments if need be. QUIC, for which the library is made, finds out
-/// for itself how large a datagram may be, and forbids them (ip(7), `IP_MTU_DISCOVER`; RFC 3542, section 11.2). Where this
-/// cannot be undone, the echo of a datagram that came in fragments fails, and is counted.
+/// An echo has to be as large as the datagram that was received, in fragments if necessary. quinn-udp is made for QUIC,
+/// which finds the largest size by itself, so it forbids fragments (ip(7), `IP_MTU_DISCOVER`; RFC 3542, section 11.2). On
+/// systems where that cannot be undone, the echo of a datagram that came in fragments fails, and is counted.
 #[cfg(target_os = "linux")]
 fn allow_fragments(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt::Ipv6DontFrag};
@@ -134,7 +134,7 @@ fn allow_fragments(_socket: &Socket, _address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Room for the messages of one receive. The system hands out its memory page by page, as datagrams need it.
+/// Room for the messages of one receive. The system allocates the memory page by page, as datagrams use it.
 pub(super) struct Batch {
     bytes: Vec<u8>,
     meta: [RecvMeta; BATCH_SIZE],

@@ -19,7 +19,7 @@ pub enum Fault {
     Close,
     /// The connection was ended with a RST.
     Reset,
-    /// The connection was neither read nor written any more, and left open.
+    /// The connection was left open, and neither read nor written any more.
     Stall,
 }
 

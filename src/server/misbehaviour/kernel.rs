@@ -1,9 +1,9 @@
 //! What the event loop sees of the layer: a kernel with a deadline queue.
 //!
-//! A socket that is worth a call at some time passes its deadline on through a channel. [`Kernel::wait`] takes no longer
-//! than until the next one, and reports each that has passed as an event of that connection, beside the events of the real
-//! kernel. Like every event it is a hint: a deadline of a connection that is gone reaches nothing, or causes one read in
-//! vain if its key is another connection's by then.
+//! A socket that needs a call at a later time sends that deadline through a channel. [`Kernel::wait`] ends at the next
+//! deadline at the latest. It reports each deadline that has passed as an event of its connection, in addition to the
+//! events of the real kernel. Like every event, it is a hint: if the connection is gone, the event is ignored, or costs
+//! another connection with the same key one unnecessary read.
 
 use super::plan::Misbehaviour;
 use super::socket::MisbehavingSocket;
@@ -184,8 +184,8 @@ impl<S: Socket> Stream for TimedSocket<S> {
 }
 
 impl<S: Socket> Socket for TimedSocket<S> {
-    /// Delayed bytes count as one: as long as there are any, the connection waits for this server and is not idle. In a
-    /// stop that costs a read in vain.
+    /// All delayed bytes together count as one unread byte: as long as there are any, the peer waits for this server, so
+    /// the connection is not idle. In a stop, that costs one unnecessary read.
     fn unread_bytes(&self) -> Option<u32> {
         let unread = self.socket.unread_bytes()?;
         let delayed = u32::from(self.socket.wake_at().is_some());

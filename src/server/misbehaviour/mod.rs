@@ -1,16 +1,15 @@
-//! Misbehaving on request, for tests of clients, proxies and connection pools.
+//! Fault injection, for tests of clients, proxies and connection pools.
 //!
-//! The layer lies between a connection and its socket: [`socket`] is a socket that delays, cuts, corrupts or ends what it
-//! is given to write, as a [`plan`] says. [`kernel`] is what the event loop sees of it: a kernel whose sockets are such
-//! ones, and whose `wait` also ends when a deadline of theirs has passed. Neither the event loop nor the connection knows
-//! about it. A server that is asked for nothing of it runs the same loop over the plain kernel, so the layer costs it
-//! nothing.
+//! This is a layer between a connection and its socket. A misbehaving [`socket`] delays, cuts, corrupts or ends what the
+//! connection writes, following a [`plan`]. The [`kernel`] has such sockets, and its `wait` also ends when a deadline of
+//! one of them has passed. Neither the event loop nor the connection knows about the layer. Without faults to inject, the
+//! server runs the same loop over the plain kernel, so the layer costs nothing.
 //!
 //! A connection writes into the [`delay_line`] of its socket, which has room for one read buffer. When the line is full, a
-//! write would block; then the connection does not read, and backpressure holds as it does without the layer. At most two
-//! read buffers are held for a connection: one in the line, and one in the connection's write queue.
+//! write would block; then the connection does not read, and backpressure holds as it does without the layer. A
+//! connection holds at most two read buffers: one in the delay line, and one in its write queue.
 //!
-//! In threads mode the thread of a connection waits in poll(2) for its socket, the stop and the deadline of the socket.
+//! In threads mode, the thread of a connection waits in poll(2) for the socket, the stop and the deadline of the socket.
 
 mod corruption;
 mod counts;

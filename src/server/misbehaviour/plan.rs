@@ -1,4 +1,4 @@
-//! What was asked for, and what one connection gets of it.
+//! The faults to inject, and the plan for one connection.
 
 use super::corruption::Corruption;
 use super::counts::{Fault, MisbehaviourCounts};
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 /// How a server is to misbehave. [`Misbehaviour::default`] does nothing wrong.
 ///
-/// Each setting applies to a connection with its own probability. The seed and the number of a connection decide which
-/// ones apply to it, and each size and delay, so that a run can be repeated. A setting changes nothing about what is
+/// Each setting applies to a connection with its own probability. The seed and the number of the connection decide which
+/// settings apply to it, and each size and delay, so that a run can be repeated. Adding a setting does not change what is
 /// decided for the others.
 #[derive(Debug, Clone, Default)]
 pub struct Misbehaviour {
-    /// What the random decisions follow from.
+    /// The seed of all random decisions.
     pub seed: u64,
-    /// Send every byte this much later. What is delayed at any time is at most one read buffer for each connection.
+    /// Send every byte this much later. At most one read buffer is delayed at any time for each connection.
     pub delay: Option<WithProbability<Delay>>,
     /// Send in writes of a random size from this range, in bytes, at least 1.
     pub chunk: Option<WithProbability<RangeInclusive<usize>>>,
@@ -31,7 +31,7 @@ pub struct Misbehaviour {
     pub reset_after: Option<WithProbability<u64>>,
     /// Echo this many bytes, then neither read nor write any more, and stay open: until the idle timeout or a stop.
     pub stall_after: Option<WithProbability<u64>>,
-    /// How many connections have been affected. A clone that is kept shows what the server does.
+    /// How many connections have been affected. A clone shows the counts of the running server.
     pub counts: MisbehaviourCounts,
 }
 

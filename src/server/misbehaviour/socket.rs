@@ -1,8 +1,8 @@
 //! A socket that misbehaves as planned, between a connection and its real socket.
 //!
-//! To the connection it is a socket like any other: it takes bytes or would block, and an event comes when it is worth
-//! another try. What differs is that such an event may have to come from a clock, at [`MisbehavingSocket::wake_at`].
-//! Every call first sends what is due. The end of the input, and our FIN, wait until the delayed bytes are out.
+//! To the connection it is a socket like any other: it takes bytes or would block, and an event comes when another try is
+//! worth it. The difference is that a clock may have to cause that event, at [`MisbehavingSocket::wake_at`]. Every call
+//! first sends what is due. The end of the input, and our FIN, wait until the delayed bytes are out.
 
 use super::counts::{Fault, MisbehaviourCounts};
 use super::delay_line::DelayLine;
@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-/// A socket of which the peer gets what the plan allows.
+/// A socket through which the peer gets only what the plan allows.
 #[derive(Debug)]
 pub(crate) struct MisbehavingSocket<S: Socket> {
     inner: S,
@@ -93,7 +93,7 @@ impl<S: Socket> MisbehavingSocket<S> {
         }
     }
 
-    /// From now on it misbehaves as is decided for the connection with this number.
+    /// From now on it misbehaves as `misbehaviour` plans for the connection with this number.
     pub(crate) fn misbehave(&mut self, misbehaviour: &Misbehaviour, number: u64) {
         self.plan = misbehaviour.plan_for(number);
         self.counts = misbehaviour.counts.clone();
@@ -109,7 +109,7 @@ impl<S: Socket> MisbehavingSocket<S> {
         &mut self.inner
     }
 
-    /// When it is worth a call although no event of the real socket has come.
+    /// When it needs a call although no event of the real socket has come.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         match self.output {
             Output::Until(at) => Some(at),
@@ -192,7 +192,7 @@ impl<S: Socket> MisbehavingSocket<S> {
 
     fn end(&mut self, ending: Ending) -> io::Result<()> {
         self.count(ending.fault());
-        // No event will come for it, but the connection must read on, or read the failure.
+        // No event of the real socket will come, but the connection must go on reading, or read the failure.
         self.output = Output::Until(clock::now());
         match ending {
             Ending::Close => {
@@ -232,7 +232,7 @@ impl<S: Socket> MisbehavingSocket<S> {
         Ok(bytes)
     }
 
-    /// Reads and forgets. To the connection nothing has happened, and it tries again.
+    /// Reads and discards. The connection is told that the call was interrupted, so it tries again.
     fn discard(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.inner.read(buffer)? {
             0 => Ok(0),
@@ -341,7 +341,7 @@ impl<S: Socket> Socket for MisbehavingSocket<S> {
 }
 
 impl<S: Socket> Drop for MisbehavingSocket<S> {
-    /// The peer must not take what it has for everything if delayed bytes are lost.
+    /// If delayed bytes are lost, the peer must not mistake a part of the echo for all of it.
     fn drop(&mut self) {
         if !self.line.is_empty() {
             self.inner.reset_on_close();

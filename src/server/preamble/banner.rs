@@ -30,7 +30,7 @@ enum Part {
 const LONGEST: usize = 1024;
 
 impl Banner {
-    /// The bytes for the peer of `socket`. An address that the kernel does not tell is a dash.
+    /// The bytes for the peer of `socket`. An address that the kernel does not report is a dash.
     pub(crate) fn render(
         &self,
         mode: Mode,

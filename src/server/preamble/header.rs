@@ -1,7 +1,7 @@
 //! Reading a header of the PROXY protocol, which may come in pieces, and nothing behind it.
 //!
-//! A piece is looked at first (`MSG_PEEK`, recv(2)) and taken out of the kernel only as far as it belongs to the header. So
-//! what is behind it stays where the connection will read it, with its readiness, and nothing has to be kept.
+//! Each piece is first peeked at (`MSG_PEEK`, recv(2)); then only the part that belongs to the header is read. The bytes
+//! behind the header stay in the kernel, where the connection reads them, and need no buffer here.
 
 use crate::server::kernel::Socket;
 use crate::server::proxy_header::{HeaderError, ProxyHeader};
@@ -10,11 +10,11 @@ use rustix::net::{RecvFlags, recv};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-/// The most bytes of a header of version 2 that are accepted: its addresses may have 216 of them, and the extensions
-/// (TLV) the rest. A sender keeps it below that, so that it fits into one segment of any size.
+/// Bytes of the longest header of version 2 that is accepted: up to 216 of addresses, and the rest for extensions (TLV).
+/// Senders keep it below that, so that it fits into one segment of any size.
 const LONGEST: usize = 536;
 
-/// The most bytes of a header of version 1, as its definition says.
+/// Bytes of the longest header of version 1, by its definition.
 const LONGEST_OF_VERSION_1: usize = 107;
 
 /// A header as far as it has been read.
@@ -77,14 +77,14 @@ impl HeaderReader {
     }
 }
 
-/// Does not wait, also where reads do: the time for the header is looked at between two pieces of it.
+/// Does not wait, not even on a blocking socket: the deadline of the header is checked between two pieces of it.
 fn peek(socket: &impl Socket, piece: &mut [u8]) -> io::Result<usize> {
     let descriptor = socket.descriptor().ok_or(ErrorKind::Unsupported)?;
     let (seen, _) = recv(descriptor, piece, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
     Ok(seen)
 }
 
-/// Takes bytes out of the kernel that have been seen.
+/// Reads bytes that have been peeked at.
 fn take(socket: &mut impl Socket, mut bytes: usize) -> io::Result<()> {
     let mut piece = [0; LONGEST];
     while bytes > 0 {
@@ -140,7 +140,7 @@ fn version_2(header: &v2::Header<'_>) -> ProxyHeader {
     }
 }
 
-/// A line is parsed only as a whole: the parser takes some beginnings of a line for wrong ones.
+/// Only a complete line is parsed: the parser rejects some incomplete ones as malformed.
 fn parse_version_1(bytes: &[u8]) -> Parsed {
     const START: &[u8] = b"PROXY ";
     let line = bytes.get(..bytes.len().min(LONGEST_OF_VERSION_1));

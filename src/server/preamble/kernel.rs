@@ -1,8 +1,8 @@
 //! What the event loop sees of the layer: a kernel that also reports when a header is due.
 //!
-//! All headers have the same time, so the deadlines pass in the order of the registrations. A deadline is reported as an
-//! event of its connection, also if that began to echo long ago, or is another one by then: such an event is a hint that
-//! costs one read in vain.
+//! The time limit is the same for all headers, so the deadlines pass in the order of the registrations. A deadline is
+//! reported as an event of its connection, even if that has long begun to echo, or if its key now belongs to another
+//! connection: like every event, it is a hint, and costs one unnecessary read.
 
 use super::plan::Preamble;
 use super::socket::PreambleSocket;

@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The configuration of the preamble.
 
 use super::banner::Banner;
 use std::time::Duration;

@@ -16,7 +16,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A socket of the event loop that has not begun to echo, or has.
+/// A socket of the event loop, before and after it has begun to echo.
 #[derive(Debug)]
 pub(crate) struct PreambleSocket<S> {
     inner: S,
@@ -72,7 +72,7 @@ impl<S: Socket> PreambleSocket<S> {
         let text = banner.render(Mode::EventLoop, &self.peer, self.inner.descriptor());
         match queue.fill(&text) {
             Ok(()) => PreambleStage::Banner(queue),
-            // Without memory for a banner there is none.
+            // If there is no memory for the banner, it is left out.
             Err(_) => PreambleStage::Echo,
         }
     }

@@ -1,22 +1,24 @@
 //! The contrast: one connection on its own thread, in blocking calls.
 //!
-//! Beside the event loop, [`ThreadConnection::serve`] is all there is to it: the call stack is the phase, the blocked
+//! [`ThreadConnection::serve`] does what the event loop does for a connection: the call stack is the phase, the blocked
 //! write is the write queue, and the kernel's scheduler is the run queue.
 //!
 //! # What a blocked thread cannot do
 //!
-//! A thread that is blocked in recv(2) or send(2) waits for one thing only: it cannot notice that the server is asked
-//! to stop. Nothing simple makes it. shutdown(2) of the reading side does wake it, but then, once our FIN is sent, the
-//! kernel answers the peer's next bytes with RST (RFC 1122, section 4.2.2.13), which is what lingering avoids. A
-//! signal may arrive just before the call that it should interrupt, so it would have to be repeated until the thread
-//! reacts, and its handler belongs to the whole process. Waiting for two things at once is what poll(2) was invented
-//! for; but a poll before each call would be one more system call per message.
+//! A thread that is blocked in recv(2) or send(2) waits for its socket and for nothing else, so it cannot notice that the
+//! server is to stop. None of the simple ways to wake it works:
 //!
-//! So a blocking call times out after a moment without traffic (`SO_RCVTIMEO`, `SO_SNDTIMEO`), and only then the thread
-//! [`parks`](ThreadConnection::park) in poll(2), on its socket and on the [`shutdown_pipe`](super::shutdown_pipe). A busy connection never
-//! gets that far: a message costs it recv and send. A connection without traffic sleeps until there is a reason to
-//! wake up. In between, for the length of that one timeout ([`BLOCKING_CALL_TIMEOUT`](crate::server::limits::BLOCKING_CALL_TIMEOUT)), a stop goes unnoticed. The
-//! event loop, which waits for everything at once, has no such gap.
+//! - shutdown(2) of the reading side wakes it. But then, once our FIN is sent, the kernel answers the peer's next bytes
+//!   with RST (RFC 1122, section 4.2.2.13), which is what lingering avoids.
+//! - A signal may arrive just before the call that it should interrupt, so it would have to be repeated until the thread
+//!   reacts, and its handler belongs to the whole process.
+//! - poll(2) can wait for two things at once, but a poll before each call is one more system call per message.
+//!
+//! So a blocking call times out after [`BLOCKING_CALL_TIMEOUT`](crate::server::limits::BLOCKING_CALL_TIMEOUT) without
+//! traffic (`SO_RCVTIMEO`, `SO_SNDTIMEO`), and only then the thread [`parks`](ThreadConnection::park) in poll(2), on its
+//! socket and on the [`shutdown_pipe`](super::shutdown_pipe). A busy connection never gets that far: a message costs it
+//! recv and send. A connection without traffic sleeps in poll(2). In between, for the length of that one timeout, a stop
+//! goes unnoticed. The event loop waits for everything at once, so it has no such gap.
 
 use super::connection_table::{Shared, lock};
 use super::read_buffer::ReadBuffer;
@@ -155,7 +157,7 @@ impl<O: Observer> ThreadConnection<O> {
                         bytes: taken,
                         offered,
                     });
-                    // A peer that reads very slowly makes progress without end, and never an error.
+                    // With a peer that reads very slowly, each write makes progress, and none returns an error.
                     self.check_deadline()?;
                 }
                 Err(error) => {
@@ -167,8 +169,7 @@ impl<O: Observer> ThreadConnection<O> {
         Ok(())
     }
 
-    /// What is pending shows only when a blocked write has returned: until then the kernel holds the thread and its
-    /// bytes together.
+    /// Pending bytes can be reported only when a blocked write has returned: until then, the thread sleeps in the call.
     fn emit_pending(&mut self, bytes: usize) {
         if bytes > 0 {
             self.emit(ConnectionEvent::Queued { bytes });
@@ -177,7 +178,7 @@ impl<O: Observer> ThreadConnection<O> {
 
     /// A stop is under way: echo what has been received, send our FIN, wait for the peer's.
     fn drain(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
-        // Where the kernel cannot report it, more than there can be: drain until nothing comes.
+        // If the kernel cannot report the number, assume more than there can be: drain until nothing comes.
         let unread = stream.unread_bytes().unwrap_or(u32::MAX);
         self.emit_phase(Phase::Draining { unread });
         let all = self.bytes_in.saturating_add(unread.into());
@@ -233,7 +234,7 @@ impl<O: Observer> ThreadConnection<O> {
     /// Sleeps until the call is worth another try, a stop is requested, or a deadline has passed.
     ///
     /// A write is worth another try at each tick of the idle timeout: poll(2) reports room only when a good part of the
-    /// send buffer is free, but send(2) takes what room there is, and that is how the progress of a slow reader shows.
+    /// send buffer is free, but send(2) uses any room, so the attempt shows that a slow reader makes progress.
     fn park(&mut self, stream: &impl ThreadStream, awaited: Awaited) -> Result<(), Reason> {
         if stream.awaits_peer() {
             self.idle_since.get_or_insert_with(Instant::now);
@@ -267,7 +268,7 @@ impl<O: Observer> ThreadConnection<O> {
         self.shared.drain_expires.get().is_some()
     }
 
-    /// When the idle timeout ends, or the time that a stop may take, whichever is sooner.
+    /// When the idle timeout or the drain timeout ends, whichever is sooner.
     fn deadline(&self) -> Option<(Instant, Deadline)> {
         let idle_timeout = self.shared.config.idle_timeout;
         let idle = self.idle_since.zip(idle_timeout);
@@ -295,7 +296,7 @@ impl<O: Observer> ThreadConnection<O> {
         lock(&self.observer).on_event(self.identity.id, event);
     }
 
-    /// Takes the lock only if the call is observed: two locks per message would be for a trace alone.
+    /// Takes the lock only if the call is observed: only a trace needs these two locks per message.
     fn emit_call(&self, stream: &impl ThreadStream, call: BlockingCall) {
         if O::OBSERVES_CALLS {
             let mut observer = lock(&self.observer);
@@ -313,7 +314,7 @@ impl<O: Observer> ThreadConnection<O> {
     }
 }
 
-/// Reports the end of a connection, also if its thread panics: its entry in the table must not be lost.
+/// Reports the end of a connection, even if its thread panics, so that its entry in the table is always removed.
 struct CloseOnDrop<O: Observer> {
     connection: ThreadConnection<O>,
     reason: Reason,

@@ -1,4 +1,4 @@
-//! What the threads share, and the locks for it: the event loop, which is alone, needs none of this.
+//! What the threads share, and the locks for it. The event loop has one thread and needs none of this.
 
 use super::shutdown_pipe::ReadEnd;
 use crate::server::config::Config;
@@ -12,7 +12,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Shared<O> {
     pub(super) config: Config,
-    /// Set once, when a stop is requested: when the time of the peers is up, if it is limited.
+    /// Set once, when a stop is requested: when the drain timeout is over, if there is one.
     pub(super) drain_expires: OnceLock<Option<Instant>>,
     /// Becomes readable after that.
     pub(super) shutdown_pipe: ReadEnd,
@@ -65,7 +65,7 @@ impl<O: Observer> Shared<O> {
         let wake = table.wake_on_close;
         drop(table);
         if wake {
-            // A poll that cannot be woken is gone, and the main thread with it.
+            // This fails only if the poll is gone, and with it the main thread.
             let _server_is_gone = self.waker.wake();
         }
     }
@@ -82,7 +82,7 @@ impl<O: Observer> ConnectionTable<O> {
     }
 }
 
-/// Locks `mutex`, also after a thread has panicked while holding it: what is guarded here is valid at every step.
+/// Locks `mutex`, even after a thread has panicked while holding it: the guarded data is valid at every step.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! The thread for datagrams: it sleeps until a socket has some or a stop is requested.
 //!
-//! One thread serves all peers of all UDP sockets, as in the event loop. A thread for each peer would need to know when a
-//! peer is gone, which a datagram does not tell.
+//! One thread serves all peers of all UDP sockets, as in the event loop. A thread for each peer would have to know when its
+//! peer is gone, and no datagram tells it that.
 
 use super::connection_table::Shared;
 use crate::server::datagrams::Datagrams;

@@ -119,8 +119,8 @@ impl<O: Observer> Threads<O> {
         }
     }
 
-    /// Has the end of a connection wake this thread when that changes what there is to do: at the limit, and during a
-    /// stop. The event loop needs neither this nor the lock.
+    /// Makes the end of a connection wake this thread where that gives it something to do: at the limit on connections,
+    /// and during a stop. The event loop needs neither this nor the lock.
     fn request_wake_up(&self) {
         let mut table = self.shared.table();
         table.wake_on_close = self.shutdown.is_under_way() || !self.has_room(table.open.len());
@@ -215,7 +215,7 @@ impl<O: Observer> Threads<O> {
     /// and the listeners pause.
     fn start(&mut self, stream: Arc<TcpStream>, peer: Address) {
         let id = self.next_id;
-        // Held until the table is complete: the thread may end before its connection is entered.
+        // Locked until the table is complete: the thread may end before its connection is inserted.
         let mut table = self.shared.table();
         let open = table.open.len();
         let observer = Arc::new(Mutex::new(table.observer.fork()));
@@ -227,8 +227,8 @@ impl<O: Observer> Threads<O> {
         };
         let connection =
             ThreadConnection::new(identity, Arc::clone(&observer), Arc::clone(&self.shared));
-        // Held so that nothing is observed of the connection before its acceptance.
-        let not_yet = lock(&observer);
+        // Locked so that nothing is observed of the connection before its acceptance.
+        let observer_lock = lock(&observer);
         let builder = thread::Builder::new()
             .name(id.to_string())
             .stack_size(THREAD_STACK);
@@ -253,7 +253,7 @@ impl<O: Observer> Threads<O> {
                 self.listeners.pause(&pause, &mut table.observer);
             }
         }
-        drop(not_yet);
+        drop(observer_lock);
     }
 
     fn is_done(&self) -> bool {

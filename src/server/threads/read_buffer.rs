@@ -1,7 +1,7 @@
-//! The read buffer of one thread: as large as its connection needs, and small while that is quiet.
+//! The read buffer of one thread: as large as its connection needs, and small while the connection is quiet.
 //!
-//! A thread per connection is a buffer per connection. With small messages it stays small; a stream fills it and gets
-//! the full size; a connection without traffic gives that back.
+//! A thread per connection means a buffer per connection. With small messages it stays small; a stream fills it and gets
+//! the full size; a connection without traffic returns the memory.
 
 use std::ops::Range;
 
@@ -48,7 +48,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Gives back a large buffer: the connection is quiet.
+    /// Frees a large buffer: the connection is quiet.
     pub(super) fn shrink(&mut self) {
         if self.bytes.len() > SMALL {
             self.bytes = Vec::new();

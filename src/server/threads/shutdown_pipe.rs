@@ -1,7 +1,7 @@
-//! What ends the sleep of a thread other than its peer: a pipe into which nothing is ever written.
+//! A pipe that wakes all threads at a stop. Nothing is ever written to it.
 //!
-//! Closing the write end makes the read end ready for good, and for any number of threads that wait on it: poll(2),
-//! `POLLHUP`.
+//! Closing the write end makes the read end ready (poll(2), `POLLHUP`): permanently, and for any number of threads that
+//! wait on it.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ impl AsFd for ReadEnd {
 #[derive(Debug)]
 pub(super) struct WriteEnd(#[expect(dead_code, reason = "it exists to be closed")] PipeWriter);
 
-/// What a thread waits for its socket to have.
+/// What a thread waits for on its socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// Bytes to read, or the end of the input.
@@ -47,12 +47,12 @@ pub(super) fn new() -> io::Result<(ReadEnd, WriteEnd)> {
     Ok((ReadEnd(reader), WriteEnd(writer)))
 }
 
-/// Blocks until the socket has what is awaited or an error to collect, or, if a pipe is given, until its write end is
+/// Blocks until the socket has what is awaited or a pending error, or, if a pipe is given, until its write end is
 /// closed. A signal may end the wait too.
 ///
 /// # Errors
 ///
-/// `TimedOut`: none of this has happened by the time given. Otherwise the kernel has no memory to wait with.
+/// `TimedOut`: none of this has happened by the time given. Otherwise the kernel has no memory for the wait.
 pub(super) fn wait(
     socket: &TcpStream,
     awaited: Awaited,

@@ -11,9 +11,9 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// A socket on which a thread waits: in the calls themselves, for a while, and in [`wait`](Self::wait).
+/// A socket on which a thread waits: in a blocking call for a while, and then in [`wait`](Self::wait).
 pub(super) trait ThreadStream: Socket {
-    /// Makes the socket as the thread needs it, before the first call.
+    /// Sets the options that the thread needs, before the first call.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ pub(super) trait ThreadStream: Socket {
         until: Option<Instant>,
     ) -> io::Result<()>;
 
-    /// Whether it is the peer, and not this server, that the thread waits for.
+    /// Whether the thread waits for the peer, and not for a delay of this server.
     fn awaits_peer(&self) -> bool;
 }
 
@@ -58,8 +58,8 @@ impl Socket for &TcpStream {
 }
 
 impl ThreadStream for &TcpStream {
-    /// Makes the socket block, but never longer than the thread may go without noticing a stop. With an idle timeout,
-    /// never longer than one tick either: that is how late expiry may be.
+    /// Makes the socket block, but never longer than a stop may go unnoticed. With an idle timeout, never longer than one
+    /// tick either: expiry may be late by that much.
     fn prepare(&self, idle_timeout: Option<Duration>) -> io::Result<()> {
         let tick = idle_timeout.map(|timeout| timeout / IDLE_TICKS);
         let timeout = tick.map_or(BLOCKING_CALL_TIMEOUT, |tick| {
@@ -85,7 +85,7 @@ impl ThreadStream for &TcpStream {
 }
 
 impl ThreadStream for MisbehavingSocket<&TcpStream> {
-    /// The socket stays non-blocking: a thread that is blocked in it could not send what becomes due.
+    /// The socket stays non-blocking: a thread that is blocked in a call could not send what becomes due.
     fn prepare(&self, _idle_timeout: Option<Duration>) -> io::Result<()> {
         self.inner().set_nonblocking(true)
     }

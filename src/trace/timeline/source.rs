@@ -116,8 +116,8 @@ fn in_event_loop(event: &Event, phase: Option<LoopPhase>) -> Option<Place> {
     let (function, piece) = match (event, phase) {
         (Event::Waiting { .. }, _) => ("wait", "self.kernel.wait(timeout)"),
         (Event::Woke { .. }, _) => ("wait", "self.observer.woke("),
-        (Event::WokenBy { .. }, _) => ("note", "match source"),
-        (Event::FlagsReported { .. }, _) => ("note", "slot.note("),
+        (Event::WokenBy { .. }, _) => ("note_events", "match source"),
+        (Event::FlagsReported { .. }, _) => ("note_events", "slot.note("),
         (Event::Stopping { .. }, _) => ("note_stop", "self.observer.stopping("),
         (Event::Refused { .. }, _) => ("insert", "self.observer.refused("),
         (Event::Accepted { .. }, _) => ("admit", "self.insert(socket, peer)"),

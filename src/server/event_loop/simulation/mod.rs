@@ -1,9 +1,9 @@
-//! The event loop itself over a simulated kernel: thousands of worlds, each from a seed.
+//! The event loop over a simulated kernel: thousands of runs, each from a seed.
 //!
-//! The loop is the real one, with its listeners, slots, idle clock and stop; only the [`Kernel`](super::Kernel) is made
-//! up, and the clock is set. Edges come late, merged, in parts, or without a reason; calls are interrupted, cut short,
+//! The loop is the real one, with its listeners, slots, idle clock and stop; only the [`Kernel`](super::Kernel) and the
+//! clock are simulated. Edges come late, merged, in parts, or without a reason; calls are interrupted, cut short,
 //! refused and fail; peers send, read slowly, half-close, reset, or fall silent; the operator stops the server at any
-//! time. After every iteration `checks` looks at both sides, the state of the loop and the truth of the kernel:
+//! time. After every iteration, `checks` compares the state of the loop with that of the simulated kernel:
 //!
 //! - every byte that a peer gets back is the next one of those that it sent, and an end that looks orderly means that it
 //!   has them all;
@@ -21,7 +21,7 @@
 //!
 //! # Replay
 //!
-//! A failure prints its seed and the shortest numbers that fail as well. `MIO_ECHO_SEED=17 cargo test --lib simulation`
+//! A failure prints its seed and the shortest numbers that also fail. `MIO_ECHO_SEED=17 cargo test --lib simulation`
 //! plays one seed alone; `MIO_ECHO_SEEDS=10000` plays that many.
 //!
 //! # Proof

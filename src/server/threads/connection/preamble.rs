@@ -1,5 +1,5 @@
-//! What a thread does before it echoes: it reads the PROXY header, then writes the banner. What is a state of the socket
-//! in the event loop is the order of the calls here.
+//! What a thread does before it echoes: it reads the PROXY header, then writes the banner. The event loop keeps a state
+//! for this; a thread makes the calls in order.
 
 use super::ThreadConnection;
 use crate::connection::{IoFailure, Reason};
@@ -76,7 +76,7 @@ impl<O: Observer> ThreadConnection<O> {
         }
     }
 
-    /// Reports the header to the observer of the server, which has seen the acceptance and will see the end.
+    /// Reports the header to the observer of the server, which has also been notified of the acceptance.
     fn header_read(
         &mut self,
         stream: &TcpStream,
