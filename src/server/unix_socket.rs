@@ -138,8 +138,10 @@ impl Turn {
             let current = fs::symlink_metadata(&lock_path);
             let locked = file.metadata()?;
             if current.is_ok_and(|current| is_same(&current, &locked)) {
-                let _file = file;
-                return Ok(Self { lock_path, _file });
+                return Ok(Self {
+                    lock_path,
+                    _file: file,
+                });
             }
         }
     }
@@ -196,7 +198,8 @@ impl Drop for SocketFile {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use std::sync::Barrier;
