@@ -81,8 +81,13 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         self.recorder.into_results(connected)
     }
 
-    /// When the next tick is due or the stage ends by time, whichever comes first.
+    /// When the next tick is due or the stage ends by time, whichever comes first; at once if the latest turn has ended it.
     pub(super) fn deadline(&self) -> Nanos {
+        if self.stage.is_measuring() && self.recorder.has_enough_messages()
+            || self.stage.is_draining() && !self.has_outstanding_messages()
+        {
+            return 0;
+        }
         let stage = self.stage.deadline(self.plan);
         stage.map_or(self.next_tick, |stage| stage.min(self.next_tick))
     }
@@ -282,8 +287,12 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
                 || all_timed_out
                 || self.failures_in_a_row >= MAX_FAILURES,
             has_enough_messages: self.recorder.has_enough_messages(),
-            has_outstanding_messages: self.outstanding > 0 || self.next_message().is_some(),
+            has_outstanding_messages: self.has_outstanding_messages(),
         }
+    }
+
+    fn has_outstanding_messages(&self) -> bool {
+        self.outstanding > 0 || self.next_message().is_some()
     }
 
     /// All connections are established. The open loop starts its schedule; the closed loop, the first messages of

@@ -233,6 +233,22 @@ fn stalling(mut peer: &TcpStream) -> io::Result<()> {
 }
 
 #[test]
+fn a_number_of_messages_is_measured_until_the_last_of_them_is_echoed() {
+    let plan = LoadPlan {
+        stop_when: StopCondition::Messages(1),
+        ..plan(server(honest))
+    };
+    in_some_attempt(|| {
+        let results = run(&plan);
+        let last = results.service.max().unwrap();
+        match results.elapsed.saturating_sub(last) {
+            late if late < Duration::from_millis(20) => Ok(()),
+            late => Err(format!("it went on for {late:?}")),
+        }
+    });
+}
+
+#[test]
 fn a_stall_that_the_closed_loop_hides_shows_in_the_response_time() {
     let closed = LoadPlan {
         stop_when: StopCondition::Elapsed(Duration::from_millis(1200)),
