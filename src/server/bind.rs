@@ -2,10 +2,10 @@
 
 use super::config::Config;
 use super::stream_listener::StreamListener;
-use super::unix_socket;
+use super::unix_socket::listen_on_unix_socket;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
-use mio::net::TcpListener;
+use mio::net::{TcpListener, UnixListener};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::fmt;
@@ -62,8 +62,9 @@ pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<StreamListener>, 
     let mut listeners = Vec::new();
     for endpoint in &config.listen {
         if let Some(name) = endpoint.unix_name() {
-            let (listener, file) = unix_socket::listen(name, config.socket_mode, config.backlog)
+            let (listener, file) = listen_on_unix_socket(name, config.socket_mode, config.backlog)
                 .map_err(|error| StartError::new(format_args!("bind {name}"), error))?;
+            let listener = UnixListener::from_std(listener);
             listeners.push(StreamListener::Unix { file, listener });
             continue;
         }

@@ -68,6 +68,7 @@ pub use preamble::{Banner, Preamble};
 pub use proxy_header::{HeaderError, ProxyHeader};
 pub use shutdown::{HangupAction, SnapshotRequester, Stopper, is_hangup_ignored};
 pub use stats::{DatagramStats, Stats};
+pub use unix_socket::{SocketFile, listen_on_unix_socket};
 #[cfg(feature = "trace")]
 pub(crate) use unread::unread_bytes;
 

@@ -9,13 +9,13 @@
 
 use crate::text::address::UnixName;
 use crate::text::os_error;
-use mio::net::UnixListener;
 use rustix::fs::OFlags;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,18 +23,19 @@ use std::sync::Arc;
 ///
 /// It must be dropped before the socket: as long as the socket is open, no other file can have its inode number.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub struct SocketFile {
     path: Arc<Path>,
     device: u64,
     inode: u64,
 }
 
-/// Binds and listens. A stale file is replaced; the new one gets the permissions `mode`, or what the umask leaves.
+/// Binds and listens. A stale file is replaced; the new one gets the permissions `mode`, or what the umask leaves. The
+/// listener is non-blocking.
 ///
 /// # Errors
 ///
 /// The name is in use, the file is not one that may be replaced, or the directory does not permit a file.
-pub(super) fn listen(
+pub fn listen_on_unix_socket(
     name: &UnixName,
     mode: Option<u32>,
     backlog: u16,
@@ -61,7 +62,7 @@ pub(super) fn listen(
     };
     socket.listen(backlog.into())?;
     drop(turn);
-    Ok((UnixListener::from_std(socket.into()), file))
+    Ok((socket.into(), file))
 }
 
 fn stream_socket() -> io::Result<Socket> {
@@ -199,18 +200,20 @@ impl Drop for SocketFile {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
-    use std::thread;
+    #[cfg(target_os = "linux")]
+    use std::{sync::Barrier, thread};
 
     /// Binds and does not listen, as a server that has just been killed would leave it.
+    #[cfg(target_os = "linux")]
     fn leave_stale_file(name: &UnixName) {
         let socket = stream_socket().unwrap();
         socket.bind(&name.to_sockaddr().unwrap()).unwrap();
     }
 
+    /// Elsewhere, no file is replaced.
+    #[cfg(target_os = "linux")]
     #[test]
     fn of_servers_that_start_at_once_on_a_stale_file_one_listens_and_stays_reachable() {
         const SERVERS: usize = 4;
@@ -223,7 +226,7 @@ mod tests {
             let started: Vec<_> = thread::scope(|scope| {
                 let start_one = || {
                     start.wait();
-                    listen(&name, None, 16)
+                    listen_on_unix_socket(&name, None, 16)
                 };
                 let servers = [(); SERVERS].map(|()| scope.spawn(start_one));
                 servers.map(|server| server.join().unwrap()).into()
@@ -253,7 +256,7 @@ mod tests {
         let path = directory.path().join("echo");
         let target = directory.path().join("target");
         std::os::unix::fs::symlink(&target, directory.path().join("echo.lock")).unwrap();
-        let error = listen(&UnixName::Path(path.into()), None, 16).unwrap_err();
+        let error = listen_on_unix_socket(&UnixName::Path(path.into()), None, 16).unwrap_err();
         assert!(error.to_string().contains("cannot lock "), "{error}");
         assert!(!target.exists());
     }

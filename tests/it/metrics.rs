@@ -1,13 +1,16 @@
 //! `serve --metrics`: the statistics as text for Prometheus, in both modes.
 
 use crate::harness::{
-    Child, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program, read,
-    read_to_eof, run,
+    Child, DEADLINE, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program,
+    read, read_to_eof, run,
 };
 use mio_echo::server::Mode;
 use serde_json::Value;
-use std::io::Write;
+use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 
 /// A server with metrics, its address and theirs.
 fn serve(mode: Mode) -> (Child, SocketAddr, SocketAddr) {
@@ -146,6 +149,43 @@ fn metrics_are_served_until_the_last_connection_has_finished() {
         assert!(body.contains("mio_echo_connections_open 1\n"), "{body}");
         drop(stream);
         assert_eq!(server.wait().code, Some(0));
+    });
+}
+
+#[test]
+fn a_unix_socket_for_metrics_has_a_file_with_the_rules_of_one_to_listen_on() {
+    both_modes(|mode| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics");
+        let endpoint = format!("unix:{}", path.display());
+        let arguments = ["--mode", name_of(mode), "--metrics", &endpoint];
+        let (killed, _) = Child::serve(&arguments);
+        killed.signal(Signal::KILL);
+        killed.wait();
+        assert!(path.exists(), "it is stale");
+
+        let (server, _) = Child::serve(&[&arguments[..], &["--socket-mode", "0600"]].concat());
+        let line = format!("metrics on {endpoint}");
+        assert_eq!(server.next_line().trim_end(), line);
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_valid(body);
+
+        let second = ["serve", "--listen", "127.0.0.1:0", "--metrics", &endpoint];
+        let exit = run(&mut program(&second));
+        let line = format!("mio-echo: cannot serve metrics on {endpoint}: a server answers on it");
+        assert_eq!((exit.code, exit.stderr), (Some(2), line));
+
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().code, Some(0));
+        assert!(!path.exists());
     });
 }
 

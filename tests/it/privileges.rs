@@ -7,6 +7,10 @@ use std::fs;
 /// A loopback address of its own, so that no other test has bound a port below 1024 there.
 const PRIVILEGED: &str = "127.0.0.77:7";
 
+/// For metrics.
+#[cfg(feature = "telemetry")]
+const PRIVILEGED_METRICS: &str = "127.0.0.77:9";
+
 fn is_root_or_skip() -> bool {
     getuid().is_root() || skip("only root can become another user")
 }
@@ -43,6 +47,19 @@ fn a_server_that_root_has_started_serves_a_privileged_port_as_another_user() {
             assert_eq!(field("CapPrm:"), ["0000000000000000"]);
         }
     }
+}
+
+#[cfg(feature = "telemetry")]
+#[test]
+fn a_server_that_gives_up_its_privileges_has_bound_the_port_of_its_metrics() {
+    if !is_root_or_skip() {
+        return;
+    }
+    let user = ["--user", "65534", "--group", "65533"];
+    let metrics = ["--metrics", PRIVILEGED_METRICS];
+    let (server, _) = Child::serve(&[&user[..], &metrics].concat());
+    let line = format!("metrics on http://{PRIVILEGED_METRICS}/metrics");
+    assert_eq!(server.next_line().trim_end(), line);
 }
 
 #[test]

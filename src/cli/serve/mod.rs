@@ -34,7 +34,7 @@ use notices::{Notifier, watchdog_interval};
 use privileges::Unprivileged;
 use std::process::ExitCode;
 use std::time::Duration;
-use telemetry::Telemetry;
+use telemetry::{MetricsListener, Telemetry};
 
 pub(super) const EXAMPLES: &str = "\
 Signals:
@@ -191,7 +191,8 @@ impl ServeArguments {
     fn refuse_mode_without_file(&self) -> Result<(), String> {
         let has_file =
             |endpoint: &Endpoint| matches!(endpoint.unix_name(), Some(UnixName::Path(_)));
-        if self.socket_mode.is_some() && !self.addresses().iter().any(has_file) {
+        let has_file = self.addresses().iter().any(has_file) || self.telemetry.has_socket_file();
+        if self.socket_mode.is_some() && !has_file {
             return Err("--socket-mode is for the file of a Unix socket, unix:PATH".to_owned());
         }
         Ok(())
@@ -212,11 +213,11 @@ impl ServeArguments {
 pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     let (mode, policy) = (Mode::from(arguments.mode), arguments.datagram_policy());
     let misbehaviour = arguments.misbehave.misbehaviour();
-    let mut server = match start(arguments, misbehaviour.clone()) {
-        Ok(server) => server,
+    let (mut server, metrics) = match start(arguments, misbehaviour.clone()) {
+        Ok(started) => started,
         Err(error) => return fail(NOT_STARTED, &error),
     };
-    let telemetry = match arguments.telemetry.open(&server, mode) {
+    let telemetry = match arguments.telemetry.open(&server, mode, metrics) {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(NOT_STARTED, &error),
     };
@@ -235,8 +236,8 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     for address in server.datagram_addrs() {
         print_line(&format!("answering datagrams on {address}"));
     }
-    if let Some(url) = telemetry.metrics_url() {
-        print_line(&format!("metrics on {url}"));
+    if let Some(location) = telemetry.metrics_location() {
+        print_line(&format!("metrics on {location}"));
     }
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
@@ -269,16 +270,20 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
 
 /// Everything that may need the privileges with which the server was started; from then on it has none that it was told to
 /// give up.
-fn start(arguments: &ServeArguments, misbehaviour: Option<Misbehaviour>) -> Result<Server, String> {
+fn start(
+    arguments: &ServeArguments,
+    misbehaviour: Option<Misbehaviour>,
+) -> Result<(Server, Option<MetricsListener>), String> {
     #[cfg(target_os = "linux")]
     let unprivileged = arguments.privileges.unprivileged()?;
     arguments.refuse_mode_without_file()?;
     let passed = passed_sockets()?;
     let config = arguments.config(&passed, misbehaviour);
     let server = Server::bind_beside(config, passed).map_err(|error| error.to_string())?;
+    let metrics = arguments.telemetry.listen(arguments.socket_mode)?;
     #[cfg(target_os = "linux")]
     unprivileged.map_or(Ok(()), Unprivileged::assume)?;
-    Ok(server)
+    Ok((server, metrics))
 }
 
 /// Serves until the stop. `counts` is how connections misbehave, if that is asked for.

@@ -7,6 +7,10 @@ use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
 #[derive(Debug, Args)]
 pub(super) struct TelemetryArguments {}
 
+/// Never there. Not to be confused with that of `telemetry`, whose place it takes.
+#[derive(Debug)]
+pub(super) enum MetricsListener {}
+
 /// Nothing. Not to be confused with that of `telemetry`, whose place it takes.
 #[derive(Debug)]
 pub(super) struct Telemetry;
@@ -21,7 +25,20 @@ impl TelemetryArguments {
         HangupAction::Stop
     }
 
-    pub(super) fn open(&self, _server: &Server, _mode: Mode) -> Result<Telemetry, String> {
+    pub(super) fn has_socket_file(&self) -> bool {
+        false
+    }
+
+    pub(super) fn listen(&self, _mode: Option<u32>) -> Result<Option<MetricsListener>, String> {
+        Ok(None)
+    }
+
+    pub(super) fn open(
+        &self,
+        _server: &Server,
+        _mode: Mode,
+        _listener: Option<MetricsListener>,
+    ) -> Result<Telemetry, String> {
         Ok(Telemetry)
     }
 }
@@ -34,7 +51,7 @@ impl TelemetryArguments {
 impl Telemetry {
     pub(super) fn observer(&self) -> impl Observer + use<> {}
 
-    pub(super) fn metrics_url(&self) -> Option<&str> {
+    pub(super) fn metrics_location(&self) -> Option<&str> {
         None
     }
 

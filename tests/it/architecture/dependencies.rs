@@ -45,6 +45,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
         "socket2",
         &[
             "check/probe.rs",
+            "cli/serve/telemetry/metrics/",
             "learn/lab/harness/client.rs",
             "learn/lab/harness/listener.rs",
             "measure/compare/run/fairness.rs",

@@ -9,7 +9,9 @@ mod statistics;
 use crate::cli::values::duration;
 use access_log::AccessLog;
 use clap::Args;
+pub(super) use metrics::MetricsListener;
 use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};
+use mio_echo::text::address::UnixName;
 use mio_echo::text::endpoint::Endpoint;
 use snapshots::Snapshots;
 use statistics::StatisticsLog;
@@ -37,7 +39,8 @@ pub(super) struct TelemetryArguments {
     stats_json: Option<PathBuf>,
 
     /// Serve the statistics as OpenMetrics text at http://ADDR/metrics, for Prometheus; a PORT is of
-    /// localhost, and port 0 lets the system choose
+    /// localhost, and port 0 lets the system choose. With unix:PATH, at /metrics on that Unix socket, whose
+    /// file is treated as one of --listen
     #[arg(long, value_name = "ADDR", help_heading = HEADING)]
     metrics: Option<Endpoint>,
 }
@@ -47,7 +50,7 @@ pub(super) struct TelemetryArguments {
 pub(super) struct Telemetry {
     access_log: AccessLog,
     statistics: StatisticsLog,
-    metrics_url: Option<String>,
+    metrics: Option<MetricsListener>,
     /// Where the server sends copies of its statistics.
     copies: Sender<Stats>,
 }
@@ -61,21 +64,45 @@ impl TelemetryArguments {
         }
     }
 
-    /// Opens what is asked for.
+    /// Whether the metrics are served on a Unix socket with a file.
+    pub(super) fn has_socket_file(&self) -> bool {
+        let name = self.metrics.as_ref().and_then(Endpoint::unix_name);
+        matches!(name, Some(UnixName::Path(_)))
+    }
+
+    /// Listens where the metrics are to be served. The file of a Unix socket gets the permissions `mode`, or what the umask
+    /// leaves.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the address.
+    pub(super) fn listen(&self, mode: Option<u32>) -> Result<Option<MetricsListener>, String> {
+        let metrics = self.metrics.as_ref();
+        let listener = metrics.map(|endpoint| MetricsListener::bind(endpoint, mode));
+        listener.transpose()
+    }
+
+    /// Opens what is asked for, and serves `metrics`.
     ///
     /// # Errors
     ///
     /// One line that names what cannot be opened.
-    pub(super) fn open(&self, server: &Server, mode: Mode) -> Result<Telemetry, String> {
+    pub(super) fn open(
+        &self,
+        server: &Server,
+        mode: Mode,
+        metrics: Option<MetricsListener>,
+    ) -> Result<Telemetry, String> {
         let (copies, received) = mpsc::channel();
         let snapshots = Arc::new(Snapshots::new(server.snapshot_requester(), received));
         let json = self.stats_json.as_deref();
-        let metrics = self.metrics.as_ref();
-        let metrics = metrics.map(|on| metrics::start(on, mode, Arc::clone(&snapshots)));
+        if let Some(listener) = &metrics {
+            metrics::start(listener, mode, Arc::clone(&snapshots))?;
+        }
         Ok(Telemetry {
             access_log: AccessLog::open(self.access_log.as_deref(), mode)?,
             statistics: StatisticsLog::start(self.stats_interval, json, mode, &snapshots)?,
-            metrics_url: metrics.transpose()?,
+            metrics,
             copies,
         })
     }
@@ -83,8 +110,9 @@ impl TelemetryArguments {
 
 impl Telemetry {
     /// Where the metrics are, if they were asked for.
-    pub(super) fn metrics_url(&self) -> Option<&str> {
-        self.metrics_url.as_deref()
+    pub(super) fn metrics_location(&self) -> Option<&str> {
+        let metrics = self.metrics.as_ref();
+        metrics.map(|metrics| metrics.location.as_str())
     }
 
     /// The statistics of a server that is observed in this way.

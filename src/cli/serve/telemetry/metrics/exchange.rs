@@ -4,8 +4,9 @@
 //! peer that sends a byte now and then.
 
 use httparse::{EMPTY_HEADER, Request, Status};
+use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 /// The most bytes that a request may have.
@@ -48,20 +49,20 @@ enum Body {
 ///
 /// The peer is gone, or has not sent its request within `limit`, or not taken the response within as long again.
 pub(super) fn serve(
-    stream: &TcpStream,
+    socket: &Socket,
     limit: Duration,
     path: &str,
     respond: impl FnOnce() -> Response,
 ) -> io::Result<()> {
     let mut stream = TimedStream {
-        stream,
+        socket,
         deadline: Instant::now() + limit,
     };
     let (body, refusal) = read_request(&mut stream, path)?;
     let response = refusal.unwrap_or_else(respond);
     stream.deadline = Instant::now() + limit;
     write_response(&mut stream, body, &response)?;
-    stream.stream.shutdown(Shutdown::Write)?;
+    socket.shutdown(Shutdown::Write)?;
     // To close over unread input would send RST, which can destroy the response on its way.
     let mut rest = (&mut stream).take(LONGEST_REQUEST as u64);
     io::copy(&mut rest, &mut io::sink()).map(|_| ())
@@ -131,9 +132,9 @@ fn write_response(stream: &mut TimedStream<'_>, body: Body, response: &Response)
     stream.write_all(format!("{head}{content}").as_bytes())
 }
 
-/// A stream all of whose calls together end by the deadline.
+/// A connection all of whose calls together end by the deadline.
 struct TimedStream<'a> {
-    stream: &'a TcpStream,
+    socket: &'a Socket,
     deadline: Instant,
 }
 
@@ -149,15 +150,15 @@ impl TimedStream<'_> {
 
 impl Read for TimedStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer)
+        self.socket.set_read_timeout(self.left()?)?;
+        self.socket.read(buffer)
     }
 }
 
 impl Write for TimedStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(self.left()?)?;
-        self.stream.write(bytes)
+        self.socket.set_write_timeout(self.left()?)?;
+        self.socket.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -168,7 +169,7 @@ impl Write for TimedStream<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::thread;
 
     const LATE: Duration = Duration::from_mins(1);
@@ -177,13 +178,13 @@ mod tests {
     fn response_to(request: &[u8]) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().unwrap();
+        let socket = Socket::from(listener.accept().unwrap().0);
         let respond = || Response {
             status: "200 OK",
             content_type: "text/plain",
             body: "the body".to_owned(),
         };
-        let served = thread::spawn(move || serve(&stream, LATE, "/metrics", respond));
+        let served = thread::spawn(move || serve(&socket, LATE, "/metrics", respond));
         peer.write_all(request).unwrap();
         let mut response = String::new();
         peer.set_read_timeout(Some(LATE)).unwrap();
@@ -240,11 +241,11 @@ mod tests {
     fn a_peer_that_sends_no_whole_request_is_cut_off() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (stream, _) = listener.accept().unwrap();
+        let socket = Socket::from(listener.accept().unwrap().0);
         peer.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
         let limit = Duration::from_millis(50);
         let unasked = || -> Response { panic!("there is no request") };
-        let error = serve(&stream, limit, "/metrics", unasked).unwrap_err();
+        let error = serve(&socket, limit, "/metrics", unasked).unwrap_err();
         let timed_out = [ErrorKind::TimedOut, ErrorKind::WouldBlock];
         assert!(timed_out.contains(&error.kind()), "{error}");
     }

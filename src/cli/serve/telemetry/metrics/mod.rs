@@ -4,21 +4,19 @@
 //! statistics, and does not wait for anything.
 
 mod exchange;
+mod listener;
 mod open_metrics;
+
+pub(crate) use listener::MetricsListener;
 
 use super::snapshots::Snapshots;
 use exchange::Response;
+use listener::PATH;
 use mio_echo::server::Mode;
-use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
-
-/// Where the metrics are, as Prometheus expects it by default.
-const PATH: &str = "/metrics";
 
 /// How long a peer may take to send its request, and to take the response. Until then, other requests wait.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(5);
@@ -29,46 +27,35 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long accepting pauses if it fails, for want of descriptors for example.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Listens on the first address of `endpoint`, and serves the metrics from then on. Returns their URL.
+/// Serves the metrics on `listener` from now on.
 ///
 /// # Errors
 ///
-/// One line: the address cannot be bound, or there is no further thread.
+/// One line: there is no further thread.
 pub(super) fn start(
-    endpoint: &Endpoint,
+    listener: &MetricsListener,
     mode: Mode,
     snapshots: Arc<Snapshots>,
-) -> Result<String, String> {
-    let (listener, address) = bind(endpoint).map_err(|error| {
-        let error = os_error::describe(&error);
-        format!("cannot serve metrics on {endpoint}: {error}")
-    })?;
-    let since = SystemTime::now();
+) -> Result<(), String> {
+    let (socket, since) = (Arc::clone(&listener.socket), SystemTime::now());
     let serve = move || {
         loop {
             let respond = || metrics(&snapshots, mode, since);
-            match listener.accept() {
+            match socket.accept() {
                 // What goes wrong in one exchange is the peer's problem.
-                Ok((stream, _)) => {
-                    let _ended = exchange::serve(&stream, EXCHANGE_LIMIT, PATH, respond);
+                Ok((connection, _)) => {
+                    let _ended = exchange::serve(&connection, EXCHANGE_LIMIT, PATH, respond);
                 }
                 Err(_) => thread::sleep(ACCEPT_RETRY),
             }
         }
     };
     let builder = thread::Builder::new().name("metrics".to_owned());
-    builder.spawn(serve).map_err(|error| {
+    let started = builder.spawn(serve).map(drop);
+    started.map_err(|error| {
         let error = os_error::describe(&error);
         format!("cannot start a thread for --metrics: {error}")
-    })?;
-    Ok(format!("http://{address}{PATH}"))
-}
-
-fn bind(endpoint: &Endpoint) -> io::Result<(TcpListener, SocketAddr)> {
-    let addresses = endpoint.resolve_to_listen()?;
-    let listener = TcpListener::bind(addresses.as_slice())?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+    })
 }
 
 fn metrics(snapshots: &Snapshots, mode: Mode, since: SystemTime) -> Response {
