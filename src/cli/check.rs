@@ -28,20 +28,25 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub(crate) const EXAMPLES: &str = "\
-Without ADDR and COMMAND, the server of this program is checked in both modes. Checks of processor \
-time, memory, descriptors, signals and the log need a COMMAND, because only the process of a server \
-that was started here is known.
+Without ADDR and COMMAND, the server of this program is checked in both
+modes. Checks of processor time, memory, descriptors, signals and the log
+need a COMMAND, because they need to know the process of the server.
 
-With --udp, the promises are those of datagrams. A datagram that does not come back is reported as \
-lost, which UDP allows; one that comes back altered, twice or from another address breaks a promise.
+With --udp, the promises are those of datagrams. A datagram that does not
+come back is reported as lost, which UDP allows; one that comes back
+altered, twice or from another address breaks a promise.
 
 Exit codes:
-  0 no promise was broken; 1 one was; 2 wrong usage, or no server; 130, 143 or 129 interrupted.
+  0              no promise was broken
+  1              at least one promise was broken
+  2              wrong usage, or no server
+  130, 143, 129  interrupted by SIGINT, SIGTERM, SIGHUP
 
 Examples:
   mio-echo check
   mio-echo check localhost:7 --quick
-  mio-echo check --junit echo.xml -- socat tcp-listen:{port},fork,reuseaddr exec:cat
+  mio-echo check --junit echo.xml -- \\
+    socat tcp-listen:{port},fork,reuseaddr exec:cat
   mio-echo check --udp -- socat udp-recvfrom:{port},fork exec:cat
   mio-echo check -- mio-echo serve --listen unix:{socket}
   mio-echo check --level 3 -- python3 my_server.py {port}

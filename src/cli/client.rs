@@ -20,14 +20,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = "\
-With --count or --interval, one message is sent again and again, each time once it is due and the \
-echo before it is back. Each round trip is printed, and a summary at the end, also after Ctrl-C. An \
-echo that differs or does not come within --timeout is lost; the next message then takes another \
+With --count or --interval, one message is sent again and again: when it
+is due, and the echo before it is back. Each round trip is printed, and a
+summary at the end, even after Ctrl-C. An echo that differs or does not
+come within --timeout is lost; the next message then takes another
 connection.
 
 Exit codes:
-  0 every byte came back; 1 the echo differed, ended early or took too long;
-  2 wrong usage, or no connection.
+  0  every byte came back
+  1  the echo differed, ended early or took too long
+  2  wrong usage, or no connection
 
 Examples:
   mio-echo client

@@ -17,10 +17,11 @@ use std::process::ExitCode;
 
 pub(super) const EXAMPLES: &str = "\
 Exit codes:
-  0 the wrong server failed as predicted and the right server was correct; the server of --serve was \
-stopped; the project was written;
-  1 a result was unexpected, or the experiment could not be run;
-  2 wrong usage, no such experiment, or ADDR, FILE or DIR cannot be used.
+  0  the wrong server failed as predicted and the right server was
+     correct; or the server of --serve was stopped; or the project was
+     written
+  1  a result was unexpected, or the experiment could not be run
+  2  wrong usage, no such experiment, or ADDR, FILE or DIR cannot be used
 
 Examples:
   mio-echo lab

@@ -17,12 +17,16 @@ const PROGRAM: &str = "mio-echo";
 
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
-  mio-echo completions bash > ~/.local/share/bash-completion/completions/mio-echo
+  mio-echo completions bash \\
+    > ~/.local/share/bash-completion/completions/mio-echo
   mio-echo completions zsh > ~/.zfunc/_mio-echo
   mio-echo completions fish > ~/.config/fish/completions/mio-echo.fish";
 
 pub(super) const MAN_EXAMPLES: &str = "\
-Exit codes: 0 success; 1 a page could not be written; 2 wrong usage, or no such command.
+Exit codes:
+  0  success
+  1  a page could not be written
+  2  wrong usage, or no such command
 
 Examples:
   mio-echo man | man -l -
@@ -120,21 +124,31 @@ fn render(page: Command, output: &mut dyn Write) -> io::Result<()> {
         page.render_subcommands_section(output)?;
     }
     let mut roff = Roff::new();
+    let mut section = String::new();
     for paragraph in notes.iter().flat_map(|notes| notes.split("\n\n")) {
-        add_section(&mut roff, paragraph);
+        let (title, lines) = split_title(paragraph);
+        if title == section {
+            roff.control("PP", []);
+        } else {
+            roff.control("SH", [title.as_str()]);
+            section = title;
+        }
+        add_lines(&mut roff, lines);
     }
     roff.to_writer(output)
 }
 
-/// Adds `Title:` and the indented lines below it, or a paragraph without a title.
-fn add_section(roff: &mut Roff, paragraph: &str) {
-    let (title, lines) = match paragraph.split_once(":\n") {
+/// `Title:` and the indented lines below it, or a paragraph without a title.
+fn split_title(paragraph: &str) -> (String, &str) {
+    match paragraph.split_once(":\n") {
         Some(("Exit codes", lines)) => ("EXIT STATUS".to_owned(), lines),
         Some((title, lines)) if !title.contains('\n') => (title.to_uppercase(), lines),
         _ => ("NOTES".to_owned(), paragraph),
-    };
-    roff.control("SH", [title.as_str()]);
-    // Lines stay as they are: most are commands.
+    }
+}
+
+/// Adds lines as they are: most are commands and tables.
+fn add_lines(roff: &mut Roff, lines: &str) {
     roff.control("nf", []);
     for line in lines.lines() {
         roff.text([roman(line)]);

@@ -86,7 +86,9 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0 success; 1 the command ran and failed; 2 wrong usage, or the command could not start.
+  0  success
+  1  the command ran and failed
+  2  wrong usage, or the command could not start
 
 Results go to standard output, logs to standard error.";
 
@@ -205,6 +207,17 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn no_line_below_the_options_is_wrapped_at_80_columns() {
+        let program = Cli::command();
+        for command in program.get_subcommands().chain([&program]) {
+            let text = command.get_after_help().map(ToString::to_string);
+            for line in text.unwrap_or_default().lines() {
+                assert!(line.chars().count() < 80, "{}: {line}", command.get_name());
+            }
+        }
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

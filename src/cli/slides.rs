@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(super) const EXAMPLES: &str = "\
-In the page, the arrow keys move, #12 at the end of the address names a slide, and printing gives one slide a sheet.
+In the page, the arrow keys change the slide, #12 at the end of the
+address opens slide 12, and the print has one slide per sheet.
 
 Examples:
   mio-echo slides 4 -o edges.html

@@ -14,7 +14,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mio-echo serve --trace=echo.jsonl
   mio-echo timeline echo.jsonl -o echo.html
-  mio-echo timeline echo.jsonl -o echo.html --guide target/doc/mio_echo/learn/guide
+  mio-echo timeline echo.jsonl -o echo.html \\
+    --guide target/doc/mio_echo/learn/guide
   mio-echo timeline echo.jsonl --format perfetto -o echo.json";
 
 #[derive(Debug, Args)]

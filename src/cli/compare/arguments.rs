@@ -20,36 +20,51 @@ use std::time::Duration;
 
 pub(crate) const EXAMPLES: &str = "\
 Contenders:
-  event-loop, threads     mio-echo serve in that mode; the default is both
-  NAME=HOST:PORT,pid=N    a server that is already running (also NAME=unix:PATH,pid=N); without its process N, its
-                          costs are not measured
-  NAME='COMMAND {port}'   started for each measurement, with a free port in place of {port}, or the path for a Unix
-                          socket in place of {socket}
-  NAME,warmup=4s='…'      any of these with a warm-up of its own, as threads,warmup=4s
-The others are compared with the first one, which is measured twice in each round: its difference \
-from itself is the noise of the machine. The costs are those of all processes of a server.
+  event-loop, threads    mio-echo serve in that mode; the default is both
+  NAME=HOST:PORT,pid=N   a server that is already running (also
+                         NAME=unix:PATH,pid=N); without its process ID N,
+                         its costs are not measured
+  NAME='COMMAND {port}'  started for each measurement, with a free port in
+                         place of {port}, or the path for a Unix socket in
+                         place of {socket}
+  NAME,warmup=4s='…'     any of these with its own warm-up, as in
+                         threads,warmup=4s
 
-Throughput is compared with each contender echoing as many messages as it can (saturated), latency and \
-CPU time at one rate for all: by default half of what the slowest one reaches. A contender that does not \
-hold a rate is a row that says so.
+The first contender is the one that the others are compared with. It is
+measured twice in each round: its difference from itself is the noise of
+the machine. The costs are those of all processes of a server.
+
+Throughput is compared with each contender echoing as many messages as it
+can (saturated), latency and CPU time at one rate for all: by default
+half of what the slowest one reaches. A contender that cannot hold a rate
+gets a row that says so.
 
 What a ratio shows, with its interval:
-  slower ×1.31 (1.20–1.44)        the interval excludes 1, corrected for all comparisons of the report
-  same within ±5 % (0.98–1.02)    the interval is inside --margin
-  undecided (0.69–1.28)           everything else: more rounds may decide it
+  slower ×1.31 (1.20–1.44)      the interval excludes 1, corrected for all
+                                comparisons of the report
+  same within ±5 % (0.98–1.02)  the interval is inside --margin
+  undecided (0.69–1.28)         everything else: more rounds may decide it
 
-A FILE of - is standard output (for --from, standard input); a report there replaces the table.
+A FILE of - is standard output (for --from, standard input); a report
+there replaces the table.
 
 Exit codes:
-  0 done; 1 a contender failed a scenario, a condition of --fail-if held, a contender became worse than in
-  --baseline, or a report could not be written;
-  2 wrong usage; 129, 130, 143 ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was measured.
+  0  done
+  1  a contender failed a scenario, a condition of --fail-if held, a
+     contender became worse than in --baseline, or a report could not be
+     written
+  2  wrong usage
+  129, 130, 143
+     ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was
+     measured
 
 Examples:
   mio-echo compare
-  mio-echo compare --connections 1,10,100,1000 --size 64,4KiB --html report.html
-  mio-echo compare event-loop 'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
-  mio-echo compare event-loop 'unix=mio-echo serve --quiet --listen unix:{socket}'
+  mio-echo compare --connections 1,10,100 --size 64,4KiB --html report.html
+  mio-echo compare event-loop \\
+    'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
+  mio-echo compare event-loop \\
+    'unix=mio-echo serve --quiet --listen unix:{socket}'
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'
@@ -68,8 +83,8 @@ pub(crate) struct CompareArguments {
     /// NAME,warmup=TIME=...
     contender: Vec<ContenderSpec>,
 
-    /// Compare the servers of the manifest peers.json in DIR too, and build them first if this machine can;
-    /// without contenders, after event-loop and threads
+    /// Compare the servers of the manifest peers.json in DIR too, after the CONTENDERs or their default, and build them
+    /// first if this machine can
     #[arg(long, value_name = "DIR")]
     pub(super) peers: Option<PathBuf>,
 
@@ -121,8 +136,8 @@ pub(crate) struct CompareArguments {
     )]
     find_rate: Option<Threshold>,
 
-    /// How often each scenario measures each contender [default: 9, or more if there are so many comparisons that 9
-    /// decide none]
+    /// How often each scenario measures each contender [default: 9, or more if 9 are too few to decide any of the
+    /// comparisons]
     #[arg(long, value_name = "N", value_parser = rounds, help_heading = "Rounds")]
     pub(super) rounds: Option<u32>,
 
@@ -162,8 +177,8 @@ pub(crate) struct CompareArguments {
     #[arg(long, help_heading = "Rounds")]
     no_verify: bool,
 
-    /// Fail if the ratio of two contenders is certainly like this in a scenario, as in 'threads/event-loop cpu>1.5'; may be
-    /// given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches
+    /// Fail if the ratio of two contenders is certain to meet this condition in a scenario, as in
+    /// 'threads/event-loop cpu>1.5'; may be given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches
     #[arg(long, value_name = "CONDITION", help_heading = "Reports")]
     pub(super) fail_if: Vec<RatioCondition>,
 
@@ -188,7 +203,7 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     csv: Option<PathBuf>,
 
-    /// Write the whole comparison, which --from can report again; also what there is after each scenario
+    /// Write the whole comparison, which --from can report again; updated after each scenario
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(super) json: Option<PathBuf>,
 

@@ -7,8 +7,8 @@ use mio_echo::server::DatagramPolicy;
 pub(super) struct DatagramArguments {
     /// Answer UDP datagrams too, on the same addresses and ports. Datagrams that are likely to be forged get no
     /// reply: from port 0, a port below 1024, port 2049 or a UDP port of this server, from or to a multicast or
-    /// broadcast address, or more than 1000 a second from one source. That rate alone bounds an exchange with
-    /// another echo server on a different port from 1024 on, which looks like any client
+    /// broadcast address, or more than 1000 a second from one source. An echo server on another port from 1024 on
+    /// looks like any client; only that rate bounds an exchange with it
     #[arg(long, help_heading = "Datagrams")]
     udp: bool,
 

@@ -10,7 +10,8 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-const HEADING: &str = "Misbehave (each applies to a connection with probability P, by default 1)";
+const HEADING: &str =
+    "Fault injection (each applies to a connection with probability P, by default 1)";
 
 #[derive(Debug, Args)]
 pub(super) struct MisbehaveArguments {

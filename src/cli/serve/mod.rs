@@ -38,16 +38,18 @@ use telemetry::{MetricsListener, Telemetry};
 
 pub(super) const EXAMPLES: &str = "\
 Signals:
-  SIGINT, SIGTERM, SIGHUP   stop accepting, echo all that was received, close every connection,
-                            exit with 0
-  another, a second later   exit at once, with code 130, 143 or 129
-  SIGHUP, with --access-log reopen the file of the access log
-  SIGUSR1                   print the statistics so far on standard error
+  SIGINT, SIGTERM, SIGHUP    stop accepting, echo all that was received,
+                             close every connection, exit with 0
+  another, a second later    exit at once, with code 130, 143 or 129
+  SIGHUP, with --access-log  reopen the file of the access log
+  SIGUSR1                    print the statistics so far on standard error
 
 Service managers (systemd and others that speak its protocols):
-  LISTEN_FDS      the sockets that are passed are served, beside the addresses that are given
-  NOTIFY_SOCKET   is notified when the server is ready and when it stops
-  WATCHDOG_USEC   the event loop, or in threads mode the accepting thread, notifies at half of that time
+  LISTEN_FDS     the sockets that are passed are served, in addition to
+                 the addresses that are given
+  NOTIFY_SOCKET  is notified when the server is ready and when it stops
+  WATCHDOG_USEC  is notified at half of that time, by the event loop, or
+                 in threads mode by the thread that accepts
 
 Examples:
   mio-echo serve
@@ -85,7 +87,7 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "N", value_parser = backlog, default_value_t = limits::BACKLOG, help_heading = "Listening")]
     backlog: u16,
 
-    /// Give the file of a Unix socket these permissions; connecting takes the permission to write [default:
+    /// Give the file of a Unix socket these permissions; to connect, a peer needs write permission [default:
     /// as the umask leaves them, which is usually 0755: the same user only]
     #[arg(long, value_name = "MODE", value_parser = socket_mode, help_heading = "Listening")]
     socket_mode: Option<u32>,
