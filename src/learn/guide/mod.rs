@@ -1,9 +1,9 @@
 //! The course: from a small blocking server to one that does what the kernel did for it.
 //!
-//! For readers who have written a few lines of socket code (a Python server with a thread for each client will
-//! do) and want to know what an event loop really is: what it must remember, what it must not promise, and
-//! which comforts of threads it has to build for itself. The example is always an echo server (RFC 862),
-//! because a task this small does not distract from how it is done.
+//! For readers who have written a few lines of socket code (a Python server with a thread for each client is enough)
+//! and want to know what an event loop really is: what it must remember, what it must not promise, and what it must do
+//! itself that the kernel does for threads. The example is always an echo server (RFC 862), because a task this small
+//! does not distract from how it is done.
 //!
 //! | chapter | the misconception it cures | to see it break |
 //! | --- | --- | --- |
@@ -55,7 +55,7 @@
 //!    `mio-echo compare`), and what comes after it. Chapter 15 is the other half of RFC 862, and can be read after
 //!    chapter 4.
 //!
-//! To begin with the code instead, read `src/server/event_loop.rs`, one short file, and come back with questions.
+//! To begin with the code instead, read `src/server/event_loop.rs`, and come back with questions.
 //!
 //! The words of the course, each with its meaning and its chapter, are in the [index of terms](terms).
 
