@@ -12,10 +12,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Logs connections at `debug`, trouble with accepting them at `warn`, and a stop at `info`.
+/// Logs connections at `debug`, problems with accepting them at `warn`, and a stop at `info`.
 ///
-/// Peers decide how often there is trouble, so each kind of warning is logged once a second at most, with the number of
-/// those that were left out.
+/// Peers can cause warnings at any rate, so each kind is logged at most once a second, with the number of those that were
+/// left out.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LogObserver {
     refusals: RateLimit,

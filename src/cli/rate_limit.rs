@@ -1,4 +1,4 @@
-//! How often a warning is logged that peers, or a full disk, can cause as often as they like.
+//! A limit for warnings that peers or a full disk can cause at any rate.
 
 use std::fmt;
 use std::mem;

@@ -1,4 +1,4 @@
-//! Learning from it: the course, its slides, and the lab of servers that are wrong on purpose.
+//! For learners and teachers: the course, its slides, and the lab, whose servers have deliberate mistakes.
 
 pub mod guide;
 pub mod lab;

@@ -1,4 +1,4 @@
-//! SEEING it: everything that the server does, event by event, as text, as JSON Lines and as a picture.
+//! The trace: everything that the server does, event by event, as text, as JSON Lines and as a picture.
 //!
 //! A [`Tracer`] is an observer of the server; a server without one pays nothing for all this. Reading order:
 //!

@@ -1,4 +1,4 @@
-//! `mio-echo serve --udp`: whether datagrams are answered, and whose.
+//! `mio-echo serve --udp`: which datagrams are answered.
 
 use clap::Args;
 use mio_echo::server::DatagramPolicy;

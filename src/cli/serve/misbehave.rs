@@ -1,4 +1,4 @@
-//! `mio-echo serve --delay …`: what the server is to do wrong.
+//! `mio-echo serve --delay …`: the faults that the server injects.
 
 use crate::cli::logger::TARGET;
 use crate::cli::values::{duration, number_in, size};

@@ -1,4 +1,4 @@
-//! In place of `telemetry`, in a program built without that feature: nothing can be asked for.
+//! In place of `telemetry` in a program built without that feature: there are no such options.
 
 use clap::Args;
 use mio_echo::server::{HangupAction, Mode, Observer, Server, Stats};

@@ -37,8 +37,8 @@ pub struct Experiment {
     pub(super) serve: Serve,
 }
 
-/// Runs one variant as a server of its own, at an address, until SIGINT or SIGTERM. The last argument is called with the
-/// address that it got.
+/// Runs one variant on its own, at an address, until SIGINT or SIGTERM. The last argument is called with the address at which
+/// it listens.
 pub(super) type Serve = fn(Variant, SocketAddr, &mut dyn FnMut(SocketAddr)) -> io::Result<()>;
 
 /// What an experiment sets side by side.
@@ -46,7 +46,7 @@ pub(super) type Serve = fn(Variant, SocketAddr, &mut dyn FnMut(SocketAddr)) -> i
 pub enum SideBySide {
     /// A server with a mistake, and the server without it.
     Mistake,
-    /// Two ways, each right in its place: what the first one is called, and the second one.
+    /// Two ways, each right in its place: the name of the first one, and of the second one.
     Ways(&'static str, &'static str),
 }
 
@@ -130,8 +130,8 @@ impl Experiment {
             .map_err(|error| io::Error::new(error.kind(), format!("{variant} server: {error}")))
     }
 
-    /// Runs one variant as a server of its own until SIGINT or SIGTERM arrives: no client, no trace. Calls `ready` with the
-    /// address at which it listens.
+    /// Runs one variant on its own until SIGINT or SIGTERM arrives, without a client and without a trace. Calls `ready` with
+    /// the address at which it listens.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl Experiment {
         }
     }
 
-    /// The code of a variant's server, as it would be without the other one.
+    /// The code of a variant's server, as it would be without the other variant.
     pub fn code(&self, variant: Variant) -> String {
         source::of_variant(self.source, variant)
     }

@@ -1,11 +1,10 @@
-//! The lab: servers that are wrong on purpose. Each comes with an experiment that shows how it fails, and with
-//! the correct server beside it.
+//! The lab: servers with one deliberate mistake each. Each experiment shows how such a server fails, and has the correct
+//! server beside it.
 //!
-//! An experiment is one file. It contains one server, which asks at the one place that matters which
-//! [`Variant`] it is, so the mistake and its cure stand next to each other. (`source` makes two servers of it, for the
-//! reports and for the projects of `lab --edit`.) Both variants run within seconds on
-//! real loopback sockets. A stalled connection is proved by asking the kernel about the sockets, not inferred
-//! from silence.
+//! An experiment is one file. It contains one server, which checks in a single place which [`Variant`] it is, so the
+//! mistake and the cure are next to each other. (`source` makes two servers of it, for the reports and for the projects of
+//! `lab --edit`.) Both variants run within seconds on real loopback sockets. To prove that a connection has stalled, an
+//! experiment asks the kernel about the sockets; silence alone proves nothing.
 //!
 //! Read in this order:
 //!

@@ -1,4 +1,4 @@
-//! Calibration: servers of known truth are measured, and what was injected stands beside what was measured.
+//! Calibration: measures servers that are wrong in a known way, and reports what was injected beside what was measured.
 //!
 //! An unchecked instrument measures something, but it is not known what. So the load generator and the
 //! sampling of costs are pointed at servers that deviate from a plain echo server in one known way each. Their processes

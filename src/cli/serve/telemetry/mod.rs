@@ -1,4 +1,4 @@
-//! `mio-echo serve --access-log …`: the server as programs see it.
+//! `mio-echo serve --access-log …`: what the server reports to other programs.
 
 mod access_log;
 mod lost_lines;

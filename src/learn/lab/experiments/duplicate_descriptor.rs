@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub(crate) const EXPERIMENT: Experiment = Experiment {
     name: "duplicate-descriptor",
-    mistake: "closing a descriptor of which a duplicate is open",
+    mistake: "closing a descriptor that has an open duplicate",
     chapter: Chapter::Readiness,
     prediction: "the peer gets no FIN, and events go on for a connection that is gone",
     why: "close(2) closes a descriptor. The FIN, and the end of the registration with epoll, belong to the open \

@@ -1,4 +1,4 @@
-//! `short-read`: the server takes a short read for the end of the input, whatever the event reported.
+//! `short-read`: the server concludes from a short read that the socket is empty, whatever the event reported.
 
 use crate::learn::lab::experiment::{
     Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,
@@ -70,7 +70,7 @@ fn run(variant: Variant, _: &Environment) -> io::Result<VariantRun> {
     first.send(FINAL)?;
     first.send_fin()?;
     harness.await_arrival(&first)?;
-    // One byte more than there is: the exchange is to end with the connection.
+    // One byte more than there is, so that the exchange ends only with the connection.
     let first_end = harness.exchange(&mut first, FINAL.len() + 1)?;
 
     let mut second = harness.connect()?;

@@ -20,7 +20,7 @@ pub(crate) const EXPERIMENT: Experiment = Experiment {
     prediction: "a peer that sends a byte now and then holds its place forever",
     why: "An idle timeout limits silence, and nothing else. A peer that sends one byte of a request every few \
           seconds is never silent, costs itself next to nothing, and holds a descriptor, memory, and a place \
-          among the connections for as long as it likes; a few hundred such peers fill a server. This is the \
+          among the connections for as long as it sends; a few hundred such peers fill a server. This is the \
           attack named Slowloris. The deadline has to match the promise: a request has to be complete within \
           a time, and only a complete one moves the deadline. (The experiment has a clock of its own, so a \
           minute takes no time.)",

@@ -1,4 +1,4 @@
-//! Servers that falsify one byte of each connection.
+//! Servers that corrupt, lose, double or move a byte of each connection.
 
 use std::ops::Range;
 

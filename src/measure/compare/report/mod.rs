@@ -1,7 +1,7 @@
 //! The reports: a comparison as a table, a page, a chart, and as data.
 //!
-//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `chart` selects what is drawn, and `svg` draws it;
-//! `forest_plot` draws the ratios of the metrics that the scenarios are measured for.
+//! Every report is a pure function of a [`Comparison`](super::model::Comparison). `chart` selects what is drawn, and `svg`
+//! draws it; `forest_plot` draws the ratios of the primary metric of each scenario.
 
 mod bar_chart;
 mod chart;

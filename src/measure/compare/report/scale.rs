@@ -1,4 +1,4 @@
-//! From values to pixels, and which values deserve a grid line.
+//! From values to pixels, and which values get a grid line.
 
 use super::chart::Chart;
 use crate::measure::compare::metric::Metric;

@@ -1,5 +1,5 @@
-//! Tables for a terminal, 80 columns wide and without colours: the figures of each scenario, a row for each contender,
-//! and below them what the comparison with the baseline shows.
+//! Tables for a terminal, 80 columns wide and without colours: the figures of each scenario, with a row for each contender,
+//! and below them the ratios to the baseline.
 
 use crate::measure::compare::diagnosis::warnings;
 use crate::measure::compare::headline::sentences;
@@ -12,10 +12,10 @@ use crate::measure::compare::wording;
 /// Columns of the terminal.
 const WIDTH: usize = 80;
 
-/// Columns that a name gets at most.
+/// The most columns that a name gets.
 const LONGEST_NAME: usize = 20;
 
-/// Columns of the labels that introduce text: those of the longest, and what separates it from the text.
+/// Columns of the labels in front of a text: the longest label, and the space behind it.
 const LABEL: usize = 11;
 
 /// The comparison as text.
@@ -54,7 +54,7 @@ pub fn terminal(comparison: &Comparison) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The medians, a row for each contender that has any.
+/// The medians, with a row for each contender that has any.
 fn figures(table: &Table<'_>) -> Vec<String> {
     let columns: Vec<Metric> = table.columns().collect();
     if columns.is_empty() {
@@ -78,8 +78,8 @@ fn figures(table: &Table<'_>) -> Vec<String> {
     grid(&rows)
 }
 
-/// Names to the left, figures to the right below each other. What does not fit beside the names follows in a table of its
-/// own. Names that are too long are cut: the lines below the tables have them in full.
+/// A table with the names on the left and the figures aligned to the right. Columns that do not fit follow in another table.
+/// Names that are too long are cut: the lines below the tables have them in full.
 fn grid(rows: &[(&str, Vec<String>)]) -> Vec<String> {
     let longest = rows.iter().map(|(name, _)| name.chars().count()).max();
     let names = longest.unwrap_or(0).min(LONGEST_NAME);
@@ -120,7 +120,8 @@ fn cut(text: &str, width: usize) -> String {
     format!("{}…", start.trim_end())
 }
 
-/// A title that keeps the table narrow. Switches and system calls are per message or per connection too.
+/// A title that keeps the table narrow. The titles of switches and system calls leave out that they are per message or per
+/// connection.
 fn short_head(metric: Metric, scenario: &Scenario) -> String {
     let is_churn = scenario.pattern == ScenarioPattern::Churn;
     let title = match metric {
@@ -141,7 +142,7 @@ fn failure_lines(row: &Row<'_>) -> Vec<String> {
         return Vec::new();
     };
     let name = &row.contender.name;
-    // Not wrapped: the reason may be searched for.
+    // Not wrapped, so that a search finds the reason.
     let mut lines = vec![format!("{name} {failure}")];
     lines.extend(
         wording::stderr(row)
@@ -151,7 +152,7 @@ fn failure_lines(row: &Row<'_>) -> Vec<String> {
     lines
 }
 
-/// What the ratios of a contender show, a line for each metric.
+/// What the ratios of a contender show, one line per metric.
 fn comparison_lines(table: &Table<'_>, row: &Row<'_>, baseline: &str, margin: f64) -> Vec<String> {
     let cells = table.columns().filter_map(|metric| row.cell(metric));
     let compared: Vec<(String, String)> = cells
