@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 /// The header with which a connection began, or why it did not begin with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyHeader {
-    /// The proxy speaks for this peer.
+    /// The proxy has connected for this peer.
     Peer(SocketAddr),
     /// The proxy connects for itself (LOCAL), or does not know the peer or cannot express its address (UNKNOWN, UNSPEC, a
     /// Unix socket). The address of the socket is used.

@@ -331,7 +331,7 @@ fn behind_haproxy_the_log_has_the_peers_of_haproxy() {
                 .unwrap();
             let own = stream.local_addr().unwrap();
             echo_roundtrip(&stream, b"through the proxy");
-            server.wait_for_log(&format!("speaks for {own}"));
+            server.wait_for_log(&format!("is a proxy for {own}"));
             drop(stream);
             server.wait_for_log(&format!(
                 "{own} disconnected: finished, 17 bytes in, 17 bytes out"

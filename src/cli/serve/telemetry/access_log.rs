@@ -46,7 +46,7 @@ struct Acceptance {
     at: Instant,
     /// The local address of its socket, unless the kernel did not tell.
     local: Option<String>,
-    /// The address of the proxy that speaks for the peer.
+    /// The address of the proxy that has connected for the peer.
     proxy: Option<String>,
 }
 
