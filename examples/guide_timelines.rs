@@ -10,18 +10,18 @@
 
 use mio_echo::learn::lab::{self, Environment, Variant};
 use mio_echo::trace::json_lines::{write_header, write_record};
-use mio_echo::trace::{Trace, timeline};
+use mio_echo::trace::{Event, Trace, timeline};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-/// The name of each timeline, what it shows, and how many of its records.
+/// The name of each timeline, what it shows, and the number of yields that it ends after.
 const TIMELINES: [(&str, &str, Variant, usize); 5] = [
     ("partial_write_right", "partial-write", Variant::Right, ALL),
     ("read_once_wrong", "read-once", Variant::Wrong, ALL),
     // The first of ten rounds.
-    ("no_budget_right", "no-budget", Variant::Right, 617),
+    ("no_budget_right", "no-budget", Variant::Right, 52),
     ("close_on_eof_wrong", "close-on-eof", Variant::Wrong, ALL),
     (
         "exit_without_drain_right",
@@ -35,10 +35,10 @@ const ALL: usize = usize::MAX;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/guide/timelines");
     let is_recording = std::env::args().any(|argument| argument == "record");
-    for (name, experiment, variant, most) in TIMELINES {
+    for (name, experiment, variant, yields) in TIMELINES {
         let path = |extension: &str| -> PathBuf { folder.join(name).with_extension(extension) };
         if is_recording {
-            record(experiment, variant, most, &path("jsonl"))?;
+            record(experiment, variant, yields, &path("jsonl"))?;
         }
         let trace = Trace::read(&mut BufReader::new(File::open(path("jsonl"))?))?;
         let mut frame = Vec::new();
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn record(
     experiment: &str,
     variant: Variant,
-    most: usize,
+    most_yields: usize,
     path: &Path,
 ) -> Result<(), Box<dyn Error>> {
     let experiment = lab::find(experiment).ok_or("no such experiment")?;
@@ -62,8 +62,13 @@ fn record(
         .trace;
     let mut file = BufWriter::new(File::create(path)?);
     write_header(&trace.header, &mut file)?;
-    for record in trace.records.iter().take(most) {
+    let mut yields = 0;
+    for record in &trace.records {
         write_record(record, &mut file)?;
+        yields += usize::from(record.event == Event::Yielded);
+        if yields == most_yields {
+            break;
+        }
     }
     Ok(())
 }

@@ -56,6 +56,7 @@ impl fmt::Display for Event {
             Self::PhaseChanged { from, to } => write!(f, "phase {from} → {to}"),
             Self::BlockingCall { call } => write!(f, "blocking {call}"),
             Self::Unread { bytes } => write!(f, "unread {bytes}"),
+            Self::Unacknowledged { bytes } => write!(f, "unacknowledged {bytes}"),
             Self::Read { bytes } => write!(f, "read {bytes}"),
             Self::ReadWouldBlock => f.write_str("read WouldBlock"),
             Self::PeerFinished => f.write_str("read the peer's FIN"),

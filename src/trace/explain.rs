@@ -80,6 +80,7 @@ const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
 const UNREAD: &str = "src/server/unread.rs";
+const SEND_QUEUE: &str = "src/trace/send_queue.rs";
 const THREAD: &str = "src/server/threads/connection.rs";
 
 const THREADS_FILE: &str = "src/server/threads/mod.rs";
@@ -249,9 +250,16 @@ impl Event {
             Self::Unread { .. } => EventKind {
                 name: "unread",
                 group: EventGroup::Kernel,
-                meaning: "Bytes that the kernel has received for this connection and that no read has taken yet. If the loop sleeps while there are some, no edge will remind it of them. How many bytes wait to be sent is not known: SIOCOUTQ has no wrapper that is free of unsafe code.",
+                meaning: "Bytes that the kernel has received for this connection and that no read has taken yet. If the loop sleeps while there are some, no edge will remind it of them.",
                 file: UNREAD,
                 chapter: EDGES,
+            },
+            Self::Unacknowledged { .. } => EventKind {
+                name: "unacknowledged",
+                group: EventGroup::Kernel,
+                meaning: "Bytes that the kernel has taken for this peer and keeps in the send queue until the peer's kernel acknowledges them. If the peer does not read, its receive buffer fills first and then this queue, and writes find no room. tcp(7) calls this number SIOCOUTQ; here it comes from sock_diag(7).",
+                file: SEND_QUEUE,
+                chapter: PARTIAL_WRITES,
             },
             Self::Read { .. } => EventKind {
                 name: "read",

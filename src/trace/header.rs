@@ -27,7 +27,8 @@ pub struct Header {
     pub mode: Mode,
     /// The wall-clock time at which the trace began (RFC 3339, UTC).
     pub started: String,
-    /// Whether the kernel's buffers were looked at ([`Event::Unread`](super::Event::Unread)).
+    /// Whether the kernel's buffers were looked at ([`Event::Unread`](super::Event::Unread),
+    /// [`Event::Unacknowledged`](super::Event::Unacknowledged)).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_buffers: bool,
     /// Whether the server was one of the lab's experiments, and not the server of this program.

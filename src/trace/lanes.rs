@@ -46,6 +46,8 @@ pub(super) struct ConnectionLane {
     pub(super) pending: Vec<Span<usize>>,
     /// Bytes received and not yet read, if they were looked at.
     pub(super) unread: Vec<Span<usize>>,
+    /// Bytes written and not yet acknowledged, while that is known.
+    pub(super) unacknowledged: Vec<Span<Option<usize>>>,
 }
 
 /// All lanes of a trace.
@@ -158,6 +160,7 @@ struct Tracks {
     call: Track<Option<BlockingCall>>,
     pending: Track<usize>,
     unread: Track<usize>,
+    unacknowledged: Track<Option<usize>>,
 }
 
 impl Tracks {
@@ -170,6 +173,7 @@ impl Tracks {
             call: Track::new(at, snapshot.call),
             pending: Track::new(at, snapshot.pending),
             unread: Track::new(at, 0),
+            unacknowledged: Track::new(at, snapshot.unacknowledged),
             snapshot,
         }
     }
@@ -182,6 +186,7 @@ impl Tracks {
         self.call.set(at, self.snapshot.call);
         self.pending.set(at, self.snapshot.pending);
         self.unread.set(at, self.snapshot.unread.unwrap_or(0));
+        self.unacknowledged.set(at, self.snapshot.unacknowledged);
     }
 
     fn end(self, number: u64, at: u64) -> ConnectionLane {
@@ -195,6 +200,7 @@ impl Tracks {
             calls: self.call.end(at),
             pending: self.pending.end(at),
             unread: self.unread.end(at),
+            unacknowledged: self.unacknowledged.end(at),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A [`Tracer`] is an observer of the server; a server without one pays nothing for all this. Reading order:
 //!
 //! 1. [`Record`]: an event with its time and its place; its wording (`display`) and explanation (`explain`);
-//! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed;
+//! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed and asks about the buffers
+//!    (`send_queue`);
 //! 3. the forms that are written while the server runs (`sink`): [`Text`], one line per event, for people, each as a
 //!    few words or as a `sentence`;
 //!    [`json_lines`], for programs;
@@ -30,6 +31,7 @@ mod observer;
 pub mod perfetto;
 mod record;
 mod recorder;
+mod send_queue;
 mod sentence;
 mod sink;
 pub mod snapshot;
@@ -40,5 +42,6 @@ pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;
 pub use record::{Event, Lane, PhaseName, Record};
+pub(crate) use send_queue::SendQueues;
 pub use sink::Target;
 pub use text::{Colour, Text};

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::json_lines::Trace;
 use super::record::{Event, Lane, PhaseName, Record};
+use super::send_queue::SendQueues;
 use super::sink::{Sink, Target};
 use super::snapshot::Snapshot;
 use crate::server::{BlockingCall, LoopPhase, unread_bytes};
@@ -26,6 +27,8 @@ pub(super) struct Recorder {
     written: u64,
     /// Whether the kernel's buffers are looked at.
     has_buffers: bool,
+    /// Asks for the send queues, if the buffers are looked at and the system can tell.
+    send_queues: Option<SendQueues>,
     /// The phase that the loop has entered and when, as long as nothing has happened in it.
     entered: Option<(u64, LoopPhase)>,
     /// The state of each open connection, as a reader of the trace knows it by now.
@@ -37,6 +40,7 @@ impl Recorder {
         Ok(Self {
             began: Instant::now(),
             has_buffers: header.has_buffers,
+            send_queues: (header.has_buffers.then(SendQueues::open)).and_then(Result::ok),
             sink: Some(Sink::open(target, header)?),
             failure: None,
             left: limit,
@@ -100,12 +104,17 @@ impl Recorder {
         if !self.has_buffers || !is_open {
             return;
         }
-        let Some(unread) = unread_bytes(socket) else {
-            return;
-        };
-        let bytes = usize::try_from(unread).unwrap_or(usize::MAX);
-        if self.known(number).unread.unwrap_or(0) != bytes {
-            self.record(Lane::Connection(number), Event::Unread { bytes });
+        if let Some(unread) = unread_bytes(socket) {
+            let bytes = usize::try_from(unread).unwrap_or(usize::MAX);
+            if self.known(number).unread.unwrap_or(0) != bytes {
+                self.record(Lane::Connection(number), Event::Unread { bytes });
+            }
+        }
+        let queues = self.send_queues.as_ref();
+        if let Some(bytes) = queues.and_then(|queues| queues.of(socket))
+            && self.known(number).unacknowledged != Some(bytes)
+        {
+            self.record(Lane::Connection(number), Event::Unacknowledged { bytes });
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) fn system_call(event: &Event, descriptor: Option<RawFd>) -> String {
         Event::Woke { events } => format!("epoll_wait() = {events}"),
         Event::Accepted { .. } => format!("accept4() = {socket}"),
         Event::Unread { bytes } => format!("ioctl({socket}, FIONREAD) = {bytes}"),
+        Event::Unacknowledged { bytes } => format!("sock_diag({socket}) = {bytes}"),
         Event::BlockingCall { call } => match call {
             BlockingCall::Read => format!("recvfrom({socket}) …"),
             BlockingCall::Write => format!("sendto({socket}) …"),
@@ -127,6 +128,12 @@ pub(super) fn sentence(event: &Event, waited: Option<u64>) -> String {
         Event::Unread { bytes: 0 } => "All that the kernel has received has been read.".to_owned(),
         Event::Unread { bytes } => {
             format!("The kernel holds {bytes} bytes that no read has taken.")
+        }
+        Event::Unacknowledged { bytes: 0 } => {
+            "The peer's kernel has acknowledged all that was written.".to_owned()
+        }
+        Event::Unacknowledged { bytes } => {
+            format!("The kernel holds {bytes} bytes that the peer's has not acknowledged.")
         }
         Event::Read { bytes } => format!("{bytes} bytes were read; they are to be echoed."),
         Event::ReadWouldBlock => "There is nothing to read until the next edge.".to_owned(),

@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub pending: usize,
     /// Bytes received by the kernel and not yet read, as last looked at; `None` if they were never looked at.
     pub unread: Option<usize>,
+    /// Bytes taken by the kernel and not yet acknowledged by the peer's, as last looked at; `None` if that is not known.
+    pub unacknowledged: Option<usize>,
     /// Reading is paused because bytes are pending.
     pub read_paused: bool,
     /// Bytes received to be echoed.
@@ -43,6 +45,7 @@ impl Default for Snapshot {
             writable: true,
             pending: 0,
             unread: None,
+            unacknowledged: None,
             read_paused: false,
             bytes_in: 0,
             bytes_out: 0,
@@ -64,6 +67,7 @@ impl Snapshot {
             Event::BlockingCall { call } => self.call = Some(*call),
             Event::Queued { bytes } => self.pending = *bytes,
             Event::Unread { bytes } => self.unread = Some(*bytes),
+            Event::Unacknowledged { bytes } => self.unacknowledged = Some(*bytes),
             Event::ReadPaused => self.read_paused = true,
             Event::ReadResumed => self.read_paused = false,
             Event::Read { bytes } => {

@@ -124,6 +124,7 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
             .prop_map(|call| Event::BlockingCall { call }),
         bytes().prop_map(|bytes| Event::Read { bytes }),
         bytes().prop_map(|bytes| Event::Unread { bytes }),
+        bytes().prop_map(|bytes| Event::Unacknowledged { bytes }),
         (bytes(), bytes()).prop_map(|(bytes, offered)| Event::Wrote { bytes, offered }),
         bytes().prop_map(|bytes| Event::Queued { bytes }),
         bytes().prop_map(|bytes| Event::Discarded { bytes }),

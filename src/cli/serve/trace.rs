@@ -17,7 +17,8 @@ pub(super) struct TraceArguments {
     /// Trace everything that the server does: without WHAT as text on standard error; with `explain` as
     /// sentences with their system calls; to FILE.jsonl as JSON Lines, which mio-echo timeline draws; to
     /// FILE.html as a timeline, written when the server ends. `WHAT,buffers` or `buffers` adds how many bytes
-    /// wait unread in the kernel, for a further system call per event
+    /// wait unread in the kernel, and on Linux how many the peer has not acknowledged, for further system
+    /// calls per event
     #[arg(
         long,
         value_name = "WHAT",

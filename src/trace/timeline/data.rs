@@ -74,6 +74,8 @@ struct LaneData {
     calls: Vec<(u64, u64, String)>,
     pending: Vec<(u64, u64, usize)>,
     unread: Vec<(u64, u64, usize)>,
+    /// Here 0 is a value like any other: without one, it is not known.
+    unacknowledged: Vec<(u64, u64, usize)>,
 }
 
 impl<'trace> Data<'trace> {
@@ -275,6 +277,9 @@ impl LaneData {
             calls: lane.calls.iter().filter_map(call).collect(),
             pending: bytes(&lane.pending),
             unread: bytes(&lane.unread),
+            unacknowledged: (lane.unacknowledged.iter())
+                .filter_map(|span| Some((span.from, span.to, span.value?)))
+                .collect(),
         }
     }
 }

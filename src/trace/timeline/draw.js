@@ -323,8 +323,8 @@ function drawName(lane, y) {
 }
 
 /**
- * The gauges beside a lane, for the selected instant: bytes unread in the kernel, bytes pending in the server, and the
- * bytes unsent in the kernel, which are not known: a gauge of dashes.
+ * The gauges beside a lane, for the selected instant: bytes unread in the kernel, bytes pending in the server, and bytes
+ * that the peer's kernel has not acknowledged. A gauge of dashes: not known.
  */
 function drawGauges(lane) {
   const step = steps[view.step];
@@ -343,7 +343,8 @@ function drawGauges(lane) {
   const isOpen = state && !state.isClosed;
   gauge(layout.gutter - 27, "unread", isOpen ? state.unread / mostUnread : 0);
   gauge(layout.gutter - 18, "pending", isOpen ? state.pending / mostPending : 0);
-  gauge(layout.gutter - 9, "writable");
+  const unacknowledged = state?.unacknowledged;
+  gauge(layout.gutter - 9, "unacknowledged", unacknowledged === undefined ? undefined : unacknowledged / mostUnacknowledged);
 }
 
 /** What is at a point of the canvas: a record, or only a lane and a time. */

@@ -39,6 +39,7 @@ for (let i = 0; i < count; i++) {
 
 const mostBytes = records.bytes.reduce((most, bytes) => Math.max(most, bytes), 1);
 const mostUnread = lanes.reduce((most, lane) => lane.unread.reduce((m, span) => Math.max(m, span[2]), most), 1);
+const mostUnacknowledged = lanes.reduce((most, lane) => lane.unacknowledged.reduce((m, span) => Math.max(m, span[2]), most), 1);
 const mostPending = lanes.reduce((most, lane) => lane.pending.reduce((m, span) => Math.max(m, span[2]), most), 1);
 
 /** The state of a connection after all records before number `end`; undefined if it was not open by then. */
@@ -59,6 +60,8 @@ function stateBefore(lane, end) {
     blocked: spanAt(spans.calls, time)?.[2],
     pending: spanAt(spans.pending, time)?.[2] ?? 0,
     unread: spanAt(spans.unread, time)?.[2] ?? 0,
+    /** Undefined if it is not known. */
+    unacknowledged: spanAt(spans.unacknowledged, time)?.[2],
     bytesIn: bytesIn[seen],
     bytesOut: bytesOut[seen],
   };

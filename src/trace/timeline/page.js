@@ -228,14 +228,14 @@ function showAbout() {
 
 function showHeads() {
   const readiness = isThreads ? ["blocked"] : ["readable", "writable"];
-  const kernel = header.has_buffers ? ["unread", "unsent"] : [];
+  const kernel = header.has_buffers ? ["unread", "unacked"] : [];
   const names = ["connection", "phase", ...readiness, ...kernel, "pending", "in", "out"];
   const row = document.createElement("tr");
   for (const name of names) {
     const head = document.createElement("th");
     head.scope = "col";
     head.textContent = name;
-    head.classList.toggle("number", ["unread", "unsent", "pending", "in", "out"].includes(name));
+    head.classList.toggle("number", ["unread", "unacked", "pending", "in", "out"].includes(name));
     row.append(head);
   }
   byId("states").tHead.replaceChildren(row);

@@ -8,8 +8,8 @@ const ROWS = 200;
 /** The phases of the loop, as the picture's colours name them. */
 const PHASE_TITLES = { note: "note", admit: "admit", read: "read pass", write: "write pass", datagrams: "datagrams" };
 
-/** Why one gauge is empty. */
-const UNSENT = "How many bytes wait in the send buffer is not known: SIOCOUTQ has no wrapper that is free of unsafe code.";
+/** Why one gauge may be empty. */
+const NOT_KNOWN = "How many bytes the peer's kernel has not acknowledged is reported by Linux, for an open TCP socket (sock_diag(7)). A Unix socket has no send queue: what is written to it is in its peer's receive queue at once.";
 
 const byId = (id) => document.getElementById(id);
 
@@ -98,13 +98,18 @@ function stateRow(lane, state, step) {
   const blocked = state.blocked ? `in ${state.blocked}` : "";
   const readiness = isThreads ? [cell(blocked, state.blocked === "write" ? "held" : "in")] : [yes(state.readable, "in"), yes(state.writable, "out")];
   const count = (bytes, className) => cell(bytes.toLocaleString("en"), `number ${bytes === 0 ? "own" : className}`);
-  const unsent = cell("not known", "number own");
-  unsent.title = UNSENT;
-  const kernel = header.has_buffers ? [count(state.unread, "kernel"), unsent] : [];
+  const kernel = header.has_buffers ? [count(state.unread, "kernel"), unacknowledgedCell(state, count)] : [];
   row.append(cell(laneName(lane)), cell(state.phase), ...readiness, ...kernel, count(state.pending, "held"), count(state.bytesIn, "in"), count(state.bytesOut, "out"));
   row.classList.toggle("now", state.last >= step.first);
   row.classList.toggle("over", state.isClosed);
   return row;
+}
+
+function unacknowledgedCell({ unacknowledged }, count) {
+  if (unacknowledged !== undefined) return count(unacknowledged, "kernel");
+  const unknown = cell("not known", "number own");
+  unknown.title = NOT_KNOWN;
+  return unknown;
 }
 
 // ── explanations ────────────────────────────────────────────────────────────────────────────────────

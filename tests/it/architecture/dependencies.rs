@@ -108,7 +108,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/preamble/header.rs",
             "server/unix_socket.rs",
             "server/unread.rs",
-            "server/capacity.rs",
+            "trace/send_queue.rs",
         ],
     ),
     (

@@ -1,9 +1,9 @@
 //! The other end of a connection: a blocking socket with a deadline, and bytes that depend on their position.
 
 use super::machine::raise_descriptor_limit;
+use super::send_queue::SendQueues;
 use super::{DEADLINE, eventually};
 use socket2::{Domain, Socket, Type};
-use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::OnceLock;
@@ -175,59 +175,29 @@ pub(crate) fn has_echo(stream: &TcpStream) -> bool {
 /// Waits until the server's kernel has acknowledged all that these peers have sent.
 pub(crate) fn wait_until_received(peers: &[TcpStream]) {
     eventually("the server's kernel has received everything", || {
-        let queues = send_queues();
-        peers.iter().all(|peer| queued(&queues, peer) == 0)
+        peers.iter().all(|peer| unacknowledged(peer) == 0)
     });
 }
 
-/// How many bytes were sent and have not been acknowledged.
+/// How many bytes were sent and have not been acknowledged. A connection that has ended in both directions has nothing in
+/// its send queue.
 pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
-    queued(&send_queues(), peer)
+    send_queues()
+        .and_then(|queues| queues.of(peer))
+        .unwrap_or(0)
 }
 
 /// How many bytes the other end, a socket of this machine, has sent and this one has no room for.
 fn unechoed(peer: &TcpStream) -> usize {
-    let ports = (
-        peer.peer_addr().unwrap().port(),
-        peer.local_addr().unwrap().port(),
-    );
-    send_queues().get(&ports).copied().unwrap_or(0)
+    let (local, remote) = (peer.local_addr().unwrap(), peer.peer_addr().unwrap());
+    let queues = send_queues();
+    let queue = queues.and_then(|queues| queues.between(remote, local).ok());
+    queue.unwrap_or(0)
 }
 
-/// Bytes in the send queue of each connection, by its two ports. On systems other than Linux, loopback is trusted to
-/// have delivered what was written.
-type SendQueues = HashMap<(u16, u16), usize>;
-
-fn queued(queues: &SendQueues, peer: &TcpStream) -> usize {
-    // A connection that has ended in both directions has no peer any more, and nothing in its queue (getpeername(2)).
-    let Ok(remote) = peer.peer_addr() else {
-        return 0;
-    };
-    let ports = (peer.local_addr().unwrap().port(), remote.port());
-    queues.get(&ports).copied().unwrap_or(0)
-}
-
-fn send_queues() -> SendQueues {
-    // A server that listens on an IPv6 socket for both families has its IPv4 connections in the second table.
-    let tables = [("/proc/net/tcp", 8), ("/proc/net/tcp6", 32)];
-    let queues = tables.into_iter().flat_map(|(path, address)| {
-        let table = std::fs::read_to_string(path).unwrap_or_default();
-        let queues = table.lines().filter_map(|line| send_queue(line, address));
-        queues.collect::<Vec<_>>()
-    });
-    queues.collect()
-}
-
-/// The send queue in a line of `/proc/net/tcp` (proc(5)), unless it is empty: `N: address:port address:port state
-/// tx_queue:rx_queue`, each number hexadecimal and of a fixed width, that of an `address` included. The table also has the
-/// tens of thousands of connections that other tests have closed lately, so most lines are left after one look.
-fn send_queue(line: &str, address: usize) -> Option<((u16, u16), usize)> {
-    let columns = line.get(line.find(':')? + 2..)?;
-    let sent = 2 * address + 15;
-    let sent = columns
-        .get(sent..sent + 8)
-        .filter(|sent| *sent != "00000000")?;
-    let port = |at: usize| u16::from_str_radix(columns.get(at..at + 4)?, 16).ok();
-    let ports = (port(address + 1)?, port(2 * address + 7)?);
-    Some((ports, usize::from_str_radix(sent, 16).ok()?))
+/// `None` on systems other than Linux: there, loopback is trusted to have delivered what was written.
+fn send_queues() -> Option<SendQueues> {
+    let queues = SendQueues::open();
+    assert!(queues.is_ok() || !cfg!(target_os = "linux"), "{queues:?}");
+    queues.ok()
 }

@@ -255,7 +255,7 @@ fn a_narrow_page_and_a_dark_one_are_complete() {
 }
 
 #[test]
-fn gauges_show_what_is_unread_and_say_that_what_is_unsent_is_not_known() {
+fn gauges_show_what_is_unread_and_unacknowledged_or_that_it_is_not_known() {
     if !tool_or_skip("chromium") {
         return;
     }
@@ -267,8 +267,10 @@ fn gauges_show_what_is_unread_and_say_that_what_is_unsent_is_not_known() {
         record(2_000, 1, Event::Accepted { peer }),
         record(3_000, 1, Event::Unread { bytes: 64 }),
         record(4_000, 1, Event::Read { bytes }),
+        record(4_500, 1, Event::Unacknowledged { bytes: 0 }),
         record(5_000, 1, Event::Wrote { bytes, offered }),
         record(6_000, 1, Event::Unread { bytes: 48 }),
+        record(6_500, 1, Event::Unacknowledged { bytes: 16 }),
         record(7_000, 0, Event::Waiting { timeout_ns: None }),
         record(90_000_000, 0, Event::Ended),
     ];
@@ -281,31 +283,35 @@ fn gauges_show_what_is_unread_and_say_that_what_is_unsent_is_not_known() {
         "#turn=2",
         r#"
         report.states = text("states");
-        report.reason = document.querySelector('#states td[title]').title;
         const probe = document.createElement("canvas").getContext("2d");
-        probe.fillStyle = colours.unread;
-        const wanted = probe.fillStyle;
         const scale = devicePixelRatio;
-        const filled = () => {
+        const filled = (colour, x) => {
+          probe.fillStyle = colours[colour];
+          const wanted = probe.fillStyle;
           let rows = 0;
           for (let y = topOf(1) + 4; y < topOf(1) + layout.lane - 5; y++) {
-            const [r, g, b] = pen.getImageData((layout.gutter - 24) * scale, y * scale, 1, 1).data;
+            const [r, g, b] = pen.getImageData((layout.gutter - x) * scale, y * scale, 1, 1).data;
             rows += '#' + [r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("") === wanted;
           }
           return rows / (layout.lane - 7);
         };
         draw();
-        report.gauge = filled();
+        report.gauge = filled("unread", 24);
+        report.unacknowledged = filled("unacknowledged", 6);
         goToRecord(3);
         draw();
-        report.full = filled();
+        report.full = filled("unread", 24);
+        report.unknown = filled("unacknowledged", 6);
+        report.reason = document.querySelector('#states td[title]').title;
         "#,
     );
     let states = report["states"].as_str().unwrap();
-    assert!(states.contains("unread\tunsent"), "{states}");
-    assert!(states.contains("48\tnot known"), "{states}");
-    assert!(report["reason"].as_str().unwrap().contains("SIOCOUTQ"));
+    assert!(states.contains("unread\tunacked"), "{states}");
+    assert!(states.contains("48\t16"), "{states}");
+    assert!(report["reason"].as_str().unwrap().contains("sock_diag(7)"));
     let share = |what: &str| report[what].as_f64().unwrap();
     assert!((0.6..0.9).contains(&share("gauge")), "48 of 64: {report:#}");
     assert!(share("full") > 0.9, "64 of 64: {report:#}");
+    assert!(share("unacknowledged") > 0.9, "16 of 16: {report:#}");
+    assert_eq!(report["unknown"], 0, "before the first look: {report:#}");
 }

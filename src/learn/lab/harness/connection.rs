@@ -1,7 +1,7 @@
 //! One accepted connection of a server of the lab: system calls that leave records, and a write queue.
 
 use super::socket_probe;
-use super::vocabulary::{Event, EventFlags, Lane};
+use super::vocabulary::{Event, EventFlags, Lane, SendQueues};
 use mio::net::TcpStream;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -31,6 +31,8 @@ pub(crate) struct TestConnection {
     readiness: (bool, bool),
     /// Bytes unread in the kernel, as last recorded.
     unread: usize,
+    /// Bytes that the client's kernel has not acknowledged, as last recorded.
+    unacknowledged: Option<usize>,
     /// The error that broke the connection.
     error: Option<ErrorKind>,
 }
@@ -91,6 +93,7 @@ impl TestConnection {
             )],
             readiness: (false, true),
             unread: 0,
+            unacknowledged: None,
             error: None,
         }
     }
@@ -100,13 +103,19 @@ impl TestConnection {
         self.last_progress = None;
     }
 
-    /// Records how many bytes are unread in the kernel, if that has changed.
-    pub(crate) fn look_at_buffer(&mut self) {
+    /// Records how many bytes are unread in the kernel, and how many are not acknowledged, if that has changed.
+    pub(crate) fn look_at_buffers(&mut self, send_queues: Option<&SendQueues>) {
         if let Ok(bytes) = socket_probe::unread(&self.socket)
             && self.unread != bytes
         {
             self.unread = bytes;
             self.record(Event::Unread { bytes });
+        }
+        if let Some(bytes) = send_queues.and_then(|queues| queues.of(&self.socket))
+            && self.unacknowledged != Some(bytes)
+        {
+            self.unacknowledged = Some(bytes);
+            self.record(Event::Unacknowledged { bytes });
         }
     }
 

@@ -229,7 +229,7 @@ impl TestServer {
             connection.flags = flags;
             self.trace
                 .record(connection.lane, Event::FlagsReported { flags });
-            connection.look_at_buffer();
+            self.trace.look_at_buffers(connection);
             connection.set_readiness(flags.readable, flags.writable);
             self.trace.take_events(connection);
             if !self.run_queue.contains(&key) {
@@ -279,7 +279,7 @@ impl TestServer {
         let flow = behaviour.serve(connection);
         self.system_calls += mem::take(&mut connection.system_calls);
         connection.last_progress.get_or_insert(self.clock.now());
-        connection.look_at_buffer();
+        self.trace.look_at_buffers(connection);
         if flow == Flow::Park {
             let has_echoed = !connection.has_pending() && !connection.counters.fin_sent;
             if self.stage == ServerStage::Stopping && has_echoed {

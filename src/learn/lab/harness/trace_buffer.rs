@@ -1,7 +1,7 @@
 //! What a server of the lab did, as a trace in memory.
 
 use super::connection::TestConnection;
-use super::vocabulary::{Event, Header, Lane, Record, Trace};
+use super::vocabulary::{Event, Header, Lane, Record, SendQueues, Trace};
 use std::time::Instant;
 
 /// A trace under construction.
@@ -12,6 +12,8 @@ pub(crate) struct TraceBuffer {
     /// When the loop began to wait. Waits that end without an event are recorded as one.
     waiting_since: Option<Instant>,
     keeping: Keeping,
+    /// Asks for the send queues, if the system can tell.
+    send_queues: Option<SendQueues>,
 }
 
 /// Whether records are kept.
@@ -35,6 +37,7 @@ impl TraceBuffer {
     fn keeping(keeping: Keeping) -> Self {
         Self {
             keeping,
+            send_queues: SendQueues::open().ok(),
             start: Instant::now(),
             trace: Trace {
                 header: Header::of_the_lab(),
@@ -69,6 +72,13 @@ impl TraceBuffer {
     /// `event` has just happened.
     pub(crate) fn record(&mut self, lane: Lane, event: Event) {
         self.record_at(Instant::now(), lane, event);
+    }
+
+    /// Records what the kernel's buffers of `connection` hold.
+    pub(crate) fn look_at_buffers(&self, connection: &mut TestConnection) {
+        if self.keeping == Keeping::All {
+            connection.look_at_buffers(self.send_queues.as_ref());
+        }
     }
 
     /// Moves the events of `connection` into this trace.

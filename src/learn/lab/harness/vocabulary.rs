@@ -4,4 +4,4 @@
 pub(crate) use crate::readiness::{EventFlags, INTEREST};
 pub(crate) use crate::server::{LoopPhase, WakeSource};
 pub(crate) use crate::text::os_error;
-pub(crate) use crate::trace::{Event, Header, Lane, Record, Trace};
+pub(crate) use crate::trace::{Event, Header, Lane, Record, SendQueues, Trace};
