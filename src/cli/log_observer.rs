@@ -35,7 +35,9 @@ impl Observer for LogObserver {
     fn proxy_header(&mut self, id: ConnectionId, peer: &Address, header: ProxyHeader) {
         match header {
             ProxyHeader::Peer(real) => debug!(target: TARGET, "{id} {peer} is a proxy for {real}"),
-            ProxyHeader::Unknown => debug!(target: TARGET, "{id} {peer} sent a PROXY header without a peer"),
+            ProxyHeader::Unknown => {
+                debug!(target: TARGET, "{id} {peer} sent a PROXY header without a peer")
+            }
             ProxyHeader::Missing(error) => {
                 if let Some(suppressed) = self.proxy_headers.pass(Instant::now()) {
                     warn!(target: TARGET, "{id} {peer} reset: {error}{suppressed}");

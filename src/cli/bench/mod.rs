@@ -1,10 +1,12 @@
 //! `mio-echo bench`: start or reach a server, run the load, report.
 
+mod after_help;
 mod arguments;
 mod calibrate;
 mod live;
 
-pub(crate) use arguments::{BenchArguments, EXAMPLES};
+pub(crate) use after_help::EXAMPLES;
+pub(crate) use arguments::BenchArguments;
 pub(crate) use calibrate::{CalibrationServerArguments, serve};
 
 use crate::cli::files::write_to;
