@@ -1,8 +1,8 @@
 //! Random numbers that can be reproduced: a seed yields the same sequence on every machine and in every
 //! version of this program.
 //!
-//! The generator is our own because that of a library may change with a new version of the library, and then
-//! the seed in an old report would no longer reproduce anything. Payloads and orders need no secrecy.
+//! The generator is our own because the generator of a library may change with a new version, and then the seed in an old
+//! report would no longer reproduce anything. Payloads and orders need no secrecy.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

@@ -1,8 +1,8 @@
 //! The client as a ping: one message at a time, at fixed times, each round trip measured and verified.
 //!
-//! All probes use one connection. After a probe that is lost, its echo could still arrive and be taken for that of the
-//! next one; so the connection is closed, and the next probe opens another. Datagrams have no connection, but a socket of
-//! their own in the same way.
+//! All probes use one connection. The echo of a lost probe could still arrive and be mistaken for the echo of the next one,
+//! so the connection is closed, and the next probe opens another. Datagrams have no connection; for the same reason, the
+//! next probe then opens another socket.
 
 use super::connect::ConnectPlan;
 use super::datagram::DatagramExchange;

@@ -162,7 +162,7 @@ impl From<net::SocketAddr> for Address {
 impl FromStr for UnixName {
     type Err = String;
 
-    /// Reads what stands behind `unix:`. A path that begins with @ is written `./@`.
+    /// Reads the text behind `unix:`. A path that begins with @ is written `./@`.
     fn from_str(text: &str) -> Result<Self, String> {
         if text.contains(char::is_control) {
             let text = one_line::escaped(text);

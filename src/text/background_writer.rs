@@ -1,7 +1,7 @@
 //! Output that never blocks the thread that produces it.
 //!
-//! write(2) on a pipe or a terminal sleeps until the reader reads, and on a file until the disk has room. An event loop
-//! must not sleep there. What it logs or traces goes into a bounded queue, and a thread of its own writes it.
+//! write(2) on a pipe or a terminal sleeps until the reader reads, and on a file it may wait for the disk. An event loop
+//! must not sleep there. What it logs or traces goes into a bounded queue, and a separate thread writes it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};

@@ -19,8 +19,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-/// The port of an endpoint that names none: that of the Python echo client and server that this program interoperates
-/// with.
+/// The port of an endpoint that names none. It is the port of the Python echo client and server that this program
+/// interoperates with.
 pub const DEFAULT_PORT: u16 = 50_007;
 
 /// The host of an endpoint that names none.

@@ -1,5 +1,7 @@
-//! Text that every command reads or writes: endpoints and addresses, figures with units, error descriptions, the version; and what
-//! they connect and print with: a stream socket of either family, and output that does not block.
+//! What all other modules use.
+//!
+//! Text that commands read or write: endpoints and addresses, figures with units, error descriptions, the version. And
+//! what they connect and print with: a stream socket of either family, and output that does not block.
 
 pub mod address;
 pub mod background_writer;

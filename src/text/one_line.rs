@@ -1,4 +1,4 @@
-//! Foreign text inside a line of our own.
+//! Text from elsewhere inside a line that the program prints.
 
 use std::borrow::Cow;
 

@@ -59,11 +59,11 @@
 //! | `write_would_block` | connection | | a write found no room in the send buffer |
 //! | `queued` | connection | `bytes`: pending now | the bytes that the kernel did not take were queued |
 //! | `read_paused` | connection | | reading stops because bytes are pending |
-//! | `read_resumed` | connection | | no bytes are pending any more |
+//! | `read_resumed` | connection | | no bytes are pending: reading goes on |
 //! | `yielded` | connection | | the turn ended before the work did |
 //! | `discarded` | connection | `bytes` | a read moved bytes that cannot be echoed, because our FIN has been sent |
 //! | `fin_sent` | connection | | our FIN was sent while the peer may still send |
-//! | `closed` | connection | `reason`: `finished`, `expired` or the description of an error; `bytes_in`, `bytes_out`: totals | the connection is closed |
+//! | `closed` | connection | `reason`: `finished`, `idle timeout`, `drain timeout` or the description of an error; `bytes_in`, `bytes_out`: totals | the connection is closed |
 //!
 //! # Compatibility
 //!

@@ -229,7 +229,7 @@ pub enum Event {
     },
     /// Reading stops because bytes are pending: backpressure.
     ReadPaused,
-    /// No bytes are pending any more; reading goes on.
+    /// No bytes are pending: reading goes on.
     ReadResumed,
     /// The connection's turn ended before its work did: it went to the back of the run queue.
     Yielded,
@@ -242,7 +242,7 @@ pub enum Event {
     FinSent,
     /// The connection is closed.
     Closed {
-        /// Why: `finished`, `expired`, or the description of the error.
+        /// Why: `finished`, `idle timeout`, `drain timeout`, or the description of the error.
         reason: String,
         /// Bytes received to be echoed.
         bytes_in: u64,

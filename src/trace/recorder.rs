@@ -18,7 +18,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Recorder {
     began: Instant,
-    /// `None` once the trace cannot be written any more: the disk is full, or the pipe has no reader.
+    /// `None` once the trace can no longer be written: the disk is full, or the pipe has no reader.
     sink: Option<Sink>,
     /// Why the trace is incomplete, if it is.
     failure: Option<io::Error>,

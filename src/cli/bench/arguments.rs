@@ -292,7 +292,7 @@ impl BenchArguments {
         }
     }
 
-    /// A server that runs already is not moved, and so the generator is not either, unless it is asked for.
+    /// A server that is already running is not moved to other cores, and neither is the generator unless an option says so.
     pub(super) fn placement(&self) -> Placement {
         if self.addr.is_some() && !self.placement.is_given() {
             Placement::Unpinned

@@ -288,7 +288,7 @@ fn start(
     Ok((server, metrics))
 }
 
-/// Serves until the stop. `counts` is how connections misbehave, if that is asked for.
+/// Serves until the stop. `counts` are those of the injected faults, if there are any.
 fn serve(
     server: Server,
     counts: Option<MisbehaviourCounts>,

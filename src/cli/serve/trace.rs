@@ -97,7 +97,7 @@ const JSON_LINES_LIMIT: u64 = 1_000_000;
 const PAGE_LIMIT: u64 = 200_000;
 
 impl TraceArguments {
-    /// Starts the trace if one is asked for. The file is created at once, so that a path that cannot be written stops the
+    /// Starts the trace if there is to be one. The file is created at once, so that a path that cannot be written stops the
     /// command before it serves.
     pub(super) fn start(&self, mode: Mode) -> Result<Option<Tracer>, String> {
         let Some(request) = &self.trace else {

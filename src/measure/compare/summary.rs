@@ -55,7 +55,8 @@ pub enum RowStatus<'a> {
 pub struct Cell {
     /// The metric.
     pub metric: Metric,
-    /// What stands in a table: of a latency, that of all rounds together; of everything else, the median of all rounds.
+    /// The figure in a table: for a latency, the value over all rounds together; for everything else, the median of the
+    /// rounds.
     pub figure: f64,
     /// Median and range of all rounds.
     pub spread: Spread,

@@ -12,8 +12,8 @@ use crate::measure::process::{CommandLine, Pinning, cores};
 use crate::text::units;
 use std::time::Duration;
 
-/// `slower ×1.31 (1.20–1.44)`, `same within ±5 % (0.98–1.02)`, `undecided (0.69–1.28)`. Where there is no interval, the
-/// median stands in its place: `undecided (×1.31)`.
+/// `slower ×1.31 (1.20–1.44)`, `same within ±5 % (0.98–1.02)`, `undecided (0.69–1.28)`. If there is no interval, the
+/// median takes its place: `undecided (×1.31)`.
 pub(super) fn ratio(metric: Metric, ratio: &Ratio, margin: f64) -> String {
     let conclusion = conclusion(metric, ratio, margin);
     match ratio.interval {

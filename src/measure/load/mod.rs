@@ -1,8 +1,8 @@
 //! The load generator: one thread, one poll, many connections that send, receive and verify.
 //!
-//! It stands on [`readiness`](crate::readiness) and on nothing of the server, and that is itself a lesson: an
-//! event loop looks the same from either end of a connection. Remembered readiness, the run queue and bounded
-//! turns are all that the two ends share. About the server under load, the generator assumes only RFC 862.
+//! It uses [`readiness`](crate::readiness) and nothing of the server, because an event loop looks the same from either end
+//! of a connection. Remembered readiness, the run queue and bounded turns are all that the two ends share. About the
+//! server under load, the generator assumes only RFC 862.
 //!
 //! Reading order:
 //!

@@ -1,7 +1,7 @@
 //! The lines of the server that each event comes from, taken from the source when the program is built.
 //!
-//! A place is found by the name of a function and by a piece of the line, so it moves with the code. The tests fail when
-//! one is not found any more.
+//! A place is found by the name of a function and by a piece of the line, so it moves with the code. A test fails when a
+//! place is no longer found.
 
 use crate::server::{BlockingCall, LoopPhase, Mode};
 use crate::trace::record::{Event, PhaseName, Record};

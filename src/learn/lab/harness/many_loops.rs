@@ -113,7 +113,7 @@ impl ManyLoops {
     }
 }
 
-/// One socket, of which each loop has a descriptor.
+/// One socket, with a descriptor for each loop.
 pub(crate) fn listener_for_all(loops: usize, address: SocketAddr) -> io::Result<Vec<TcpListener>> {
     let listener = std::net::TcpListener::from(listener::at(address, SocketBuffers::default())?);
     let copies = (0..loops).map(|_| listener.try_clone().map(TcpListener::from_std));

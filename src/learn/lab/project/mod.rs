@@ -1,7 +1,7 @@
-//! An experiment as a small project of its own, to be repaired: the server of the experiment in one file, what it stands on
-//! beside it, and the check that shows whether the repair is one.
+//! An experiment as a small project to be repaired: the server of the experiment in one file, the harness that it needs
+//! beside it, and the check that shows whether the repair works.
 //!
-//! The files of the harness are those of this program, except that `vocabulary.rs` takes the place of the rest of it.
+//! The files of the harness are those of this program, except that `vocabulary.rs` replaces everything else.
 
 use super::experiment::Experiment;
 use super::variant::Variant;
