@@ -36,7 +36,7 @@ impl Observer for LogObserver {
         match header {
             ProxyHeader::Peer(real) => debug!(target: TARGET, "{id} {peer} is a proxy for {real}"),
             ProxyHeader::Unknown => {
-                debug!(target: TARGET, "{id} {peer} sent a PROXY header without a peer")
+                debug!(target: TARGET, "{id} {peer} sent a PROXY header without a peer");
             }
             ProxyHeader::Missing(error) => {
                 if let Some(suppressed) = self.proxy_headers.pass(Instant::now()) {
