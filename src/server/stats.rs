@@ -213,7 +213,8 @@ impl Observer for Stats {
     }
 }
 
-/// One line, with the datagrams only if there were any, and with misbehaviour only if it was asked for: `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`.
+/// As in `connections 3, open 1, bytes in 1024, bytes out 1024, longest queue 0, up 2s, errors none`: one line, with the
+/// datagrams only if there were any, and with misbehaviour only if it was asked for.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.accepted.saturating_sub(self.closed);
@@ -276,82 +277,4 @@ fn write_counts<T: fmt::Display>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connection::{Deadline, IoFailure};
-    use rustix::io::Errno;
-    use std::io::ErrorKind;
-    use std::net::Ipv4Addr;
-
-    fn summary(reason: Reason) -> ConnectionSummary {
-        ConnectionSummary {
-            id: ConnectionId(1),
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 7)).into(),
-            bytes_in: 5,
-            bytes_out: 5,
-            reason,
-        }
-    }
-
-    #[test]
-    fn merged_statistics_are_the_sum_of_their_parts() {
-        let mut whole = Stats::default();
-        whole.accepted(ConnectionId(1), &summary(Reason::Finished).peer);
-        whole.on_event(ConnectionId(1), ConnectionEvent::Queued { bytes: 9 });
-        let mut part = whole.fork();
-        part.on_event(ConnectionId(1), ConnectionEvent::Read { bytes: 5 });
-        part.on_event(ConnectionId(1), ConnectionEvent::Queued { bytes: 3 });
-        part.on_event(
-            ConnectionId(1),
-            ConnectionEvent::Wrote {
-                bytes: 5,
-                offered: 5,
-            },
-        );
-        part.closed(&summary(Reason::Failed(IoFailure::Kind(
-            ErrorKind::ConnectionReset,
-        ))));
-        whole.merge(part);
-
-        assert_eq!((whole.accepted, whole.closed), (1, 1));
-        assert_eq!((whole.bytes_in, whole.bytes_out), (5, 5));
-        assert_eq!(whole.longest_queue, 9);
-        assert_eq!(whole.errors.get("connection reset"), Some(&1));
-    }
-
-    #[test]
-    fn every_trouble_with_accepting_is_counted() {
-        let mut stats = Stats::default();
-        let error = |errno: Errno| io::Error::from(errno);
-        stats.refused(&summary(Reason::Finished).peer, &error(Errno::NOMEM));
-        stats.accept_failed(&error(Errno::CONNABORTED));
-        stats.accept_failed(&error(Errno::CONNABORTED));
-        stats.accept_paused(&AcceptPause::Exhausted(error(Errno::MFILE)));
-        stats.accept_paused(&AcceptPause::Full(7));
-        let counts: Vec<u64> = stats.errors.values().copied().collect();
-        assert_eq!(counts.iter().sum::<u64>(), 4, "{stats}");
-        let texts: Vec<&str> = stats.errors.keys().map(String::as_str).collect();
-        let expected = [
-            "accept: software caused connection abort",
-            "accept: too many open files",
-            "refused: cannot allocate memory",
-        ];
-        assert_eq!(texts, expected);
-    }
-
-    #[test]
-    fn the_summary_counts_errors_by_kind() {
-        let mut stats = Stats::default();
-        assert!(stats.to_string().ends_with("errors none"));
-        stats.closed(&summary(Reason::TimedOut(Deadline::Idle)));
-        stats.closed(&summary(Reason::TimedOut(Deadline::Idle)));
-        stats.closed(&summary(Reason::Failed(IoFailure::Kind(
-            ErrorKind::BrokenPipe,
-        ))));
-        let line = stats.to_string();
-        assert!(
-            line.ends_with("errors 1 × broken pipe, 2 × idle timeout"),
-            "{line}"
-        );
-    }
-}
+mod tests;
