@@ -238,9 +238,11 @@ impl Server {
 /// The limit that is configured, or what the system allows if that is less.
 fn max_connections(config: &Config) -> usize {
     let fit = connections_that_fit(config.mode);
-    let configured = config.max_connections.unwrap_or(fit);
-    if configured > fit {
-        log::warn!(target: "mio_echo", "--max-connections {configured} is reduced to {fit}, which is what the system allows");
+    match config.max_connections {
+        Some(configured) if configured > fit => {
+            log::warn!(target: "mio_echo", "--max-connections {configured} is reduced to {fit}, which is what the system allows");
+            fit
+        }
+        configured => configured.unwrap_or(fit),
     }
-    configured.min(fit)
 }

@@ -372,3 +372,6 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.reopen_logs();
     }
 }
+
+#[cfg(test)]
+mod tests;
