@@ -19,6 +19,8 @@ pub(super) const TARGET: &str = "mio_echo";
 /// Starts logging at `level`. Without one, `RUST_LOG` sets the level, and its default is `info`.
 pub(super) fn start(level: Option<LevelFilter>) {
     let filter = SimpleLogger::new().with_level(LevelFilter::Info).env();
+    // It logs which samples of perf(1) it reads.
+    let filter = filter.with_module_level("inferno", LevelFilter::Off);
     let filter = match level {
         Some(level) => filter.with_level(level),
         None => filter,

@@ -7,7 +7,7 @@ use crate::harness::{
     skip, tool_or_skip,
 };
 use mio_echo::measure::process::{
-    Child, CommandLine, SyscallCount, SyscallCountError, SyscallCounter, Tool, Usage, cores,
+    Child, CommandLine, SyscallCount, SyscallCounter, Tool, ToolError, Usage, cores,
 };
 use std::fs;
 use std::net::SocketAddr;
@@ -220,7 +220,7 @@ fn a_count_that_fails_reports_the_reason() {
     }
     // No process ID is that high (PID_MAX_LIMIT, proc_sys_kernel(5)).
     let error = SyscallCounter::start_with(Tool::Strace, 1 << 30).unwrap_err();
-    assert!(matches!(error, SyscallCountError::Failed(Tool::Strace, ..)));
+    assert!(matches!(error, ToolError::Failed(Tool::Strace, ..)));
     let line = error.to_string();
     assert!(line.starts_with("strace: exited with status 1"), "{line}");
     let error = SyscallCounter::start(1 << 30).unwrap_err().to_string();

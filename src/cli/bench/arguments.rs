@@ -1,17 +1,19 @@
 //! `mio-echo bench`: its arguments.
 
+use super::instruments::InstrumentArguments;
+use super::values::{LoadPatternName, message_size, warm_up};
 use crate::cli::files::check_writable;
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{
     ArrivalsName, Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate,
-    process_id, size_up_to, warm_up_length,
+    process_id,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mio_echo::measure::bench::{Origin, Threshold, WarmUpLength};
 use mio_echo::measure::load::{LoadPattern, LoadPlan, StopCondition, Transport, Verify};
 use mio_echo::measure::process::Placement;
 use mio_echo::rng;
-use mio_echo::server::connections_that_fit;
+use mio_echo::server::{Mode, connections_that_fit};
 use mio_echo::text::address::Address;
 use mio_echo::text::endpoint::Endpoint;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -26,9 +28,6 @@ const UDP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The longest `--slack`: beyond it, most of the response time would be the generator's.
 const LONGEST_SLACK: Duration = Duration::from_secs(1);
-
-/// The largest message, in bytes.
-const LARGEST_MESSAGE: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
@@ -115,6 +114,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
         "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
         "warmup", "timeout", "udp", "no_verify", "pid", "no_pin", "fail_if", "html", "hgrm", "hlog", "seed", "source",
+        "counters", "flamegraph",
     ])]
     pub(super) calibrate: bool,
 
@@ -130,6 +130,9 @@ pub(crate) struct BenchArguments {
 
     #[command(flatten)]
     placement: PlacementArguments,
+
+    #[command(flatten)]
+    pub(super) instruments: InstrumentArguments,
 
     /// Fail if this condition holds, as in 'p99>2ms'; may be given several times
     #[arg(long, value_name = "CONDITION", help_heading = "Output")]
@@ -150,30 +153,6 @@ pub(crate) struct BenchArguments {
     /// Write the latencies of each second as an HdrHistogram log (version 2), which can be merged with those of other runs
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) hlog: Option<PathBuf>,
-}
-
-/// [`LoadPattern`], as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LoadPatternName {
-    /// Round trips over connections that stay open
-    Echo,
-    /// Connect, one round trip, close; repeatedly
-    Churn,
-    /// Connections that stay open without traffic
-    Idle,
-    /// Round trips of large messages, for the bytes per second
-    Stream,
-}
-
-impl From<LoadPatternName> for LoadPattern {
-    fn from(name: LoadPatternName) -> Self {
-        match name {
-            LoadPatternName::Echo => Self::Echo,
-            LoadPatternName::Churn => Self::Churn,
-            LoadPatternName::Idle => Self::Idle,
-            LoadPatternName::Stream => Self::Stream,
-        }
-    }
 }
 
 impl BenchArguments {
@@ -198,11 +177,13 @@ impl BenchArguments {
         self.check_schedule()?;
         if self.reports_on_stdout() > 1 {
             return Err(
-                "only one of --json, --html, --hgrm and --hlog can go to standard output"
+                "only one of --json, --html, --hgrm, --hlog and --flamegraph can go to standard output"
                     .to_owned(),
             );
         }
         self.check_load()?;
+        self.instruments
+            .validate(self.addr.is_none() || self.pid.is_some())?;
         self.placement().check()?;
         let mut files = self.files().filter(|file| *file != Path::new("-"));
         files.try_for_each(check_writable)
@@ -255,15 +236,30 @@ impl BenchArguments {
 
     /// The files to write.
     fn files(&self) -> impl Iterator<Item = &Path> {
-        let files = [&self.json, &self.html, &self.hgrm, &self.hlog]
-            .into_iter()
-            .flatten();
+        let files = [
+            &self.json,
+            &self.html,
+            &self.hgrm,
+            &self.hlog,
+            &self.instruments.flamegraph,
+        ];
+        let files = files.into_iter().flatten();
         files.map(PathBuf::as_path)
     }
 
     /// How many of the files are standard output.
     pub(super) fn reports_on_stdout(&self) -> usize {
         self.files().filter(|file| *file == Path::new("-")).count()
+    }
+
+    /// What was measured, as the title of a picture.
+    pub(super) fn subject(&self, target: &str) -> String {
+        let server = match &self.addr {
+            Some(_) => target.to_owned(),
+            None => format!("mio-echo serve --mode {}", Mode::from(self.mode)),
+        };
+        let pattern = LoadPattern::from(self.pattern);
+        format!("{server}: {pattern}, {} connections", self.connections)
     }
 
     /// What carries the messages.
@@ -336,12 +332,4 @@ impl BenchArguments {
             timeout: self.timeout(),
         }
     }
-}
-
-fn warm_up(text: &str) -> Result<WarmUpLength, String> {
-    warm_up_length(text, duration)
-}
-
-fn message_size(text: &str) -> Result<Bytes, String> {
-    size_up_to(LARGEST_MESSAGE, text)
 }

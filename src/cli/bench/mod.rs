@@ -3,7 +3,9 @@
 mod after_help;
 mod arguments;
 mod calibrate;
+mod instruments;
 mod live;
+mod values;
 
 pub(crate) use after_help::EXAMPLES;
 pub(crate) use arguments::BenchArguments;
@@ -12,13 +14,14 @@ pub(crate) use calibrate::{CalibrationServerArguments, serve};
 use crate::cli::files::write_to;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
+use instruments::flame_graph;
 use live::LiveLine;
 use mio_echo::measure::bench::{
     BenchReport, BenchServer, CpuTicks, IntervalRecorder, LatencyLog, LaunchError, Machine,
     SamplingObserver, UsageSampler, Values, write_hgrm,
 };
 use mio_echo::measure::load::{self, LoadResults, Progress};
-use mio_echo::measure::process::Pinning;
+use mio_echo::measure::process::{Pinning, Profile, ToolError};
 use mio_echo::text::os_error;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -30,6 +33,8 @@ struct Measured {
     results: LoadResults,
     /// If it is to be written.
     log: Option<LatencyLog>,
+    /// If it is to be drawn.
+    profile: Option<Result<Profile, ToolError>>,
     started: SystemTime,
     /// The exit code if a signal ended the run.
     interrupted: Option<u8>,
@@ -70,6 +75,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
         }
         go_on(&interrupt)
     });
+    observer.instruments = arguments.instruments.attach(server.pid())?;
     let plan = arguments.load_plan(server.address.clone());
     observer.sample_one_connection(&plan);
     let cores = pinning.cores();
@@ -80,8 +86,10 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
     let values = Values {
         generator_run_queue_delay_ns: observer.generator_delay_ns(),
+        counters: observer.instruments.take_counts(),
         ..Values::new(&results, observer.cost())
     };
+    let profile = observer.instruments.take_profile();
     live.clear();
     let mut report = BenchReport::new(&plan, pinning, machine, started, stolen_share, values);
     let intervals = intervals.map(|it| it.finish(&results));
@@ -95,6 +103,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
         report,
         results,
         log,
+        profile,
         started,
         interrupted: interrupt.exit_code(),
     })
@@ -142,6 +151,7 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
         report,
         results,
         log,
+        profile,
         started,
         ..
     } = measured;
@@ -163,6 +173,10 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
     }
     if let (Some(path), Some(log)) = (&arguments.hlog, log) {
         write_to(path, |mut file| log.write(*started, &mut file))?;
+    }
+    if let (Some(path), Some(profile)) = (&arguments.instruments.flamegraph, profile) {
+        let graph = flame_graph(profile, &arguments.subject(&report.plan.target))?;
+        write_to(path, |file| file.write_all(&graph))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a measurement costs a server, sampled from outside its processes.
 
+use super::instruments::Instruments;
 use super::warm_up::WarmUpJudge;
 use crate::measure::load::{
     self, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition, Transport,
@@ -237,6 +238,8 @@ pub enum MemoryMethod {
 /// Samples the costs of the server while a load runs, judges when it is warm, and passes the progress on.
 #[derive(Debug)]
 pub struct SamplingObserver<P> {
+    /// What else observes the server during the measurement.
+    pub instruments: Instruments,
     /// `None` if the server's process is not visible.
     sampler: Option<UsageSampler>,
     warm_up: WarmUpJudge,
@@ -252,6 +255,7 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
         Self {
             warm_up: WarmUpJudge::new(sampler.as_ref().map(|it| it.pid)),
             sampler,
+            instruments: Instruments::default(),
             generator_delay: None,
             progress,
             is_stopped: false,
@@ -290,9 +294,11 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P
     fn measurement_started(&mut self) {
         self.sampler.as_mut().map(UsageSampler::sample_start);
         self.generator_delay = Usage::own_run_queue_delay();
+        self.instruments.enable();
     }
 
     fn measurement_ended(&mut self) {
+        self.instruments.disable();
         let delay = Usage::own_run_queue_delay().zip(self.generator_delay);
         self.generator_delay = delay.map(|(now, before)| now.saturating_sub(before));
         self.sampler.as_mut().map(UsageSampler::sample_end);

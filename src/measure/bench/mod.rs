@@ -12,6 +12,7 @@
 
 mod cost;
 mod export;
+mod instruments;
 mod interval;
 mod latency_log;
 mod machine;
@@ -26,6 +27,7 @@ mod warning;
 
 pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
 pub use export::write_hgrm;
+pub use instruments::Instruments;
 pub use interval::{IntervalRecorder, LoadInterval};
 pub use latency_log::LatencyLog;
 pub use machine::{Build, CpuTicks, MAX_STOLEN_SHARE, Machine};

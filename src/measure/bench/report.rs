@@ -106,6 +106,15 @@ pub struct Figures {
     pub voluntary_switches_per_message: Option<f64>,
     /// How often a thread of the server was preempted, per message.
     pub involuntary_switches_per_message: Option<f64>,
+    /// Instructions of the server per message; `None` also if they were not counted.
+    #[serde(default)]
+    pub instructions_per_message: Option<f64>,
+    /// Processor cycles of the server per message, likewise.
+    #[serde(default)]
+    pub cycles_per_message: Option<f64>,
+    /// Cache misses of the server per message, likewise.
+    #[serde(default)]
+    pub cache_misses_per_message: Option<f64>,
     /// Processor time of the generator per message.
     pub generator_cpu_us_per_message: Option<f64>,
     /// The share of one core that the generator used.
@@ -214,6 +223,9 @@ impl From<&Values> for Figures {
             server_cpu_share: values.server_share(),
             voluntary_switches_per_message: each(server.map(|cost| cost.voluntary_switches)),
             involuntary_switches_per_message: each(server.map(|cost| cost.involuntary_switches)),
+            instructions_per_message: values.events_per_message(|it| &it.instructions),
+            cycles_per_message: values.events_per_message(|it| &it.cycles),
+            cache_misses_per_message: values.events_per_message(|it| &it.cache_misses),
             generator_cpu_us_per_message: microseconds_each(Some(values.generator_cpu_ns)),
             generator_cpu_share: values.generator_share(),
             generator_busy_share: values.generator_busy_share(),

@@ -22,6 +22,7 @@ impl fmt::Display for BenchReport {
             write_server(f, &self.figures)?;
             write_memory(f, server, &self.plan, self.machine.cores)?;
         }
+        write_counters(f, &self.values)?;
         write_generator(f, self)?;
         write_delays(f, &self.values)?;
         write_failures(f, self)?;
@@ -169,6 +170,30 @@ fn write_server(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
         "",
         &format!("context switches per message: {voluntary} voluntary, {involuntary} involuntary"),
     )
+}
+
+/// Events of the processor. Those that were not counted are a dash each, with the reason once.
+fn write_counters(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
+    let Some(counts) = &values.counters else {
+        return Ok(());
+    };
+    let events = counts.by_name();
+    let figures = events.map(|(name, event)| {
+        let figure = event.counted().and_then(|count| values.per_message(count));
+        let figure = figure.map_or_else(|| "-".to_owned(), |it| units::value(it, RATE));
+        format!("{figure} {name}")
+    });
+    line(
+        f,
+        "counted",
+        &format!("per message: {}", figures.join(", ")),
+    )?;
+    let mut reasons: Vec<&str> = events.iter().filter_map(|(_, it)| it.reason()).collect();
+    reasons.dedup();
+    for reason in reasons {
+        line(f, "", &format!("-: {reason}"))?;
+    }
+    Ok(())
 }
 
 #[expect(

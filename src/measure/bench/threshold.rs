@@ -28,6 +28,9 @@ enum ThresholdMetric {
     Mean,
     Max,
     Cpu,
+    Instructions,
+    Cycles,
+    CacheMisses,
     Rate,
     Errors,
     Starved,
@@ -57,7 +60,7 @@ pub enum ThresholdStatus {
 }
 
 /// Every metric by its name.
-const METRICS: [(&str, ThresholdMetric); 14] = [
+const METRICS: [(&str, ThresholdMetric); 17] = [
     ("p50", ThresholdMetric::Percentile("p50")),
     ("p90", ThresholdMetric::Percentile("p90")),
     ("p99", ThresholdMetric::Percentile("p99")),
@@ -66,6 +69,9 @@ const METRICS: [(&str, ThresholdMetric); 14] = [
     ("mean", ThresholdMetric::Mean),
     ("max", ThresholdMetric::Max),
     ("cpu", ThresholdMetric::Cpu),
+    ("instructions", ThresholdMetric::Instructions),
+    ("cycles", ThresholdMetric::Cycles),
+    ("cache-misses", ThresholdMetric::CacheMisses),
     ("rate", ThresholdMetric::Rate),
     ("errors", ThresholdMetric::Errors),
     ("starved", ThresholdMetric::Starved),
@@ -121,7 +127,8 @@ impl Threshold {
                 Some(format!("{self}: measured {}", self.metric.format(value)))
             }
             ThresholdStatus::NotMeasured => Some(format!(
-                "{self}: not measured (too few messages, the server's process is not visible, or loss without --udp)"
+                "{self}: not measured ({})",
+                self.metric.requirement()
             )),
         }
     }
@@ -136,6 +143,9 @@ impl ThresholdMetric {
             Self::Mean => values.latency().mean_ns.map(seconds),
             Self::Max => values.latency().max_ns.map(seconds),
             Self::Cpu => Some(values.per_message(values.server?.cpu_ns())? / 1e9),
+            Self::Instructions => values.events_per_message(|it| &it.instructions),
+            Self::Cycles => values.events_per_message(|it| &it.cycles),
+            Self::CacheMisses => values.events_per_message(|it| &it.cache_misses),
             Self::Rate => Some(values.messages_per_second()),
             Self::Errors => Some(float(values.failures.total())),
             Self::Starved => Some(float(values.starved)),
@@ -145,10 +155,36 @@ impl ThresholdMetric {
         }
     }
 
+    /// What it takes to be measured, and was missing.
+    fn requirement(self) -> &'static str {
+        match self {
+            Self::Cpu => "too few messages, or the server's process is not visible",
+            Self::Instructions | Self::Cycles | Self::CacheMisses => {
+                "too few messages, no --counters, or the processor does not count it"
+            }
+            Self::Loss => "only with --udp",
+            Self::Percentile(_)
+            | Self::Mean
+            | Self::Max
+            | Self::Rate
+            | Self::Errors
+            | Self::Starved
+            | Self::Unanswered
+            | Self::Stall => "too few messages",
+        }
+    }
+
     fn is_time(self) -> bool {
         match self {
             Self::Percentile(_) | Self::Mean | Self::Max | Self::Cpu | Self::Stall => true,
-            Self::Rate | Self::Errors | Self::Starved | Self::Unanswered | Self::Loss => false,
+            Self::Instructions
+            | Self::Cycles
+            | Self::CacheMisses
+            | Self::Rate
+            | Self::Errors
+            | Self::Starved
+            | Self::Unanswered
+            | Self::Loss => false,
         }
     }
 
@@ -221,6 +257,7 @@ impl FromStr for Threshold {
 mod tests {
     use super::*;
     use crate::measure::load::Latency;
+    use crate::measure::process::{EventCount, HardwareCounts};
     use proptest::prelude::*;
 
     /// A p50 of 1 ms over 1,000 messages in a second, and two errors.
@@ -235,6 +272,25 @@ mod tests {
         };
         values.failures.reset = 2;
         values
+    }
+
+    #[test]
+    fn events_of_the_processor_are_those_of_a_message() {
+        let counted = |count| EventCount::Counted(count);
+        let values = Values {
+            counters: Some(HardwareCounts {
+                instructions: counted(12_345_000),
+                cycles: counted(9_000_000),
+                cache_misses: counted(1_500),
+            }),
+            ..values()
+        };
+        let failure = |text: &str| text.parse::<Threshold>().unwrap().failure(&values);
+        let failed = failure("instructions>12000").unwrap();
+        assert_eq!(failed, "instructions>12000: measured 12345");
+        assert_eq!(failure("cycles>9000"), None);
+        let failed = failure("cache-misses>=1.5").unwrap();
+        assert_eq!(failed, "cache-misses>=1.5: measured 1.5");
     }
 
     fn check(text: &str) -> ThresholdStatus {
@@ -262,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_metric_that_was_not_measured_is_no_guarantee() {
-        for text in ["p99.99>1s", "cpu>1s"] {
+        for text in ["p99.99>1s", "cpu>1s", "instructions>1", "cache-misses<1"] {
             assert_eq!(check(text), ThresholdStatus::NotMeasured, "{text}");
         }
     }

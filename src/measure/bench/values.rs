@@ -5,6 +5,7 @@ use super::warm_up::WarmUpReport;
 use crate::measure::load::{
     DatagramCounts, Failures, Latency, LoadResults, Mismatch, QUANTILES, TimedOut,
 };
+use crate::measure::process::{EventCount, HardwareCounts};
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +59,9 @@ pub struct Values {
     pub first_timeout: Option<TimedOut>,
     /// What the load cost the server; `None` if its process is not visible.
     pub server: Option<ServerCost>,
+    /// What the processor counted for the server; `None` unless it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<HardwareCounts>,
     /// Processor time of the generator.
     pub generator_cpu_ns: u64,
     /// How long the generator had nothing to do: asleep, or polling without an event until a message was due.
@@ -122,6 +126,7 @@ impl Values {
             first_mismatch: results.first_mismatch,
             first_timeout: results.first_timeout,
             server,
+            counters: None,
             generator_cpu_ns: nanoseconds(results.generator.cpu),
             generator_waited_ns: nanoseconds(results.generator.waited),
             generator_run_queue_delay_ns: None,
@@ -161,6 +166,11 @@ impl Values {
     /// `total` per message; `None` without messages.
     pub fn per_message(&self, total: u64) -> Option<f64> {
         (self.messages > 0).then(|| float(total) / float(self.messages))
+    }
+
+    /// How often an event of the processor happened per message; `None` without messages, or if it was not counted.
+    pub fn events_per_message(&self, event: fn(&HardwareCounts) -> &EventCount) -> Option<f64> {
+        self.per_message(event(self.counters.as_ref()?).counted()?)
     }
 
     /// The share of one core that the generator used.

@@ -20,7 +20,7 @@
 //! | `cores` | pinning threads and processes to processor cores |
 //! | `proc` | what proc(5) and the process clocks report |
 //! | `usage` | [`Usage`]: what a process, or its whole group, has cost so far |
-//! | `syscalls` | [`SyscallCounter`]: its system calls, counted by perf(1) or strace(1) |
+//! | `tools` | perf(1) and strace(1): its system calls, its hardware counters, a profile of it |
 
 mod child;
 mod command_line;
@@ -36,7 +36,7 @@ mod proc;
 mod process_group;
 mod reply;
 mod stopped_group;
-mod syscalls;
+mod tools;
 mod usage;
 
 pub use child::Child;
@@ -47,5 +47,8 @@ pub use placement::{Pinning, Placement};
 pub use port::free_address;
 pub use reply::expect_reply;
 pub use stopped_group::StoppedGroup;
-pub use syscalls::{SyscallCount, SyscallCountError, SyscallCounter, Tool};
+pub use tools::{
+    EventCount, HardwareCounter, HardwareCounts, Profile, Profiler, SyscallCount, SyscallCounter,
+    Tool, ToolError, check_perf,
+};
 pub use usage::Usage;

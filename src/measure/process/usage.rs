@@ -65,6 +65,15 @@ impl Usage {
         system::usage_of_group(pid)
     }
 
+    /// The process ids of the same processes now.
+    ///
+    /// # Errors
+    ///
+    /// The processes of the system cannot be listed.
+    pub fn pids_of_group(pid: u32) -> io::Result<Vec<u32>> {
+        system::pids_of_group(pid)
+    }
+
     /// The processor time of the same processes so far. Costs a fraction of [`of_group`](Self::of_group), since no thread is
     /// looked at.
     ///
@@ -194,6 +203,11 @@ mod system {
         Ok(times.into_iter().sum())
     }
 
+    pub(super) fn pids_of_group(pid: u32) -> io::Result<Vec<u32>> {
+        let members = members(pid, proc::all()?).into_iter();
+        Ok(members.map(|(member, _)| member).collect())
+    }
+
     pub(super) fn own_run_queue_delay() -> Option<Duration> {
         proc::own_run_queue_delay()
     }
@@ -272,6 +286,10 @@ mod system {
 
     pub(super) fn cpu_of_group(pid: u32) -> io::Result<Duration> {
         usage_of(pid).map(|usage| usage.cpu())
+    }
+
+    pub(super) fn pids_of_group(pid: u32) -> io::Result<Vec<u32>> {
+        Ok(vec![pid])
     }
 
     pub(super) fn own_run_queue_delay() -> Option<Duration> {

@@ -125,7 +125,14 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("bytesize", &["cli/"]),
     ("httparse", &["cli/serve/telemetry/metrics/exchange.rs"]),
     ("strsim", &["text/nearest.rs"]),
-    ("tempfile", &["measure/process/place.rs"]),
+    (
+        "tempfile",
+        &[
+            "measure/process/place.rs",
+            "measure/process/tools/profiler.rs",
+        ],
+    ),
+    ("inferno", &["measure/process/tools/flame_graph.rs"]),
     (
         "hdrhistogram",
         &["measure/bench/latency_log.rs", "measure/load/latency.rs"],
@@ -142,6 +149,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "measure/compare/",
             "measure/load/",
             "measure/process/placement.rs",
+            "measure/process/tools/hardware.rs",
             "readiness/event_flags.rs",
             "server/mode.rs",
             "server/observer.rs",

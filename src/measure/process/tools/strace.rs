@@ -1,32 +1,27 @@
 //! strace(1): available on most machines, counts calls by name, and slows the process down.
 
-use super::count::{SyscallCount, SyscallCountError, Tool};
-use super::syscall_tracer::SyscallTracer;
+use super::tool::{Tool, ToolError};
+use super::tool_process::ToolProcess;
 use std::collections::BTreeMap;
 
 #[derive(Debug)]
-pub(super) struct Strace(SyscallTracer);
+pub(super) struct Strace(ToolProcess);
 
 impl Strace {
-    pub(super) fn start(pid: u32) -> Result<Self, SyscallCountError> {
+    pub(super) fn start(pid: u32) -> Result<Self, ToolError> {
         let pid = pid.to_string();
         let arguments = ["-f", "-c", "-p", &pid];
-        let mut tracer = SyscallTracer::start(Tool::Strace, &arguments)?;
+        let mut process = ToolProcess::start(Tool::Strace, &arguments)?;
         // Printed once all threads of the process are attached.
         let attached = format!("strace: Process {pid} attached");
-        tracer.wait_for_stderr_line(|line| line.starts_with(&attached))?;
-        Ok(Self(tracer))
+        process.wait_for_stderr_line(|line| line.starts_with(&attached))?;
+        Ok(Self(process))
     }
 
-    pub(super) fn finish(self) -> Result<SyscallCount, SyscallCountError> {
+    /// Stops counting. Returns the calls by name.
+    pub(super) fn finish(self) -> Result<BTreeMap<String, u64>, ToolError> {
         let output = self.0.finish()?;
-        let by_name =
-            parse(&output).ok_or(SyscallCountError::UnexpectedOutput(Tool::Strace, output))?;
-        Ok(SyscallCount {
-            total: by_name.values().sum(),
-            by_name,
-            tool: Tool::Strace,
-        })
+        parse(&output).ok_or(ToolError::UnexpectedOutput(Tool::Strace, output))
     }
 }
 

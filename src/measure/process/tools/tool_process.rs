@@ -1,6 +1,6 @@
-//! A tracing tool as a child process: started, controlled through its pipes, terminated with this value.
+//! A tool as a child process: started, controlled through its pipes, terminated with this value.
 
-use super::count::{SyscallCountError, Tool};
+use super::tool::{Tool, ToolError};
 use crate::measure::process::failure::ChildFailure;
 use crate::measure::process::process_group::ProcessGroup;
 use rustix::process::Signal;
@@ -18,7 +18,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running tool, with the lines it prints.
 #[derive(Debug)]
-pub(super) struct SyscallTracer {
+pub(super) struct ToolProcess {
     tool: Tool,
     group: ProcessGroup,
     stdout: Receiver<String>,
@@ -27,8 +27,8 @@ pub(super) struct SyscallTracer {
     output: String,
 }
 
-impl SyscallTracer {
-    pub(super) fn start(tool: Tool, arguments: &[&str]) -> Result<Self, SyscallCountError> {
+impl ToolProcess {
+    pub(super) fn start(tool: Tool, arguments: &[&str]) -> Result<Self, ToolError> {
         let mut command = Command::new(tool.to_string());
         command
             .args(arguments)
@@ -37,8 +37,8 @@ impl SyscallTracer {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut group = ProcessGroup::spawn(&mut command)
-            .map_err(|error| SyscallCountError::CannotRun(tool, error))?;
+        let mut group =
+            ProcessGroup::spawn(&mut command).map_err(|error| ToolError::CannotRun(tool, error))?;
         let leader = group.leader();
         Ok(Self {
             tool,
@@ -49,24 +49,22 @@ impl SyscallTracer {
         })
     }
 
-    pub(super) fn write_stdin(&mut self, line: &str) -> Result<(), SyscallCountError> {
+    /// Sends a control command of perf and waits for the line with which perf acknowledges it.
+    pub(super) fn control(&mut self, command: &str) -> Result<(), ToolError> {
         let written = match &mut self.group.leader().stdin {
-            Some(stdin) => stdin.write_all(line.as_bytes()),
+            Some(stdin) => stdin.write_all(command.as_bytes()),
             None => Ok(()),
         };
-        written.map_err(|_| self.failure())
-    }
-
-    pub(super) fn read_stdout_line(&mut self) -> Result<String, SyscallCountError> {
+        written.map_err(|_| self.failure())?;
         let line = self.stdout.recv_timeout(TIMEOUT);
-        line.map_err(|_| self.failure())
+        line.map(drop).map_err(|_| self.failure())
     }
 
     /// Waits for a line of standard error that `matches`.
     pub(super) fn wait_for_stderr_line(
         &mut self,
         matches: impl Fn(&str) -> bool,
-    ) -> Result<(), SyscallCountError> {
+    ) -> Result<(), ToolError> {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -81,7 +79,7 @@ impl SyscallTracer {
     }
 
     /// Stops the tool with SIGINT, as Ctrl-C would, and returns what it prints on standard error from now on.
-    pub(super) fn finish(mut self) -> Result<String, SyscallCountError> {
+    pub(super) fn finish(mut self) -> Result<String, ToolError> {
         self.group.signal(Signal::INT);
         self.output.clear();
         let exit = self.group.wait_for_exit(TIMEOUT);
@@ -93,7 +91,7 @@ impl SyscallTracer {
     }
 
     /// Why the tool did not respond.
-    fn failure(&mut self) -> SyscallCountError {
+    fn failure(&mut self) -> ToolError {
         // Its pipes may close a moment before it exits.
         let exit = self.group.wait_for_exit(EXIT_TIMEOUT);
         if exit.is_some() {
@@ -105,7 +103,7 @@ impl SyscallTracer {
             Some(reason) => ChildFailure::Exited { reason, stderr },
             None => ChildFailure::NotReady { waited, stderr },
         };
-        SyscallCountError::Failed(self.tool, failure)
+        ToolError::Failed(self.tool, failure)
     }
 
     /// Keeps the remaining lines of standard error, which ends when the tool exits.

@@ -1,0 +1,141 @@
+//! Promises of `bench` and `compare` about what perf(1) observes of a server.
+
+use crate::harness::{Exit, in_some_attempt, program, run, skip, tool_or_skip};
+use mio_echo::measure::process::check_perf;
+use serde_json::Value;
+use std::env;
+use std::fs;
+use std::process::Command;
+
+/// What stands in for perf here: programs of this name in these directories.
+const STAND_INS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/profiling");
+
+/// A load that is over soon.
+const BRIEF: [&str; 4] = ["--warmup=0s", "--messages=1000", "--connections=4", "--timeout=30s"];
+
+/// A load that keeps a server busy, since perf samples it only while it runs.
+const BUSY: [&str; 5] = [
+    "--warmup=0s",
+    "--duration=1s",
+    "--pattern=stream",
+    "--connections=4",
+    "--timeout=30s",
+];
+
+fn bench(arguments: &[&[&str]]) -> Command {
+    program(&[&["bench"], arguments.concat().as_slice()].concat())
+}
+
+/// With one of the stand-ins.
+fn with(stand_in: &str, mut command: Command) -> Exit {
+    let path = env::var("PATH").unwrap_or_default();
+    run(command.env("PATH", format!("{STAND_INS}/{stand_in}:{path}")))
+}
+
+fn json(exit: &Exit) -> Value {
+    serde_json::from_slice(&exit.stdout).unwrap_or_else(|error| panic!("{error}: {}", exit.stderr))
+}
+
+/// Whether perf may observe processes here. On a machine that forbids it, the error is one line, and the test is skipped.
+fn perf_or_skip() -> bool {
+    if !tool_or_skip("perf") {
+        return false;
+    }
+    match check_perf() {
+        Ok(()) => true,
+        Err(reason) => {
+            assert_eq!(reason.lines().count(), 1, "{reason}");
+            skip(&reason)
+        }
+    }
+}
+
+#[test]
+fn counters_are_those_of_a_message_and_one_that_is_missing_has_a_reason() {
+    let exit = with("counting", bench(&[&BRIEF, &["--counters"]]));
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let text = exit.text();
+    let line = "\ncounted     per message: 2.00k instructions, 1.60k cycles, - cache misses\n";
+    assert!(text.contains(line), "{text}");
+    assert!(text.contains("-: the processor does not count them"), "{text}");
+
+    let fail_if = ["--fail-if=instructions>1999", "--fail-if=cache-misses>1"];
+    let exit = with(
+        "counting",
+        bench(&[&BRIEF, &["--counters", "--json=-"], &fail_if]),
+    );
+    assert_eq!(exit.code, Some(1));
+    assert!(exit.stderr.contains("instructions>1999: measured 2000"));
+    assert!(exit.stderr.contains("cache-misses>1: not measured"));
+    let report = json(&exit);
+    assert_eq!(report["counters"]["instructions"]["counted"], 2_000_000);
+    assert_eq!(report["figures"]["cycles_per_message"], 1600.0);
+    assert!(report["figures"]["cache_misses_per_message"].is_null());
+}
+
+#[test]
+fn the_counters_of_this_machine_are_figures_or_have_a_reason() {
+    if !perf_or_skip() {
+        return;
+    }
+    let exit = run(&mut bench(&[&BRIEF, &["--counters", "--json=-"]]));
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let report = json(&exit);
+    for event in ["instructions", "cycles", "cache_misses"] {
+        let counter = &report["counters"][event];
+        let figure = &report["figures"][format!("{event}_per_message")];
+        let counted = counter["counted"].as_u64();
+        let reason = counter["not_counted"]["reason"].as_str();
+        assert_eq!(counted.is_some(), figure.is_f64(), "{report}");
+        assert_ne!(counted.is_some(), reason.is_some(), "{report}");
+    }
+}
+
+#[test]
+fn a_flame_graph_shows_the_functions_of_the_server_and_of_the_kernel() {
+    if !perf_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("graph.svg");
+    let file = format!("--flamegraph={}", path.display());
+    // A server that other processes keep from running is not sampled either.
+    in_some_attempt(|| match run(&mut bench(&[&BUSY, &[&file]])) {
+        done if done.code == Some(0) => Ok(()),
+        failed => Err(failed.stderr),
+    });
+    let graph = fs::read_to_string(&path).unwrap();
+    assert!(graph.trim_end().ends_with("</svg>"));
+    assert!(graph.contains("mio-echo serve --mode event-loop: stream, 4 connections"));
+    for frame in ["<title>mio_echo::", "recv", "tcp_sendmsg"] {
+        assert!(graph.contains(frame), "no frame of {frame}");
+    }
+}
+
+#[test]
+fn without_perf_nothing_is_measured_and_the_error_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let graph = folder.path().join("graph.svg");
+    let graph = format!("--flamegraph={}", graph.display());
+    for option in ["--counters", &graph] {
+        let exit = run(bench(&[&BRIEF, &[option]]).env("PATH", folder.path()));
+        assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+        let expected = "mio-echo: perf is not installed (package linux-perf, or linux-tools)\n";
+        assert_eq!(exit.stderr, expected);
+
+        let exit = with("forbidden", bench(&[&BRIEF, &[option]]));
+        assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+        assert!(exit.stdout.is_empty());
+        let asked = "sysctl kernel.perf_event_paranoid=1 (now ";
+        assert!(exit.stderr.contains(asked), "{}", exit.stderr);
+        assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_server_whose_process_is_not_known_cannot_be_observed() {
+    let exit = run(&mut bench(&[&["127.0.0.1:9", "--counters"]]));
+    assert_eq!(exit.code, Some(2));
+    assert!(exit.stderr.contains("--pid"), "{}", exit.stderr);
+}
