@@ -1,9 +1,9 @@
 //! An invented comparison for the tests of the reports: three contenders and the second baseline, three numbers of
 //! connections, one failure, a machine whose speed drifts.
 
+use super::failure::ContenderFailure;
 use super::model::{
-    Comparison, Contender, ContenderFailure, FORMAT, Launch, Measurement, MeasurementStatus, Role,
-    ScenarioResults,
+    Comparison, Contender, FORMAT, Launch, Measurement, MeasurementStatus, Role, ScenarioResults,
 };
 use super::ratio::Criterion;
 use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};

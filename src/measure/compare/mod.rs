@@ -38,6 +38,7 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
+mod failure;
 mod family;
 pub mod headline;
 mod merge;
@@ -58,6 +59,7 @@ mod wording;
 
 pub use change::{Before, Change};
 pub use contender::{ContenderSpec, MODES};
+pub use failure::ContenderFailure;
 pub use merge::merge;
 pub use metric::{Direction, Metric};
 pub use plan::{FollowUp, MAX_EXTENSION, Plan, SyscallPass, rounds_for};

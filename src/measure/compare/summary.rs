@@ -1,9 +1,10 @@
 //! From raw values to the figures of a report: for each scenario a row per contender, and for each metric its median,
 //! its spread, and its ratio to the baseline. Pure functions.
 
+use super::failure::ContenderFailure;
 use super::family::Families;
 use super::metric::Metric;
-use super::model::{Comparison, Contender, ContenderFailure, ScenarioResults};
+use super::model::{Comparison, Contender, ScenarioResults};
 use super::pairs::{has_figures, pairs, position_of_baseline, values_by_round};
 use super::ratio::{Criterion, Ratio};
 use super::scenario::Scenario;

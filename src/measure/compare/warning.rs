@@ -1,7 +1,7 @@
 //! What a reader of the figures has to know about them.
 
+use super::failure::ContenderFailure;
 use super::metric::Metric;
-use super::model::ContenderFailure;
 use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;

@@ -1,7 +1,8 @@
 use super::*;
 use crate::measure::compare::example;
+use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::metric::Metric;
-use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
+use crate::measure::compare::model::MeasurementStatus;
 use crate::measure::compare::summary::RowStatus;
 use crate::measure::process::Pinning;
 

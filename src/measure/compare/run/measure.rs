@@ -6,8 +6,9 @@ use crate::measure::bench::{
     last_lines,
 };
 use crate::measure::compare::contender::ContenderSpec;
+use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::metric::has_memory_per_connection;
-use crate::measure::compare::model::{ContenderFailure, MeasurementStatus};
+use crate::measure::compare::model::MeasurementStatus;
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{

@@ -5,9 +5,10 @@ use super::observer::{MeasurementStart, ProgressObserver};
 use super::syscalls::count_syscalls;
 use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE};
 use crate::measure::compare::contender::ContenderSpec;
+use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::model::{
-    Contender, ContenderFailure, Measurement, MeasurementStatus, MergedLatency, Role,
-    ScenarioResults, SyscallMeasurement,
+    Contender, Measurement, MeasurementStatus, MergedLatency, Role, ScenarioResults,
+    SyscallMeasurement,
 };
 use crate::measure::compare::pairs::is_narrow;
 use crate::measure::compare::plan::{MAX_EXTENSION, Plan, SyscallPass};
