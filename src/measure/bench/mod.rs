@@ -1,10 +1,14 @@
 //! A measurement of one server: the load, what it cost the server, and what the figures say. A comparison is made of
 //! many of them.
 //!
-//! Read it in this order: [`BenchServer`], the server; [`WarmUpJudge`], when it is warm; [`SamplingObserver`], which watches its costs while the load runs;
-//! [`Values`], all that was measured; [`BenchWarning`], when the figures do not describe the server. [`BenchReport`] puts
-//! a single measurement together: `summary` formats it for people, `page` draws it over time, `export` writes the latencies for other tools, [`LatencyLog`] those of each second,
-//! [`Threshold`] checks it for continuous integration. [`IntervalRecorder`] follows it second by second.
+//! Read it in this order:
+//!
+//! 1. [`BenchServer`]: the server; [`WarmUpJudge`]: when it is warm;
+//! 2. [`SamplingObserver`]: its costs while the load runs; [`IntervalRecorder`]: the measurement second by second;
+//! 3. [`Values`]: all that was measured; [`BenchWarning`]: when the figures do not describe the server;
+//! 4. [`BenchReport`]: a single measurement. `summary` formats it for people, `page` draws it over time, `export` writes
+//!    the latencies for other tools, [`LatencyLog`] those of each second, and [`Threshold`] checks it for continuous
+//!    integration.
 //!
 //! The server is measured where its process is visible: one that this program started, or one whose process id is
 //! known. It never runs in the process of the generator, since processor time and memory could not be told apart

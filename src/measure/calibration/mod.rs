@@ -1,8 +1,8 @@
 //! Calibration: measures servers that are wrong in a known way, and reports what was injected beside what was measured.
 //!
-//! An unchecked instrument measures something, but it is not known what. So the load generator and the
-//! sampling of costs are pointed at servers that deviate from a plain echo server in one known way each. Their processes
-//! are separate ones, as in every other measurement.
+//! The figures of an unchecked instrument could mean anything. So the load generator and the sampling of costs are pointed
+//! at servers that deviate from a plain echo server in one known way each. The servers are separate processes, as in every
+//! other measurement.
 //!
 //! 1. [`CalibrationServer`]: the servers;
 //! 2. [`Injection`]: what is injected, under which load;

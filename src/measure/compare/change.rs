@@ -26,7 +26,7 @@ pub struct Change {
     pub scenario: Scenario,
     /// Name of the contender.
     pub contender: String,
-    /// The metric that the scenario is measured for.
+    /// The primary metric of the scenario.
     pub metric: Metric,
     /// The value now, divided by that of before.
     pub ratio: f64,

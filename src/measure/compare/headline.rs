@@ -1,4 +1,4 @@
-//! The report in one glance: a sentence for each scenario, about the metric that it is measured for.
+//! The report at a glance: a sentence for each scenario, about its primary metric.
 
 use super::diagnosis::contenders_with;
 use super::metric::Metric;

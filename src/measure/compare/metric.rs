@@ -108,7 +108,7 @@ impl Metric {
         nanoseconds.map(seconds)
     }
 
-    /// The metric that a scenario is measured for. The others explain it.
+    /// The primary metric of a scenario. The others explain it.
     pub fn primary_of(scenario: &Scenario) -> Self {
         match scenario.pattern {
             ScenarioPattern::Echo | ScenarioPattern::Stream if scenario.rate().is_some() => {

@@ -1,7 +1,7 @@
 //! What the ratio of two contenders shows. Pure functions.
 //!
-//! There are three answers, and each has to be earned: the two differ, they are the same but for a difference that does
-//! not matter, or the rounds so far cannot tell.
+//! There are three answers: the two differ, they are the same except for a difference that does not matter, or the rounds
+//! so far cannot tell.
 
 use super::statistics::{CONFIDENCE, Interval, Spread, interval_at, lower_tails};
 
