@@ -1,4 +1,4 @@
-//! `busy-wait`: the server tries every socket in turn, over and over, in place of a wait.
+//! `busy-wait`: the server tries every socket in turn, over and over, instead of waiting.
 
 use crate::learn::lab::experiment::{
     Chapter, Environment, Experiment, SideBySide, VariantOutcome, VariantRun,

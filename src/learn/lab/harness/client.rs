@@ -87,7 +87,7 @@ impl TestClient {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
     }
 
-    /// With what the server has closed the connection, for the report.
+    /// How the server has closed the connection, for the report.
     pub(crate) fn closed_with(&self) -> &'static str {
         match self.closed {
             Some(CloseKind::Reset) => "RST",

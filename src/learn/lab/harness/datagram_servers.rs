@@ -49,8 +49,8 @@ impl DatagramServers {
         })
     }
 
-    /// The first server sends `message` to the second one. So it answers a datagram that names the second one as its
-    /// source, which takes a raw socket to forge, and privileges.
+    /// The first server sends `message` to the second one, as if it answered a datagram with the address of the second one
+    /// as its source. (To forge such a datagram takes a raw socket, and privileges.)
     pub(crate) fn answer_forged(&mut self, message: &[u8]) -> io::Result<()> {
         let [first, second] = &self.sockets;
         first.send_to(message, second.local_addr()?)?;

@@ -26,8 +26,7 @@ use std::time::{Duration, Instant};
 const LISTENER: Token = Token(usize::MAX);
 const SIGNALS: Token = Token(usize::MAX - 1);
 
-/// What the server does. Every method is correct as it stands here; an experiment overrides the one that
-/// contains its mistake.
+/// What the server does. Every default is correct; an experiment overrides the method that contains its mistake.
 pub(crate) trait Behaviour: Sized {
     /// How the kernel reports readiness.
     fn trigger(&self) -> Trigger {
@@ -65,7 +64,7 @@ pub(crate) trait Behaviour: Sized {
         connection.echo_all()
     }
 
-    /// How long a connection may take to [make progress](TestConnection::made_progress); `None`: as long as it likes.
+    /// How long a connection may take to [make progress](TestConnection::made_progress); `None`: there is no limit.
     fn time_limit(&self) -> Option<Duration> {
         None
     }

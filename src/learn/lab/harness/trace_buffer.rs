@@ -29,7 +29,7 @@ impl TraceBuffer {
         Self::keeping(Keeping::All)
     }
 
-    /// For a server that runs for as long as its user wants: it keeps no record.
+    /// For a server that runs until it is stopped: it keeps no record.
     pub(crate) fn off() -> Self {
         Self::keeping(Keeping::None)
     }

@@ -69,7 +69,7 @@ const FILES: [(&str, &str); 16] = [
 #[derive(Debug, Clone)]
 pub struct Project {
     experiment: Experiment,
-    /// The check that the server as it stands fails, and a repaired one passes.
+    /// The check that the server fails before it is repaired, and passes afterwards.
     check: &'static str,
 }
 
