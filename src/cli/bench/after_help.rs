@@ -33,6 +33,8 @@ Metrics for --fail-if:
   p50 p90 p99 p99.9 p99.99 mean max
               latency: response time with --rate, otherwise service time
   cpu         processor time of the server per message
+  instructions cycles cache-misses
+              of the server per message, with --counters
   stall       the longest time without any reply, 0s if it is no stall
   rate        messages per second
   errors      failed connections
@@ -58,4 +60,5 @@ Examples:
   mio-echo bench --mode threads --connections 1000 --duration 5s
   mio-echo bench localhost:50007 --rate 10000 --fail-if 'p99>2ms'
   mio-echo bench --udp --rate 10000 --fail-if 'loss>0.1%'
-  mio-echo bench localhost:50007 --pid 4711 --pattern stream --json -";
+  mio-echo bench localhost:50007 --pid 4711 --pattern stream --json -
+  mio-echo bench --mode threads --counters --flamegraph threads.svg";
