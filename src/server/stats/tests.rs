@@ -83,7 +83,7 @@ fn a_copy_of_the_statistics_reaches_the_thread_that_requested_it() {
 fn a_fork_counts_from_the_same_start_and_reports_in_the_same_way() {
     static REPORTED: AtomicU64 = AtomicU64::new(0);
     let mut stats = Stats::reporting_to(|stats| REPORTED.store(stats.accepted, Relaxed));
-    stats.since -= Duration::from_secs(60);
+    stats.since -= Duration::from_mins(1);
     let mut part = stats.fork();
     assert_eq!(part.since, stats.since);
     part.accepted(ConnectionId(1), &summary(Reason::Finished).peer);
