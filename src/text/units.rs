@@ -31,6 +31,8 @@ pub(crate) const BANDWIDTH: &[Unit] = &[
 ];
 /// Events per second.
 pub(crate) const RATE: &[Unit] = &[(1.0, ""), (1e3, "k"), (1e6, "M")];
+/// A share of 1.
+pub(crate) const SHARE: &[Unit] = &[(1e-2, " %")];
 /// A plain number.
 pub(crate) const COUNT: &[Unit] = &[(1.0, "")];
 

@@ -2,11 +2,12 @@
 
 use super::reports::ReportFormat;
 use super::values::{
-    RateArgument, depth, margin, measuring_time, message_size, rate, rounds, seed, until, warm_up,
+    RateArgument, ScenarioPatternName, depth, margin, measuring_time, message_size, rate, rounds,
+    seed, until, warm_up,
 };
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{ArrivalsName, Bytes, at_least_one, positive_rate};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mio_echo::measure::bench::{Threshold, WarmUpLength};
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::{
@@ -70,12 +71,19 @@ Examples:
   mio-echo compare --connections 50 --find-rate 'p99<1ms'
   mio-echo compare --from monday.json tuesday.json
   mio-echo compare --baseline before.json --fail-if 'threads/event-loop cpu>2'
+  mio-echo compare --udp event-loop 'other=./other {port}'
   mio-echo compare --pattern fairness --connections 20
   mio-echo compare --peers benches/peers --syscalls --markdown -";
 
 /// With nine rounds the interval leaves out the lowest and the highest ratio, so that one round in which the machine
 /// was disturbed does not widen it.
 pub(super) const LEAST_ROUNDS: u32 = 9;
+
+/// How long a server may take to start, a connect to succeed, a reply to arrive, by default.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a reply to a datagram may take by default. It is lost by then.
+const UDP_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -95,6 +103,11 @@ pub(crate) struct CompareArguments {
     /// What the connections do
     #[arg(long, value_enum, default_value_t = ScenarioPatternName::Echo, help_heading = "Scenarios")]
     pattern: ScenarioPatternName,
+
+    /// Compare over UDP: each message is a datagram, and each connection a socket of its own. The tables have
+    /// the share of the datagrams that were lost, reordered and duplicated
+    #[arg(long, help_heading = "Scenarios")]
+    udp: bool,
 
     /// Number of concurrent connections; a list makes a scenario of each number [default: 1,50; churn 10;
     /// idle 1000; stream 1,10; fairness 20]
@@ -162,9 +175,10 @@ pub(crate) struct CompareArguments {
     #[arg(long, value_name = "N", value_parser = seed, help_heading = "Rounds")]
     seed: Option<u64>,
 
-    /// How long a server may take to start, a connect to succeed, a reply to arrive
-    #[arg(long, value_name = "TIME", value_parser = measuring_time, default_value = "5s", help_heading = "Rounds")]
-    timeout: Duration,
+    /// How long a server may take to start, a connect to succeed, a reply to arrive; a datagram without a reply
+    /// is lost by then [default: 5s, for a reply over UDP 1s]
+    #[arg(long, value_name = "TIME", value_parser = measuring_time, help_heading = "Rounds")]
+    timeout: Option<Duration>,
 
     #[command(flatten)]
     placement: PlacementArguments,
@@ -218,33 +232,6 @@ pub(crate) struct CompareArguments {
     pub(super) from: Vec<PathBuf>,
 }
 
-/// [`ScenarioPattern`], as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ScenarioPatternName {
-    /// Round trips over connections that stay open
-    Echo,
-    /// Connect, one round trip, close; repeatedly
-    Churn,
-    /// Connections that stay open without traffic: what do they cost?
-    Idle,
-    /// Round trips of large messages, for the bytes per second
-    Stream,
-    /// Paced connections beside one that floods and one that never reads
-    Fairness,
-}
-
-impl From<ScenarioPatternName> for ScenarioPattern {
-    fn from(name: ScenarioPatternName) -> Self {
-        match name {
-            ScenarioPatternName::Echo => Self::Echo,
-            ScenarioPatternName::Churn => Self::Churn,
-            ScenarioPatternName::Idle => Self::Idle,
-            ScenarioPatternName::Stream => Self::Stream,
-            ScenarioPatternName::Fairness => Self::Fairness,
-        }
-    }
-}
-
 impl CompareArguments {
     /// The reports to write besides the table. A path `-` is standard output, where it replaces the table.
     pub(super) fn reports(&self) -> Vec<(ReportFormat, &Path)> {
@@ -264,6 +251,9 @@ impl CompareArguments {
     /// Rejects combinations that make no sense.
     pub(super) fn validate(&self) -> Result<(), String> {
         let pattern = ScenarioPattern::from(self.pattern);
+        if self.udp {
+            self.validate_udp(pattern)?;
+        }
         let option = [
             (self.arrivals != ArrivalsName::Fixed, "--arrivals"),
             (!self.rate.is_empty(), "--rate"),
@@ -277,9 +267,39 @@ impl CompareArguments {
         }
     }
 
+    /// Rejects what UDP does not have.
+    fn validate_udp(&self, pattern: ScenarioPattern) -> Result<(), String> {
+        if pattern != ScenarioPattern::Echo {
+            return Err(format!("--udp has no pattern {pattern}, only echo"));
+        }
+        let depth_at_rate = !self.depth.is_empty() && !self.has_saturation();
+        let given = [
+            (
+                depth_at_rate,
+                "--depth",
+                "at a rate, nothing holds a datagram back",
+            ),
+            (
+                self.connect_rate.is_some(),
+                "--connect-rate",
+                "there are no connections",
+            ),
+            (
+                self.peers.is_some(),
+                "--peers",
+                "the servers of a manifest speak TCP",
+            ),
+        ];
+        match given.into_iter().find(|(is_given, ..)| *is_given) {
+            Some((_, option, why)) => Err(format!("{option} does not apply to --udp: {why}")),
+            None => Ok(()),
+        }
+    }
+
     /// What to compare, without the peers of a manifest, in the fewest rounds.
     pub(super) fn plan(&self) -> Plan {
         let seed = self.seed.unwrap_or_else(random_seed);
+        let reply_timeout = if self.udp { UDP_TIMEOUT } else { TIMEOUT };
         let mut contenders = self.contender.clone();
         if contenders.is_empty() {
             contenders.extend(MODES.map(ContenderSpec::own));
@@ -308,7 +328,8 @@ impl CompareArguments {
             } else {
                 SyscallPass::Skip
             },
-            timeout: self.timeout,
+            start_timeout: self.timeout.unwrap_or(TIMEOUT),
+            timeout: self.timeout.unwrap_or(reply_timeout),
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
@@ -325,22 +346,30 @@ impl CompareArguments {
         }
     }
 
+    /// Whether the contenders are saturated at first.
+    fn has_saturation(&self) -> bool {
+        let is_saturation = |rate: &RateArgument| !matches!(rate, RateArgument::Fixed(_));
+        self.rate.is_empty() || self.rate.iter().any(is_saturation)
+    }
+
     /// The loads of the scenarios, without those that follow from what the contenders reach.
     fn loads(&self) -> Vec<OfferedLoad> {
-        let is_saturation = |rate: &RateArgument| !matches!(rate, RateArgument::Fixed(_));
-        let has_saturation = self.rate.is_empty() || self.rate.iter().any(is_saturation);
         let fixed = self.rate.iter().filter_map(|rate| match rate {
             RateArgument::Fixed(rate) => Some(OfferedLoad::Rate(*rate)),
             RateArgument::Max | RateArgument::Half => None,
         });
-        let saturation = has_saturation.then_some(OfferedLoad::Saturation);
+        let saturation = self.has_saturation().then_some(OfferedLoad::Saturation);
         saturation.into_iter().chain(fixed).collect()
     }
 
     fn scenarios(&self) -> Vec<Scenario> {
-        let pattern = self.pattern.into();
+        let pattern = if self.udp {
+            ScenarioPattern::Datagrams
+        } else {
+            self.pattern.into()
+        };
         let (connections, size, depth): (&[usize], _, _) = match pattern {
-            ScenarioPattern::Echo => (&[1, 50], 64, 1),
+            ScenarioPattern::Echo | ScenarioPattern::Datagrams => (&[1, 50], 64, 1),
             ScenarioPattern::Churn => (&[10], 64, 1),
             ScenarioPattern::Idle => (&[1000], 64, 1),
             ScenarioPattern::Stream => (&[1, 10], 64 * 1024, 8),

@@ -3,7 +3,9 @@
 use crate::cli::values::{
     Bytes, duration, number_in, positive_duration, size_up_to, warm_up_length,
 };
+use clap::ValueEnum;
 use mio_echo::measure::bench::WarmUpLength;
+use mio_echo::measure::compare::ScenarioPattern;
 use mio_echo::measure::compare::report::LARGEST_MARGIN;
 use std::time::Duration;
 
@@ -28,6 +30,33 @@ pub(super) enum RateArgument {
     Half,
     /// This many.
     Fixed(u64),
+}
+
+/// [`ScenarioPattern`], as an argument.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ScenarioPatternName {
+    /// Round trips over connections that stay open
+    Echo,
+    /// Connect, one round trip, close; repeatedly
+    Churn,
+    /// Connections that stay open without traffic: what do they cost?
+    Idle,
+    /// Round trips of large messages, for the bytes per second
+    Stream,
+    /// Paced connections beside one that floods and one that never reads
+    Fairness,
+}
+
+impl From<ScenarioPatternName> for ScenarioPattern {
+    fn from(name: ScenarioPatternName) -> Self {
+        match name {
+            ScenarioPatternName::Echo => Self::Echo,
+            ScenarioPatternName::Churn => Self::Churn,
+            ScenarioPatternName::Idle => Self::Idle,
+            ScenarioPatternName::Stream => Self::Stream,
+            ScenarioPatternName::Fairness => Self::Fairness,
+        }
+    }
 }
 
 pub(super) fn message_size(text: &str) -> Result<Bytes, String> {

@@ -9,7 +9,7 @@ use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::env;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,8 @@ pub struct BenchServer {
     place: Option<ListenPlace>,
     /// The process whose costs are measured, with those of its descendants.
     pid: Option<u32>,
+    /// What carries the messages.
+    transport: Transport,
 }
 
 /// Why there is no server to measure.
@@ -92,6 +94,7 @@ impl BenchServer {
                 child: None,
                 place: None,
                 pid: *pid,
+                transport,
             }),
             Origin::Command(command) => {
                 let place = ListenPlace::for_command(command).map_err(io_error)?;
@@ -100,7 +103,7 @@ impl BenchServer {
                     |place| Self::spawn(command, place, transport, cores, timeout, go_on);
                 let started = spawn(place);
                 match started {
-                    Err(LaunchError::Failed { .. }) if is_taken(&address) => {
+                    Err(LaunchError::Failed { .. }) if is_taken(&address, transport) => {
                         spawn(ListenPlace::for_command(command).map_err(io_error)?)
                     }
                     started => started,
@@ -128,19 +131,20 @@ impl BenchServer {
         let line = child.ready_line(START_TIMEOUT);
         let line = line.map_err(|failure| child_failed(&failure))?;
         match line.strip_prefix(READY).map(str::parse::<Address>) {
-            Some(Ok(address)) => Ok(Self::of(child, address)),
+            Some(Ok(address)) => Ok(Self::of(child, address, transport)),
             Some(Err(_)) | None => Err(failed(format!(
                 "it printed `{line}` instead of its address"
             ))),
         }
     }
 
-    fn of(child: Child, address: Address) -> Self {
+    fn of(child: Child, address: Address, transport: Transport) -> Self {
         Self {
             address,
             pid: Some(child.pid()),
             child: Some(child),
             place: None,
+            transport,
         }
     }
 
@@ -167,7 +171,7 @@ impl BenchServer {
                 Ok(()) => {
                     return Ok(Self {
                         place: Some(place),
-                        ..Self::of(child, address)
+                        ..Self::of(child, address, transport)
                     });
                 }
                 Err(exited @ ChildFailure::Exited { .. }) => return Err(child_failed(&exited)),
@@ -194,7 +198,7 @@ impl BenchServer {
         let started = self.child.take();
         let was_started = started.is_some();
         drop(started);
-        was_started && is_taken(&self.address)
+        was_started && is_taken(&self.address, self.transport)
     }
 
     /// How it terminated, if it has or does within `timeout`; never for a server that was running already.
@@ -209,9 +213,12 @@ pub fn last_lines(failure: &ChildFailure) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// Whether a socket listens there, although the server that was to do so has ended.
-fn is_taken(address: &Address) -> bool {
-    let bound = address.inet().map(TcpListener::bind);
+/// Whether another socket is bound there, although the server that was to be has ended.
+fn is_taken(address: &Address, transport: Transport) -> bool {
+    let bound = address.inet().map(|address| match transport {
+        Transport::Stream => TcpListener::bind(address).map(drop),
+        Transport::Datagrams => UdpSocket::bind(address).map(drop),
+    });
     bound.is_some_and(|bound| bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse))
 }
 

@@ -146,6 +146,13 @@ impl Values {
         per_second(self.messages, self.elapsed_ns)
     }
 
+    /// Messages per second to be held against a rate: those that came back and, over UDP, those that were lost. A datagram
+    /// that is lost holds no other one back; the loss is a figure of its own.
+    pub fn paced_per_second(&self) -> f64 {
+        let lost = self.datagrams.map_or(0, |counts| counts.lost);
+        per_second(self.messages.saturating_add(lost), self.elapsed_ns)
+    }
+
     /// Bytes per second in one direction.
     pub fn bytes_per_second(&self) -> f64 {
         per_second(self.bytes, self.elapsed_ns)

@@ -73,6 +73,15 @@ impl ContenderSpec {
         })
     }
 
+    /// Whether its server is reached through a Unix socket.
+    pub(super) fn is_on_unix_socket(&self) -> bool {
+        match &self.origin {
+            Origin::Own(_) => false,
+            Origin::Running { endpoint, .. } => endpoint.unix_name().is_some(),
+            Origin::Command(command) => command.contains(SOCKET),
+        }
+    }
+
     /// The contender as the reports show it.
     pub(super) fn contender(&self, role: Role) -> Contender {
         Contender {

@@ -60,6 +60,7 @@ pub(super) fn comparison() -> Comparison {
         warm_up_extension_ns: 0,
         arrivals: Arrivals::Fixed.to_string(),
         connect_rate: None,
+        timeout_ns: Some(5_000_000_000),
         verify: Verify::EveryByte,
         contenders: CONTENDERS
             .map(|(name, role, ..)| contender(name, role))

@@ -31,6 +31,11 @@ pub enum ContenderFailure {
         /// The first connection that timed out.
         first_timeout: Option<TimedOut>,
     },
+    /// Datagrams could not be sent, or were reported as refused.
+    DatagramsFailed {
+        /// How many, by kind.
+        failures: Failures,
+    },
     /// Connections got no reply for a large part of the measurement.
     Starved {
         /// How many.
@@ -59,6 +64,7 @@ impl ContenderFailure {
             Self::NotStarted { .. }
             | Self::Terminated { .. }
             | Self::Corrupted(_)
+            | Self::DatagramsFailed { .. }
             | Self::NotMeasured { .. } => false,
         }
     }
@@ -69,6 +75,7 @@ impl ContenderFailure {
             Self::NotStarted { stderr, .. } | Self::Terminated { stderr, .. } => stderr,
             Self::Corrupted(_)
             | Self::ConnectionsFailed { .. }
+            | Self::DatagramsFailed { .. }
             | Self::Starved { .. }
             | Self::Unanswered { .. }
             | Self::Stalled
@@ -88,16 +95,15 @@ impl fmt::Display for ContenderFailure {
                 first_timeout,
             } => {
                 f.write_str("connections failed")?;
-                let mut separator = ": ";
-                let kinds = failures.by_kind().into_iter();
-                for (kind, count) in kinds.filter(|(_, count)| *count > 0) {
-                    write!(f, "{separator}{count} {kind}")?;
-                    separator = ", ";
-                }
+                write_kinds(f, failures)?;
                 match first_timeout {
                     Some(timed_out) => write!(f, "; {timed_out}"),
                     None => Ok(()),
                 }
+            }
+            Self::DatagramsFailed { failures } => {
+                f.write_str("datagrams failed")?;
+                write_kinds(f, failures)
             }
             Self::Starved { connections: 1 } => f.write_str("starved 1 connection"),
             Self::Starved { connections } => write!(f, "starved {connections} connections"),
@@ -107,4 +113,15 @@ impl fmt::Display for ContenderFailure {
             Self::NotMeasured { reason } => write!(f, "not measured: {reason}"),
         }
     }
+}
+
+/// `: 3 refused, 1 reset`.
+fn write_kinds(f: &mut fmt::Formatter<'_>, failures: &Failures) -> fmt::Result {
+    let mut separator = ": ";
+    let kinds = failures.by_kind().into_iter();
+    for (kind, count) in kinds.filter(|(_, count)| *count > 0) {
+        write!(f, "{separator}{count} {kind}")?;
+        separator = ", ";
+    }
+    Ok(())
 }

@@ -65,11 +65,7 @@ fn about_ratios(
 
 /// `At 50 connections and 20,000 messages/s`, with what else the scenario has.
 fn place(scenario: &Scenario) -> String {
-    let mut parts = vec![units::counted(
-        scenario.connections,
-        "connection",
-        "connections",
-    )];
+    let mut parts = vec![scenario.pattern.counted(scenario.connections)];
     if scenario.pattern != ScenarioPattern::Idle {
         parts.push(units::size(scenario.size));
     }
@@ -78,7 +74,11 @@ fn place(scenario: &Scenario) -> String {
     }
     let rate = scenario.rate().map(|rate| {
         let rate = usize::try_from(rate).unwrap_or(usize::MAX);
-        format!(" and {} messages/s", units::count(rate))
+        format!(
+            " and {} {}/s",
+            units::count(rate),
+            scenario.pattern.messages()
+        )
     });
     format!("At {}{}", parts.join(", "), rate.unwrap_or_default())
 }
@@ -116,7 +116,9 @@ fn about_highest_rates(comparison: &Comparison, results: &ScenarioResults) -> Op
         .collect();
     let place = place(&results.scenario).replacen("At", "at", 1);
     let each = each.join(", ");
-    (!each.is_empty()).then(|| format!("Highest rate with {condition} {place}: {each} messages/s."))
+    let messages = results.scenario.pattern.messages();
+    (!each.is_empty())
+        .then(|| format!("Highest rate with {condition} {place}: {each} {messages}/s."))
 }
 
 fn name<'a>(comparison: &'a Comparison, found: &HighestRate) -> Option<&'a str> {

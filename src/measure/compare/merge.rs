@@ -55,6 +55,7 @@ fn difference(one: &Comparison, other: &Comparison) -> Option<String> {
         ),
         (warm_up(one) == warm_up(other), "has another --warmup"),
         (one.verify == other.verify, "has other --no-verify"),
+        (one.timeout_ns == other.timeout_ns, "has another --timeout"),
         (one.arrivals == other.arrivals, "has other --arrivals"),
         (
             one.connect_rate == other.connect_rate,

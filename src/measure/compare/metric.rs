@@ -2,6 +2,7 @@
 
 use super::scenario::{Scenario, ScenarioPattern};
 use crate::measure::bench::{LatencySummary, ServerCost, Values, float};
+use crate::measure::load::{DatagramCounts, Transport};
 use crate::text::units;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,12 @@ pub enum Metric {
     P999,
     /// Longest latency.
     Max,
+    /// Share of the datagrams that did not come back in time; only over UDP.
+    Loss,
+    /// Share of the datagrams whose echo arrived after that of a later one; only over UDP.
+    Reordered,
+    /// Further echoes of a datagram, as a share of the datagrams; only over UDP.
+    Duplicated,
     /// Processor time of the server per message, user and system together.
     CpuPerMessage,
     /// Bytes per second of the flooding connection; only for the fairness pattern.
@@ -42,13 +49,16 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of the reports.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Throughput,
         Self::Bandwidth,
         Self::P50,
         Self::P99,
         Self::P999,
         Self::Max,
+        Self::Loss,
+        Self::Reordered,
+        Self::Duplicated,
         Self::CpuPerMessage,
         Self::FloodBandwidth,
         Self::MemoryPerConnection,
@@ -70,7 +80,7 @@ impl Metric {
             // At a rate, the throughput is that of the generator.
             Self::Throughput | Self::Bandwidth if scenario.rate().is_some() => None,
             Self::Throughput => match pattern {
-                ScenarioPattern::Echo | ScenarioPattern::Churn => {
+                ScenarioPattern::Echo | ScenarioPattern::Churn | ScenarioPattern::Datagrams => {
                     Some(values.messages_per_second())
                 }
                 ScenarioPattern::Idle | ScenarioPattern::Stream | ScenarioPattern::Fairness => None,
@@ -79,6 +89,7 @@ impl Metric {
                 Some(values.bytes_per_second())
             }
             Self::P50 | Self::P99 | Self::P999 | Self::Max => self.latency(values.latency()),
+            Self::Loss | Self::Reordered | Self::Duplicated => self.share_of(&[values.datagrams?]),
             Self::CpuPerMessage => Some(per_message(seen_cost?.cpu_ns())? / 1e9),
             Self::SwitchesPerMessage => {
                 let (cost, involuntary) = (seen_cost?, seen_cost?.involuntary_switches);
@@ -108,13 +119,30 @@ impl Metric {
         nanoseconds.map(seconds)
     }
 
+    /// Its value in several measurements together; `None` if it is no share of the datagrams, or none was sent.
+    pub(super) fn share_of(self, counts: &[DatagramCounts]) -> Option<f64> {
+        let count = |counts: &DatagramCounts| match self {
+            Self::Loss => Some(counts.lost),
+            Self::Reordered => Some(counts.reordered),
+            Self::Duplicated => Some(counts.duplicated),
+            _ => None,
+        };
+        let sent: u64 = counts.iter().map(|counts| counts.sent).sum();
+        let count: u64 = counts.iter().map(count).sum::<Option<u64>>()?;
+        (sent > 0).then(|| float(count) / float(sent))
+    }
+
     /// The primary metric of a scenario. The others explain it.
     pub fn primary_of(scenario: &Scenario) -> Self {
         match scenario.pattern {
-            ScenarioPattern::Echo | ScenarioPattern::Stream if scenario.rate().is_some() => {
+            ScenarioPattern::Echo | ScenarioPattern::Stream | ScenarioPattern::Datagrams
+                if scenario.rate().is_some() =>
+            {
                 Self::CpuPerMessage
             }
-            ScenarioPattern::Echo | ScenarioPattern::Churn => Self::Throughput,
+            ScenarioPattern::Echo | ScenarioPattern::Churn | ScenarioPattern::Datagrams => {
+                Self::Throughput
+            }
             ScenarioPattern::Stream => Self::Bandwidth,
             ScenarioPattern::Idle => Self::Memory,
             ScenarioPattern::Fairness => Self::P99,
@@ -131,13 +159,18 @@ impl Metric {
             Self::P999 if scenario.is_saturated() => "saturated p99.9",
             Self::Max if scenario.is_saturated() => "saturated max",
             Self::Throughput if pattern == ScenarioPattern::Churn => "connections/s",
+            Self::Throughput if pattern == ScenarioPattern::Datagrams => "datagrams/s",
             Self::Throughput => "messages/s",
             Self::Bandwidth => "bytes/s",
             Self::P50 => "p50",
             Self::P99 => "p99",
             Self::P999 => "p99.9",
             Self::Max => "max",
+            Self::Loss => "loss",
+            Self::Reordered => "reordered",
+            Self::Duplicated => "duplicated",
             Self::CpuPerMessage if pattern == ScenarioPattern::Churn => "CPU/connection",
+            Self::CpuPerMessage if pattern == ScenarioPattern::Datagrams => "CPU/datagram",
             Self::CpuPerMessage => "CPU/message",
             Self::FloodBandwidth => "flood bytes/s",
             Self::MemoryPerConnection => "memory/conn.",
@@ -163,8 +196,14 @@ impl Metric {
             Self::P99 => "Latency, 99th percentile",
             Self::P999 => "Latency, 99.9th percentile",
             Self::Max => "Latency, maximum",
+            Self::Loss => "Datagrams lost",
+            Self::Reordered => "Datagrams whose echo arrived after that of a later one",
+            Self::Duplicated => "Datagrams echoed more than once",
             Self::CpuPerMessage if pattern == ScenarioPattern::Churn => {
                 "Server CPU time per connection"
+            }
+            Self::CpuPerMessage if pattern == ScenarioPattern::Datagrams => {
+                "Server CPU time per datagram"
             }
             Self::CpuPerMessage => "Server CPU time per message",
             Self::FloodBandwidth => "Bytes echoed per second to the flooding connection",
@@ -177,11 +216,16 @@ impl Metric {
     }
 
     /// Whether its ratio is meaningful in `scenario`. That of threads is not: a server has one, or as many as connections.
-    /// Those of the far tail rest on a few samples. At saturation, a faster contender gets more messages, and what each
+    /// Those of the far tail rest on a few samples, and shares of the datagrams are often zero. At saturation, a faster contender gets more messages, and what each
     /// of them takes depends on that.
     pub(super) fn has_ratio(self, scenario: &Scenario) -> bool {
         match self {
-            Self::Threads | Self::P999 | Self::Max => false,
+            Self::Threads
+            | Self::P999
+            | Self::Max
+            | Self::Loss
+            | Self::Reordered
+            | Self::Duplicated => false,
             Self::P50 | Self::P99 | Self::CpuPerMessage | Self::SwitchesPerMessage => {
                 !scenario.is_saturated()
             }
@@ -205,9 +249,13 @@ impl Metric {
             // Connections per second, both percentiles, CPU time, memory, switches.
             ScenarioPattern::Churn => 6,
             // The throughput, memory.
-            ScenarioPattern::Echo | ScenarioPattern::Stream if scenario.is_saturated() => 2,
+            ScenarioPattern::Echo | ScenarioPattern::Stream | ScenarioPattern::Datagrams
+                if scenario.is_saturated() =>
+            {
+                2
+            }
             // Both percentiles, CPU time, memory, switches.
-            ScenarioPattern::Echo | ScenarioPattern::Stream => 5,
+            ScenarioPattern::Echo | ScenarioPattern::Stream | ScenarioPattern::Datagrams => 5,
         };
         others + usize::from(per_connection)
     }
@@ -232,6 +280,9 @@ impl Metric {
             | Self::P99
             | Self::P999
             | Self::Max
+            | Self::Loss
+            | Self::Reordered
+            | Self::Duplicated
             | Self::CpuPerMessage
             | Self::MemoryPerConnection
             | Self::Memory
@@ -270,6 +321,7 @@ impl Metric {
             Self::Throughput => units::RATE,
             Self::Bandwidth | Self::FloodBandwidth => units::BANDWIDTH,
             Self::P50 | Self::P99 | Self::P999 | Self::Max | Self::CpuPerMessage => units::TIME,
+            Self::Loss | Self::Reordered | Self::Duplicated => units::SHARE,
             Self::MemoryPerConnection | Self::Memory => units::BYTES,
             Self::Threads | Self::SwitchesPerMessage | Self::SyscallsPerMessage => units::COUNT,
         }
@@ -289,9 +341,10 @@ fn seconds(nanoseconds: u64) -> f64 {
     float(nanoseconds) / 1e9
 }
 
-/// Whether it has enough connections for a figure of memory per connection.
+/// Whether it has enough connections for a figure of memory per connection. A server over UDP has none.
 pub(super) fn has_memory_per_connection(scenario: &Scenario) -> bool {
-    scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY
+    let has_connections = scenario.pattern.transport() == Transport::Stream;
+    has_connections && scenario.connections >= MIN_CONNECTIONS_FOR_MEMORY
 }
 
 fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
@@ -307,4 +360,24 @@ fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> 
 )]
 fn whole(count: f64) -> usize {
     count.round() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_datagrams_is_that_of_all_measurements_together() {
+        let counts = |sent, lost| DatagramCounts {
+            sent,
+            lost,
+            ..DatagramCounts::default()
+        };
+        let rounds = [counts(900, 0), counts(0, 0), counts(100, 10)];
+        assert_eq!(Metric::Loss.share_of(&rounds), Some(0.01));
+        assert_eq!(Metric::Reordered.share_of(&rounds), Some(0.0));
+        assert_eq!(Metric::Loss.share_of(&[]), None);
+        assert_eq!(Metric::Throughput.share_of(&rounds), None);
+        assert_eq!(Metric::Loss.format(0.01), "1.00 %");
+    }
 }

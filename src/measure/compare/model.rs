@@ -55,6 +55,10 @@ pub struct Comparison {
     /// Connections opened per second before each measurement; `None` if they were opened as fast as possible.
     #[serde(default)]
     pub connect_rate: Option<f64>,
+    /// How long a connect or a reply might take; a datagram without a reply for this long was lost. `None` in files of
+    /// versions that did not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ns: Option<u64>,
     /// Whether every byte that came back was compared.
     pub verify: Verify,
     /// The contenders. The first one is the baseline of every ratio.
@@ -190,7 +194,7 @@ impl ScenarioResults {
         let values = self
             .measurements_of(contender)
             .filter_map(Measurement::values);
-        let shares: Vec<f64> = values.map(|it| it.messages_per_second() / rate).collect();
+        let shares: Vec<f64> = values.map(|it| it.paced_per_second() / rate).collect();
         let share = Spread::of(&shares)?.median;
         (share < MIN_RATE_SHARE).then_some(share)
     }

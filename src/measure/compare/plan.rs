@@ -4,12 +4,13 @@ use super::contender::ContenderSpec;
 use super::correction::rounds_needed;
 use super::metric::Metric;
 use super::model::Role;
-use super::scenario::{OfferedLoad, Scenario};
+use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};
 use crate::measure::bench::{Threshold, WarmUpLength, float};
-use crate::measure::load::{Arrivals, Verify};
+use crate::measure::load::{Arrivals, LoadPlan, Transport, Verify};
 use crate::measure::process::Placement;
 use crate::server::{Mode, connections_that_fit};
 use crate::text::units;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How many times as many rounds there are at most, if they are added until the intervals are narrow.
@@ -53,7 +54,9 @@ pub struct Plan {
     pub verify: Verify,
     /// Whether to count system calls.
     pub syscalls: SyscallPass,
-    /// How long a server may take to start, a connection to be accepted, a message to come back.
+    /// How long a server may take to start.
+    pub start_timeout: Duration,
+    /// How long a connection may take to be accepted, and a message to come back. A datagram that does not is lost.
     pub timeout: Duration,
     /// The command line as it was typed, for the reports.
     pub command_line: Vec<String>,
@@ -137,10 +140,12 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// The placement asks for cores that may not be used, or a scenario has more connections than this program, or a server that it starts, may have open files
-    /// (`RLIMIT_NOFILE`, getrlimit(2)). The error is one line of text.
+    /// The placement asks for cores that may not be used, a scenario has more connections than this program, or a server
+    /// that it starts, may have open files (`RLIMIT_NOFILE`, getrlimit(2)), or UDP is to carry what it cannot. The error is
+    /// one line of text.
     pub fn check(&self) -> Result<(), String> {
         self.placement.check()?;
+        self.check_datagrams()?;
         let connections = self.scenarios.iter().map(|scenario| scenario.connections);
         let most = connections.max().unwrap_or(0);
         let fit = connections_that_fit(Mode::EventLoop);
@@ -150,6 +155,26 @@ impl Plan {
                 units::counted(most, "connection", "connections"),
                 units::count(fit)
             ));
+        }
+        Ok(())
+    }
+
+    /// A datagram has a largest size, and no Unix socket that is compared takes any.
+    fn check_datagrams(&self) -> Result<(), String> {
+        let scenarios = self.scenarios.iter();
+        let udp = scenarios.filter(|it| it.pattern == ScenarioPattern::Datagrams);
+        for scenario in udp {
+            let load = LoadPlan {
+                transport: Transport::Datagrams,
+                size: scenario.size,
+                ..LoadPlan::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            };
+            load.check().map_err(|error| error.to_string())?;
+            let mut contenders = self.contenders.iter();
+            if let Some(contender) = contenders.find(|it| it.is_on_unix_socket()) {
+                let name = &contender.name;
+                return Err(format!("`{name}` is on a Unix socket, which has no UDP"));
+            }
         }
         Ok(())
     }

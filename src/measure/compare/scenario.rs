@@ -1,5 +1,6 @@
 //! What connections do to a server in one measurement.
 
+use crate::measure::load::Transport;
 use crate::text::units;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,14 +19,43 @@ pub enum ScenarioPattern {
     Stream,
     /// Paced connections that read what they get, beside one that floods and one that never reads.
     Fairness,
+    /// Round trips over UDP: each message is a datagram, and each connection a socket of its own.
+    #[serde(rename = "udp")]
+    Datagrams,
 }
 
 impl ScenarioPattern {
     /// Whether its messages can be due at a rate.
     pub fn takes_rate(self) -> bool {
         match self {
-            Self::Echo | Self::Stream => true,
+            Self::Echo | Self::Stream | Self::Datagrams => true,
             Self::Churn | Self::Idle | Self::Fairness => false,
+        }
+    }
+
+    /// What carries its messages.
+    pub fn transport(self) -> Transport {
+        match self {
+            Self::Datagrams => Transport::Datagrams,
+            Self::Echo | Self::Churn | Self::Idle | Self::Stream | Self::Fairness => {
+                Transport::Stream
+            }
+        }
+    }
+
+    /// What a message is called.
+    pub(super) fn messages(self) -> &'static str {
+        match self.transport() {
+            Transport::Stream => "messages",
+            Transport::Datagrams => "datagrams",
+        }
+    }
+
+    /// `50 connections`; over UDP, there are only sockets.
+    pub(super) fn counted(self, connections: usize) -> String {
+        match self.transport() {
+            Transport::Stream => units::counted(connections, "connection", "connections"),
+            Transport::Datagrams => units::counted(connections, "socket", "sockets"),
         }
     }
 }
@@ -52,6 +82,7 @@ impl fmt::Display for ScenarioPattern {
             Self::Idle => "idle",
             Self::Stream => "stream",
             Self::Fairness => "fairness",
+            Self::Datagrams => "udp",
         })
     }
 }
@@ -61,11 +92,12 @@ impl fmt::Display for ScenarioPattern {
 pub struct Scenario {
     /// How the connections behave.
     pub pattern: ScenarioPattern,
-    /// Concurrent connections; for [`ScenarioPattern::Fairness`], the paced ones.
+    /// Concurrent connections; for [`ScenarioPattern::Fairness`], the paced ones, and for [`ScenarioPattern::Datagrams`],
+    /// sockets.
     pub connections: usize,
     /// Bytes in a message.
     pub size: usize,
-    /// Messages in flight on each connection.
+    /// Messages in flight on each connection. At a rate, nothing limits how many datagrams are in flight.
     pub depth: usize,
     /// How many messages are sent. For a pattern that takes no rate, [`OfferedLoad::Saturation`].
     pub load: OfferedLoad,
@@ -166,19 +198,17 @@ impl Scenario {
     /// `None` where there is nothing worth mentioning: a depth of 1, a message size without messages.
     fn name_of_value_on(&self, axis: Axis) -> Option<String> {
         let has_messages = self.pattern != ScenarioPattern::Idle;
+        let is_bounded = self.pattern != ScenarioPattern::Datagrams || self.rate().is_none();
         match axis {
-            Axis::Connections => Some(units::counted(
-                self.connections,
-                "connection",
-                "connections",
-            )),
+            Axis::Connections => Some(self.pattern.counted(self.connections)),
             Axis::Size => has_messages.then(|| units::size(self.size)),
-            Axis::Depth => (has_messages && self.depth > 1)
+            Axis::Depth => (has_messages && is_bounded && self.depth > 1)
                 .then(|| format!("{} deep", units::count(self.depth))),
             Axis::Rate if self.is_saturated() => Some("saturated".to_owned()),
-            Axis::Rate => self
-                .rate()
-                .map(|_| format!("{} messages/s", units::count(self.value_on(axis)))),
+            Axis::Rate => self.rate().map(|_| {
+                let rate = units::count(self.value_on(axis));
+                format!("{rate} {}/s", self.pattern.messages())
+            }),
         }
     }
 }
@@ -226,13 +256,16 @@ impl Axis {
             .unwrap_or(Self::Connections)
     }
 
-    /// Its title on a chart.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Size => "message size",
-            Self::Depth => "messages in flight per connection",
-            Self::Rate => "messages per second",
+    /// Its title on a chart of scenarios with this pattern.
+    pub fn title(self, pattern: ScenarioPattern) -> &'static str {
+        match (self, pattern.transport()) {
+            (Self::Connections, Transport::Stream) => "connections",
+            (Self::Connections, Transport::Datagrams) => "sockets",
+            (Self::Size, _) => "message size",
+            (Self::Depth, Transport::Stream) => "messages in flight per connection",
+            (Self::Depth, Transport::Datagrams) => "messages in flight per socket",
+            (Self::Rate, Transport::Stream) => "messages per second",
+            (Self::Rate, Transport::Datagrams) => "datagrams per second",
         }
     }
 
@@ -267,6 +300,14 @@ mod tests {
         let names: Vec<String> = matrix.iter().map(Scenario::to_string).collect();
         assert_eq!(names[0], "echo, 64 B, 1 connection, 500 messages/s");
         assert_eq!(names[1], "echo, 64 B, 1 connection, 20,000 messages/s");
+        let udp = Scenario::matrix(ScenarioPattern::Datagrams, &[5], &[64], &[2], &loads);
+        assert_eq!(udp[0].to_string(), "udp, 64 B, 5 sockets, 500 datagrams/s");
+        let saturated = Scenario {
+            load: OfferedLoad::Saturation,
+            ..udp[0]
+        };
+        let name = "udp, 64 B, 2 deep, 5 sockets, saturated";
+        assert_eq!(saturated.to_string(), name);
         let churn = Scenario::matrix(ScenarioPattern::Churn, &[1], &[64], &[1], SATURATION);
         assert_eq!(churn[0].to_string(), "churn, 64 B, 1 connection");
     }

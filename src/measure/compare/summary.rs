@@ -9,6 +9,7 @@ use super::pairs::{has_figures, pairs, position_of_baseline, values_by_round};
 use super::ratio::{Criterion, Ratio};
 use super::scenario::Scenario;
 use super::statistics::{Interval, Spread, median_interval};
+use crate::measure::load::DatagramCounts;
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +57,8 @@ pub enum RowStatus<'a> {
 pub struct Cell {
     /// The metric.
     pub metric: Metric,
-    /// The figure in a table: for a latency, the value over all rounds together; for everything else, the median of the
-    /// rounds.
+    /// The figure in a table: for a latency or a share of the datagrams, the value over all rounds together; for everything
+    /// else, the median of the rounds.
     pub figure: f64,
     /// Median and range of all rounds.
     pub spread: Spread,
@@ -187,10 +188,14 @@ fn cell(
     let spread = Spread::of(&values)?;
     let mut merged = results.latencies.iter();
     let merged = merged.find(|it| it.contender == contender);
+    let measurements = results.measurements_of(contender);
+    let datagrams = measurements.filter_map(|it| it.values()?.datagrams);
+    let datagrams: Vec<DatagramCounts> = datagrams.collect();
     Some(Cell {
         metric,
         figure: merged
             .and_then(|it| metric.latency(&it.latency))
+            .or_else(|| metric.share_of(&datagrams))
             .unwrap_or(spread.median),
         spread,
         interval: median_interval(&values),

@@ -1,9 +1,9 @@
 //! The text that several reports share.
 
 use super::metric::Metric;
-use super::model::{Comparison, MeasurementStatus, Role};
+use super::model::{Comparison, MeasurementStatus, Role, ScenarioResults};
 use super::ratio::{Conclusion, Ratio};
-use super::scenario::Scenario;
+use super::scenario::{Scenario, ScenarioPattern};
 use super::statistics::{Interval, Spread};
 use super::summary::{Cell, Row, RowStatus};
 use crate::measure::bench::MemoryMethod;
@@ -44,6 +44,10 @@ const SATURATION: &str = " Saturated means: each contender gets as many messages
     show how full the queue is (connections / throughput), and its CPU time per message depends on how many it gets, so \
     both are only compared at a rate.";
 
+/// The same over UDP.
+const LOSS_AT_SATURATION: &str = " A datagram that is lost is only replaced when its time is over, so a loss costs \
+    throughput at saturation.";
+
 /// What the words of [`ratio`] mean.
 pub(super) fn reading(comparison: &Comparison) -> String {
     format!(
@@ -51,15 +55,22 @@ pub(super) fn reading(comparison: &Comparison) -> String {
          excludes 1, corrected for the number of comparisons in this report (Holm, 5 %); “same” only if the interval is \
          inside ±{margin}; everything else is undecided. (again) is {baseline} measured a second time: its interval is the \
          noise floor of this machine. * marks the metric that a scenario is measured for.{saturation}",
-        saturation = if comparison.scenarios.iter().any(|it| it.scenario.is_saturated()) {
-            SATURATION
-        } else {
-            ""
-        },
+        saturation = at_saturation(comparison),
         baseline = baseline(comparison),
         margin = percent(comparison.margin)
     )
     .replace(" %", "\u{a0}%")
+}
+
+/// What there is to know about the scenarios in which the contenders were saturated.
+fn at_saturation(comparison: &Comparison) -> String {
+    let scenarios = comparison.scenarios.iter().map(|it| it.scenario);
+    let mut saturated = scenarios.filter(Scenario::is_saturated);
+    match saturated.next().map(|scenario| scenario.pattern) {
+        Some(ScenarioPattern::Datagrams) => format!("{SATURATION}{LOSS_AT_SATURATION}"),
+        Some(_) => SATURATION.to_owned(),
+        None => String::new(),
+    }
 }
 
 /// `1.17–1.22`.
@@ -171,13 +182,15 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
     setup
 }
 
-/// How connections are opened, and messages spaced where they are due at a rate.
+/// How connections are opened, or when a datagram is lost, and how messages are spaced where they are due at a rate.
 fn offered_load(comparison: &Comparison) -> String {
+    let mut scenarios = comparison.scenarios.iter();
+    let is_udp = |it: &ScenarioResults| it.scenario.pattern == ScenarioPattern::Datagrams;
     let opened = match comparison.connect_rate {
+        _ if scenarios.clone().any(is_udp) => datagrams_lost(comparison),
         Some(rate) => format!("{rate} connections opened per second"),
         None => "connections opened as fast as possible".to_owned(),
     };
-    let mut scenarios = comparison.scenarios.iter();
     if scenarios.all(|it| it.scenario.rate().is_none()) {
         return opened;
     }
@@ -185,6 +198,13 @@ fn offered_load(comparison: &Comparison) -> String {
         "{opened}; {} arrivals where there is a rate",
         comparison.arrivals
     )
+}
+
+/// `datagrams, lost without a reply for 1s`.
+fn datagrams_lost(comparison: &Comparison) -> String {
+    let timeout = Duration::from_nanos(comparison.timeout_ns.unwrap_or(0));
+    let timeout = humantime::format_duration(timeout);
+    format!("datagrams over UDP, lost if they have no reply within {timeout}")
 }
 
 /// `200ms`, or until when it lasted and for how long, with the contenders that asked for another.

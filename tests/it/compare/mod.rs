@@ -2,6 +2,8 @@
 //! agree.
 
 mod contenders;
+#[cfg(feature = "udp")]
+mod datagrams;
 mod equal_load;
 mod failures;
 mod page;

@@ -1,7 +1,7 @@
 //! Each pattern has its figures.
 
 use super::{comparison, measured, text};
-use crate::harness::tool_or_skip;
+use crate::harness::{in_some_attempt, tool_or_skip};
 use mio_echo::measure::compare::model::SyscallStatus;
 use mio_echo::measure::compare::report;
 
@@ -41,14 +41,18 @@ fn system_calls_are_counted_where_a_tool_can() {
         "--syscalls",
         "--json=-",
     ];
-    let finished = measured(&[&arguments[..], &["event-loop"]].concat());
-    let comparison = comparison(text(&finished));
-    let passes = &comparison.scenarios[0].syscalls;
-    assert_eq!(passes.len(), 1, "not for the second baseline: {passes:?}");
-    let SyscallStatus::Counted { syscalls, messages } = passes[0].status else {
-        panic!("{passes:?}");
-    };
+    let (comparison, syscalls, messages) = in_some_attempt(|| {
+        let finished = measured(&[&arguments[..], &["event-loop"]].concat());
+        let comparison = comparison(text(&finished));
+        let passes = &comparison.scenarios[0].syscalls;
+        assert_eq!(passes.len(), 1, "not for the second baseline: {passes:?}");
+        match passes[0].status {
+            SyscallStatus::Counted { syscalls, messages } => Ok((comparison, syscalls, messages)),
+            // On a busy machine, too few messages.
+            SyscallStatus::NotCounted { ref reason } => Err(reason.clone()),
+        }
+    });
     // One wait, one recv, one send.
-    assert!(syscalls >= 2 * messages, "{passes:?}");
+    assert!(syscalls >= 2 * messages, "{syscalls} for {messages}");
     assert!(report::terminal(&comparison).contains("  syscalls\n"));
 }

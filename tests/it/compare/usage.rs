@@ -43,6 +43,34 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "--sweep does not apply to the pattern idle",
         ),
         (
+            &["--udp", "--pattern=churn"],
+            "--udp has no pattern churn, only echo",
+        ),
+        (
+            &["--udp", "--depth=2", "--rate=100"],
+            "--depth does not apply to --udp: at a rate, nothing holds a datagram back",
+        ),
+        (
+            &["--udp", "--connect-rate=10"],
+            "--connect-rate does not apply to --udp: there are no connections",
+        ),
+        (
+            &["--udp", "--peers=benches/peers"],
+            "--peers does not apply to --udp: the servers of a manifest speak TCP",
+        ),
+        (
+            &["--udp", "--size=7"],
+            "a datagram cannot have 7 bytes here",
+        ),
+        (
+            &["--udp", "one=unix:/run/one"],
+            "`one` is on a Unix socket, which has no UDP",
+        ),
+        (
+            &["--udp", "one=./one --listen {socket}"],
+            "`one` is on a Unix socket, which has no UDP",
+        ),
+        (
             &["--from=/nowhere/saved.json"],
             "cannot read /nowhere/saved.json: no such file",
         ),

@@ -66,7 +66,10 @@ impl Chart {
         let median = self.metric.format(point.median);
         let range = self.metric.format_range(point.low, point.high);
         let position = self.axis.format(point.position);
-        format!("{median} ({range}) at {position} {}", self.axis.title())
+        format!(
+            "{median} ({range}) at {position} {}",
+            self.axis.title(self.scenario.pattern)
+        )
     }
 }
 

@@ -5,11 +5,13 @@ use crate::measure::bench::{ServerCost, Values};
 use crate::measure::compare::metric::Metric;
 use crate::measure::compare::model::{Comparison, MeasurementStatus};
 use crate::measure::compare::scenario::{OfferedLoad, Scenario};
+use crate::measure::load::DatagramCounts;
 
 const HEADER: &str = "pattern,connections,size,depth,rate,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
 involuntary_switches,server_run_queue_delay_ns,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_cpu_ns,generator_run_queue_delay_ns,\
-messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection";
+messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection,datagrams_sent,datagrams_lost,\
+datagrams_late,datagrams_reordered,datagrams_duplicated";
 
 /// The comparison as CSV. A missing value is an empty field. Round 0 is a measurement of a search for the highest rate.
 pub fn csv(comparison: &Comparison) -> String {
@@ -77,6 +79,7 @@ fn line(
     fields.extend(
         computed.map(|metric| field(values.and_then(|values| metric.value(scenario, values)))),
     );
+    fields.extend(datagram_fields(values));
     fields.join(",")
 }
 
@@ -108,6 +111,21 @@ fn raw_fields(values: Option<&Values>) -> [String; 22] {
         field(values.and_then(|v| v.server?.tcp_buffers)),
         field(values.map(|v| v.generator_cpu_ns)),
         field(values.and_then(|v| v.generator_run_queue_delay_ns)),
+    ]
+}
+
+/// What became of the datagrams; all empty over TCP.
+fn datagram_fields(values: Option<&Values>) -> [String; 5] {
+    let count = |read: fn(&DatagramCounts) -> u64| {
+        let counts = values.and_then(|values| values.datagrams.as_ref());
+        field(counts.map(read))
+    };
+    [
+        count(|counts| counts.sent),
+        count(|counts| counts.lost),
+        count(|counts| counts.late),
+        count(|counts| counts.reordered),
+        count(|counts| counts.duplicated),
     ]
 }
 

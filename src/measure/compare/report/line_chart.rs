@@ -56,7 +56,7 @@ fn grid(chart: &Chart, x: &Scale, y: &Scale) -> Markup {
             (path("grid", &format!("M{:.1} {AXIS:.1}v4", x.pixel(as_f64(*position)))))
         }
         (position_labels(chart, x))
-        (text("note middle", f64::midpoint(left, right), HEIGHT - 8.0, chart.axis.title()))
+        (text("note middle", f64::midpoint(left, right), HEIGHT - 8.0, chart.axis.title(chart.scenario.pattern)))
     }
 }
 

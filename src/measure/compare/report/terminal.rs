@@ -127,7 +127,7 @@ fn short_head(metric: Metric, scenario: &Scenario) -> String {
     let title = match metric {
         Metric::Throughput if is_churn => "conn./s",
         Metric::CpuPerMessage if is_churn => "CPU/conn.",
-        Metric::CpuPerMessage => "CPU/msg",
+        Metric::CpuPerMessage if scenario.pattern != ScenarioPattern::Datagrams => "CPU/msg",
         Metric::FloodBandwidth => "flood",
         Metric::MemoryPerConnection => "mem/conn.",
         Metric::SwitchesPerMessage => "switches",

@@ -73,9 +73,9 @@ fn measure_once(
     scenario: &Scenario,
     progress: &mut impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<RoundOutcome>, Stopped> {
-    let go_on = &mut || progress(0);
+    let (go_on, transport) = (&mut || progress(0), scenario.pattern.transport());
     let mut server =
-        match BenchServer::start(&spec.origin, Transport::Stream, cores, plan.timeout, go_on) {
+        match BenchServer::start(&spec.origin, transport, cores, plan.start_timeout, go_on) {
             Ok(server) => server,
             Err(LaunchError::Failed { reason, stderr }) => {
                 let failure = ContenderFailure::NotStarted { reason, stderr };
@@ -140,8 +140,11 @@ pub(super) fn load_plan(
 ) -> LoadPlan {
     let warm_up = spec.warm_up.map_or(plan.warm_up, WarmUpLength::Fixed);
     LoadPlan {
+        transport: scenario.pattern.transport(),
         pattern: match scenario.pattern {
-            ScenarioPattern::Echo | ScenarioPattern::Fairness => LoadPattern::Echo,
+            ScenarioPattern::Echo | ScenarioPattern::Fairness | ScenarioPattern::Datagrams => {
+                LoadPattern::Echo
+            }
             ScenarioPattern::Churn => LoadPattern::Churn,
             ScenarioPattern::Idle => LoadPattern::Idle,
             ScenarioPattern::Stream => LoadPattern::Stream,
@@ -199,13 +202,17 @@ fn failure(scenario: &Scenario, values: &Values) -> Option<ContenderFailure> {
         return None;
     }
     if values.failures.total() > 0 {
-        return Some(ContenderFailure::ConnectionsFailed {
-            failures: values.failures,
-            first_timeout: values.first_timeout,
+        let failures = values.failures;
+        return Some(match scenario.pattern.transport() {
+            Transport::Stream => ContenderFailure::ConnectionsFailed {
+                failures,
+                first_timeout: values.first_timeout,
+            },
+            Transport::Datagrams => ContenderFailure::DatagramsFailed { failures },
         });
     }
-    if values.unanswered > 0 {
-        let messages = values.unanswered;
+    let messages = values.unexpectedly_unanswered();
+    if messages > 0 {
         return Some(ContenderFailure::Unanswered { messages });
     }
     let is_silent = values.messages == 0 && scenario.pattern != ScenarioPattern::Idle;
@@ -215,7 +222,7 @@ fn failure(scenario: &Scenario, values: &Values) -> Option<ContenderFailure> {
 /// Whether a server that works was given more than it can echo: what was due too long ago is then left unanswered.
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
 fn is_overloaded(scenario: &Scenario, values: &Values) -> bool {
-    let is_missed = |rate: u64| values.messages_per_second() < MIN_RATE_SHARE * rate as f64;
+    let is_missed = |rate: u64| values.paced_per_second() < MIN_RATE_SHARE * rate as f64;
     let failures = &values.failures;
     let only_late = failures.total() == failures.timed_out;
     values.messages > 0 && only_late && scenario.rate().is_some_and(is_missed)

@@ -71,6 +71,7 @@ fn new_comparison(plan: &Plan, participants: &[Participant<'_>]) -> Comparison {
         warm_up_extension_ns: nanoseconds(plan.warm_up.extension()),
         arrivals: plan.arrivals.to_string(),
         connect_rate: plan.connect_rate,
+        timeout_ns: Some(nanoseconds(plan.timeout)),
         verify: plan.verify,
         contenders: participants.iter().map(|it| it.contender.clone()).collect(),
         scenarios: Vec::new(),

@@ -6,7 +6,7 @@ use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::model::SyscallStatus;
 use crate::measure::compare::plan::Plan;
 use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
-use crate::measure::load::{self, LoadObserver, Progress, Transport};
+use crate::measure::load::{self, LoadObserver, Progress};
 use crate::measure::process::SyscallCounter;
 use crate::text::units;
 use std::ops::ControlFlow;
@@ -27,16 +27,16 @@ pub(super) fn count_syscalls(
     if let ScenarioPattern::Idle | ScenarioPattern::Fairness = scenario.pattern {
         return Ok(None);
     }
-    let go_on = &mut || progress(0);
-    let server =
-        match BenchServer::start(&spec.origin, Transport::Stream, cores, plan.timeout, go_on) {
-            Ok(server) => server,
-            Err(LaunchError::Failed { reason, .. }) => {
-                let reason = format!("the server did not start: {reason}");
-                return Ok(Some(SyscallStatus::NotCounted { reason }));
-            }
-            Err(LaunchError::Stopped) => return Err(Stopped),
-        };
+    let (go_on, transport) = (&mut || progress(0), scenario.pattern.transport());
+    let server = match BenchServer::start(&spec.origin, transport, cores, plan.start_timeout, go_on)
+    {
+        Ok(server) => server,
+        Err(LaunchError::Failed { reason, .. }) => {
+            let reason = format!("the server did not start: {reason}");
+            return Ok(Some(SyscallStatus::NotCounted { reason }));
+        }
+        Err(LaunchError::Stopped) => return Err(Stopped),
+    };
     let Some(pid) = server.pid() else {
         return Ok(None);
     };
