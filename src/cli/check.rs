@@ -48,7 +48,7 @@ Examples:
   mio-echo check --junit echo.xml -- \\
     socat tcp-listen:{port},fork,reuseaddr exec:cat
   mio-echo check --udp -- socat udp-recvfrom:{port},fork exec:cat
-  mio-echo check -- mio-echo serve --listen unix:{socket}
+  mio-echo check -- mio-echo serve unix:{socket}
   mio-echo check --level 3 -- python3 my_server.py {port}
   mio-echo check --list";
 

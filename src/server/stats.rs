@@ -30,7 +30,7 @@ pub struct Stats {
     pub longest_queue: usize,
     /// Datagrams.
     pub datagrams: DatagramStats,
-    /// How connections misbehaved, of a server that was asked to; the counters are shared with the server. `None` otherwise.
+    /// The injected faults, counted; the counters are shared with the server. `None` if it injects none.
     pub misbehaved: Option<MisbehaviourCounts>,
     /// Error texts and how often each occurred. Each error concerned one peer.
     pub errors: BTreeMap<String, u64>,

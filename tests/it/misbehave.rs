@@ -269,7 +269,7 @@ fn the_log_shows_what_was_asked_for_with_its_seed_and_what_was_done() {
             "17",
         ]);
         server.wait_for_log(
-            "WARN  [mio_echo] misbehaves as asked: --delay 1ms±1ms,p=1 --corrupt-every 2; --seed 17 repeats it",
+            "WARN  [mio_echo] injecting faults: --delay 1ms±1ms,p=1 --corrupt-every 2; --seed 17 repeats them",
         );
         server.wait_for_log("CORRUPTS DATA: --corrupt-every 2");
         let mut peer = connect(address);

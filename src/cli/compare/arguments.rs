@@ -64,8 +64,7 @@ Examples:
   mio-echo compare --connections 1,10,100 --size 64,4KiB --html report.html
   mio-echo compare event-loop \\
     'socat=socat tcp-listen:{port},fork,reuseaddr exec:cat'
-  mio-echo compare event-loop \\
-    'unix=mio-echo serve --quiet --listen unix:{socket}'
+  mio-echo compare event-loop 'unix=mio-echo serve --quiet unix:{socket}'
   mio-echo compare --connections 50 --rate 10000,20000,40000
   mio-echo compare --connections 50 --sweep --html curve.html
   mio-echo compare --connections 50 --find-rate 'p99<1ms'

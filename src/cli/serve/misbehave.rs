@@ -86,7 +86,7 @@ impl MisbehaveArguments {
     /// Warns that this is no ordinary server, and how to have the same one again.
     pub(super) fn warn(&self, misbehaviour: &Misbehaviour) {
         let Misbehaviour { seed, .. } = misbehaviour;
-        log::warn!(target: TARGET, "misbehaves as asked:{}; --seed {seed} repeats it", self.faults);
+        log::warn!(target: TARGET, "injecting faults:{}; --seed {seed} repeats them", self.faults);
         if let Some(Setting { text, .. }) = &self.faults.corrupt_every {
             log::warn!(target: TARGET, "CORRUPTS DATA: --corrupt-every {text}");
         }
