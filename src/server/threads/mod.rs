@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// What the main thread owns.
@@ -229,15 +229,8 @@ impl<O: Observer> Threads<O> {
             ThreadConnection::new(identity, Arc::clone(&observer), Arc::clone(&self.shared));
         // Locked so that nothing is observed of the connection before its acceptance.
         let observer_lock = lock(&observer);
-        let builder = thread::Builder::new()
-            .name(id.to_string())
-            .stack_size(THREAD_STACK);
         let room = self.address_space.take_room_for_a_thread(open);
-        let thread = room.and_then(|()| {
-            let stream = Arc::clone(&stream);
-            builder.spawn(move || connection.run(&stream))
-        });
-        match thread {
+        match room.and_then(|()| spawn(id, connection, Arc::clone(&stream))) {
             Ok(_detached) => {
                 entry.insert(Arc::clone(&observer));
                 if table.observer.observes_sockets() {
@@ -265,6 +258,18 @@ impl<O: Observer> Threads<O> {
         let all_gone = open == 0 && self.unstarted.is_none() && self.listeners.are_closed();
         self.shutdown.is_under_way() && all_gone
     }
+}
+
+/// Starts the thread of a connection, which is not waited for: the connection table knows what is open.
+fn spawn<O: Observer>(
+    id: ConnectionId,
+    connection: ThreadConnection<O>,
+    stream: Arc<TcpStream>,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name(id.to_string())
+        .stack_size(THREAD_STACK)
+        .spawn(move || connection.run(&stream))
 }
 
 #[cfg(test)]
