@@ -228,7 +228,8 @@ fn write_memory(
     Ok(())
 }
 
-/// What the kernel adds in its buffers. It counts up to 1 MiB for each core in advance, so a smaller change is none.
+/// What the kernel adds in its buffers. It counts up to 1 MiB for each core in advance, so a smaller change is none; and it
+/// counts those of the whole machine, so less than before is due to other connections.
 #[expect(
     clippy::cast_precision_loss,
     reason = "bytes, printed with three digits"
@@ -244,6 +245,9 @@ fn tcp_buffers(server: &ServerCost, cores: usize) -> String {
                 "- (a change below {} is not counted)",
                 units::value(least, BYTES)
             )
+        }
+        Some(bytes) if bytes < 0.0 => {
+            "- (other connections of this machine released more)".to_owned()
         }
         Some(bytes) => format!("grew by {}, at both ends", units::value(bytes, BYTES)),
     };
