@@ -21,7 +21,7 @@ fn lossy_server() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     thread::spawn(move || {
-        let mut datagram = [0; 1 << 16];
+        let mut datagram = [0; 1024];
         for number in 1.. {
             let Ok((length, peer)) = socket.recv_from(&mut datagram) else {
                 return;
