@@ -49,9 +49,10 @@ impl Payload {
                 last = byte;
             }
         }
-        let bytes = period.iter().copied().cycle();
+        let mut bytes = period.repeat(1 + MAX_SLICE.div_ceil(PERIOD));
+        bytes.truncate(PERIOD + MAX_SLICE);
         Self {
-            bytes: bytes.take(PERIOD + MAX_SLICE).collect(),
+            bytes: bytes.into_boxed_slice(),
         }
     }
 

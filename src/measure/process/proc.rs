@@ -170,19 +170,30 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 /// `proc_pid_stat(5)` counts the fields from 1. The second is the name in parentheses, which may itself contain
 /// spaces and parentheses; the third follows the last closing parenthesis.
 fn parse_stat(line: &str) -> Option<Stat> {
-    const THIRD: usize = 3;
+    // Parsed in one pass: for a group, the files of all processes are read. The third field comes first.
     let (_, after_name) = line.rsplit_once(')')?;
-    let text = |field: usize| after_name.split_whitespace().nth(field - THIRD);
-    let number = |field: usize| text(field)?.parse().ok();
+    let mut fields = after_name.split_ascii_whitespace();
+    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
+    // Behind fields 6 to 13.
+    let mut times = fields
+        .by_ref()
+        .skip(8)
+        .map_while(|field| field.parse().ok());
+    let [user, system, children_user, children_system] =
+        [times.next()?, times.next()?, times.next()?, times.next()?];
+    // Behind fields 18 and 19.
+    let threads = fields.nth(2)?.parse().ok()?;
     Some(Stat {
-        parent: text(4)?.parse().ok()?,
-        group: text(5)?.parse().ok()?,
-        is_zombie: matches!(text(THIRD)?, "Z" | "X"),
-        user: number(14)?,
-        system: number(15)?,
-        children_user: number(16)?,
-        children_system: number(17)?,
-        threads: number(20)?,
+        parent,
+        group,
+        is_zombie,
+        user,
+        system,
+        children_user,
+        children_system,
+        threads,
     })
 }
 
