@@ -254,7 +254,10 @@ fn a_reset_with_unread_input_is_reported_to_the_peer() {
 fn what_a_unix_socket_does_not_have_is_refused() {
     for (arguments, reason) in [
         (&["serve", "--listen", "unix:"][..], "path after unix:"),
-        (&["serve", "--socket-mode", "0660"], "--listen unix:PATH"),
+        (
+            &["serve", "--socket-mode", "0660"],
+            "the file of a Unix socket",
+        ),
         (
             &["serve", "--socket-mode", "0888"],
             "octal number up to 0777",
