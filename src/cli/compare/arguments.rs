@@ -11,8 +11,8 @@ use clap::Args;
 use mio_echo::measure::bench::{Threshold, WarmUpLength};
 use mio_echo::measure::compare::ratio::Criterion;
 use mio_echo::measure::compare::{
-    ContenderSpec, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario, ScenarioPattern,
-    SyscallPass,
+    ContenderSpec, Extra, FollowUp, MODES, OfferedLoad, Plan, RatioCondition, Scenario,
+    ScenarioPattern,
 };
 use mio_echo::measure::load::Verify;
 use mio_echo::rng::random_seed;
@@ -190,6 +190,15 @@ pub(crate) struct CompareArguments {
     #[arg(long, help_heading = "Rounds")]
     syscalls: bool,
 
+    /// Count instructions, cycles and cache misses of the servers per message too, with perf(1)
+    #[arg(long, help_heading = "Profiling")]
+    counters: bool,
+
+    /// Sample the call stacks of each server with perf(1), in a pass of its own, and write a flame graph for each contender
+    /// and scenario into DIR
+    #[arg(long, value_name = "DIR", help_heading = "Profiling")]
+    pub(super) flamegraph: Option<PathBuf>,
+
     /// Do not compare what comes back with what was sent: less work for the generator
     #[arg(long, help_heading = "Rounds")]
     no_verify: bool,
@@ -326,11 +335,9 @@ impl CompareArguments {
             } else {
                 Verify::EveryByte
             },
-            syscalls: if self.syscalls {
-                SyscallPass::Run
-            } else {
-                SyscallPass::Skip
-            },
+            syscalls: extra(self.syscalls),
+            counters: extra(self.counters),
+            flame_graphs: extra(self.flamegraph.is_some()),
             start_timeout: self.timeout.unwrap_or(TIMEOUT),
             timeout: self.timeout.unwrap_or(reply_timeout),
             command_line: std::env::args_os()
@@ -386,6 +393,14 @@ impl CompareArguments {
             non_empty_or(&self.depth, &[depth]),
             &self.loads(),
         )
+    }
+}
+
+fn extra(is_wanted: bool) -> Extra {
+    if is_wanted {
+        Extra::Wanted
+    } else {
+        Extra::Unwanted
     }
 }
 

@@ -1,6 +1,7 @@
 //! `mio-echo compare`: measure, or read an earlier comparison, and report.
 
 mod arguments;
+mod flame_graphs;
 mod progress;
 mod reports;
 mod values;
@@ -9,11 +10,14 @@ pub(crate) use arguments::{CompareArguments, EXAMPLES};
 
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use arguments::LEAST_ROUNDS;
+use flame_graphs::FlameGraphs;
+use mio_echo::measure::bench::Origin;
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::{
-    self, Change, ContenderSpec, Plan, RatioCondition, before_after, peers, report, rounds_for,
-    summary,
+    self, Change, ContenderSpec, Extra, Plan, RatioCondition, before_after, peers, report,
+    rounds_for, summary,
 };
+use mio_echo::measure::process::check_perf;
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
@@ -28,6 +32,8 @@ struct Outcome {
     comparison: Comparison,
     /// The exit code after an interrupt.
     interrupted: Option<u8>,
+    /// Whether a flame graph that was asked for is missing.
+    lacks_graph: bool,
 }
 
 pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
@@ -47,6 +53,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     let Outcome {
         mut comparison,
         interrupted,
+        lacks_graph,
     } = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return fail(NOT_STARTED, &error),
@@ -68,7 +75,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     let is_crossed = has_crossed(&comparison, &arguments.fail_if);
     match interrupted {
         Some(code) => ExitCode::from(code),
-        None if is_worse || is_crossed || summary::has_failures(&comparison) => {
+        None if is_worse || is_crossed || lacks_graph || summary::has_failures(&comparison) => {
             ExitCode::from(FAILED)
         }
         None => ExitCode::SUCCESS,
@@ -119,6 +126,7 @@ fn read_again(
     Ok(Outcome {
         comparison,
         interrupted: None,
+        lacks_graph: false,
     })
 }
 
@@ -144,18 +152,24 @@ fn measure(arguments: &CompareArguments, before: Option<&Comparison>) -> Result<
             .extend(build_peers(folder, &arguments.only)?);
     }
     check_names(&plan, &arguments.fail_if)?;
+    check_instruments(&plan)?;
+    let graphs = arguments.flamegraph.as_deref();
+    let graphs = graphs.map(FlameGraphs::new).transpose()?;
     plan.common_rates = before.map(before_after::common_rates).unwrap_or_default();
     let enough = rounds_for(&plan, LEAST_ROUNDS);
     plan.rounds = arguments.rounds.unwrap_or(enough);
     let json = arguments.json.as_deref();
     let json = json.filter(|path| *path != Path::new("-"));
-    let mut progress = TerminalProgress::new(json).map_err(|error| {
+    let mut progress = TerminalProgress::new(json, graphs).map_err(|error| {
         let reason = os_error::describe(&error);
         format!("cannot catch signals: {reason}")
     })?;
+    let comparison = compare::run(&plan, &mut progress);
+    let (interrupted, lacks_graph) = progress.finish();
     Ok(Outcome {
-        comparison: compare::run(&plan, &mut progress),
-        interrupted: progress.finish(),
+        comparison,
+        interrupted,
+        lacks_graph,
     })
 }
 
@@ -174,6 +188,21 @@ fn build_peers(folder: &Path, only: &[String]) -> Result<Vec<ContenderSpec>, Str
             Ok(ContenderSpec { warm_up, ..spec })
         })
         .collect()
+}
+
+/// Whether perf(1) can observe all contenders, if it is to.
+fn check_instruments(plan: &Plan) -> Result<(), String> {
+    if [plan.counters, plan.flame_graphs] == [Extra::Unwanted; 2] {
+        return Ok(());
+    }
+    let is_unknown = |it: &&ContenderSpec| matches!(it.origin, Origin::Running { pid: None, .. });
+    if let Some(unknown) = plan.contenders.iter().find(is_unknown) {
+        let name = &unknown.name;
+        return Err(format!(
+            "--counters and --flamegraph need the process of {name}: {name}=ADDRESS,pid=N"
+        ));
+    }
+    check_perf()
 }
 
 fn check_names(plan: &Plan, conditions: &[RatioCondition]) -> Result<(), String> {

@@ -1,10 +1,11 @@
 //! The progress of a comparison on a terminal, Ctrl-C, and the results so far.
 
+use super::flame_graphs::FlameGraphs;
 use super::reports;
 use crate::cli::interrupt::Interrupt;
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::measure::compare::model::Comparison;
-use mio_echo::measure::compare::{MeasurementStart, ProgressObserver, summary};
+use mio_echo::measure::compare::{MeasurementStart, ProgressObserver, Scenario, summary};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -20,21 +21,28 @@ pub(super) struct TerminalProgress<'a> {
     interrupt: Interrupt,
     /// Where to save it; `None` for nowhere.
     json: Option<&'a Path>,
+    /// Where the flame graphs go; `None` for nowhere.
+    flame_graphs: Option<FlameGraphs<'a>>,
 }
 
 impl<'a> TerminalProgress<'a> {
-    pub(super) fn new(json: Option<&'a Path>) -> io::Result<Self> {
+    pub(super) fn new(
+        json: Option<&'a Path>,
+        flame_graphs: Option<FlameGraphs<'a>>,
+    ) -> io::Result<Self> {
         Ok(Self {
             bar: ProgressBar::no_length(),
             interrupt: Interrupt::catch()?,
             json,
+            flame_graphs,
         })
     }
 
-    /// Removes the bar. Returns the exit code after an interrupt, if there was one.
-    pub(super) fn finish(self) -> Option<u8> {
+    /// Removes the bar. Returns the exit code after an interrupt, if there was one, and whether a flame graph is missing.
+    pub(super) fn finish(self) -> (Option<u8>, bool) {
         self.bar.finish_and_clear();
-        self.interrupt.exit_code()
+        let lacks_graph = self.flame_graphs.is_some_and(|it| it.report());
+        (self.interrupt.exit_code(), lacks_graph)
     }
 }
 
@@ -68,6 +76,17 @@ impl ProgressObserver for TerminalProgress<'_> {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
+        }
+    }
+
+    fn flame_graph(
+        &mut self,
+        contender: &str,
+        scenario: &Scenario,
+        graph: Result<Vec<u8>, String>,
+    ) {
+        if let Some(graphs) = &mut self.flame_graphs {
+            graphs.save(contender, scenario, graph);
         }
     }
 

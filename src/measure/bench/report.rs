@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::values::Values;
 use super::warning::BenchWarning;
 use crate::measure::load::{Arrivals, LoadPlan, StopCondition, Transport, Verify};
-use crate::measure::process::Pinning;
+use crate::measure::process::{Pinning, ProcessorEvent};
 use crate::text::units::nanoseconds;
 use crate::text::version::PROGRAM;
 use serde::{Deserialize, Serialize};
@@ -223,9 +223,9 @@ impl From<&Values> for Figures {
             server_cpu_share: values.server_share(),
             voluntary_switches_per_message: each(server.map(|cost| cost.voluntary_switches)),
             involuntary_switches_per_message: each(server.map(|cost| cost.involuntary_switches)),
-            instructions_per_message: values.events_per_message(|it| &it.instructions),
-            cycles_per_message: values.events_per_message(|it| &it.cycles),
-            cache_misses_per_message: values.events_per_message(|it| &it.cache_misses),
+            instructions_per_message: values.events_per_message(ProcessorEvent::Instructions),
+            cycles_per_message: values.events_per_message(ProcessorEvent::Cycles),
+            cache_misses_per_message: values.events_per_message(ProcessorEvent::CacheMisses),
             generator_cpu_us_per_message: microseconds_each(Some(values.generator_cpu_ns)),
             generator_cpu_share: values.generator_share(),
             generator_busy_share: values.generator_busy_share(),

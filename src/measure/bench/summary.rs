@@ -4,7 +4,7 @@ use super::cost::ServerCost;
 use super::report::{BenchReport, Figures, PlanReport};
 use super::values::{LatencySummary, Values};
 use crate::measure::load::{DatagramCounts, Transport, Verify, WarmUpEnd};
-use crate::measure::process::{Pinning, cores};
+use crate::measure::process::{Pinning, ProcessorEvent, cores};
 use crate::text::units::{self, BANDWIDTH, BYTES, COUNT, RATE, TIME};
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -177,18 +177,19 @@ fn write_counters(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
     let Some(counts) = &values.counters else {
         return Ok(());
     };
-    let events = counts.by_name();
-    let figures = events.map(|(name, event)| {
-        let figure = event.counted().and_then(|count| values.per_message(count));
+    let events = ProcessorEvent::ALL;
+    let figures = events.map(|event| {
+        let figure = values.events_per_message(event);
         let figure = figure.map_or_else(|| "-".to_owned(), |it| units::value(it, RATE));
-        format!("{figure} {name}")
+        format!("{figure} {}", event.name())
     });
     line(
         f,
         "counted",
         &format!("per message: {}", figures.join(", ")),
     )?;
-    let mut reasons: Vec<&str> = events.iter().filter_map(|(_, it)| it.reason()).collect();
+    let reasons = events.iter().filter_map(|it| counts.of(*it).reason());
+    let mut reasons: Vec<&str> = reasons.collect();
     reasons.dedup();
     for reason in reasons {
         line(f, "", &format!("-: {reason}"))?;

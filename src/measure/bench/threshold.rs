@@ -6,6 +6,7 @@
 //! ```
 
 use super::values::{Values, float};
+use crate::measure::process::ProcessorEvent;
 use crate::text::{one_line, units};
 use std::fmt;
 use std::str::FromStr;
@@ -28,9 +29,7 @@ enum ThresholdMetric {
     Mean,
     Max,
     Cpu,
-    Instructions,
-    Cycles,
-    CacheMisses,
+    Event(ProcessorEvent),
     Rate,
     Errors,
     Starved,
@@ -69,9 +68,15 @@ const METRICS: [(&str, ThresholdMetric); 17] = [
     ("mean", ThresholdMetric::Mean),
     ("max", ThresholdMetric::Max),
     ("cpu", ThresholdMetric::Cpu),
-    ("instructions", ThresholdMetric::Instructions),
-    ("cycles", ThresholdMetric::Cycles),
-    ("cache-misses", ThresholdMetric::CacheMisses),
+    (
+        "instructions",
+        ThresholdMetric::Event(ProcessorEvent::Instructions),
+    ),
+    ("cycles", ThresholdMetric::Event(ProcessorEvent::Cycles)),
+    (
+        "cache-misses",
+        ThresholdMetric::Event(ProcessorEvent::CacheMisses),
+    ),
     ("rate", ThresholdMetric::Rate),
     ("errors", ThresholdMetric::Errors),
     ("starved", ThresholdMetric::Starved),
@@ -143,9 +148,7 @@ impl ThresholdMetric {
             Self::Mean => values.latency().mean_ns.map(seconds),
             Self::Max => values.latency().max_ns.map(seconds),
             Self::Cpu => Some(values.per_message(values.server?.cpu_ns())? / 1e9),
-            Self::Instructions => values.events_per_message(|it| &it.instructions),
-            Self::Cycles => values.events_per_message(|it| &it.cycles),
-            Self::CacheMisses => values.events_per_message(|it| &it.cache_misses),
+            Self::Event(event) => values.events_per_message(event),
             Self::Rate => Some(values.messages_per_second()),
             Self::Errors => Some(float(values.failures.total())),
             Self::Starved => Some(float(values.starved)),
@@ -159,9 +162,7 @@ impl ThresholdMetric {
     fn requirement(self) -> &'static str {
         match self {
             Self::Cpu => "too few messages, or the server's process is not visible",
-            Self::Instructions | Self::Cycles | Self::CacheMisses => {
-                "too few messages, no --counters, or the processor does not count it"
-            }
+            Self::Event(_) => "too few messages, no --counters, or the processor does not count it",
             Self::Loss => "only with --udp",
             Self::Percentile(_)
             | Self::Mean
@@ -177,9 +178,7 @@ impl ThresholdMetric {
     fn is_time(self) -> bool {
         match self {
             Self::Percentile(_) | Self::Mean | Self::Max | Self::Cpu | Self::Stall => true,
-            Self::Instructions
-            | Self::Cycles
-            | Self::CacheMisses
+            Self::Event(_)
             | Self::Rate
             | Self::Errors
             | Self::Starved

@@ -5,7 +5,7 @@ use super::warm_up::WarmUpReport;
 use crate::measure::load::{
     DatagramCounts, Failures, Latency, LoadResults, Mismatch, QUANTILES, TimedOut,
 };
-use crate::measure::process::{EventCount, HardwareCounts};
+use crate::measure::process::{HardwareCounts, ProcessorEvent};
 use crate::text::units::nanoseconds;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -175,9 +175,9 @@ impl Values {
         (self.messages > 0).then(|| float(total) / float(self.messages))
     }
 
-    /// How often an event of the processor happened per message; `None` without messages, or if it was not counted.
-    pub fn events_per_message(&self, event: fn(&HardwareCounts) -> &EventCount) -> Option<f64> {
-        self.per_message(event(self.counters.as_ref()?).counted()?)
+    /// How often `event` happened per message; `None` without messages, or if it was not counted.
+    pub fn events_per_message(&self, event: ProcessorEvent) -> Option<f64> {
+        self.per_message(self.counters.as_ref()?.of(event).counted()?)
     }
 
     /// The share of one core that the generator used.

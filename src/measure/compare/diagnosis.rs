@@ -11,6 +11,7 @@ use super::statistics::Spread;
 use super::summary::{self, Table};
 use super::warning::Warning;
 use crate::measure::bench::{BenchWarning, Build, MAX_STOLEN_SHARE, float};
+use crate::measure::process::ProcessorEvent;
 
 /// The load average per core above which the machine counts as busy before the first measurement.
 const BUSY: f64 = 0.5;
@@ -20,6 +21,7 @@ pub fn warnings(comparison: &Comparison) -> Vec<Warning> {
     let mut warnings = about_the_run(comparison);
     warnings.extend(stolen_time(comparison));
     warnings.extend(syscalls_not_counted(comparison));
+    warnings.extend(events_not_counted(comparison));
     for results in &comparison.scenarios {
         warnings.extend(rounds_failed(comparison, results));
         warnings.extend(still_wide(comparison, results));
@@ -113,6 +115,18 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
         SyscallStatus::NotCounted { reason } => Some(Warning::SyscallsNotCounted {
             reason: reason.clone(),
         }),
+    })
+}
+
+/// A warning for each event, with the first reason.
+fn events_not_counted(comparison: &Comparison) -> impl Iterator<Item = Warning> {
+    ProcessorEvent::ALL.into_iter().filter_map(|event| {
+        let scenarios = comparison.scenarios.iter();
+        let measurements = scenarios.flat_map(|results| &results.measurements);
+        let counters = measurements.filter_map(|it| it.values()?.counters.as_ref());
+        let reason = counters.filter_map(|it| it.of(event).reason()).next()?;
+        let reason = reason.to_owned();
+        Some(Warning::EventNotCounted { event, reason })
     })
 }
 

@@ -1,8 +1,10 @@
 //! The figures that contenders are compared by, each with its unit and its names.
 
+use super::extra::Extra;
 use super::scenario::{Scenario, ScenarioPattern};
 use crate::measure::bench::{LatencySummary, ServerCost, Values, float};
 use crate::measure::load::{DatagramCounts, Transport};
+use crate::measure::process::ProcessorEvent;
 use crate::text::units;
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +47,17 @@ pub enum Metric {
     SwitchesPerMessage,
     /// System calls of the server per message.
     SyscallsPerMessage,
+    /// Events of the processor per message, while it ran the server.
+    EventsPerMessage(ProcessorEvent),
+    /// The share of the time in which threads of the server were ready to run and had no core, summed.
+    ServerDelay,
+    /// The share of the time in which the generator was ready to run and had no core.
+    GeneratorDelay,
 }
 
 impl Metric {
     /// All of them, in the order of the reports.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Throughput,
         Self::Bandwidth,
         Self::P50,
@@ -66,6 +74,11 @@ impl Metric {
         Self::Threads,
         Self::SwitchesPerMessage,
         Self::SyscallsPerMessage,
+        Self::EventsPerMessage(ProcessorEvent::Instructions),
+        Self::EventsPerMessage(ProcessorEvent::Cycles),
+        Self::EventsPerMessage(ProcessorEvent::CacheMisses),
+        Self::ServerDelay,
+        Self::GeneratorDelay,
     ];
 
     /// Its value in a measurement, times in seconds; `None` if `values` do not yield one.
@@ -102,6 +115,12 @@ impl Metric {
             Self::Memory => Some(float(cost?.resident_bytes)),
             Self::MemoryPerConnection => memory_per_connection(scenario, cost?),
             Self::Threads => Some(float(cost?.threads)),
+            Self::EventsPerMessage(event) => {
+                let each = values.events_per_message(event);
+                each.filter(|_| has_messages)
+            }
+            Self::ServerDelay => values.server_delayed_share(),
+            Self::GeneratorDelay => values.generator_delayed_share(),
             // System calls have a pass of their own.
             Self::Bandwidth | Self::SyscallsPerMessage => None,
         }
@@ -178,6 +197,11 @@ impl Metric {
             Self::Threads => "threads",
             Self::SwitchesPerMessage => "switches/msg",
             Self::SyscallsPerMessage => "syscalls/msg",
+            Self::EventsPerMessage(ProcessorEvent::Instructions) => "instr./msg",
+            Self::EventsPerMessage(ProcessorEvent::Cycles) => "cycles/msg",
+            Self::EventsPerMessage(ProcessorEvent::CacheMisses) => "misses/msg",
+            Self::ServerDelay => "server waited",
+            Self::GeneratorDelay => "generator waited",
         }
     }
 
@@ -212,6 +236,21 @@ impl Metric {
             Self::Threads => "Threads of the server",
             Self::SwitchesPerMessage => "Context switches of the server per message",
             Self::SyscallsPerMessage => "System calls of the server per message",
+            Self::EventsPerMessage(ProcessorEvent::Instructions) => {
+                "Instructions of the server per message, in user mode and in the kernel"
+            }
+            Self::EventsPerMessage(ProcessorEvent::Cycles) => {
+                "Processor cycles of the server per message, in user mode and in the kernel"
+            }
+            Self::EventsPerMessage(ProcessorEvent::CacheMisses) => {
+                "Cache misses of the server per message, in user mode and in the kernel"
+            }
+            Self::ServerDelay => {
+                "Run-queue delay: share of the time in which threads of the server waited for a core, summed"
+            }
+            Self::GeneratorDelay => {
+                "Run-queue delay: share of the time in which the generator waited for a core"
+            }
         }
     }
 
@@ -225,10 +264,14 @@ impl Metric {
             | Self::Max
             | Self::Loss
             | Self::Reordered
-            | Self::Duplicated => false,
-            Self::P50 | Self::P99 | Self::CpuPerMessage | Self::SwitchesPerMessage => {
-                !scenario.is_saturated()
-            }
+            | Self::Duplicated
+            | Self::ServerDelay
+            | Self::GeneratorDelay => false,
+            Self::P50
+            | Self::P99
+            | Self::CpuPerMessage
+            | Self::SwitchesPerMessage
+            | Self::EventsPerMessage(_) => !scenario.is_saturated(),
             Self::Throughput
             | Self::Bandwidth
             | Self::FloodBandwidth
@@ -239,8 +282,17 @@ impl Metric {
     }
 
     /// How many of the metrics are compared in `scenario`, without system calls, which are counted only once.
-    pub(super) fn compared_in(scenario: &Scenario) -> usize {
+    pub(super) fn compared_in(scenario: &Scenario, counters: Extra) -> usize {
         let per_connection = has_memory_per_connection(scenario);
+        let is_counted = counters == Extra::Wanted && !scenario.is_saturated();
+        let events = match scenario.pattern {
+            ScenarioPattern::Echo | ScenarioPattern::Churn | ScenarioPattern::Stream
+                if is_counted =>
+            {
+                ProcessorEvent::ALL.len()
+            }
+            _ => 0,
+        };
         let others = match scenario.pattern {
             // Memory.
             ScenarioPattern::Idle => 1,
@@ -257,7 +309,7 @@ impl Metric {
             // Both percentiles, CPU time, memory, switches.
             ScenarioPattern::Echo | ScenarioPattern::Stream | ScenarioPattern::Datagrams => 5,
         };
-        others + usize::from(per_connection)
+        others + events + usize::from(per_connection)
     }
 
     /// What a contender is whose `ratio` to the baseline is not 1.
@@ -288,7 +340,10 @@ impl Metric {
             | Self::Memory
             | Self::Threads
             | Self::SwitchesPerMessage
-            | Self::SyscallsPerMessage => Direction::LowerIsBetter,
+            | Self::SyscallsPerMessage
+            | Self::EventsPerMessage(_)
+            | Self::ServerDelay
+            | Self::GeneratorDelay => Direction::LowerIsBetter,
         }
     }
 
@@ -324,6 +379,8 @@ impl Metric {
             Self::Loss | Self::Reordered | Self::Duplicated => units::SHARE,
             Self::MemoryPerConnection | Self::Memory => units::BYTES,
             Self::Threads | Self::SwitchesPerMessage | Self::SyscallsPerMessage => units::COUNT,
+            Self::EventsPerMessage(_) => units::RATE,
+            Self::ServerDelay | Self::GeneratorDelay => units::SHARE,
         }
     }
 }

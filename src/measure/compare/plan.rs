@@ -2,6 +2,7 @@
 
 use super::contender::ContenderSpec;
 use super::correction::rounds_needed;
+use super::extra::Extra;
 use super::metric::Metric;
 use super::model::Role;
 use super::scenario::{OfferedLoad, Scenario, ScenarioPattern};
@@ -52,8 +53,13 @@ pub struct Plan {
     pub placement: Placement,
     /// Whether every byte that comes back is compared.
     pub verify: Verify,
-    /// Whether to count system calls.
-    pub syscalls: SyscallPass,
+    /// Whether to count system calls, with perf(1) or strace(1). That slows the server down, so it has a pass of its own after
+    /// the last round.
+    pub syscalls: Extra,
+    /// Whether to count instructions, cycles and cache misses in each measurement, with perf(1).
+    pub counters: Extra,
+    /// Whether to draw a flame graph of each contender in each scenario, with perf(1), in a pass of its own.
+    pub flame_graphs: Extra,
     /// How long a server may take to start.
     pub start_timeout: Duration,
     /// How long a connection may take to be accepted, and a message to come back. A datagram that does not is lost.
@@ -87,16 +93,6 @@ impl FollowUp {
             Self::Sweep => SWEEP_PERCENT.len(),
         }
     }
-}
-
-/// Whether system calls are counted. Counting slows the server down, so it has a pass of its own after the last
-/// round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyscallPass {
-    /// Count, with perf(1) or strace(1), if one of them works here.
-    Run,
-    /// Do not count.
-    Skip,
 }
 
 impl Plan {
@@ -183,16 +179,21 @@ impl Plan {
 /// As many rounds as it takes to draw conclusions from all contenders in all scenarios of `plan`, and no fewer than
 /// `least`.
 pub fn rounds_for(plan: &Plan, least: u32) -> u32 {
-    let compared_in = |scenario: &Scenario| {
-        let own = Metric::compared_in(scenario);
+    let compared_in = |scenario: &Scenario| Metric::compared_in(scenario, plan.counters);
+    let compared_with_follow_up = |scenario: &Scenario| {
+        let own = compared_in(scenario);
         if !scenario.is_saturated() {
             return own;
         }
         let load = OfferedLoad::CommonRate(1);
-        let follow_up = Metric::compared_in(&Scenario { load, ..*scenario });
+        let follow_up = compared_in(&Scenario { load, ..*scenario });
         own + follow_up.saturating_mul(plan.follow_up.scenarios())
     };
-    let metrics = plan.scenarios.iter().map(compared_in).sum::<usize>();
+    let metrics = plan
+        .scenarios
+        .iter()
+        .map(compared_with_follow_up)
+        .sum::<usize>();
     let others = plan.contenders.len().saturating_sub(1);
     rounds_needed(others.saturating_mul(metrics)).max(least)
 }

@@ -13,6 +13,7 @@ use super::ratio::{Criterion, Ratio};
 use super::statistics::Interval;
 use super::wording;
 use crate::measure::bench::Comparator;
+use crate::measure::process::ProcessorEvent;
 use crate::text::{one_line, units};
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +32,7 @@ pub struct RatioCondition {
 }
 
 /// Every metric by its name.
-const METRICS: [(&str, Metric); 7] = [
+const METRICS: [(&str, Metric); 10] = [
     ("rate", Metric::Throughput),
     ("bandwidth", Metric::Bandwidth),
     ("p50", Metric::P50),
@@ -39,6 +40,15 @@ const METRICS: [(&str, Metric); 7] = [
     ("cpu", Metric::CpuPerMessage),
     ("memory", Metric::Memory),
     ("switches", Metric::SwitchesPerMessage),
+    (
+        "instructions",
+        Metric::EventsPerMessage(ProcessorEvent::Instructions),
+    ),
+    ("cycles", Metric::EventsPerMessage(ProcessorEvent::Cycles)),
+    (
+        "cache-misses",
+        Metric::EventsPerMessage(ProcessorEvent::CacheMisses),
+    ),
 ];
 
 impl RatioCondition {

@@ -4,7 +4,7 @@
 use super::failure::ContenderFailure;
 use super::family::Families;
 use super::metric::Metric;
-use super::model::{Comparison, Contender, ScenarioResults};
+use super::model::{Comparison, Contender, Measurement, ScenarioResults};
 use super::pairs::{has_figures, pairs, position_of_baseline, values_by_round};
 use super::ratio::{Criterion, Ratio};
 use super::scenario::Scenario;
@@ -70,16 +70,17 @@ pub struct Cell {
 
 impl Table<'_> {
     /// The metrics worth a column: memory in total is left out where there is memory per connection, and so are round
-    /// trips at saturation, which say how full the queue is.
+    /// trips at saturation, which say how full the queue is, and what describes the machine rather than the contender.
     pub fn columns(&self) -> impl Iterator<Item = Metric> {
         let is_saturated = self.scenario.is_saturated();
-        let is_latency =
-            |it: &Metric| matches!(it, Metric::P50 | Metric::P99 | Metric::P999 | Metric::Max);
-        self.wide_columns()
-            .filter(move |metric| !(is_saturated && is_latency(metric)))
+        self.wide_columns().filter(move |metric| match metric {
+            Metric::P50 | Metric::P99 | Metric::P999 | Metric::Max => !is_saturated,
+            Metric::ServerDelay | Metric::GeneratorDelay => false,
+            _ => true,
+        })
     }
 
-    /// The same where there is room, with the round trips.
+    /// The same where there is room, with all of these.
     pub fn wide_columns(&self) -> impl Iterator<Item = Metric> {
         let per_connection = self.metrics.contains(&Metric::MemoryPerConnection);
         let metrics = self.metrics.iter().copied();
@@ -152,7 +153,13 @@ fn table<'a>(
             }
         })
         .collect();
-    let has_value = |metric: &Metric| rows.iter().any(|row| row.cell(*metric).is_some());
+    // A counter that this machine does not have is a column of dashes, if it was asked for.
+    let mut measured = results.measurements.iter().filter_map(Measurement::values);
+    let has_counters = measured.any(|values| values.counters.is_some());
+    let has_value = |metric: &Metric| {
+        let is_asked_for = has_counters && matches!(metric, Metric::EventsPerMessage(_));
+        is_asked_for || rows.iter().any(|row| row.cell(*metric).is_some())
+    };
     Table {
         scenario: results.scenario,
         metrics: Metric::ALL.into_iter().filter(has_value).collect(),

@@ -6,7 +6,7 @@ use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
 use crate::measure::bench::BenchWarning;
-use crate::measure::process::{Pinning, cores};
+use crate::measure::process::{Pinning, ProcessorEvent, cores};
 use crate::text::units;
 use std::fmt;
 
@@ -73,6 +73,13 @@ pub enum Warning {
     },
     /// System calls were to be counted, and could not be.
     SyscallsNotCounted {
+        /// Why not.
+        reason: String,
+    },
+    /// An event of the processor was to be counted, and could not be.
+    EventNotCounted {
+        /// Which one.
+        event: ProcessorEvent,
         /// Why not.
         reason: String,
     },
@@ -196,6 +203,9 @@ impl fmt::Display for Warning {
             ),
             Self::SyscallsNotCounted { reason } => {
                 write!(f, "system calls were not counted: {reason}")
+            }
+            Self::EventNotCounted { event, reason } => {
+                write!(f, "{} were not counted: {reason}", event.name())
             }
             Self::CostNotSeen {
                 scenario,

@@ -48,7 +48,7 @@ pub use port::free_address;
 pub use reply::expect_reply;
 pub use stopped_group::StoppedGroup;
 pub use tools::{
-    EventCount, HardwareCounter, HardwareCounts, Profile, Profiler, SyscallCount, SyscallCounter,
-    Tool, ToolError, check_perf,
+    EventCount, HardwareCounter, HardwareCounts, ProcessorEvent, Profile, Profiler, SyscallCount,
+    SyscallCounter, Tool, ToolError, check_perf,
 };
 pub use usage::Usage;

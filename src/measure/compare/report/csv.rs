@@ -6,10 +6,11 @@ use crate::measure::compare::metric::Metric;
 use crate::measure::compare::model::{Comparison, MeasurementStatus};
 use crate::measure::compare::scenario::{OfferedLoad, Scenario};
 use crate::measure::load::DatagramCounts;
+use crate::measure::process::ProcessorEvent;
 
 const HEADER: &str = "pattern,connections,size,depth,rate,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
-involuntary_switches,server_run_queue_delay_ns,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_cpu_ns,generator_run_queue_delay_ns,\
+involuntary_switches,server_run_queue_delay_ns,instructions,cycles,cache_misses,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_cpu_ns,generator_run_queue_delay_ns,\
 messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection,datagrams_sent,datagrams_lost,\
 datagrams_late,datagrams_reordered,datagrams_duplicated";
 
@@ -84,9 +85,10 @@ fn line(
 }
 
 /// The raw values of a measurement; all empty if there are none.
-fn raw_fields(values: Option<&Values>) -> [String; 22] {
+fn raw_fields(values: Option<&Values>) -> [String; 25] {
     let cost =
         |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
+    let event = |event| field(values.and_then(|v| v.counters.as_ref()?.of(event).counted()));
     let percentile = |name| field(values.and_then(|v| v.latency().percentile(name)));
     [
         field(values.map(|v| v.elapsed_ns)),
@@ -103,6 +105,9 @@ fn raw_fields(values: Option<&Values>) -> [String; 22] {
         cost(|cost| cost.voluntary_switches),
         cost(|cost| cost.involuntary_switches),
         field(values.and_then(|v| v.server?.run_queue_delay_ns)),
+        event(ProcessorEvent::Instructions),
+        event(ProcessorEvent::Cycles),
+        event(ProcessorEvent::CacheMisses),
         cost(|cost| cost.threads),
         cost(|cost| cost.resident_bytes_before),
         cost(|cost| cost.connections_before),

@@ -132,6 +132,7 @@ fn short_head(metric: Metric, scenario: &Scenario) -> String {
         Metric::MemoryPerConnection => "mem/conn.",
         Metric::SwitchesPerMessage => "switches",
         Metric::SyscallsPerMessage => "syscalls",
+        Metric::EventsPerMessage(event) => event.name(),
         metric => metric.title(scenario),
     };
     wording::marked(title, metric, scenario)

@@ -7,6 +7,7 @@ use crate::measure::bench::{
 };
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::failure::ContenderFailure;
+use crate::measure::compare::extra::Extra;
 use crate::measure::compare::metric::has_memory_per_connection;
 use crate::measure::compare::model::MeasurementStatus;
 use crate::measure::compare::plan::Plan;
@@ -14,6 +15,7 @@ use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::{
     self, Latency, LoadObserver, LoadPattern, LoadPlan, Progress, StopCondition, Transport,
 };
+use crate::measure::process::HardwareCounts;
 use crate::text::address::Address;
 use crate::text::os_error;
 use std::io;
@@ -85,6 +87,8 @@ fn measure_once(
         };
     let sampler = server.pid().and_then(|pid| UsageSampler::new(pid).ok());
     let mut observer = SamplingObserver::new(sampler, |it: &Progress| progress(it.per_mille));
+    let counted = server.pid().filter(|_| plan.counters == Extra::Wanted);
+    let counting = counted.map(|pid| observer.instruments.count(pid));
     let load = load_plan(plan, spec, scenario, &server.address);
     if has_memory_per_connection(scenario) {
         observer.sample_one_connection(&load);
@@ -97,8 +101,13 @@ fn measure_once(
         Ok((values, latency)) => (Ok(values), Some(latency)),
         Err(error) => (Err(error), None),
     };
+    let counters = match counting {
+        Some(Err(error)) => Some(HardwareCounts::failed(&error)),
+        Some(Ok(())) | None => observer.instruments.take_counts(),
+    };
     let values = values.map(|values| Values {
         server: observer.cost(),
+        counters,
         generator_run_queue_delay_ns: observer.generator_delay_ns(),
         ..values
     });
@@ -112,7 +121,7 @@ fn measure_once(
     })
 }
 
-fn run_load(
+pub(super) fn run_load(
     load: &LoadPlan,
     scenario: &Scenario,
     observer: &mut impl LoadObserver,

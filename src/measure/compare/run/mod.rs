@@ -1,13 +1,14 @@
 //! The rounds: each of them measures every contender once, in shuffled order.
 //!
 //! `measure` is one measurement of one contender, `fairness` one that combines three loads; `runner` measures the rounds of
-//! a scenario, with the pass in `syscalls` that counts system calls; `follow_up` adds scenarios at rates that follow from
+//! a scenario, with the passes in `syscalls`, which counts system calls, and in `profile`, which draws flame graphs; `follow_up` adds scenarios at rates that follow from
 //! what was measured, which `rates` computes.
 
 mod fairness;
 mod follow_up;
 mod measure;
 mod observer;
+mod profile;
 mod rates;
 mod runner;
 mod syscalls;

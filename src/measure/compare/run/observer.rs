@@ -19,6 +19,15 @@ pub trait ProgressObserver {
         ControlFlow::Continue(())
     }
 
+    /// The flame graph of a contender, an SVG document, or one line that says why there is none.
+    fn flame_graph(
+        &mut self,
+        _contender: &str,
+        _scenario: &Scenario,
+        _graph: Result<Vec<u8>, String>,
+    ) {
+    }
+
     /// A scenario is done: the comparison so far, which counts as ended early.
     fn scenario_done(&mut self, _so_far: &Comparison) {}
 }

@@ -2,17 +2,19 @@
 
 use super::measure::{RoundOutcome, Stopped, measure};
 use super::observer::{MeasurementStart, ProgressObserver};
+use super::profile::flame_graph;
 use super::syscalls::count_syscalls;
 use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE};
 use crate::measure::compare::contender::ContenderSpec;
 use crate::measure::compare::failure::ContenderFailure;
+use crate::measure::compare::extra::Extra;
 use crate::measure::compare::model::{
     Contender, Measurement, MeasurementStatus, MergedLatency, Role, ScenarioResults,
     SyscallMeasurement,
 };
 use crate::measure::compare::pairs::is_narrow;
-use crate::measure::compare::plan::{MAX_EXTENSION, Plan, SyscallPass};
-use crate::measure::compare::scenario::Scenario;
+use crate::measure::compare::plan::{MAX_EXTENSION, Plan};
+use crate::measure::compare::scenario::{Scenario, ScenarioPattern};
 use crate::measure::load::Latency;
 use crate::rng::SplitMix64;
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ pub(super) struct Runner<'a, O> {
 }
 
 impl<O: ProgressObserver> Runner<'_, O> {
-    /// All rounds of a scenario, and the pass that counts system calls.
+    /// All rounds of a scenario, and the passes after them.
     pub(super) fn scenario(&mut self, results: &mut ScenarioResults) -> Result<(), Stopped> {
         let mut merged = BTreeMap::new();
         let finished = self.rounds(results, &mut merged);
@@ -58,10 +60,13 @@ impl<O: ProgressObserver> Runner<'_, O> {
         });
         results.latencies = latencies.collect();
         finished?;
-        match self.plan.syscalls {
-            SyscallPass::Run => self.syscall_pass(results),
-            SyscallPass::Skip => Ok(()),
+        if self.plan.syscalls == Extra::Wanted {
+            self.syscall_pass(results)?;
         }
+        if self.plan.flame_graphs == Extra::Wanted {
+            self.profile_pass(results)?;
+        }
+        Ok(())
     }
 
     /// As many rounds as were asked for, and more until the intervals are narrow.
@@ -166,6 +171,23 @@ impl<O: ProgressObserver> Runner<'_, O> {
             let status = count_syscalls(self.plan, spec, cores, scenario, &mut progress)?;
             let counted = status.map(|status| SyscallMeasurement { contender, status });
             results.syscalls.extend(counted);
+        }
+        Ok(())
+    }
+
+    /// Draws a flame graph of every contender that has not failed. Idle connections need no processor time.
+    fn profile_pass(&mut self, results: &ScenarioResults) -> Result<(), Stopped> {
+        let scenario = &results.scenario;
+        for (contender, spec) in self.plan.contenders.iter().enumerate() {
+            let is_idle = scenario.pattern == ScenarioPattern::Idle;
+            if is_idle || results.failure_of(contender).is_some() {
+                continue;
+            }
+            let (observer, done) = (&mut *self.observer, self.done);
+            let mut progress = |_per_mille| observer.progress(done, 0);
+            let cores = self.server_cores.as_deref();
+            let graph = flame_graph(self.plan, spec, cores, scenario, &mut progress)?;
+            self.observer.flame_graph(&spec.name, scenario, graph);
         }
         Ok(())
     }

@@ -18,6 +18,32 @@ pub struct HardwareCounts {
     pub cache_misses: EventCount,
 }
 
+/// What a processor counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessorEvent {
+    /// [`HardwareCounts::instructions`].
+    Instructions,
+    /// [`HardwareCounts::cycles`].
+    Cycles,
+    /// [`HardwareCounts::cache_misses`].
+    CacheMisses,
+}
+
+impl ProcessorEvent {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Instructions, Self::Cycles, Self::CacheMisses];
+
+    /// Its plural.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Cycles => "cycles",
+            Self::CacheMisses => "cache misses",
+        }
+    }
+}
+
 /// The count of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,13 +58,13 @@ pub enum EventCount {
 }
 
 impl HardwareCounts {
-    /// The events with their names.
-    pub fn by_name(&self) -> [(&'static str, &EventCount); 3] {
-        [
-            ("instructions", &self.instructions),
-            ("cycles", &self.cycles),
-            ("cache misses", &self.cache_misses),
-        ]
+    /// The count of `event`.
+    pub fn of(&self, event: ProcessorEvent) -> &EventCount {
+        match event {
+            ProcessorEvent::Instructions => &self.instructions,
+            ProcessorEvent::Cycles => &self.cycles,
+            ProcessorEvent::CacheMisses => &self.cache_misses,
+        }
     }
 
     fn parse(output: &str) -> Self {
@@ -50,7 +76,8 @@ impl HardwareCounts {
         }
     }
 
-    fn failed(error: &ToolError) -> Self {
+    /// None, because perf could not count.
+    pub fn failed(error: &ToolError) -> Self {
         let not_counted = EventCount::NotCounted {
             reason: error.to_string(),
         };

@@ -19,7 +19,7 @@ mod syscalls;
 mod tool;
 mod tool_process;
 
-pub use hardware::{EventCount, HardwareCounter, HardwareCounts};
+pub use hardware::{EventCount, HardwareCounter, HardwareCounts, ProcessorEvent};
 pub use perf::check_perf;
 pub use profiler::{Profile, Profiler};
 pub use syscalls::{SyscallCount, SyscallCounter};
