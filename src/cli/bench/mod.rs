@@ -86,6 +86,7 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
     let values = Values {
         generator_run_queue_delay_ns: observer.generator_delay_ns(),
+        cpu_pressure_ns: observer.cpu_pressure_ns(),
         counters: observer.instruments.take_counts(),
         ..Values::new(&results, observer.cost())
     };

@@ -1,5 +1,6 @@
 //! `mio-echo compare`: its arguments.
 
+use super::profiling::ProfilingArguments;
 use super::reports::ReportFormat;
 use super::values::{
     RateArgument, ScenarioPatternName, depth, margin, measuring_time, message_size, rate, rounds,
@@ -46,15 +47,19 @@ What a ratio shows, with its interval:
   same within ±5 % (0.98–1.02)  the interval is inside --margin
   undecided (0.69–1.28)         everything else: more rounds may decide it
 
+--syscalls and --flamegraph run each contender once more. --counters reads
+the counters in each measurement, which adds a little to each context
+switch; virtual machines often have none.
+
 A FILE of - is standard output (for --from, standard input); a report
 there replaces the table.
 
 Exit codes:
   0  done
   1  a contender failed a scenario, a condition of --fail-if held, a
-     contender became worse than in --baseline, or a report could not be
-     written
-  2  wrong usage
+     contender became worse than in --baseline, or a report or a flame
+     graph could not be written
+  2  wrong usage, or perf missing or not allowed
   129, 130, 143
      ended early by SIGHUP, Ctrl-C, SIGTERM, with a report of what was
      measured
@@ -72,7 +77,8 @@ Examples:
   mio-echo compare --baseline before.json --fail-if 'threads/event-loop cpu>2'
   mio-echo compare --udp event-loop 'other=./other {port}'
   mio-echo compare --pattern fairness --connections 20
-  mio-echo compare --peers benches/peers --syscalls --markdown -";
+  mio-echo compare --peers benches/peers --syscalls --markdown -
+  mio-echo compare --connections 50 --flamegraph graphs";
 
 /// With nine rounds the interval leaves out the lowest and the highest ratio, so that one round in which the machine
 /// was disturbed does not widen it.
@@ -186,25 +192,16 @@ pub(crate) struct CompareArguments {
     #[command(flatten)]
     placement: PlacementArguments,
 
-    /// Count system calls too, with perf(1) or strace(1), in a pass of its own
-    #[arg(long, help_heading = "Rounds")]
-    syscalls: bool,
-
-    /// Count instructions, cycles and cache misses of the servers per message too, with perf(1)
-    #[arg(long, help_heading = "Profiling")]
-    counters: bool,
-
-    /// Sample the call stacks of each server with perf(1), in a pass of its own, and write a flame graph for each contender
-    /// and scenario into DIR
-    #[arg(long, value_name = "DIR", help_heading = "Profiling")]
-    pub(super) flamegraph: Option<PathBuf>,
-
     /// Do not compare what comes back with what was sent: less work for the generator
     #[arg(long, help_heading = "Rounds")]
     no_verify: bool,
 
+    #[command(flatten)]
+    pub(super) profiling: ProfilingArguments,
+
     /// Fail if the ratio of two contenders is certain to meet this condition in a scenario, as in
-    /// 'threads/event-loop cpu>1.5'; may be given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches
+    /// 'threads/event-loop cpu>1.5'; may be given several times. Metrics: rate, bandwidth, p50, p99, cpu, memory, switches;
+    /// with --counters, instructions, cycles, cache-misses
     #[arg(long, value_name = "CONDITION", help_heading = "Reports")]
     pub(super) fail_if: Vec<RatioCondition>,
 
@@ -316,7 +313,7 @@ impl CompareArguments {
         if contenders.is_empty() {
             contenders.extend(MODES.map(ContenderSpec::own));
         }
-        Plan {
+        let mut plan = Plan {
             contenders,
             scenarios: self.scenarios(),
             follow_up: self.follow_up(),
@@ -335,15 +332,17 @@ impl CompareArguments {
             } else {
                 Verify::EveryByte
             },
-            syscalls: extra(self.syscalls),
-            counters: extra(self.counters),
-            flame_graphs: extra(self.flamegraph.is_some()),
+            syscalls: Extra::Unwanted,
+            counters: Extra::Unwanted,
+            flame_graphs: Extra::Unwanted,
             start_timeout: self.timeout.unwrap_or(TIMEOUT),
             timeout: self.timeout.unwrap_or(reply_timeout),
             command_line: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
-        }
+        };
+        self.profiling.add_to(&mut plan);
+        plan
     }
 
     fn follow_up(&self) -> FollowUp {
@@ -393,14 +392,6 @@ impl CompareArguments {
             non_empty_or(&self.depth, &[depth]),
             &self.loads(),
         )
-    }
-}
-
-fn extra(is_wanted: bool) -> Extra {
-    if is_wanted {
-        Extra::Wanted
-    } else {
-        Extra::Unwanted
     }
 }
 

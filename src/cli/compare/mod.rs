@@ -2,6 +2,7 @@
 
 mod arguments;
 mod flame_graphs;
+mod profiling;
 mod progress;
 mod reports;
 mod values;
@@ -11,13 +12,11 @@ pub(crate) use arguments::{CompareArguments, EXAMPLES};
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use arguments::LEAST_ROUNDS;
 use flame_graphs::FlameGraphs;
-use mio_echo::measure::bench::Origin;
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::{
-    self, Change, ContenderSpec, Extra, Plan, RatioCondition, before_after, peers, report,
-    rounds_for, summary,
+    self, Change, ContenderSpec, Plan, RatioCondition, before_after, peers, report, rounds_for,
+    summary,
 };
-use mio_echo::measure::process::check_perf;
 use mio_echo::text::os_error;
 use progress::TerminalProgress;
 use std::collections::HashSet;
@@ -152,8 +151,8 @@ fn measure(arguments: &CompareArguments, before: Option<&Comparison>) -> Result<
             .extend(build_peers(folder, &arguments.only)?);
     }
     check_names(&plan, &arguments.fail_if)?;
-    check_instruments(&plan)?;
-    let graphs = arguments.flamegraph.as_deref();
+    arguments.profiling.check(&plan.contenders)?;
+    let graphs = arguments.profiling.flamegraph.as_deref();
     let graphs = graphs.map(FlameGraphs::new).transpose()?;
     plan.common_rates = before.map(before_after::common_rates).unwrap_or_default();
     let enough = rounds_for(&plan, LEAST_ROUNDS);
@@ -188,21 +187,6 @@ fn build_peers(folder: &Path, only: &[String]) -> Result<Vec<ContenderSpec>, Str
             Ok(ContenderSpec { warm_up, ..spec })
         })
         .collect()
-}
-
-/// Whether perf(1) can observe all contenders, if it is to.
-fn check_instruments(plan: &Plan) -> Result<(), String> {
-    if [plan.counters, plan.flame_graphs] == [Extra::Unwanted; 2] {
-        return Ok(());
-    }
-    let is_unknown = |it: &&ContenderSpec| matches!(it.origin, Origin::Running { pid: None, .. });
-    if let Some(unknown) = plan.contenders.iter().find(is_unknown) {
-        let name = &unknown.name;
-        return Err(format!(
-            "--counters and --flamegraph need the process of {name}: {name}=ADDRESS,pid=N"
-        ));
-    }
-    check_perf()
 }
 
 fn check_names(plan: &Plan, conditions: &[RatioCondition]) -> Result<(), String> {

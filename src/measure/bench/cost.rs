@@ -245,6 +245,8 @@ pub struct SamplingObserver<P> {
     warm_up: WarmUpJudge,
     /// The run-queue delay of the generator before the measurement, then that in it.
     generator_delay: Option<Duration>,
+    /// The same of all tasks of the machine.
+    cpu_pressure: Option<Duration>,
     progress: P,
     is_stopped: bool,
 }
@@ -257,6 +259,7 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
             sampler,
             instruments: Instruments::default(),
             generator_delay: None,
+            cpu_pressure: None,
             progress,
             is_stopped: false,
         }
@@ -280,6 +283,12 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
         self.generator_delay.map(nanoseconds)
     }
 
+    /// How long some task of the machine was ready to run during the measurement and waited for a core; `None` where the
+    /// kernel does not report it.
+    pub fn cpu_pressure_ns(&self) -> Option<u64> {
+        self.cpu_pressure.map(nanoseconds)
+    }
+
     /// Whether the load was ended by the progress function.
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
@@ -294,13 +303,18 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P
     fn measurement_started(&mut self) {
         self.sampler.as_mut().map(UsageSampler::sample_start);
         self.generator_delay = Usage::own_run_queue_delay();
+        self.cpu_pressure = Usage::cpu_pressure();
         self.instruments.enable();
     }
 
     fn measurement_ended(&mut self) {
         self.instruments.disable();
-        let delay = Usage::own_run_queue_delay().zip(self.generator_delay);
-        self.generator_delay = delay.map(|(now, before)| now.saturating_sub(before));
+        let since = |now: Option<Duration>, before: Option<Duration>| {
+            now.zip(before)
+                .map(|(now, before)| now.saturating_sub(before))
+        };
+        self.generator_delay = since(Usage::own_run_queue_delay(), self.generator_delay);
+        self.cpu_pressure = since(Usage::cpu_pressure(), self.cpu_pressure);
         self.sampler.as_mut().map(UsageSampler::sample_end);
     }
 

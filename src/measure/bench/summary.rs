@@ -279,7 +279,12 @@ fn write_delays(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
     let server = share(values.server_delayed_share(), unseen);
     let generator = share(values.generator_delayed_share(), unreported);
     let text = format!("for a core: server {server}, generator {generator}");
-    line(f, "waited", &text)
+    line(f, "waited", &text)?;
+    let pressure = share(
+        values.cpu_pressure_share(),
+        "the kernel has no /proc/pressure",
+    );
+    line(f, "", &format!("some task of this machine: {pressure}"))
 }
 
 fn write_failures(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {

@@ -70,6 +70,10 @@ pub struct Values {
     /// How long the generator was ready to run and waited for a core; `None` where the kernel does not report it.
     #[serde(default)]
     pub generator_run_queue_delay_ns: Option<u64>,
+    /// How long some task of the machine was ready to run and waited for a core (PSI); `None` where the kernel does not
+    /// report it.
+    #[serde(default)]
+    pub cpu_pressure_ns: Option<u64>,
     /// The generator's own part of the response times: how much later than possible it sent the message and read the echo;
     /// only with a rate.
     pub generator_lag: Option<LatencySummary>,
@@ -130,6 +134,7 @@ impl Values {
             generator_cpu_ns: nanoseconds(results.generator.cpu),
             generator_waited_ns: nanoseconds(results.generator.waited),
             generator_run_queue_delay_ns: None,
+            cpu_pressure_ns: None,
             generator_lag: results.generator.lag.as_ref().map(Into::into),
             flood: None,
             ended_early: results.ended_early,
@@ -201,7 +206,12 @@ impl Values {
         Some(float(self.generator_run_queue_delay_ns?) / float(self.elapsed_ns.max(1)))
     }
 
-    /// The same of the threads of the server, summed; `None` also if its process is not visible.
+    /// The share of the time in which some task of the machine was ready to run and waited for a core.
+    pub fn cpu_pressure_share(&self) -> Option<f64> {
+        Some(float(self.cpu_pressure_ns?) / float(self.elapsed_ns.max(1)))
+    }
+
+    /// The share of the time in which threads of the server waited, summed; `None` also if its process is not visible.
     pub fn server_delayed_share(&self) -> Option<f64> {
         Some(float(self.server?.run_queue_delay_ns?) / float(self.elapsed_ns.max(1)))
     }

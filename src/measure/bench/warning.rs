@@ -24,6 +24,10 @@ const LEAST_RATIO: u64 = 10;
 /// A side that was ready to run and waited for a core for more than this share of the measurement was disturbed.
 const MAX_DELAYED_SHARE: f64 = 0.05;
 
+/// On a machine that does nothing else, kernel threads make some task wait now and then. Above this share of the
+/// measurement, other programs competed for the cores.
+const MAX_PRESSURE_SHARE: f64 = 0.10;
+
 /// If less than this share of the messages due came back in time, the rate was not reached.
 pub const MIN_RATE_SHARE: f64 = 0.99;
 
@@ -93,6 +97,12 @@ pub enum BenchWarning {
         /// The share of the time.
         share: f64,
     },
+    /// Some task of the machine waited for a core, neither the generator nor the server, which has only one thread: other
+    /// programs were running.
+    CpuPressure {
+        /// The share of the time.
+        share: f64,
+    },
     /// The hypervisor gave processor time to other machines.
     StolenTime {
         /// The share of the processor time of the cores in use.
@@ -128,6 +138,7 @@ impl BenchWarning {
             is_unseen.then_some(Self::CostNotSeen),
             server_delayed(values),
             generator_delayed(values),
+            cpu_pressure(values),
         ]
         .into_iter()
         .flatten()
@@ -144,6 +155,17 @@ fn server_delayed(values: &Values) -> Option<BenchWarning> {
 fn generator_delayed(values: &Values) -> Option<BenchWarning> {
     let share = values.generator_delayed_share()?;
     (share > MAX_DELAYED_SHARE).then_some(BenchWarning::GeneratorWaitedForCore { share })
+}
+
+/// Not in addition to the delay of either side. Several threads of a server make each other wait.
+fn cpu_pressure(values: &Values) -> Option<BenchWarning> {
+    let has_one_thread = values.server.is_some_and(|cost| cost.threads == 1);
+    let is_told = server_delayed(values)
+        .or(generator_delayed(values))
+        .is_some();
+    let share = values.cpu_pressure_share();
+    let share = share.filter(|it| *it > MAX_PRESSURE_SHARE && has_one_thread && !is_told)?;
+    Some(BenchWarning::CpuPressure { share })
 }
 
 /// Which side was the limit, on the evidence of both; `None` if neither side was, or only the server.
@@ -304,6 +326,11 @@ impl fmt::Display for BenchWarning {
             ),
             Self::ServerWaitedForCore { share } => waited_for_core(f, "server", *share),
             Self::GeneratorWaitedForCore { share } => waited_for_core(f, "generator", *share),
+            Self::CpuPressure { share } => write!(
+                f,
+                "other programs waited for a core for {:.0} % of the time: the machine was busy",
+                share * 100.0
+            ),
             Self::StolenTime { share } => write!(
                 f,
                 "other machines on the host took {:.0} % of the processor time",

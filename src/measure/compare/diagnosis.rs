@@ -112,7 +112,8 @@ fn syscalls_not_counted(comparison: &Comparison) -> Option<Warning> {
     let mut passes = scenarios.flat_map(|results| &results.syscalls);
     passes.find_map(|pass| match &pass.status {
         SyscallStatus::Counted { .. } => None,
-        SyscallStatus::NotCounted { reason } => Some(Warning::SyscallsNotCounted {
+        SyscallStatus::NotCounted { reason } => Some(Warning::NotCounted {
+            what: "system calls",
             reason: reason.clone(),
         }),
     })
@@ -123,10 +124,12 @@ fn events_not_counted(comparison: &Comparison) -> impl Iterator<Item = Warning> 
     ProcessorEvent::ALL.into_iter().filter_map(|event| {
         let scenarios = comparison.scenarios.iter();
         let measurements = scenarios.flat_map(|results| &results.measurements);
-        let counters = measurements.filter_map(|it| it.values()?.counters.as_ref());
-        let reason = counters.filter_map(|it| it.of(event).reason()).next()?;
-        let reason = reason.to_owned();
-        Some(Warning::EventNotCounted { event, reason })
+        let mut counters = measurements.filter_map(|it| it.values()?.counters.as_ref());
+        let reason = counters.find_map(|it| it.of(event).reason())?;
+        Some(Warning::NotCounted {
+            what: event.name(),
+            reason: reason.to_owned(),
+        })
     })
 }
 
@@ -157,7 +160,7 @@ fn still_wide(comparison: &Comparison, results: &ScenarioResults) -> Option<Warn
 fn about_contenders(comparison: &Comparison, results: &ScenarioResults) -> Vec<Warning> {
     type Kind = fn(&BenchWarning) -> bool;
     type Named = fn(Scenario, Vec<String>) -> Warning;
-    let kinds: [(Kind, Named); 6] = [
+    let kinds: [(Kind, Named); 7] = [
         (
             |it| matches!(it, BenchWarning::CostNotSeen),
             |scenario, contenders| Warning::CostNotSeen {
@@ -199,6 +202,13 @@ fn about_contenders(comparison: &Comparison, results: &ScenarioResults) -> Vec<W
         (
             |it| matches!(it, BenchWarning::GeneratorWaitedForCore { .. }),
             |scenario, contenders| Warning::GeneratorWaitedForCore {
+                scenario,
+                contenders,
+            },
+        ),
+        (
+            |it| matches!(it, BenchWarning::CpuPressure { .. }),
+            |scenario, contenders| Warning::CpuPressure {
                 scenario,
                 contenders,
             },

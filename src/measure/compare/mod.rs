@@ -38,12 +38,13 @@ pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]
 mod example;
-mod failure;
 mod extra;
+mod failure;
 mod family;
 pub mod headline;
 mod merge;
 mod metric;
+mod metric_names;
 pub mod model;
 mod pairs;
 pub mod peers;
@@ -60,8 +61,8 @@ mod wording;
 
 pub use change::{Before, Change};
 pub use contender::{ContenderSpec, MODES};
-pub use failure::ContenderFailure;
 pub use extra::Extra;
+pub use failure::ContenderFailure;
 pub use merge::merge;
 pub use metric::{Direction, Metric};
 pub use plan::{FollowUp, MAX_EXTENSION, Plan, rounds_for};

@@ -6,7 +6,7 @@ use super::ratio::Ratio;
 use super::scenario::Scenario;
 use super::wording;
 use crate::measure::bench::BenchWarning;
-use crate::measure::process::{Pinning, ProcessorEvent, cores};
+use crate::measure::process::{Pinning, cores};
 use crate::text::units;
 use std::fmt;
 
@@ -71,15 +71,10 @@ pub enum Warning {
         /// The largest share of a measurement.
         max_share: f64,
     },
-    /// System calls were to be counted, and could not be.
-    SyscallsNotCounted {
-        /// Why not.
-        reason: String,
-    },
-    /// An event of the processor was to be counted, and could not be.
-    EventNotCounted {
-        /// Which one.
-        event: ProcessorEvent,
+    /// System calls, or events of the processor, were to be counted, and could not be.
+    NotCounted {
+        /// Which ones.
+        what: &'static str,
         /// Why not.
         reason: String,
     },
@@ -113,6 +108,13 @@ pub enum Warning {
     },
     /// Other threads had the core of the generator for a part of the time.
     GeneratorWaitedForCore {
+        /// In which scenario.
+        scenario: Scenario,
+        /// Beside which contenders.
+        contenders: Vec<String>,
+    },
+    /// Other programs waited for a core for a part of the time.
+    CpuPressure {
         /// In which scenario.
         scenario: Scenario,
         /// Beside which contenders.
@@ -201,12 +203,7 @@ impl fmt::Display for Warning {
                 max_share * 100.0,
                 units::counted(*measurements, "measurement", "measurements")
             ),
-            Self::SyscallsNotCounted { reason } => {
-                write!(f, "system calls were not counted: {reason}")
-            }
-            Self::EventNotCounted { event, reason } => {
-                write!(f, "{} were not counted: {reason}", event.name())
-            }
+            Self::NotCounted { what, reason } => write!(f, "{what} were not counted: {reason}"),
             Self::CostNotSeen {
                 scenario,
                 contenders,
@@ -227,6 +224,10 @@ impl fmt::Display for Warning {
                 scenario,
                 contenders,
             } => generator_waited(f, scenario, contenders),
+            Self::CpuPressure {
+                scenario,
+                contenders,
+            } => cpu_pressure(f, scenario, contenders),
             Self::RoundsFailed {
                 scenario,
                 contender,
@@ -325,6 +326,19 @@ fn generator_waited(
         f,
         "{scenario}: beside {contenders}, the generator waited for a core for more than 5 % of the time, which other \
          threads used"
+    )
+}
+
+fn cpu_pressure(
+    f: &mut fmt::Formatter<'_>,
+    scenario: &Scenario,
+    contenders: &[String],
+) -> fmt::Result {
+    let contenders = contenders.join(", ");
+    write!(
+        f,
+        "{scenario}: beside {contenders}, other programs waited for a core for more than 10 % of the time: the machine \
+         was busy"
     )
 }
 

@@ -72,6 +72,19 @@ pub(super) fn stat(pid: u32) -> io::Result<Stat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or_else(unexpected_format)
 }
 
+/// How long some task of the machine was ready to run and had no core since the machine was booted; `None` where the
+/// kernel does not report it.
+pub(super) fn cpu_pressure() -> Option<Duration> {
+    parse_pressure(&fs::read_to_string("/proc/pressure/cpu").ok()?)
+}
+
+/// The line `some avg10=0.00 avg60=0.00 avg300=0.00 total=MICROSECONDS`.
+fn parse_pressure(text: &str) -> Option<Duration> {
+    let line = text.lines().find(|line| line.starts_with("some "))?;
+    let (_, total) = line.split_once(" total=")?;
+    Some(Duration::from_micros(total.trim().parse().ok()?))
+}
+
 /// All processes that can be seen, with their state. One that ends meanwhile is left out.
 pub(super) fn all() -> io::Result<Vec<(u32, Stat)>> {
     let mut processes = Vec::new();
@@ -265,5 +278,15 @@ mod tests {
     fn truncated_files_yield_none() {
         assert_eq!(parse_stat("42 (sh) S 1 42"), None);
         assert_eq!(parse_switches("Threads:\t2\n"), None);
+    }
+
+    #[test]
+    fn pressure_is_the_total_of_the_line_for_some_tasks() {
+        let text = "some avg10=1.53 avg60=0.87 avg300=0.45 total=1234567\n\
+                    full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
+        let total = Duration::from_micros(1_234_567);
+        assert_eq!(parse_pressure(text), Some(total));
+        assert_eq!(parse_pressure("full avg10=0.00 total=7\n"), None);
+        assert_eq!(parse_pressure(""), None);
     }
 }

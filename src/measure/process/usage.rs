@@ -113,6 +113,13 @@ impl Usage {
         system::own_run_queue_delay()
     }
 
+    /// How long some task of the machine was ready to run and had no core since the machine was booted (pressure stall
+    /// information: proc(5), `/proc/pressure/cpu`); `None` where the system does not report it. Tasks that wait at the same
+    /// time count once.
+    pub fn cpu_pressure() -> Option<Duration> {
+        system::cpu_pressure()
+    }
+
     /// Bytes in the buffers of all TCP sockets of the network namespace, to within 1 MiB for each core (proc(5),
     /// `/proc/net/sockstat`); `None` where the system does not report them.
     pub fn tcp_buffers() -> Option<u64> {
@@ -212,6 +219,10 @@ mod system {
         proc::own_run_queue_delay()
     }
 
+    pub(super) fn cpu_pressure() -> Option<Duration> {
+        proc::cpu_pressure()
+    }
+
     pub(super) fn tcp_buffers() -> Option<u64> {
         proc::tcp_buffers()
     }
@@ -293,6 +304,10 @@ mod system {
     }
 
     pub(super) fn own_run_queue_delay() -> Option<Duration> {
+        None
+    }
+
+    pub(super) fn cpu_pressure() -> Option<Duration> {
         None
     }
 

@@ -32,6 +32,14 @@ fn with(stand_in: &str, mut command: Command) -> Exit {
     run(command.env("PATH", format!("{STAND_INS}/{stand_in}:{path}")))
 }
 
+/// On a busy machine, a message may not come back in time.
+fn successful(exit: Exit) -> Result<Exit, String> {
+    match exit.code {
+        Some(0) => Ok(exit),
+        _ => Err(format!("{}{}", exit.text(), exit.stderr)),
+    }
+}
+
 fn json(exit: &Exit) -> Value {
     serde_json::from_slice(&exit.stdout).unwrap_or_else(|error| panic!("{error}: {}", exit.stderr))
 }
@@ -138,4 +146,84 @@ fn a_server_whose_process_is_not_known_cannot_be_observed() {
     let exit = run(&mut bench(&[&["127.0.0.1:9", "--counters"]]));
     assert_eq!(exit.code, Some(2));
     assert!(exit.stderr.contains("--pid"), "{}", exit.stderr);
+}
+
+#[test]
+fn a_comparison_has_the_counters_of_each_contender_in_all_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let report = |option: &str, name: &str| format!("--{option}={}", path(name).display());
+    let reports = [
+        report("json", "json"),
+        report("csv", "csv"),
+        report("markdown", "markdown"),
+        report("html", "html"),
+    ];
+    let load = "--duration=50ms --warmup=10ms --rounds=1 --connections=2 --rate=max --timeout=30s";
+    let load: Vec<&str> = load.split(' ').collect();
+    let exit = in_some_attempt(|| {
+        let mut compare = program(&["compare", "event-loop", "--counters"]);
+        compare.args(&load).args(&reports);
+        successful(with("counting", compare))
+    });
+    let text = exit.text();
+    assert!(
+        text.contains("cache misses were not counted: the processor"),
+        "{text}"
+    );
+    let read = |name| fs::read_to_string(path(name)).unwrap();
+    for report in [text, &read("markdown"), &read("html")] {
+        assert!(
+            report.contains("instr") && report.contains("cycles"),
+            "{report}"
+        );
+        assert!(report.contains('–'), "a dash: {report}");
+    }
+    let json: Value = serde_json::from_str(&read("json")).unwrap();
+    let measurements = json["scenarios"][0]["measurements"].as_array().unwrap();
+    assert_eq!(
+        measurements.len(),
+        2,
+        "the baseline and its second measurement"
+    );
+    for measurement in measurements {
+        let counted = &measurement["status"]["measured"]["counters"]["cycles"]["counted"];
+        assert_eq!(*counted, 1_600_000);
+    }
+    assert_eq!(read("csv").matches(",2000000,1600000,,").count(), 2);
+}
+
+#[test]
+fn a_comparison_draws_each_contender_in_each_scenario() {
+    if !perf_or_skip() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let graphs = folder.path().join("graphs");
+    let mut milliseconds = 150;
+    in_some_attempt(|| {
+        milliseconds *= 2;
+        let server = format!("a/b={PROGRAM} serve --quiet --listen 127.0.0.1:{{port}}");
+        let mut compare = program(&["compare", &server]);
+        let duration = format!("--duration={milliseconds}ms");
+        let load =
+            "--warmup=10ms --rounds=1 --pattern=stream --connections=4 --rate=max --timeout=30s";
+        compare.arg(duration).args(load.split(' '));
+        compare.arg("--flamegraph").arg(&graphs);
+        successful(run(&mut compare))
+    });
+    let graph = graphs.join("stream, 64 KiB, 8 deep, 4 connections, saturated, a%2Fb.svg");
+    let graph = fs::read_to_string(graph).unwrap();
+    assert!(graph.contains("a/b: stream"), "the title");
+    assert!(graph.contains("<title>mio_echo::"));
+}
+
+#[test]
+fn a_comparison_that_perf_cannot_observe_does_not_start() {
+    let exit = with("forbidden", program(&["compare", "--counters"]));
+    assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+    assert!(exit.stderr.contains("kernel.perf_event_paranoid=1"));
+    let exit = run(&mut program(&["compare", "a=127.0.0.1:9", "--counters"]));
+    assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+    assert!(exit.stderr.contains("the process of a: a=ADDRESS,pid=N"));
 }

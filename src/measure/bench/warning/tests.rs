@@ -119,6 +119,27 @@ fn a_side_that_waited_for_a_core_was_disturbed_but_not_by_its_own_threads() {
 }
 
 #[test]
+fn other_programs_that_wait_for_a_core_are_a_disturbance_but_not_the_threads_of_the_server() {
+    let mut values = second(0.5, Some(0.5));
+    let mut warnings = |threads, milliseconds: u64| {
+        values.cpu_pressure_ns = Some(milliseconds * 1_000_000);
+        values.server.as_mut().unwrap().threads = threads;
+        BenchWarning::all(None, 1, &values)
+    };
+    assert_eq!(warnings(1, 100), []);
+    assert_eq!(warnings(4, 900), []);
+    let found = warnings(1, 250);
+    let text = "other programs waited for a core for 25 % of the time: the machine was busy";
+    assert_eq!(found.first().unwrap().to_string(), text);
+    values.generator_run_queue_delay_ns = Some(250_000_000);
+    let found = BenchWarning::all(None, 1, &values);
+    assert!(matches!(
+        found.as_slice(),
+        [BenchWarning::GeneratorWaitedForCore { .. }]
+    ));
+}
+
+#[test]
 fn stolen_time_is_a_warning_from_the_share_on_that_makes_compare_measure_again() {
     assert_eq!(BenchWarning::stolen(None), None);
     assert_eq!(BenchWarning::stolen(Some(0.05)), None);

@@ -6,8 +6,8 @@ use crate::measure::bench::{
     last_lines,
 };
 use crate::measure::compare::contender::ContenderSpec;
-use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::extra::Extra;
+use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::metric::has_memory_per_connection;
 use crate::measure::compare::model::MeasurementStatus;
 use crate::measure::compare::plan::Plan;
@@ -109,6 +109,7 @@ fn measure_once(
         server: observer.cost(),
         counters,
         generator_run_queue_delay_ns: observer.generator_delay_ns(),
+        cpu_pressure_ns: observer.cpu_pressure_ns(),
         ..values
     });
     Ok(match check(scenario, values, &mut server) {

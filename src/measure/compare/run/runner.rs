@@ -6,8 +6,8 @@ use super::profile::flame_graph;
 use super::syscalls::count_syscalls;
 use crate::measure::bench::{CpuTicks, MAX_STOLEN_SHARE};
 use crate::measure::compare::contender::ContenderSpec;
-use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::extra::Extra;
+use crate::measure::compare::failure::ContenderFailure;
 use crate::measure::compare::model::{
     Contender, Measurement, MeasurementStatus, MergedLatency, Role, ScenarioResults,
     SyscallMeasurement,
