@@ -91,10 +91,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const UDP_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option without a value"
-)]
 pub(crate) struct CompareArguments {
     /// The contenders: event-loop, threads, NAME=HOST:PORT[,pid=N] or NAME='COMMAND {port}'; with its own warm-up,
     /// NAME,warmup=TIME=...
