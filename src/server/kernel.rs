@@ -87,6 +87,11 @@ pub(super) trait Socket: Stream {
         None
     }
 
+    /// Takes the number of bytes of the banner, once it is written as a whole; `None` from then on.
+    fn take_banner(&mut self) -> Option<usize> {
+        None
+    }
+
     /// Its descriptor, for observers; a simulated socket has none.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None

@@ -53,6 +53,9 @@ pub trait Observer: Clone + Send + 'static {
     /// connection, its peer is the one in the header.
     fn proxy_header(&mut self, _id: ConnectionId, _peer: &Address, _header: ProxyHeader) {}
 
+    /// The banner of a connection was written as a whole.
+    fn banner_sent(&mut self, _id: ConnectionId, _bytes: usize) {}
+
     /// Whether [`socket_seen`](Self::socket_seen) is called.
     fn observes_sockets(&self) -> bool {
         false
@@ -266,6 +269,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn proxy_header(&mut self, id: ConnectionId, peer: &Address, header: ProxyHeader) {
         self.0.proxy_header(id, peer, header);
         self.1.proxy_header(id, peer, header);
+    }
+
+    fn banner_sent(&mut self, id: ConnectionId, bytes: usize) {
+        self.0.banner_sent(id, bytes);
+        self.1.banner_sent(id, bytes);
     }
 
     fn observes_sockets(&self) -> bool {

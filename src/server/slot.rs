@@ -58,6 +58,9 @@ impl<S: Socket> Slot<S> {
                 *peer = Address::Inet(real);
             }
         }
+        if let Some(bytes) = connection.stream_mut().take_banner() {
+            observer.banner_sent(*id, bytes);
+        }
         self.show(observer);
         bytes
     }

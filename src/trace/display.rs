@@ -44,6 +44,10 @@ impl fmt::Display for Event {
                 write!(f, "trace limit reached after {records} records")
             }
             Self::Accepted { .. } => f.write_str("accepted"),
+            Self::ProxyHeader { peer: Some(peer) } => write!(f, "PROXY header for {peer}"),
+            Self::ProxyHeader { peer: None } => f.write_str("PROXY header without a peer"),
+            Self::ProxyHeaderMissing { reason } => f.write_str(reason),
+            Self::BannerSent { bytes } => write!(f, "sent the banner of {bytes} bytes"),
             Self::FlagsReported { flags } => flags.fmt(f),
             Self::ReadinessChanged { readable, writable } => {
                 f.write_str(match (readable, writable) {

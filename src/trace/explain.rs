@@ -76,6 +76,7 @@ const LISTENER: &str = "src/server/listener.rs";
 const DATAGRAMS: &str = "src/server/datagrams/mod.rs";
 const DATAGRAM_ECHO: &str = "src/server/datagrams/echo.rs";
 const DATAGRAM_GUARD: &str = "src/server/datagrams/guard.rs";
+const PREAMBLE: &str = "src/server/preamble/mod.rs";
 const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
@@ -218,6 +219,27 @@ impl Event {
                 meaning: "A connection left the backlog and has a socket of its own. The event loop registers it once, for reading and writing, and never changes that registration.",
                 file: LOOP,
                 chapter: ACCEPT,
+            },
+            Self::ProxyHeader { .. } => EventKind {
+                name: "proxy_header",
+                group: EventGroup::In,
+                meaning: "A proxy sends the address of the peer for which it has connected before anything else. From here on, that is the address of the connection.",
+                file: PREAMBLE,
+                chapter: ACCEPT,
+            },
+            Self::ProxyHeaderMissing { .. } => EventKind {
+                name: "proxy_header_missing",
+                group: EventGroup::Trouble,
+                meaning: "Only a proxy may connect here, and no valid header came in time. The connection is reset.",
+                file: PREAMBLE,
+                chapter: ACCEPT,
+            },
+            Self::BannerSent { .. } => EventKind {
+                name: "banner_sent",
+                group: EventGroup::Out,
+                meaning: "The last byte of the banner was written. Until then, nothing of the connection is echoed.",
+                file: PREAMBLE,
+                chapter: PARTIAL_WRITES,
             },
             Self::FlagsReported { .. } => EventKind {
                 name: "flags_reported",

@@ -9,7 +9,7 @@ pub(super) const FORMAT: &str = "mio-echo trace";
 
 /// The version of the records that this program writes and reads. A new field does not change it; a new
 /// event or a new meaning does.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The oldest version that this program reads: later ones only added events.
 pub(super) const OLDEST_VERSION: u32 = 2;

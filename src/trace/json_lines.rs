@@ -3,7 +3,7 @@
 //! The first line is the [`Header`], every other line a [`Record`]:
 //!
 //! ```text
-//! {"format":"mio-echo trace","version":3,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
+//! {"format":"mio-echo trace","version":4,"program":"mio-echo 0.1.0","mode":"event-loop","started":"…"}
 //! {"time_ns":12040,"event":"waiting"}
 //! {"time_ns":3212040,"event":"woke","events":1}
 //! {"time_ns":3250117,"connection":3,"event":"flags_reported","flags":{"readable":true,"writable":true}}
@@ -46,6 +46,9 @@
 //! | `ended` | loop | | the server has ended: the trace is complete |
 //! | `trace_limit_reached` | loop | `records`: before this one | the last record of a trace that is cut off at its limit |
 //! | `accepted` | connection | `peer`: its address | the connection was accepted |
+//! | `proxy_header` | connection | `peer`: the address in the header, absent if it names none | the PROXY header with which the connection began was read; a `read` of bytes behind it in the same call comes first |
+//! | `proxy_header_missing` | connection | `reason`: a description | the connection did not begin with a PROXY header, and is reset |
+//! | `banner_sent` | connection | `bytes` | the banner was written as a whole; its bytes are no part of the echo |
 //! | `flags_reported` | connection | `flags`: `readable`, `writable`, `read_closed`, `write_closed`, `error` and `priority`, each `true` or absent | the kernel reported an event for the connection |
 //! | `readiness_changed` | connection | `readable`, `writable`: whether a read or a write is worth a system call | the readiness that the loop remembers changed; initially `false` and `true` |
 //! | `phase_changed` | connection | `from`, `to`: `open`, `draining` or `lingering` | the connection entered another phase |

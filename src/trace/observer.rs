@@ -9,7 +9,7 @@ use crate::connection::{ConnectionEvent, Phase};
 use crate::readiness::{EventFlags, Readiness};
 use crate::server::{
     AcceptPause, BlockingCall, ConnectionId, ConnectionSummary, DatagramEvent, LoopPhase, Observer,
-    WakeSource,
+    ProxyHeader, WakeSource,
 };
 use crate::text::address::Address;
 use crate::text::os_error;
@@ -92,6 +92,21 @@ impl Observer for Tracer {
 
     fn accepted(&mut self, id: ConnectionId, peer: &Address) {
         self.on_connection(id, Event::Accepted { peer: peer.clone() });
+    }
+
+    fn proxy_header(&mut self, id: ConnectionId, _proxy: &Address, header: ProxyHeader) {
+        let event = match header {
+            ProxyHeader::Peer(peer) => Event::ProxyHeader { peer: Some(peer) },
+            ProxyHeader::Unknown => Event::ProxyHeader { peer: None },
+            ProxyHeader::Missing(error) => Event::ProxyHeaderMissing {
+                reason: error.to_string(),
+            },
+        };
+        self.on_connection(id, event);
+    }
+
+    fn banner_sent(&mut self, id: ConnectionId, bytes: usize) {
+        self.on_connection(id, Event::BannerSent { bytes });
     }
 
     fn observes_sockets(&self) -> bool {

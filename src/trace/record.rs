@@ -166,6 +166,23 @@ pub enum Event {
         /// The peer's address.
         peer: Address,
     },
+    /// The PROXY header with which the connection began was read. If the same read found bytes behind it, their record
+    /// comes first.
+    ProxyHeader {
+        /// The peer that it names; `None` if it names none, so that the socket's address stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<SocketAddr>,
+    },
+    /// The connection did not begin with a PROXY header, and is reset.
+    ProxyHeaderMissing {
+        /// What was wrong.
+        reason: String,
+    },
+    /// The banner was written as a whole. Its bytes are no part of the echo.
+    BannerSent {
+        /// The number of bytes.
+        bytes: usize,
+    },
     /// The kernel reported an event for this connection.
     FlagsReported {
         /// The flags of the event.

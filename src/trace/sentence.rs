@@ -105,6 +105,18 @@ pub(super) fn sentence(event: &Event, waited: Option<u64>) -> String {
         Event::Accepted { peer } => {
             format!("The connection from {peer} is accepted and has a socket of its own.")
         }
+        Event::ProxyHeader { peer: Some(peer) } => {
+            format!("The PROXY header says that the proxy has connected for {peer}.")
+        }
+        Event::ProxyHeader { peer: None } => {
+            "The PROXY header names no peer: the address of the socket stands.".to_owned()
+        }
+        Event::ProxyHeaderMissing { reason } => {
+            format!("The connection did not begin with a PROXY header and is reset: {reason}.")
+        }
+        Event::BannerSent { bytes } => {
+            format!("The {bytes} bytes of the banner are written; the echo can begin.")
+        }
         Event::FlagsReported { flags } => format!("The kernel reports an edge: {flags}."),
         Event::ReadinessChanged { readable, writable } => {
             let worth = |is_worth| if is_worth { "worth" } else { "not worth" };

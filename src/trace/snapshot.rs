@@ -88,7 +88,10 @@ impl Snapshot {
             | Event::PeerFinished
             | Event::Discarded { .. }
             | Event::FinSent => self.call = None,
-            Event::FlagsReported { .. }
+            Event::ProxyHeader { .. }
+            | Event::ProxyHeaderMissing { .. }
+            | Event::BannerSent { .. }
+            | Event::FlagsReported { .. }
             | Event::Yielded
             | Event::Waiting { .. }
             | Event::Woke { .. }

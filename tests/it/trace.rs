@@ -1,6 +1,8 @@
 //! A trace records everything that happens, in order, and does no harm to the server.
 
 mod buffers;
+#[cfg(feature = "preamble")]
+mod preamble;
 
 use crate::harness::{
     Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually,
@@ -451,7 +453,7 @@ fn a_file_that_is_not_a_trace_is_rejected_with_the_line() {
         ("hello\n", "line 1: not a trace: no `mio-echo trace`"),
         (
             "{\"format\":\"mio-echo trace\",\"version\":9}\n",
-            "line 1: a trace of version 9; this program reads versions 2 to 3",
+            "line 1: a trace of version 9; this program reads versions 2 to 4",
         ),
         (
             &format!("{header}{{\"time_ns\":1}}\n"),

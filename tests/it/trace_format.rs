@@ -117,6 +117,9 @@ fn event_of_connection() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         address().prop_map(|peer| Event::Accepted { peer }),
+        prop::option::of(peer()).prop_map(|peer| Event::ProxyHeader { peer }),
+        any::<String>().prop_map(|reason| Event::ProxyHeaderMissing { reason }),
+        bytes().prop_map(|bytes| Event::BannerSent { bytes }),
         flags().prop_map(|flags| Event::FlagsReported { flags }),
         any::<(bool, bool)>().prop_map(readiness),
         (phase(), phase()).prop_map(|(from, to)| Event::PhaseChanged { from, to }),

@@ -203,6 +203,10 @@ impl<S: Socket> Socket for TimedSocket<S> {
     fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
         self.socket.take_proxy_header()
     }
+
+    fn take_banner(&mut self) -> Option<usize> {
+        self.socket.take_banner()
+    }
 }
 
 #[cfg(test)]

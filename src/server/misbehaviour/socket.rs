@@ -338,6 +338,10 @@ impl<S: Socket> Socket for MisbehavingSocket<S> {
     fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
         self.inner.take_proxy_header()
     }
+
+    fn take_banner(&mut self) -> Option<usize> {
+        self.inner.take_banner()
+    }
 }
 
 impl<S: Socket> Drop for MisbehavingSocket<S> {

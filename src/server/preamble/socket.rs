@@ -23,6 +23,8 @@ pub(crate) struct PreambleSocket<S> {
     stage: PreambleStage,
     /// A header that is yet to be taken.
     header: Option<ProxyHeader>,
+    /// Bytes of a banner that is written, yet to be taken.
+    banner: Option<usize>,
     preamble: Arc<Preamble>,
     /// The peer's address, as far as it is known.
     peer: Address,
@@ -33,8 +35,8 @@ pub(crate) struct PreambleSocket<S> {
 enum PreambleStage {
     /// It reads a header, until the given time.
     Header(HeaderReader, Option<Instant>),
-    /// It writes the banner.
-    Banner(WriteQueue),
+    /// It writes the banner, of this many bytes.
+    Banner(WriteQueue, usize),
     /// It is like the real socket.
     Echo,
 }
@@ -45,6 +47,7 @@ impl<S: Socket> PreambleSocket<S> {
             inner,
             stage: PreambleStage::Echo,
             header: None,
+            banner: None,
             preamble,
             peer,
         };
@@ -71,7 +74,7 @@ impl<S: Socket> PreambleSocket<S> {
         let mut queue = WriteQueue::default();
         let text = banner.render(Mode::EventLoop, &self.peer, self.inner.descriptor());
         match queue.fill(&text) {
-            Ok(()) => PreambleStage::Banner(queue),
+            Ok(()) => PreambleStage::Banner(queue, text.len()),
             // If there is no memory for the banner, it is left out.
             Err(_) => PreambleStage::Echo,
         }
@@ -97,11 +100,12 @@ impl<S: Socket> Read for PreambleSocket<S> {
         loop {
             match &mut self.stage {
                 PreambleStage::Echo => return self.inner.read(buffer),
-                PreambleStage::Banner(queue) => match self.inner.write(queue.pending())? {
+                PreambleStage::Banner(queue, bytes) => match self.inner.write(queue.pending())? {
                     0 => return Err(ErrorKind::WriteZero.into()),
                     written => {
                         queue.advance(written);
                         if queue.is_empty() {
+                            self.banner = Some(*bytes);
                             self.stage = PreambleStage::Echo;
                         }
                     }
@@ -146,7 +150,7 @@ impl<S: Socket> Socket for PreambleSocket<S> {
     fn unread_bytes(&self) -> Option<u32> {
         match &self.stage {
             PreambleStage::Header(reader, _) => reader.unread_behind(&self.inner),
-            PreambleStage::Banner(_) | PreambleStage::Echo => self.inner.unread_bytes(),
+            PreambleStage::Banner(..) | PreambleStage::Echo => self.inner.unread_bytes(),
         }
     }
 
@@ -160,5 +164,9 @@ impl<S: Socket> Socket for PreambleSocket<S> {
 
     fn take_proxy_header(&mut self) -> Option<ProxyHeader> {
         self.header.take()
+    }
+
+    fn take_banner(&mut self) -> Option<usize> {
+        self.banner.take()
     }
 }

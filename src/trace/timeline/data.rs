@@ -176,6 +176,7 @@ fn bytes_of(event: &Event) -> usize {
         Event::Read { bytes }
         | Event::Wrote { bytes, .. }
         | Event::Discarded { bytes }
+        | Event::BannerSent { bytes }
         | Event::DatagramReceived { bytes, .. }
         | Event::DatagramReplied { bytes, .. } => *bytes,
         _ => 0,

@@ -6,9 +6,9 @@ const LEGEND = [
   ["loop", [["asleep", "wait"], ["note", "note"], ["admit", "admit"], ["read pass", "read"], ["write pass", "write"], ["datagrams", "datagrams"]]],
   ["thread", [["blocked in read", "blocked-read"], ["blocked in write", "blocked-write"]]],
   ["kernel", [["event", ["flags_reported", "woken_by"]], ["readable", "readable"], ["writable", "writable"], ["unread bytes", "unread"], ["unacknowledged bytes", "unacknowledged"]]],
-  ["calls", [["read", ["read", "discarded", "datagram_received"]], ["write", ["wrote", "datagram_replied"]], ["WouldBlock", ["read_would_block", "write_would_block"]]]],
+  ["calls", [["read", ["read", "discarded", "datagram_received", "proxy_header"]], ["write", ["wrote", "datagram_replied", "banner_sent"]], ["WouldBlock", ["read_would_block", "write_would_block"]]]],
   ["held", [["pending", "pending"], ["paused", ["read_paused", "accept_paused"]], ["resumed", ["read_resumed", "accept_resumed"]], ["yielded", ["yielded"]]]],
-  ["life", [["accepted", ["accepted"]], ["peer's FIN", ["peer_finished"]], ["our FIN", ["fin_sent"]], ["stop", ["stopping"]], ["Draining", "draining"], ["Lingering", "lingering"], ["closed", ["closed"]], ["refused, failed", ["refused", "accept_failed", "datagram_refused", "reply_lost", "receive_failed"]]]],
+  ["life", [["accepted", ["accepted"]], ["peer's FIN", ["peer_finished"]], ["our FIN", ["fin_sent"]], ["stop", ["stopping"]], ["Draining", "draining"], ["Lingering", "lingering"], ["closed", ["closed"]], ["refused, failed", ["refused", "accept_failed", "datagram_refused", "reply_lost", "receive_failed", "proxy_header_missing"]]]],
 ];
 
 /** Whether a box of the legend stands for anything in this trace. */

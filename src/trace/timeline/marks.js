@@ -85,6 +85,8 @@ const SIGNS = {
   // A datagram may be empty: a bar without a height, above or below the middle line.
   datagram_received: (x, y, size) => pen.fillRect(x - 1, y - size, 2, size),
   datagram_replied: (x, y, size) => pen.fillRect(x - 1, y, 2, size),
+  // Its bytes are not counted.
+  proxy_header: (x, y, size) => pen.fillRect(x - 1, y - size, 2, size),
   trace_limit_reached: (x, y, size) => (stroke(x, y, size, SQUARE), pen.stroke()),
 };
 Object.assign(SIGNS, {
@@ -94,6 +96,7 @@ Object.assign(SIGNS, {
   datagram_refused: SIGNS.closed,
   reply_lost: SIGNS.closed,
   receive_failed: SIGNS.closed,
+  proxy_header_missing: SIGNS.closed,
   accept_paused: SIGNS.read_paused,
   accept_resumed: SIGNS.read_resumed,
 });

@@ -106,6 +106,8 @@ impl<O: Observer> ThreadConnection<O> {
                 Err(error) => self.wait_or_fail(&stream, Awaited::Room, &error)?,
             }
         }
+        let observer = &mut self.shared.table().observer;
+        observer.banner_sent(self.identity.id, text.len());
         Ok(())
     }
 }
