@@ -16,8 +16,11 @@ use std::time::Duration;
 /// Long enough for a right server on a busy machine, and what a check of a silent one costs.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Tells the test `serve` to be a server: a fault and a port.
+/// Tells the test `serve` to be a server, on this port.
 const SERVE: &str = "MIO_ECHO_FAULTY_DATAGRAM_SERVER";
+
+/// Tells it not to wait for datagrams, but to ask for one again and again.
+const SPINS: &str = "MIO_ECHO_SPINNING_DATAGRAM_SERVER";
 
 /// How a server treats a datagram of this peer.
 type Treat = fn(&UdpSocket, &[u8], SocketAddr);
@@ -266,11 +269,12 @@ fn a_loss_is_reported_and_breaks_no_promise() {
 }
 
 #[test]
-#[ignore = "a server for the next test, which starts it as a process"]
+#[ignore = "a server for the next tests, which start it as a process"]
 fn serve() {
     let Ok(port) = env::var(SERVE) else { return };
     let socket = UdpSocket::bind(("127.0.0.1", port.parse().unwrap())).unwrap();
-    socket.set_nonblocking(true).unwrap();
+    let spins = env::var_os(SPINS).is_some();
+    socket.set_nonblocking(spins).unwrap();
     let mut buffer = [0; 2048];
     loop {
         if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
@@ -279,10 +283,10 @@ fn serve() {
     }
 }
 
-#[test]
-fn a_process_that_spins_or_ignores_sigterm_is_found() {
+/// The report of one check of the test `serve`, which a shell starts after this `setup`.
+fn checked_process(setup: &str, name: &str) -> CheckReport {
     let program = env::current_exe().unwrap().into_os_string();
-    let script = format!(r#"trap "" TERM; {SERVE}={{port}} exec "$0" "$@""#);
+    let script = format!(r#"{setup} {SERVE}={{port}} exec "$0" "$@""#);
     let arguments = [
         "check::datagrams::serve",
         "--exact",
@@ -291,15 +295,19 @@ fn a_process_that_spins_or_ignores_sigterm_is_found() {
     ];
     let words = [OsString::from("-c"), script.into(), program].into_iter();
     let command = CommandLine::new("sh", words.chain(arguments.map(OsString::from)));
-    let failures = [
-        ("datagram-idle-cpu", "% of a core"),
-        ("datagram-stop", "the server does not end"),
-    ];
-    let report = report(
-        CheckTarget::Command(command),
-        &failures.map(|(name, _)| name),
-    );
-    assert_failed(&report, &failures);
+    report(CheckTarget::Command(command), &[name])
+}
+
+#[test]
+fn a_process_that_spins_is_found() {
+    let report = checked_process(&format!("{SPINS}=1"), "datagram-idle-cpu");
+    assert_failed(&report, &[("datagram-idle-cpu", "% of a core")]);
+}
+
+#[test]
+fn a_process_that_ignores_sigterm_is_found() {
+    let report = checked_process(r#"trap "" TERM;"#, "datagram-stop");
+    assert_failed(&report, &[("datagram-stop", "the server does not end")]);
 }
 
 #[test]
