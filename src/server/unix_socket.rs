@@ -5,19 +5,22 @@
 //! answers, is not. Names in the abstract namespace have no file, and end with their socket (unix(7)).
 //!
 //! Finding a file stale and removing it are two steps, and a socket that is bound but does not listen yet looks stale.
-//! Servers that start on the same path therefore take turns, with a lock file beside the socket.
+//! Servers that start in the same directory therefore take turns: each locks the directory until its socket listens.
 
 use crate::text::address::UnixName;
 use crate::text::os_error;
-use rustix::fs::OFlags;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::ffi::OsString;
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long to wait for other servers that start in the same directory. Each needs less than a millisecond.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
 
 /// The file of a listening socket. Removed when this is dropped, unless the path then leads to another file.
 ///
@@ -46,7 +49,7 @@ pub fn listen_on_unix_socket(
     let mut turn = None;
     let file = match name {
         UnixName::Path(path) => {
-            turn = Some(Turn::take(path)?);
+            turn = take_turn(path);
             bind(&socket, &address, path)?;
             let file = SocketFile::at(path)?;
             // Nothing can connect before listen(2), so it does no harm that the file has other permissions until here.
@@ -112,65 +115,25 @@ fn remove_if_stale(address: &SockAddr, path: &Path) -> io::Result<()> {
     }
 }
 
-/// The right to bind a socket to a path: one process has it at a time. It ends when this is dropped, or with the process.
-#[derive(Debug)]
-struct Turn {
-    lock_path: PathBuf,
-    /// Locked.
-    _file: File,
-}
-
-impl Turn {
-    /// Waits for the right to bind a socket to `path`. The lock file is `path` with `.lock` behind it.
-    ///
-    /// # Errors
-    ///
-    /// The lock file cannot be created or locked.
-    fn take(path: &Path) -> io::Result<Self> {
-        let mut lock_path = OsString::from(path);
-        lock_path.push(".lock");
-        let lock_path = PathBuf::from(lock_path);
-        loop {
-            let file = Self::locked(&lock_path).map_err(|error| {
-                let (path, reason) = (lock_path.display(), os_error::describe(&error));
-                io::Error::new(error.kind(), format!("cannot lock {path}: {reason}"))
-            })?;
-            // The process that had the lock has removed its file, and another may have created one since.
-            let current = fs::symlink_metadata(&lock_path);
-            let locked = file.metadata()?;
-            if current.is_ok_and(|current| is_same(&current, &locked)) {
-                return Ok(Self {
-                    lock_path,
-                    _file: file,
-                });
+/// Locks the directory of a socket (flock(2)), for as long as the returned file is open.
+///
+/// `None` where that is not possible, or where the lock is held for longer than any server needs it: the lock only orders
+/// servers that start at once, so nothing is allowed to keep one from starting.
+fn take_turn(path: &Path) -> Option<File> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(parent.unwrap_or(Path::new("."))).ok()?;
+    let deadline = Instant::now() + LONGEST_TURN;
+    loop {
+        match directory.try_lock() {
+            Ok(()) => return Some(directory),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
             }
+            Err(_) => return None,
         }
     }
-
-    fn locked(path: &Path) -> io::Result<File> {
-        // Neither a link nor a FIFO that another user has put there leads astray.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)?;
-        file.lock()?;
-        Ok(file)
-    }
-}
-
-impl Drop for Turn {
-    /// Removes the file while it is locked, so that it is not that of another process.
-    fn drop(&mut self) {
-        let _left_behind = fs::remove_file(&self.lock_path);
-    }
-}
-
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 impl SocketFile {
@@ -203,7 +166,7 @@ impl Drop for SocketFile {
 mod tests {
     use super::*;
     #[cfg(target_os = "linux")]
-    use std::{sync::Barrier, thread};
+    use std::sync::Barrier;
 
     /// Binds and does not listen, as a server that has just been killed would leave it.
     #[cfg(target_os = "linux")]
@@ -246,18 +209,17 @@ mod tests {
                 drop(file);
             }
             let left = fs::read_dir(directory.path()).unwrap().count();
-            assert_eq!(left, 0, "neither the socket nor a lock");
+            assert_eq!(left, 0, "the socket is removed");
         }
     }
 
     #[test]
-    fn a_lock_file_that_is_a_link_is_not_followed() {
+    fn a_directory_that_another_program_keeps_locked_does_not_prevent_a_start() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("echo");
-        let target = directory.path().join("target");
-        std::os::unix::fs::symlink(&target, directory.path().join("echo.lock")).unwrap();
-        let error = listen_on_unix_socket(&UnixName::Path(path.into()), None, 16).unwrap_err();
-        assert!(error.to_string().contains("cannot lock "), "{error}");
-        assert!(!target.exists());
+        let locked = File::open(directory.path()).unwrap();
+        locked.lock().unwrap();
+        let path: Arc<Path> = directory.path().join("echo").into();
+        assert!(take_turn(&path).is_none());
+        let (_listener, _file) = listen_on_unix_socket(&UnixName::Path(path), None, 16).unwrap();
     }
 }
