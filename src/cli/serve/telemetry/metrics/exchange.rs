@@ -141,7 +141,8 @@ struct TimedStream<'a> {
 impl TimedStream<'_> {
     fn left(&self) -> io::Result<Option<Duration>> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        // Socket timeouts are in microseconds, and none of them means no limit.
+        if left < Duration::from_millis(1) {
             return Err(ErrorKind::TimedOut.into());
         }
         Ok(Some(left))
