@@ -9,7 +9,8 @@ use std::io;
 #[derive(Debug, Args)]
 pub(super) struct PrivilegeArguments {
     /// Become this user (a name or a number) when all sockets are bound: a port below 1024 needs root, the
-    /// server does not. All supplementary groups are given up
+    /// server does not. All supplementary groups are given up. The file of a Unix socket stays behind at the
+    /// end where this user may not remove it
     #[arg(long, value_name = "USER", help_heading = "Privileges")]
     user: Option<String>,
 
