@@ -279,7 +279,7 @@ impl Event {
             Self::Unacknowledged { .. } => EventKind {
                 name: "unacknowledged",
                 group: EventGroup::Kernel,
-                meaning: "Bytes that the kernel has taken for this peer and keeps in the send queue until the peer's kernel acknowledges them. If the peer does not read, its receive buffer fills first and then this queue, and writes find no room. tcp(7) calls this number SIOCOUTQ; here it comes from sock_diag(7).",
+                meaning: "Bytes that the kernel has taken for this peer and keeps in the send queue until the peer's kernel acknowledges them; a FIN counts as one. If the peer does not read, its receive buffer fills first and then this queue, and writes find no room. tcp(7) calls this number SIOCOUTQ; here it comes from sock_diag(7).",
                 file: SEND_QUEUE,
                 chapter: PARTIAL_WRITES,
             },

@@ -54,7 +54,7 @@
 //! | `phase_changed` | connection | `from`, `to`: `open`, `draining` or `lingering` | the connection entered another phase |
 //! | `blocking_call` | connection | `call`: `read` or `write` | its thread is about to make a call that may block |
 //! | `unread` | connection | `bytes` | how much the kernel has received that is not yet read has changed; only in a trace whose header has `has_buffers` |
-//! | `unacknowledged` | connection | `bytes` | how much was written that the peer's kernel has not acknowledged: at the first look, and when it has changed; without such a record it is not known; only in a trace whose header has `has_buffers` |
+//! | `unacknowledged` | connection | `bytes` | how much was written that the peer's kernel has not acknowledged, a FIN counted as one byte: at the first look, and when it has changed; without such a record it is not known; only in a trace whose header has `has_buffers` |
 //! | `read` | connection | `bytes` | a read moved bytes, which are to be echoed |
 //! | `read_would_block` | connection | | a read found nothing |
 //! | `peer_finished` | connection | | a read returned the peer's FIN |

@@ -42,6 +42,7 @@ pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;
 pub use record::{Event, Lane, PhaseName, Record};
+#[cfg(feature = "learn")]
 pub(crate) use send_queue::SendQueues;
 pub use sink::Target;
 pub use text::{Colour, Text};

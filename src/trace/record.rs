@@ -214,8 +214,8 @@ pub enum Event {
         /// The number of bytes (tcp(7), `FIONREAD`).
         bytes: usize,
     },
-    /// A look at the socket: this many bytes have been written to it and not yet acknowledged by the peer's kernel.
-    /// Recorded at the first look and when it changes, and only if the trace was asked for the buffers. Without such a
+    /// A look at the socket: this many bytes have been written to it and not yet acknowledged by the peer's kernel;
+    /// a FIN counts as one. Recorded at the first look and when it changes, and only if the trace was asked for the buffers. Without such a
     /// record, the number is not known.
     Unacknowledged {
         /// The number of bytes (tcp(7), `SIOCOUTQ`).

@@ -25,7 +25,7 @@ impl SendQueues {
         Ok(Self { netlink })
     }
 
-    /// How many bytes the peer of `socket` has not acknowledged; `None` where the kernel does not report that. A Unix
+    /// How many bytes the peer of `socket` has not acknowledged, a FIN counted as one; `None` where the kernel does not report that. A Unix
     /// socket has no send queue: what is written to it is in its peer's receive queue at once.
     pub(crate) fn of(&self, socket: impl AsFd) -> Option<usize> {
         let local = rustix::net::getsockname(&socket).ok()?;
@@ -138,8 +138,10 @@ mod system {
     }
 
     pub(super) fn ask(netlink: &OwnedFd, question: &[u8]) -> io::Result<Answer> {
-        net::send(netlink, question, SendFlags::empty())?;
         let mut answer = [0; size_of::<Answer>()];
+        // An answer that was left behind would be taken for that to this question.
+        while net::recv(netlink, &mut answer, RecvFlags::DONTWAIT).is_ok() {}
+        net::send(netlink, question, SendFlags::empty())?;
         net::recv(netlink, &mut answer, RecvFlags::DONTWAIT)?;
         Ok(answer)
     }
@@ -168,6 +170,12 @@ mod tests {
     use std::net::{Ipv6Addr, TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
 
+    fn queues_or_skip() -> Option<SendQueues> {
+        let queues = SendQueues::open();
+        let skipped = |error| eprintln!("skipped: no sock_diag here: {error}");
+        queues.map_err(skipped).ok()
+    }
+
     /// Both ends of a connection to `listener`, the first of which has sent until the buffers were full.
     fn congested(listener: &TcpListener, host: IpAddr) -> (TcpStream, TcpStream) {
         let port = listener.local_addr().unwrap().port();
@@ -180,7 +188,13 @@ mod tests {
 
     #[test]
     fn what_a_peer_does_not_read_is_not_acknowledged() {
-        let queues = SendQueues::open().unwrap();
+        let Some(queues) = queues_or_skip() else {
+            return;
+        };
+        if TcpListener::bind("[::1]:0").is_err() {
+            eprintln!("skipped: this machine has no IPv6");
+            return;
+        }
         // On the second listener, the IPv4 peer has an address of IPv6: ::ffff:127.0.0.1.
         let listeners = ["127.0.0.1:0", "[::]:0"].map(|at| TcpListener::bind(at).unwrap());
         let [ipv4, ipv6] = [[127, 0, 0, 1].into(), IpAddr::from(Ipv6Addr::LOCALHOST)];
@@ -197,7 +211,9 @@ mod tests {
 
     #[test]
     fn a_unix_socket_and_a_connection_that_is_not_there_have_no_send_queue() {
-        let queues = SendQueues::open().unwrap();
+        let Some(queues) = queues_or_skip() else {
+            return;
+        };
         let (one, _other) = UnixStream::pair().unwrap();
         assert_eq!(queues.of(&one), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
