@@ -123,6 +123,7 @@ impl UsageSampler {
             connections_before: self.connections_before,
             tcp_buffers_before: self.tcp_buffers_before,
             tcp_buffers: self.tcp_buffers,
+            tcp_buffers_step: Usage::tcp_buffers_step(),
             memory_method: method,
         })
     }
@@ -161,6 +162,9 @@ pub struct ServerCost {
     /// The same with all connections open, at the end of the measurement.
     #[serde(default)]
     pub tcp_buffers: Option<u64>,
+    /// The smallest change of them that is one.
+    #[serde(default)]
+    pub tcp_buffers_step: Option<u64>,
     /// How the memory is counted.
     pub memory_method: MemoryMethod,
 }
@@ -198,6 +202,31 @@ impl ServerCost {
         let growth = self.resident_bytes as f64 - self.resident_bytes_before as f64;
         let opened = (connections as u64).saturating_sub(self.connections_before);
         growth / opened.max(1) as f64
+    }
+}
+
+/// How the buffers of all TCP sockets have grown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::measure) enum BufferGrowth {
+    /// By this many bytes.
+    Bytes(f64),
+    /// By less than this many bytes, which the kernel does not count.
+    Below(f64),
+    /// They have shrunk, because of other connections of the machine.
+    Shrunk,
+}
+
+impl ServerCost {
+    /// The growth of the TCP buffers between the two samples; `None` where the kernel does not report them.
+    #[expect(clippy::cast_precision_loss, reason = "bytes of memory")]
+    pub(in crate::measure) fn buffer_growth(&self) -> Option<BufferGrowth> {
+        let growth = self.tcp_buffers? as f64 - self.tcp_buffers_before? as f64;
+        let least = self.tcp_buffers_step? as f64;
+        Some(match growth {
+            _ if growth.abs() < least => BufferGrowth::Below(least),
+            _ if growth < 0.0 => BufferGrowth::Shrunk,
+            _ => BufferGrowth::Bytes(growth),
+        })
     }
 }
 
@@ -322,5 +351,28 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P
         let next = (self.progress)(progress);
         self.is_stopped |= next.is_break();
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_the_buffers_is_one_from_the_step_of_the_kernel_on() {
+        let growth = |before, now| {
+            let cost = ServerCost {
+                tcp_buffers_before: Some(before),
+                tcp_buffers: Some(now),
+                tcp_buffers_step: Some(1_000),
+                ..ServerCost::default()
+            };
+            cost.buffer_growth()
+        };
+        assert_eq!(growth(5_000, 5_999), Some(BufferGrowth::Below(1_000.0)));
+        assert_eq!(growth(5_000, 4_001), Some(BufferGrowth::Below(1_000.0)));
+        assert_eq!(growth(5_000, 6_000), Some(BufferGrowth::Bytes(1_000.0)));
+        assert_eq!(growth(5_000, 4_000), Some(BufferGrowth::Shrunk));
+        assert_eq!(ServerCost::default().buffer_growth(), None);
     }
 }

@@ -29,6 +29,7 @@ mod values;
 mod warm_up;
 mod warning;
 
+pub(in crate::measure) use cost::BufferGrowth;
 pub use cost::{MemoryMethod, SamplingObserver, ServerCost, UsageSampler};
 pub use export::write_hgrm;
 pub use instruments::Instruments;

@@ -1,6 +1,6 @@
 //! A measurement as text for a terminal.
 
-use super::cost::ServerCost;
+use super::cost::{BufferGrowth, ServerCost};
 use super::report::{BenchReport, Figures, PlanReport};
 use super::values::{LatencySummary, Values};
 use crate::measure::load::{DatagramCounts, Transport, Verify, WarmUpEnd};
@@ -20,7 +20,7 @@ impl fmt::Display for BenchReport {
         write_latency(f, &self.values)?;
         if let Some(server) = &self.values.server {
             write_server(f, &self.figures)?;
-            write_memory(f, server, &self.plan, self.machine.cores)?;
+            write_memory(f, server, &self.plan)?;
         }
         write_counters(f, &self.values)?;
         write_generator(f, self)?;
@@ -201,12 +201,7 @@ fn write_counters(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
     clippy::cast_precision_loss,
     reason = "bytes, printed with three digits"
 )]
-fn write_memory(
-    f: &mut fmt::Formatter<'_>,
-    server: &ServerCost,
-    plan: &PlanReport,
-    cores: usize,
-) -> fmt::Result {
+fn write_memory(f: &mut fmt::Formatter<'_>, server: &ServerCost, plan: &PlanReport) -> fmt::Result {
     let resident = units::value(server.resident_bytes as f64, BYTES);
     let threads = if server.threads == 1 {
         "1 thread".to_owned()
@@ -224,33 +219,25 @@ fn write_memory(
     }
     line(f, "", &text)?;
     if plan.transport == Transport::Stream && !plan.target.starts_with("unix:") {
-        line(f, "", &tcp_buffers(server, cores))?;
+        line(f, "", &tcp_buffers(server))?;
     }
     Ok(())
 }
 
-/// What the kernel adds in its buffers. It counts up to 1 MiB for each core in advance, so a smaller change is none; and it
-/// counts those of the whole machine, so less than before is due to other connections.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "bytes, printed with three digits"
-)]
-fn tcp_buffers(server: &ServerCost, cores: usize) -> String {
-    let change = server.tcp_buffers.zip(server.tcp_buffers_before);
-    let change = change.map(|(now, before)| now as f64 - before as f64);
-    let least = (1_u64 << 20) as f64 * cores as f64;
-    let growth = match change {
+/// What the kernel adds in its buffers, which it counts for the whole machine.
+fn tcp_buffers(server: &ServerCost) -> String {
+    let growth = match server.buffer_growth() {
         None => "- (no sockstat on this system)".to_owned(),
-        Some(bytes) if bytes.abs() < least => {
-            format!(
-                "- (a change below {} is not counted)",
-                units::value(least, BYTES)
-            )
+        Some(BufferGrowth::Below(least)) => {
+            let least = units::value(least, BYTES);
+            format!("- (a change below {least} is not counted)")
         }
-        Some(bytes) if bytes < 0.0 => {
+        Some(BufferGrowth::Shrunk) => {
             "- (other connections of this machine released more)".to_owned()
         }
-        Some(bytes) => format!("grew by {}, at both ends", units::value(bytes, BYTES)),
+        Some(BufferGrowth::Bytes(bytes)) => {
+            format!("grew by {}, at both ends", units::value(bytes, BYTES))
+        }
     };
     format!("TCP buffers of the kernel: {growth}")
 }

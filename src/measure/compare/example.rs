@@ -178,6 +178,7 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             connections_before: 0,
             tcp_buffers_before: None,
             tcp_buffers: None,
+            tcp_buffers_step: None,
             resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),
         generator_cpu_ns: 700_000_000,

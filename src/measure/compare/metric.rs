@@ -2,7 +2,7 @@
 
 use super::extra::Extra;
 use super::scenario::{Scenario, ScenarioPattern};
-use crate::measure::bench::{LatencySummary, ServerCost, Values, float};
+use crate::measure::bench::{BufferGrowth, LatencySummary, ServerCost, Values, float};
 use crate::measure::load::{DatagramCounts, Transport};
 use crate::measure::process::ProcessorEvent;
 use crate::text::units;
@@ -39,6 +39,8 @@ pub enum Metric {
     FloodBandwidth,
     /// Memory of the server that each connection adds.
     MemoryPerConnection,
+    /// TCP buffers of the kernel that each connection adds, at both ends.
+    BuffersPerConnection,
     /// Memory of the server with all connections open.
     Memory,
     /// Threads of the server.
@@ -57,7 +59,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of the reports.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Throughput,
         Self::Bandwidth,
         Self::P50,
@@ -70,6 +72,7 @@ impl Metric {
         Self::CpuPerMessage,
         Self::FloodBandwidth,
         Self::MemoryPerConnection,
+        Self::BuffersPerConnection,
         Self::Memory,
         Self::Threads,
         Self::SwitchesPerMessage,
@@ -114,6 +117,7 @@ impl Metric {
             }
             Self::Memory => Some(float(cost?.resident_bytes)),
             Self::MemoryPerConnection => memory_per_connection(scenario, cost?),
+            Self::BuffersPerConnection => buffers_per_connection(scenario, cost?),
             Self::Threads => Some(float(cost?.threads)),
             Self::EventsPerMessage(event) => {
                 let each = values.events_per_message(event);
@@ -179,6 +183,7 @@ impl Metric {
             | Self::Loss
             | Self::Reordered
             | Self::Duplicated
+            | Self::BuffersPerConnection
             | Self::ServerDelay
             | Self::GeneratorDelay => false,
             Self::P50
@@ -253,6 +258,7 @@ impl Metric {
             | Self::Duplicated
             | Self::CpuPerMessage
             | Self::MemoryPerConnection
+            | Self::BuffersPerConnection
             | Self::Memory
             | Self::Threads
             | Self::SwitchesPerMessage
@@ -297,7 +303,7 @@ impl Metric {
             | Self::Duplicated
             | Self::ServerDelay
             | Self::GeneratorDelay => units::SHARE,
-            Self::MemoryPerConnection | Self::Memory => units::BYTES,
+            Self::MemoryPerConnection | Self::BuffersPerConnection | Self::Memory => units::BYTES,
             Self::Threads | Self::SwitchesPerMessage | Self::SyscallsPerMessage => units::COUNT,
         }
     }
@@ -325,6 +331,17 @@ pub(super) fn has_memory_per_connection(scenario: &Scenario) -> bool {
 fn memory_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
     has_memory_per_connection(scenario)
         .then(|| cost.bytes_per_connection(scenario.connections).max(0.0))
+}
+
+/// `None` also where the change is too small for the kernel to count it.
+fn buffers_per_connection(scenario: &Scenario, cost: &ServerCost) -> Option<f64> {
+    let opened = (scenario.connections as u64).saturating_sub(cost.connections_before);
+    match cost.buffer_growth()? {
+        BufferGrowth::Bytes(bytes) if has_memory_per_connection(scenario) => {
+            Some(bytes / float(opened.max(1)))
+        }
+        BufferGrowth::Bytes(_) | BufferGrowth::Below(_) | BufferGrowth::Shrunk => None,
+    }
 }
 
 /// A median of counts.

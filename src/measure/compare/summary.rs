@@ -75,7 +75,7 @@ impl Table<'_> {
         let is_saturated = self.scenario.is_saturated();
         self.wide_columns().filter(move |metric| match metric {
             Metric::P50 | Metric::P99 | Metric::P999 | Metric::Max => !is_saturated,
-            Metric::ServerDelay | Metric::GeneratorDelay => false,
+            Metric::BuffersPerConnection | Metric::ServerDelay | Metric::GeneratorDelay => false,
             _ => true,
         })
     }

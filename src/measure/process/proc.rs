@@ -167,6 +167,16 @@ pub(super) fn tcp_buffers() -> Option<u64> {
     pages.checked_mul(rustix::param::page_size() as u64)
 }
 
+/// The kernel counts up to 1 MiB for each core in advance (`sk_memory_allocated_add`).
+pub(super) fn tcp_buffers_step() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let cores = stat.lines().filter(|line| {
+        let rest = line.strip_prefix("cpu").unwrap_or_default();
+        rest.starts_with(|first: char| first.is_ascii_digit())
+    });
+    Some((cores.count() as u64) << 20)
+}
+
 fn parse_tcp_pages(sockstat: &str) -> Option<u64> {
     let line = sockstat
         .lines()

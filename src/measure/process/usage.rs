@@ -126,6 +126,11 @@ impl Usage {
         system::tcp_buffers()
     }
 
+    /// The smallest change of [`tcp_buffers`](Self::tcp_buffers) that is one; `None` where the system does not report it.
+    pub fn tcp_buffers_step() -> Option<u64> {
+        system::tcp_buffers_step()
+    }
+
     /// Processor time, user and system together.
     pub fn cpu(&self) -> Duration {
         self.user + self.system
@@ -227,6 +232,10 @@ mod system {
         proc::tcp_buffers()
     }
 
+    pub(super) fn tcp_buffers_step() -> Option<u64> {
+        proc::tcp_buffers_step()
+    }
+
     /// The processes in the group that `pid` leads, and their descendants. This program is not one of them, even if the
     /// same shell has started both.
     fn members(pid: u32, mut all: Vec<(u32, Stat)>) -> Vec<(u32, Stat)> {
@@ -312,6 +321,10 @@ mod system {
     }
 
     pub(super) fn tcp_buffers() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn tcp_buffers_step() -> Option<u64> {
         None
     }
 
