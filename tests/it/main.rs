@@ -87,6 +87,8 @@ mod load;
 mod peers;
 #[cfg(feature = "measure")]
 mod process;
+#[cfg(all(feature = "measure", target_os = "linux"))]
+mod profiling;
 #[cfg(feature = "measure")]
 mod soak;
 #[cfg(feature = "measure")]

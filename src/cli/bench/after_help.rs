@@ -27,6 +27,12 @@ with its age, and in the closed loop another one takes its place after
 that limits the rate of a source drops what exceeds it; the server that
 bench starts does not.
 
+--counters and --flamegraph use perf(1), which observes the server during
+the measurement only. Counting adds a little to each context switch;
+sampling needs about 4 MB of temporary space for each second and busy
+core. Virtual machines often have no hardware counters, but all have
+flame graphs.
+
 On a terminal, a line shows the figures of the latest second.
 
 Metrics for --fail-if:
@@ -46,11 +52,11 @@ A FILE of - is standard output, where it replaces the summary.
 
 Exit codes:
   0    measured
-  1    a threshold was crossed, a byte came back wrong or not at all, or
-       a connection failed
+  1    a threshold was crossed, a byte came back wrong or not at all, a
+       connection failed, or the server was never sampled
   2    wrong usage, a load that is too much for this machine, a file that
-       cannot be written, or a server that did not start or could not be
-       reached
+       cannot be written, a server that did not start or could not be
+       reached, or perf missing or not allowed
   130, 143, 129
        ended by SIGINT, SIGTERM, SIGHUP; the report covers what was
        measured until then
