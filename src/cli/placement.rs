@@ -1,5 +1,6 @@
-//! Which cores a server and the generator run on, as arguments.
+//! Which cores a server and the generator run on, and in how many threads, as arguments.
 
+use crate::cli::values::at_least_one;
 use clap::{Args, ValueEnum};
 use mio_echo::measure::process::{Placement, cores};
 
@@ -21,6 +22,11 @@ pub(super) struct PlacementArguments {
     /// The cores of the generator, as a list [default: with --server-cores, the others]
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with_all = ["placement", "no_pin"], help_heading = "Cores")]
     generator_cores: Vec<usize>,
+
+    /// Threads of the generator, each with its own connections and, where there are enough, a core of its own; at most one
+    /// for each connection
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "1", help_heading = "Cores")]
+    pub(super) threads: usize,
 }
 
 /// [`Placement`], as an argument.

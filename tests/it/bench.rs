@@ -166,6 +166,62 @@ fn a_seed_reproduces_poisson_arrivals() {
 }
 
 #[test]
+fn several_threads_generate_one_load() {
+    let load = [
+        "--connections",
+        "5",
+        "--warmup",
+        "0s",
+        "--duration",
+        "1100ms",
+    ];
+    let exit = bench(&[load.as_slice(), &["--threads", "2", "--json", "-"]].concat());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let report = json(&exit);
+    assert_eq!(
+        (&report["generator_threads"], &report["connected"]),
+        (&2.into(), &5.into())
+    );
+    let intervals = report["intervals"].as_array().unwrap().iter();
+    let messages: u64 = intervals.map(|it| it["messages"].as_u64().unwrap()).sum();
+    assert_eq!(report["messages"], messages);
+    let text = bench_briefly(&["--threads", "2", "--placement", "together"]);
+    let words = [
+        "generator   2 threads: ",
+        "the generator had 2 threads on 1 core: ",
+    ];
+    // Where cores cannot be pinned, there is no warning.
+    let is_pinned = text.text().contains("on core ");
+    let expected = words.iter().take(if is_pinned { 2 } else { 1 });
+    for words in expected {
+        assert!(text.text().contains(words), "{}", text.text());
+    }
+}
+
+#[test]
+fn each_thread_needs_a_connection_and_datagrams_have_one_thread() {
+    for (wrong, reason) in [
+        (
+            ["--threads", "5", ""],
+            "the generator cannot have 5 threads for 4 connections: at most 4",
+        ),
+        (
+            ["--threads", "2", "--udp"],
+            "the generator cannot have 2 threads over UDP: at most 1",
+        ),
+        (
+            ["--threads", "0", ""],
+            "invalid value '0' for '--threads <N>'",
+        ),
+    ] {
+        let wrong = wrong.iter().filter(|it| !it.is_empty()).copied();
+        let exit = bench_briefly(&wrong.collect::<Vec<_>>());
+        assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+        assert!(exit.stderr.contains(reason), "{}", exit.stderr);
+    }
+}
+
+#[test]
 fn every_pattern_has_its_figures() {
     for (pattern, words) in [
         ("echo", "messages/s"),

@@ -112,7 +112,7 @@ pub(crate) struct BenchArguments {
 
     /// Measure built-in servers that are wrong in a known way, and print what was injected beside what was measured
     #[arg(long, help_heading = "Measurement", conflicts_with_all = [
-        "addr", "mode", "pattern", "connections", "size", "depth", "rate", "connect_rate", "duration", "messages",
+        "addr", "mode", "pattern", "connections", "threads", "size", "depth", "rate", "connect_rate", "duration", "messages",
         "warmup", "timeout", "udp", "no_verify", "pid", "no_pin", "fail_if", "html", "hgrm", "hlog", "seed", "source",
         "counters", "flamegraph",
     ])]
@@ -129,7 +129,7 @@ pub(crate) struct BenchArguments {
     pub(super) pid: Option<u32>,
 
     #[command(flatten)]
-    placement: PlacementArguments,
+    pub(super) placement: PlacementArguments,
 
     #[command(flatten)]
     pub(super) instruments: InstrumentArguments,
@@ -310,6 +310,7 @@ impl BenchArguments {
             sources: self.source.clone(),
             pattern,
             connections: self.connections,
+            threads: self.placement.threads,
             size: self.size.map_or(size, |size| size.0),
             depth: self.depth.unwrap_or(depth),
             rate: self.rate,

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> ExitCode {
 fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let interrupt = Interrupt::catch().map_err(|error| error.to_string())?;
     let (machine, started) = (Machine::current(), SystemTime::now());
-    let pinning = Pinning::apply(&arguments.placement());
+    let pinning = Pinning::apply(&arguments.placement(), arguments.placement.threads);
     let mut server = start(arguments, &pinning, &interrupt)?;
     let sampler = sampler(&server, arguments.pid)?;
     let live = LiveLine::new();
@@ -85,7 +85,6 @@ fn measure(arguments: &BenchArguments) -> Result<Measured, String> {
     let ticks = CpuTicks::of(&cores).zip(ticks);
     let stolen_share = ticks.map(|(now, before)| now.stolen_share_since(before));
     let values = Values {
-        generator_run_queue_delay_ns: observer.generator_delay_ns(),
         cpu_pressure_ns: observer.cpu_pressure_ns(),
         counters: observer.instruments.take_counts(),
         ..Values::new(&results, observer.cost())

@@ -322,6 +322,7 @@ impl CompareArguments {
             seed,
             arrivals: self.arrivals.with_seed(seed),
             connect_rate: self.connect_rate,
+            threads: self.placement.threads,
             placement: self.placement.placement(),
             verify: if self.no_verify {
                 Verify::Nothing

@@ -62,6 +62,7 @@ impl UsageSampler {
         }
         let one = LoadPlan {
             connections: 1,
+            threads: 1,
             rate: None,
             warm_up: Duration::ZERO,
             warm_up_extension: Duration::ZERO,
@@ -272,9 +273,7 @@ pub struct SamplingObserver<P> {
     /// `None` if the server's process is not visible.
     sampler: Option<UsageSampler>,
     warm_up: WarmUpJudge,
-    /// The run-queue delay of the generator before the measurement, then that in it.
-    generator_delay: Option<Duration>,
-    /// The same of all tasks of the machine.
+    /// How long some task of the machine waited for a core before the measurement, then in it.
     cpu_pressure: Option<Duration>,
     progress: P,
     is_stopped: bool,
@@ -287,7 +286,6 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
             warm_up: WarmUpJudge::new(sampler.as_ref().map(|it| it.pid)),
             sampler,
             instruments: Instruments::default(),
-            generator_delay: None,
             cpu_pressure: None,
             progress,
             is_stopped: false,
@@ -304,12 +302,6 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> SamplingObserver<P> {
     /// What the load has cost the server; `None` if its process is not visible.
     pub fn cost(&self) -> Option<ServerCost> {
         self.sampler.as_ref()?.cost()
-    }
-
-    /// How long the generator was ready to run during the measurement and waited for a core; `None` where the kernel does
-    /// not report it.
-    pub fn generator_delay_ns(&self) -> Option<u64> {
-        self.generator_delay.map(nanoseconds)
     }
 
     /// How long some task of the machine was ready to run during the measurement and waited for a core; `None` where the
@@ -331,19 +323,14 @@ impl<P: FnMut(&Progress) -> ControlFlow<()>> LoadObserver for SamplingObserver<P
 
     fn measurement_started(&mut self) {
         self.sampler.as_mut().map(UsageSampler::sample_start);
-        self.generator_delay = Usage::own_run_queue_delay();
         self.cpu_pressure = Usage::cpu_pressure();
         self.instruments.enable();
     }
 
     fn measurement_ended(&mut self) {
         self.instruments.disable();
-        let since = |now: Option<Duration>, before: Option<Duration>| {
-            now.zip(before)
-                .map(|(now, before)| now.saturating_sub(before))
-        };
-        self.generator_delay = since(Usage::own_run_queue_delay(), self.generator_delay);
-        self.cpu_pressure = since(Usage::cpu_pressure(), self.cpu_pressure);
+        let pressure = Usage::cpu_pressure().zip(self.cpu_pressure);
+        self.cpu_pressure = pressure.map(|(now, before)| now.saturating_sub(before));
         self.sampler.as_mut().map(UsageSampler::sample_end);
     }
 

@@ -40,7 +40,7 @@ pub use report::{BenchReport, Figures, PlanReport};
 pub use server::{BenchServer, LaunchError, Origin, last_lines};
 pub(in crate::measure) use threshold::Comparator;
 pub use threshold::{Threshold, ThresholdStatus};
-pub(in crate::measure) use values::float;
 pub use values::{Flood, LatencySummary, Values};
+pub(in crate::measure) use values::{float, one_thread};
 pub use warm_up::{WarmUpJudge, WarmUpLength, WarmUpReport};
 pub use warning::{BenchWarning, MIN_RATE_SHARE};

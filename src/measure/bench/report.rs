@@ -136,6 +136,8 @@ impl BenchReport {
         let warnings = BenchWarning::all(plan.rate, plan.depth, &values);
         let shared = pinning.shared_physical_core(&machine.smt_siblings);
         let shared = shared.map(|_| BenchWarning::SharedPhysicalCore);
+        let cores = pinning.generator_cores(machine.cores);
+        let crowded = BenchWarning::threads_share_cores(plan.threads, cores);
         let stolen = BenchWarning::stolen(stolen_share);
         let governor = machine.variable_governor().map(str::to_owned);
         let frequency = governor.map(|governor| BenchWarning::VariableFrequency { governor });
@@ -157,6 +159,7 @@ impl BenchReport {
                 .chain(stolen)
                 .chain(frequency)
                 .chain(shared)
+                .chain(crowded)
                 .chain(debug)
                 .collect(),
         }

@@ -243,7 +243,11 @@ fn tcp_buffers(server: &ServerCost) -> String {
 }
 
 fn write_generator(f: &mut fmt::Formatter<'_>, report: &BenchReport) -> fmt::Result {
-    let mut text = share_of_a_core(report.figures.generator_cpu_share);
+    let mut text = match report.values.generator_threads {
+        0 | 1 => String::new(),
+        threads => format!("{threads} threads: "),
+    };
+    text += &share_of_a_core(report.figures.generator_cpu_share);
     if let Some(us) = report.figures.generator_cpu_us_per_message {
         write!(text, ", {} per message", units::value(us / 1e6, TIME))?;
     }

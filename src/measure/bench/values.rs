@@ -62,6 +62,9 @@ pub struct Values {
     /// What the processor counted for the server; `None` unless it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<HardwareCounts>,
+    /// Threads of the generator. The times of the generator are the sums of theirs.
+    #[serde(default = "one_thread")]
+    pub generator_threads: usize,
     /// Processor time of the generator.
     pub generator_cpu_ns: u64,
     /// How long the generator had nothing to do: asleep, or polling without an event until a message was due.
@@ -82,6 +85,11 @@ pub struct Values {
     pub flood: Option<Flood>,
     /// Whether it was interrupted, or had no connection left.
     pub ended_early: bool,
+}
+
+/// That of a measurement that was saved before there could be several.
+pub(in crate::measure) fn one_thread() -> usize {
+    1
 }
 
 /// What came back to the connection that floods the server.
@@ -131,9 +139,10 @@ impl Values {
             first_timeout: results.first_timeout,
             server,
             counters: None,
+            generator_threads: results.generator.threads,
             generator_cpu_ns: nanoseconds(results.generator.cpu),
             generator_waited_ns: nanoseconds(results.generator.waited),
-            generator_run_queue_delay_ns: None,
+            generator_run_queue_delay_ns: results.generator.run_queue_delay.map(nanoseconds),
             cpu_pressure_ns: None,
             generator_lag: results.generator.lag.as_ref().map(Into::into),
             flood: None,
@@ -185,15 +194,26 @@ impl Values {
         self.per_message(self.counters.as_ref()?.of(event).counted()?)
     }
 
-    /// The share of one core that the generator used.
+    /// The share of one core that the generator used, more than 1 if it has several threads.
     pub fn generator_share(&self) -> f64 {
         float(self.generator_cpu_ns) / float(self.elapsed_ns.max(1))
     }
 
-    /// The share of the time in which the generator had something to do. Unlike its share of a core, it leaves out what
-    /// sleeping, waking up and waiting take.
+    /// The share of one core that a thread of the generator used, on average.
+    pub fn generator_share_per_thread(&self) -> f64 {
+        float(self.generator_cpu_ns) / self.generator_time()
+    }
+
+    /// The share of the time in which a thread of the generator had something to do, on average. Unlike its share of a core,
+    /// it leaves out what sleeping, waking up and waiting take.
     pub fn generator_busy_share(&self) -> f64 {
-        1.0 - float(self.generator_waited_ns) / float(self.elapsed_ns.max(1))
+        1.0 - float(self.generator_waited_ns) / self.generator_time()
+    }
+
+    /// How long the measurement took, for each thread of the generator, in nanoseconds.
+    fn generator_time(&self) -> f64 {
+        let threads = self.generator_threads.max(1) as u64;
+        float(threads) * float(self.elapsed_ns.max(1))
     }
 
     /// The share of one core that the server used, more than 1 if it has several; `None` if its process is not visible.
@@ -201,9 +221,9 @@ impl Values {
         Some(float(self.server?.cpu_ns()) / float(self.elapsed_ns.max(1)))
     }
 
-    /// The share of the time in which the generator was ready to run and waited for a core.
+    /// The share of the time in which a thread of the generator was ready to run and waited for a core, on average.
     pub fn generator_delayed_share(&self) -> Option<f64> {
-        Some(float(self.generator_run_queue_delay_ns?) / float(self.elapsed_ns.max(1)))
+        Some(float(self.generator_run_queue_delay_ns?) / self.generator_time())
     }
 
     /// The share of the time in which some task of the machine was ready to run and waited for a core.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// A generator that uses more than this share of its core has no capacity left to load the server with.
+/// A generator whose threads use more than this share of a core each has no capacity left to load the server with.
 const SATURATED_SHARE: f64 = 0.95;
 
 /// A server that uses less than this share of a core beside a saturated generator was not the limit.
@@ -113,6 +113,13 @@ pub enum BenchWarning {
         /// The kernel's name for its policy.
         governor: String,
     },
+    /// The generator had more threads than cores.
+    ThreadsShareCores {
+        /// Its threads.
+        threads: usize,
+        /// Its cores.
+        cores: usize,
+    },
     /// Server and generator ran on different cores that are threads of one physical core.
     SharedPhysicalCore,
     /// This program is a debug build, which measures itself more than the server.
@@ -124,6 +131,11 @@ impl BenchWarning {
     pub(super) fn stolen(share: Option<f64>) -> Option<Self> {
         let share = share.filter(|share| *share > MAX_STOLEN_SHARE)?;
         Some(Self::StolenTime { share })
+    }
+
+    /// That a generator with these threads had fewer cores, if it had.
+    pub(in crate::measure) fn threads_share_cores(threads: usize, cores: usize) -> Option<Self> {
+        (threads > cores).then_some(Self::ThreadsShareCores { threads, cores })
     }
 
     /// All warnings that apply to a measurement at `rate` messages per second, in the closed loop without one, with
@@ -179,10 +191,10 @@ fn limit(rate: Option<f64>, values: &Values) -> Option<BenchWarning> {
 /// In the closed loop the generator needs time to spare. With a rate it may be busy, as long as it keeps its
 /// schedule.
 fn generator_limit(values: &Values) -> Option<BenchWarning> {
-    let generator_cpu_share = values.generator_share();
-    if generator_cpu_share < SATURATED_SHARE {
+    if values.generator_share_per_thread() < SATURATED_SHARE {
         return None;
     }
+    let generator_cpu_share = values.generator_share();
     let Some(server_cpu_share) = values.server_share() else {
         return Some(BenchWarning::GeneratorMayHaveBeenTheLimit {
             generator_cpu_share,
@@ -339,6 +351,11 @@ impl fmt::Display for BenchWarning {
             Self::VariableFrequency { governor } => write!(
                 f,
                 "the processor's frequency follows the load (governor {governor}): times depend on how busy it was before"
+            ),
+            Self::ThreadsShareCores { threads, cores } => write!(
+                f,
+                "the generator had {threads} threads on {}: they take time from each other",
+                units::counted(*cores, "core", "cores")
             ),
             Self::SharedPhysicalCore => f.write_str(
                 "server and generator ran on threads of one physical core: they take time from each other",

@@ -53,6 +53,7 @@ fn about_the_run(comparison: &Comparison) -> Vec<Warning> {
             }),
         (!pinning.is_apart()).then_some(Warning::SharedCores { pinning, cores }),
         shared_physical_core(comparison),
+        threads_share_cores(comparison),
         not_all_pinned(comparison),
         other_machine_before(comparison),
         governor.map(|governor| Warning::VariableFrequency { governor }),
@@ -78,6 +79,12 @@ fn shared_physical_core(comparison: &Comparison) -> Option<Warning> {
     let cores = comparison.pinning.shared_physical_core(siblings)?;
     let cores = cores.to_vec();
     Some(Warning::SharedPhysicalCore { cores })
+}
+
+fn threads_share_cores(comparison: &Comparison) -> Option<Warning> {
+    let (pinning, machine) = (&comparison.pinning, &comparison.machine);
+    let cores = pinning.generator_cores(machine.cores);
+    BenchWarning::threads_share_cores(comparison.threads, cores).map(Warning::ThreadsShareCores)
 }
 
 fn not_all_pinned(comparison: &Comparison) -> Option<Warning> {

@@ -61,6 +61,7 @@ pub(super) fn comparison() -> Comparison {
         arrivals: Arrivals::Fixed.to_string(),
         connect_rate: None,
         timeout_ns: Some(5_000_000_000),
+        threads: 1,
         verify: Verify::EveryByte,
         contenders: CONTENDERS
             .map(|(name, role, ..)| contender(name, role))
@@ -181,6 +182,7 @@ fn values(scenario: &Scenario, speed: f64, memory: u64) -> Values {
             tcp_buffers_step: None,
             resident_bytes: 4_000_000 + scenario.connections as u64 * memory,
         }),
+        generator_threads: 1,
         generator_cpu_ns: 700_000_000,
         ..Values::default()
     }

@@ -61,6 +61,7 @@ fn difference(one: &Comparison, other: &Comparison) -> Option<String> {
             one.connect_rate == other.connect_rate,
             "has another --connect-rate",
         ),
+        (one.threads == other.threads, "has another --threads"),
         (one.find_rate == other.find_rate, "has another --find-rate"),
         (
             baseline(one) == baseline(other),

@@ -8,7 +8,7 @@ use super::change::Before;
 use super::failure::ContenderFailure;
 use super::scenario::Scenario;
 use super::statistics::Spread;
-use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values};
+use crate::measure::bench::{LatencySummary, MIN_RATE_SHARE, Machine, Values, one_thread};
 use crate::measure::load::{Arrivals, Verify};
 use crate::measure::process::Pinning;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,9 @@ pub struct Comparison {
     /// versions that did not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ns: Option<u64>,
+    /// Threads of the generator, but at most one for each connection of a scenario.
+    #[serde(default = "one_thread")]
+    pub threads: usize,
     /// Whether every byte that came back was compared.
     pub verify: Verify,
     /// The contenders. The first one is the baseline of every ratio.

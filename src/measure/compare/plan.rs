@@ -49,6 +49,8 @@ pub struct Plan {
     pub arrivals: Arrivals,
     /// Connections opened per second before each measurement; `None` opens them as fast as possible.
     pub connect_rate: Option<f64>,
+    /// Threads of the generator, but at most one for each connection of a scenario.
+    pub threads: usize,
     /// Which cores servers and generator run on.
     pub placement: Placement,
     /// Whether every byte that comes back is compared.
@@ -137,8 +139,8 @@ impl Plan {
     /// # Errors
     ///
     /// The placement asks for cores that may not be used, a scenario has more connections than this program, or a server
-    /// that it starts, may have open files (`RLIMIT_NOFILE`, getrlimit(2)), or UDP is to carry what it cannot. The error is
-    /// one line of text.
+    /// that it starts, may have open files (`RLIMIT_NOFILE`, getrlimit(2)), the generator has too many threads, or UDP is
+    /// to carry what it cannot. The error is one line of text.
     pub fn check(&self) -> Result<(), String> {
         self.placement.check()?;
         self.check_datagrams()?;
@@ -152,7 +154,12 @@ impl Plan {
                 units::count(fit)
             ));
         }
-        Ok(())
+        let load = LoadPlan {
+            threads: self.threads.min(most),
+            connections: most,
+            ..LoadPlan::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        };
+        load.check().map_err(|error| error.to_string())
     }
 
     /// A datagram has a largest size, and no Unix socket that is compared takes any.
@@ -162,6 +169,7 @@ impl Plan {
         for scenario in udp {
             let load = LoadPlan {
                 transport: Transport::Datagrams,
+                threads: self.threads,
                 size: scenario.size,
                 ..LoadPlan::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             };

@@ -36,6 +36,8 @@ pub enum Warning {
         /// These threads.
         cores: Vec<usize>,
     },
+    /// The generator had more threads than cores.
+    ThreadsShareCores(BenchWarning),
     /// Some contenders ran on a core of their own, others wherever the scheduler placed them.
     NotAllPinned {
         /// Those that the scheduler placed.
@@ -173,6 +175,7 @@ impl fmt::Display for Warning {
                 "server and generator ran on threads of one physical core ({}): they take time from each other",
                 cores::list(cores)
             ),
+            Self::ThreadsShareCores(warning) => warning.fmt(f),
             Self::NotAllPinned { contenders } => write!(
                 f,
                 "the scheduler placed {}, and the others were pinned to a core: \

@@ -182,7 +182,8 @@ pub(super) fn setup(comparison: &Comparison) -> Vec<(&'static str, String)> {
     setup
 }
 
-/// How connections are opened, or when a datagram is lost, and how messages are spaced where they are due at a rate.
+/// How connections are opened, or when a datagram is lost, from how many threads, and how messages are spaced where they are
+/// due at a rate.
 fn offered_load(comparison: &Comparison) -> String {
     let mut scenarios = comparison.scenarios.iter();
     let is_udp = |it: &ScenarioResults| it.scenario.pattern == ScenarioPattern::Datagrams;
@@ -191,11 +192,15 @@ fn offered_load(comparison: &Comparison) -> String {
         Some(rate) => format!("{rate} connections opened per second"),
         None => "connections opened as fast as possible".to_owned(),
     };
+    let threads = match comparison.threads {
+        0 | 1 => String::new(),
+        threads => format!("; from {threads} threads of the generator"),
+    };
     if scenarios.all(|it| it.scenario.rate().is_none()) {
-        return opened;
+        return format!("{opened}{threads}");
     }
     format!(
-        "{opened}; {} arrivals where there is a rate",
+        "{opened}; {} arrivals where there is a rate{threads}",
         comparison.arrivals
     )
 }

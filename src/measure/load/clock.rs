@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(super) type Nanos = u64;
 
 /// The monotonic clock, counted from the beginning of the run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     start: Instant,
 }

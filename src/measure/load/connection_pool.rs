@@ -4,13 +4,21 @@ use super::client_connection::StartTimes;
 use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::{Clock, Nanos};
 use super::dialer::{Dialer, Lifetime};
+use super::part::LoadPart;
 use super::plan::{LoadPattern, LoadPlan};
 use super::schedule::Schedule;
-use crate::readiness::{EventFlags, INTEREST};
+use crate::readiness::{EventFlags, INTEREST, RunQueue};
 use mio::{Registry, Token};
 use slab::Slab;
 use std::io;
 use std::time::Duration;
+
+/// A connection without an echo throughout the last second of the measurement, or its second half if that is shorter, is
+/// starved, but not if that is less than [`SHORTEST_STARVATION`].
+const STARVED_AFTER: Duration = Duration::from_secs(1);
+
+/// In a shorter time, a busy machine may not have scheduled the server or one of its threads.
+const SHORTEST_STARVATION: Duration = Duration::from_millis(100);
 
 /// The open connections, and how many are still missing.
 #[derive(Debug)]
@@ -42,7 +50,8 @@ enum Opening {
 }
 
 impl<'a> ConnectionPool<'a> {
-    pub(super) fn new(plan: &'a LoadPlan) -> Self {
+    /// The connections of `part`, whose load is `plan`.
+    pub(super) fn new(plan: &'a LoadPlan, part: LoadPart) -> Self {
         let lifetime = match plan.pattern {
             LoadPattern::Churn => Lifetime::Short,
             LoadPattern::Echo | LoadPattern::Idle | LoadPattern::Stream => Lifetime::Long,
@@ -50,8 +59,10 @@ impl<'a> ConnectionPool<'a> {
         Self {
             plan,
             slots: Slab::with_capacity(plan.connections),
-            dialer: Dialer::new(plan.target.clone(), &plan.sources, lifetime),
-            connect_schedule: plan.connect_rate.map(|rate| Schedule::fixed(rate, 0)),
+            dialer: Dialer::new(plan.target.clone(), &plan.sources, lifetime, part),
+            connect_schedule: plan
+                .connect_rate
+                .map(|rate| Schedule::fixed(rate, part.start_of_schedule(0, rate))),
             to_open: plan.connections,
             opening: Opening::AsPlanned,
             connecting: 0,
@@ -185,8 +196,14 @@ impl<'a> ConnectionPool<'a> {
         self.slots.get_mut(key)
     }
 
-    pub(super) fn iter_mut(&mut self) -> slab::IterMut<'_, ClientSlot> {
-        self.slots.iter_mut()
+    /// The closed loop begins: starts the first messages of every connection.
+    pub(super) fn start_first_messages(&mut self, now: Nanos, run_queue: &mut RunQueue) {
+        for (key, slot) in &mut self.slots {
+            for _ in 0..self.plan.depth {
+                slot.connection.start_message(StartTimes::at(now));
+            }
+            run_queue.push(key);
+        }
     }
 
     /// The next connection in rotation. Keys of failed connections are skipped; when the schedule begins, every
@@ -206,10 +223,12 @@ impl<'a> ConnectionPool<'a> {
 
     /// The number of long-lived connections that were starved between `since` and `now`; see
     /// [`ClientSlot::is_starved`].
-    pub(super) fn starved(&self, since: Nanos, now: Nanos, share: Duration) -> usize {
+    pub(super) fn starved(&self, since: Nanos, now: Nanos) -> usize {
         if self.plan.pattern == LoadPattern::Churn {
             return 0;
         }
+        let elapsed = Duration::from_nanos(now.saturating_sub(since));
+        let share = (elapsed / 2).clamp(SHORTEST_STARVATION, STARVED_AFTER);
         let slots = self.slots.iter();
         slots
             .filter(|(_, slot)| slot.is_starved(since, now, share))

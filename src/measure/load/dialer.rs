@@ -1,5 +1,6 @@
 //! Opening connections without waiting for them, from as many source addresses as they need ports.
 
+use super::part::LoadPart;
 use super::results::Failure;
 use crate::text::address::Address;
 use crate::text::connect::connect;
@@ -22,7 +23,7 @@ const SHORT_LIVED_PER_SOURCE: u64 = 64;
 /// The number of additional source addresses: 127.0.0.2 to 127.0.0.201.
 const SOURCES: u64 = 200;
 
-/// Opens connections and numbers them, starting at 1.
+/// Opens the connections of a part of the load, and numbers them among those of all parts, starting at 1.
 #[derive(Debug)]
 pub(super) struct Dialer {
     target: Address,
@@ -30,6 +31,9 @@ pub(super) struct Dialer {
     sources: Vec<IpAddr>,
     /// The number of consecutive connections with the same source address.
     per_source: u64,
+    part: LoadPart,
+    /// Connections opened.
+    opened: u64,
     /// The number of the latest connection.
     latest: u64,
 }
@@ -42,7 +46,12 @@ pub(super) enum Lifetime {
 }
 
 impl Dialer {
-    pub(super) fn new(target: Address, sources: &[IpAddr], lifetime: Lifetime) -> Self {
+    pub(super) fn new(
+        target: Address,
+        sources: &[IpAddr],
+        lifetime: Lifetime,
+        part: LoadPart,
+    ) -> Self {
         Self {
             target,
             sources: sources.to_vec(),
@@ -50,6 +59,8 @@ impl Dialer {
                 Lifetime::Long => LONG_LIVED_PER_SOURCE,
                 Lifetime::Short => SHORT_LIVED_PER_SOURCE,
             },
+            part,
+            opened: 0,
             latest: 0,
         }
     }
@@ -57,8 +68,13 @@ impl Dialer {
     /// Starts to connect. Returns the number of the connection and, unless it failed at once, its socket, which
     /// becomes writable when the connection is established (connect(2), EINPROGRESS).
     pub(super) fn dial(&mut self) -> (u64, io::Result<TcpStream>) {
-        self.latest += 1;
+        self.number_next();
         (self.latest, self.connect())
+    }
+
+    fn number_next(&mut self) {
+        self.latest = self.part.connection_number(self.opened);
+        self.opened += 1;
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
@@ -96,7 +112,7 @@ impl Dialer {
     /// lost, so the buffer is as large as the system allows, within reason.
     pub(super) fn dial_datagrams(&mut self) -> (u64, io::Result<UdpSocket>) {
         const BUFFER: usize = 1 << 20;
-        self.latest += 1;
+        self.number_next();
         let connected = || {
             let target = self.target.to_inet()?;
             let domain = Domain::for_address(target);
@@ -165,7 +181,7 @@ mod tests {
 
     /// The source addresses of the connections with these numbers.
     fn sources(target: &str, lifetime: Lifetime, numbers: &[u64]) -> Vec<Option<String>> {
-        let mut dialer = Dialer::new(target.parse().unwrap(), &[], lifetime);
+        let mut dialer = Dialer::new(target.parse().unwrap(), &[], lifetime, LoadPart::WHOLE);
         let mut source = |number: &u64| {
             dialer.latest = *number;
             dialer.source().map(|source| source.to_string())
@@ -176,7 +192,8 @@ mod tests {
     #[test]
     fn given_addresses_are_used_in_turn_and_no_others() {
         let given = ["192.0.2.1", "192.0.2.2"].map(|it| it.parse().unwrap());
-        let mut dialer = Dialer::new("127.0.0.1:7".parse().unwrap(), &given, Lifetime::Long);
+        let target = "127.0.0.1:7".parse().unwrap();
+        let mut dialer = Dialer::new(target, &given, Lifetime::Long, LoadPart::WHOLE);
         for (number, index) in [(1, 0), (2, 1), (3, 0), (100_000, 1)] {
             dialer.latest = number;
             assert_eq!(dialer.source(), Some(given[index]), "{number}");

@@ -20,6 +20,12 @@ use std::time::Duration;
 /// started, files.
 const RESERVED_DESCRIPTORS: u64 = 32;
 
+/// Descriptors of each further thread: its poll, its timer and its waker.
+const DESCRIPTORS_PER_THREAD: u64 = 3;
+
+/// The most threads. Each has buffers and histograms, about 3 MiB.
+const MOST_THREADS: usize = 128;
+
 /// The most memory for the generator's own records, in bytes.
 const MOST_MEMORY: u64 = 1 << 30;
 
@@ -47,14 +53,25 @@ const MOST_MESSAGES: u64 = 1_000_000_000_000;
 /// Why a load cannot be generated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum InfeasibleLoad {
-    /// There are no connections, no message size or no depth.
+    /// There are no connections, no threads, no message size or no depth.
     Nothing,
+    /// There are more threads than connections, or than this program starts.
+    TooManyThreads {
+        /// Threads asked for.
+        threads: usize,
+        /// Connections asked for.
+        connections: usize,
+    },
+    /// Over UDP the generator has one thread; this many were asked for.
+    DatagramThreads(usize),
     /// The limit on open files (getrlimit(2), `RLIMIT_NOFILE`) allows fewer connections.
     TooFewDescriptors {
         /// Connections asked for.
         connections: usize,
         /// The limit, in descriptors.
         limit: u64,
+        /// How many connections it allows.
+        fit: u64,
     },
     /// The addresses that the connections come from have fewer ports.
     TooFewPorts {
@@ -107,9 +124,10 @@ impl LoadPlan {
     /// See [`InfeasibleLoad`].
     #[expect(clippy::cast_precision_loss, reason = "compared with a rate")]
     pub fn check(&self) -> Result<(), InfeasibleLoad> {
-        if self.connections == 0 || self.size == 0 || self.depth == 0 {
+        if [self.connections, self.threads, self.size, self.depth].contains(&0) {
             return Err(InfeasibleLoad::Nothing);
         }
+        self.check_threads()?;
         if self.size > LARGEST_MESSAGE {
             return Err(InfeasibleLoad::MessageTooLarge(self.size));
         }
@@ -134,13 +152,34 @@ impl LoadPlan {
         self.check_length()
     }
 
+    fn check_threads(&self) -> Result<(), InfeasibleLoad> {
+        let &Self {
+            threads,
+            connections,
+            ..
+        } = self;
+        if self.transport == Transport::Datagrams && threads > 1 {
+            return Err(InfeasibleLoad::DatagramThreads(threads));
+        }
+        if threads > connections.min(MOST_THREADS) {
+            return Err(InfeasibleLoad::TooManyThreads {
+                threads,
+                connections,
+            });
+        }
+        Ok(())
+    }
+
     fn check_connections(&self, descriptors: Option<u64>) -> Result<(), InfeasibleLoad> {
         let connections = self.connections as u64;
-        let fits = |limit: &u64| connections <= limit.saturating_sub(RESERVED_DESCRIPTORS);
+        let further_threads = self.threads.saturating_sub(1) as u64;
+        let reserved = RESERVED_DESCRIPTORS + DESCRIPTORS_PER_THREAD * further_threads;
+        let fits = |limit: &u64| connections <= limit.saturating_sub(reserved);
         if let Some(limit) = descriptors.filter(|limit| !fits(limit)) {
             return Err(InfeasibleLoad::TooFewDescriptors {
                 connections: self.connections,
                 limit,
+                fit: limit.saturating_sub(reserved),
             });
         }
         if let Some(ports) = self.ports().filter(|ports| connections > *ports) {
@@ -215,13 +254,27 @@ fn descriptor_limit() -> Option<u64> {
 impl fmt::Display for InfeasibleLoad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Nothing => f.write_str("connections, size and depth must be at least 1"),
-            Self::TooFewDescriptors { connections, limit } => {
+            Self::Nothing => f.write_str("connections, threads, size and depth must be at least 1"),
+            Self::TooManyThreads {
+                threads,
+                connections,
+            } => write!(
+                f,
+                "the generator cannot have {threads} threads for {}: at most {}",
+                units::counted(connections, "connection", "connections"),
+                connections.min(MOST_THREADS)
+            ),
+            Self::DatagramThreads(threads) => write!(
+                f,
+                "the generator cannot have {threads} threads over UDP: at most 1"
+            ),
+            Self::TooFewDescriptors {
+                connections,
+                limit,
+                fit,
+            } => {
                 let error = os_error::describe(&Errno::MFILE.into());
-                let (connections, fit) = (
-                    units::count(connections),
-                    limit.saturating_sub(RESERVED_DESCRIPTORS),
-                );
+                let connections = units::count(connections);
                 let fit = units::count(usize::try_from(fit).unwrap_or(usize::MAX));
                 write!(
                     f,
@@ -313,69 +366,4 @@ impl From<InfeasibleLoad> for io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> LoadPlan {
-        LoadPlan::new(std::net::SocketAddr::from(([127, 0, 0, 1], 7)))
-    }
-
-    #[test]
-    fn an_ordinary_plan_is_feasible() {
-        assert_eq!(plan().check(), Ok(()));
-    }
-
-    #[test]
-    fn connections_are_limited_by_descriptors_ports_and_memory() {
-        let many = |connections| LoadPlan {
-            connections,
-            ..plan()
-        };
-        assert_eq!(many(992).check_connections(Some(1024)), Ok(()));
-        let error = many(993).check_connections(Some(1024)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot open 993 connections: too many open files; the limit on open files (RLIMIT_NOFILE) is 1024, \
-             enough for 992"
-        );
-        let remote = LoadPlan {
-            target: Address::Inet(([192, 0, 2, 1], 7).into()),
-            ..many(65_000)
-        };
-        let error = remote.check_connections(None).unwrap_err();
-        assert!(error.to_string().contains("64,512 ports"), "{error}");
-        assert_eq!(many(65_000).check_connections(None), Ok(()));
-        let sources = ["127.0.0.2", "127.0.0.3", "127.0.0.2"].map(|it| it.parse().unwrap());
-        let from_two = |connections| LoadPlan {
-            sources: sources.to_vec(),
-            ..many(connections)
-        };
-        assert_eq!(from_two(129_024).check_connections(None), Ok(()));
-        let error = from_two(129_025).check_connections(None).unwrap_err();
-        assert!(error.to_string().contains("129,024 ports"), "{error}");
-        let deep = LoadPlan {
-            depth: usize::MAX,
-            ..many(2)
-        };
-        for plan in [many(usize::MAX), deep] {
-            let error = plan.check_connections(None).unwrap_err();
-            assert!(error.to_string().contains("memory"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_source_has_to_be_an_address_of_this_machine_from_which_the_server_can_be_reached() {
-        let from = |source: &str| {
-            let sources = vec![source.parse().unwrap()];
-            LoadPlan { sources, ..plan() }.check()
-        };
-        assert_eq!(from("127.0.0.1"), Ok(()));
-        let error = from("192.0.2.1").unwrap_err().to_string();
-        assert!(
-            error.starts_with("cannot connect from 192.0.2.1: "),
-            "{error}"
-        );
-        let error = from("::1").unwrap_err().to_string();
-        assert!(error.starts_with("cannot connect from ::1"), "{error}");
-    }
-}
+mod tests;

@@ -2,21 +2,23 @@
 //!
 //! One turn of the loop: [`wait`](GeneratorLoop::wait) for the kernel, [`note`](GeneratorLoop::note) its events,
 //! [`connect`](GeneratorLoop::connect) missing connections, [`advance`](GeneratorLoop::advance) the run,
-//! [`start_messages`](GeneratorLoop::start_messages) that are due, and [`serve`](GeneratorLoop::serve) the
-//! connections with work. The order gives the same guarantee as in the server: while noting, no connection is
+//! [`start_messages`](GeneratorLoop::start_messages) that are due, [`serve`](GeneratorLoop::serve) the connections
+//! with work, and [`report`](RunController::report) to the coordinator if there is one. The order gives the same guarantee as in the server: while noting, no connection is
 //! inserted or removed, so no event reaches the next owner of a slab key.
 
 use super::client_connection::{ConnectionError, StartTimes};
 use super::clock::{Clock, Nanos, after};
 use super::connection_pool::ConnectionPool;
 use super::observer::LoadObserver;
+use super::part::LoadPart;
 use super::payload::{MAX_SLICE, Payload};
 use super::plan::{LoadPattern, LoadPlan};
 use super::results::LoadResults;
 use super::run_controller::RunController;
 use super::timer::{SHORTEST_SLEEP, Timer};
+use super::worker::CoordinatorLink;
 use crate::readiness::RunQueue;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 use std::io;
 use std::time::Duration;
 
@@ -31,6 +33,9 @@ const MESSAGES_PER_TURN: usize = 1024;
 
 /// The token of the timer. Not a slab key.
 const TIMER: Token = Token(usize::MAX);
+
+/// The token of the waker of the coordinator. Not a slab key.
+const WAKER: Token = Token(usize::MAX - 1);
 
 /// Everything that the one thread owns.
 #[derive(Debug)]
@@ -52,20 +57,30 @@ pub(super) struct GeneratorLoop<'a, O> {
 }
 
 impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
-    pub(super) fn new(plan: &'a LoadPlan, observer: &'a mut O) -> io::Result<Self> {
+    pub(super) fn new(plan: &'a LoadPlan, observer: O) -> io::Result<Self> {
+        let controller = RunController::new(plan, LoadPart::WHOLE, observer, None);
+        Self::with(plan, LoadPart::WHOLE, Clock::start(), controller)
+    }
+
+    fn with(
+        plan: &'a LoadPlan,
+        part: LoadPart,
+        clock: Clock,
+        controller: RunController<'a, O>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         Ok(Self {
             plan,
             timer: Timer::new(&poll, TIMER)?,
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
-            clock: Clock::start(),
+            clock,
             woken: 0,
-            pool: ConnectionPool::new(plan),
+            pool: ConnectionPool::new(plan, part),
             run_queue: RunQueue::default(),
             buffer: vec![0; MAX_SLICE].into(),
             payload: Payload::new(),
-            controller: RunController::new(plan, observer),
+            controller,
         })
     }
 
@@ -78,6 +93,7 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             self.advance();
             self.start_messages();
             self.serve();
+            self.controller.report(&self.pool);
         }
         Ok(self.controller.into_results(self.pool.established()))
     }
@@ -246,6 +262,24 @@ impl<'a, O: LoadObserver> GeneratorLoop<'a, O> {
             self.controller
                 .connection_failed(&slot, error, self.clock.now());
         }
+    }
+}
+
+impl<'a> GeneratorLoop<'a, ()> {
+    /// One thread of several: for `part` of the load, which is `plan`, with the `clock` of all.
+    pub(super) fn of_part(
+        plan: &'a LoadPlan,
+        part: LoadPart,
+        clock: Clock,
+        link: CoordinatorLink,
+    ) -> io::Result<Self> {
+        let controller = RunController::new(plan, part, (), Some(link));
+        Self::with(plan, part, clock, controller)
+    }
+
+    /// Ends the wait of the loop, from another thread. There may be one.
+    pub(super) fn waker(&self) -> io::Result<Waker> {
+        Waker::new(self.poll.registry(), WAKER)
     }
 }
 

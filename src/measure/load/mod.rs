@@ -1,4 +1,4 @@
-//! The load generator: one thread, one poll, many connections that send, receive and verify.
+//! The load generator: one thread, one poll, many connections that send, receive and verify; or several such threads.
 //!
 //! It uses [`readiness`](crate::readiness) and nothing of the server, because an event loop looks the same from either end
 //! of a connection. Remembered readiness, the run queue and bounded turns are all that the two ends share. About the
@@ -13,7 +13,8 @@
 //! 5. `generator_loop`, the event loop, with `connection_pool`, `client_slot`, `dialer` and `timer` below it;
 //! 6. `run_controller`, which moves the run from stage to stage;
 //! 7. `recorder` and [`LoadResults`]: what is measured, with the histograms in `latency`;
-//! 8. `datagrams`: the same load over UDP.
+//! 8. `coordinator`, `worker` and `part`: the load of several threads;
+//! 9. `datagrams`: the same load over UDP.
 //!
 //! # Nothing unanswered is forgotten
 //!
@@ -62,12 +63,14 @@ mod client_connection;
 mod client_slot;
 mod clock;
 mod connection_pool;
+mod coordinator;
 mod datagrams;
 mod dialer;
 mod feasible;
 mod generator_loop;
 mod latency;
 mod observer;
+mod part;
 mod payload;
 mod plan;
 mod recorder;
@@ -77,6 +80,7 @@ mod run_stage;
 mod schedule;
 mod timer;
 mod verify;
+mod worker;
 
 pub use feasible::InfeasibleLoad;
 pub use latency::{Latency, QUANTILES};
@@ -100,6 +104,7 @@ use std::io;
 pub fn run(plan: &LoadPlan, observer: &mut impl LoadObserver) -> io::Result<LoadResults> {
     plan.check()?;
     match plan.transport {
+        Transport::Stream if plan.threads > 1 => coordinator::run(plan, observer),
         Transport::Stream => GeneratorLoop::new(plan, observer)?.run(),
         Transport::Datagrams => DatagramLoop::new(plan, observer)?.run(),
     }

@@ -5,6 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Observes a run while it is in progress.
+///
+/// A generator with one thread waits until a method returns. One with several threads goes on meanwhile, because it calls
+/// them from another thread.
 pub trait LoadObserver {
     /// Whether the server is warm, so that the measurement may start. Asked about ten times a second while the warm-up may be
     /// extended ([`LoadPlan::warm_up_extension`](super::LoadPlan::warm_up_extension)), with how long it has lasted and how
@@ -13,7 +16,8 @@ pub trait LoadObserver {
         true
     }
 
-    /// All connections are established and warmed up; the measurement starts when this returns.
+    /// All connections are established and warmed up. With one thread the measurement starts when this returns; with
+    /// several it has just started.
     fn measurement_started(&mut self) {}
 
     /// The measurement has ended; the connections are still open.
@@ -27,6 +31,24 @@ pub trait LoadObserver {
 
 /// Ignores everything.
 impl LoadObserver for () {}
+
+impl<O: LoadObserver> LoadObserver for &mut O {
+    fn is_warm(&mut self, lasted: Duration, messages: u64) -> bool {
+        (**self).is_warm(lasted, messages)
+    }
+
+    fn measurement_started(&mut self) {
+        (**self).measurement_started();
+    }
+
+    fn measurement_ended(&mut self) {
+        (**self).measurement_ended();
+    }
+
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        (**self).progress(progress)
+    }
+}
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy)]

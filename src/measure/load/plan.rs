@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// From this many messages per second on, messages share wake-ups unless the plan says otherwise.
+/// From this many messages per second of a thread on, messages share wake-ups unless the plan says otherwise.
 const COALESCED_RATE: f64 = 80_000.0;
 
 /// How long a message waits for others from [`COALESCED_RATE`] on.
@@ -26,6 +26,9 @@ pub struct LoadPlan {
     pub sources: Vec<IpAddr>,
     /// What each connection does.
     pub pattern: LoadPattern,
+    /// Threads of the generator: at least 1, and at most one for each connection. Each has its own connections, and its own
+    /// part of the messages and rates. Several threads do not apply to datagrams.
+    pub threads: usize,
     /// The number of concurrent connections, at least 1; of datagrams, the number of sockets.
     pub connections: usize,
     /// The size of a message in bytes, at least 1; of a datagram, 8 to 65,507.
@@ -65,6 +68,7 @@ impl LoadPlan {
             transport: Transport::Stream,
             sources: Vec::new(),
             pattern: LoadPattern::Echo,
+            threads: 1,
             connections: 1,
             size: 64,
             depth: 1,
@@ -81,10 +85,12 @@ impl LoadPlan {
     }
 
     /// How long the generator may let a due message wait for others. A sleep and a wake-up cost more processor time than
-    /// several messages; from 80,000 per second on, that would take most of a core. Below that rate, and with a slack of
-    /// zero, a message is sent as soon as it is due, and the generator spins where a sleep could not end in time.
+    /// several messages; from 80,000 per second and thread on, that would take most of a core. Below that rate, and with a
+    /// slack of zero, a message is sent as soon as it is due, and the generator spins where a sleep could not end in time.
     pub fn effective_slack(&self) -> Duration {
-        let coalesces = self.rate.is_some_and(|rate| rate >= COALESCED_RATE);
+        #[expect(clippy::cast_precision_loss, reason = "a count of threads")]
+        let threads = self.threads as f64;
+        let coalesces = (self.rate).is_some_and(|rate| rate / threads >= COALESCED_RATE);
         let default = if coalesces {
             DEFAULT_SLACK
         } else {

@@ -9,7 +9,9 @@ use super::results::{DatagramCounts, Failure, GeneratorCost, LoadResults, WarmUp
 use super::run_stage::RunStage;
 use super::schedule::Due;
 use super::verify::Mismatch;
+use super::worker::OwnCounters;
 use rustix::time::{ClockId, clock_gettime};
+use std::fs;
 use std::time::Duration;
 
 /// The results so far.
@@ -19,23 +21,27 @@ pub(super) struct LoadRecorder {
     max_messages: u64,
     /// Processor time of this thread when the measurement started.
     cpu_before: Duration,
+    /// Run-queue delay of this thread when the measurement started.
+    delay_before: Option<Duration>,
     /// When the latest measured message was echoed; before the first one, when the measurement started.
     last_echo: Nanos,
+    /// The latest echoes of the other threads of the generator; `None` if there are no others.
+    others: Option<OwnCounters>,
     /// Messages echoed during the warm-up.
     warm_up_messages: u64,
 }
 
 impl LoadRecorder {
-    pub(super) fn new(plan: &LoadPlan) -> Self {
+    pub(super) fn new(plan: &LoadPlan, others: Option<OwnCounters>) -> Self {
         let open_loop = plan.open_loop_rate().is_some();
         Self {
             results: LoadResults {
                 wait: open_loop.then(Latency::new),
                 response: open_loop.then(Latency::new),
                 generator: GeneratorCost {
-                    cpu: Duration::ZERO,
-                    waited: Duration::ZERO,
+                    threads: 1,
                     lag: open_loop.then(Latency::new),
+                    ..GeneratorCost::default()
                 },
                 ..LoadResults::empty()
             },
@@ -44,7 +50,9 @@ impl LoadRecorder {
                 StopCondition::Elapsed(_) => u64::MAX,
             },
             cpu_before: Duration::ZERO,
+            delay_before: None,
             last_echo: 0,
+            others,
             warm_up_messages: 0,
         }
     }
@@ -60,6 +68,7 @@ impl LoadRecorder {
 
     pub(super) fn measurement_started(&mut self, now: Nanos) {
         self.cpu_before = cpu_of_this_thread();
+        self.delay_before = run_queue_delay_of_this_thread();
         self.last_echo = now;
     }
 
@@ -67,7 +76,10 @@ impl LoadRecorder {
     pub(super) fn measurement_ended(&mut self, elapsed: Duration, starved: usize) {
         self.results.elapsed = elapsed;
         self.results.starved = starved;
-        self.results.generator.cpu = cpu_of_this_thread().saturating_sub(self.cpu_before);
+        let generator = &mut self.results.generator;
+        generator.cpu = cpu_of_this_thread().saturating_sub(self.cpu_before);
+        let delay = run_queue_delay_of_this_thread().zip(self.delay_before);
+        generator.run_queue_delay = delay.map(|(now, before)| now.saturating_sub(before));
     }
 
     /// The loop had nothing to do for this long during the measurement.
@@ -102,6 +114,9 @@ impl LoadRecorder {
         if self.measures(times.intended, stage) {
             self.record_gap(times.actual, now);
             self.last_echo = now;
+            if let Some(others) = &self.others {
+                others.echoed(now);
+            }
             self.results.service.record(now - times.actual);
             if let Some(response) = &mut self.results.response {
                 response.record(now - times.intended);
@@ -118,7 +133,19 @@ impl LoadRecorder {
     /// The time without an echo on any connection, while a message that was sent at `sent` was in flight.
     fn record_gap(&mut self, sent: Nanos, now: Nanos) {
         let gap = now.saturating_sub(sent.max(self.last_echo));
-        self.results.longest_gap = self.results.longest_gap.max(gap);
+        if gap <= self.results.longest_gap {
+            return;
+        }
+        let others = self.others.as_ref().map_or(0, |it| it.all.latest_echo());
+        self.results.longest_gap = self
+            .results
+            .longest_gap
+            .max(gap.min(now.saturating_sub(others)));
+    }
+
+    /// When the latest measured message was echoed; before the first one, when the measurement started.
+    pub(super) fn last_echo(&self) -> Nanos {
+        self.last_echo
     }
 
     /// A connection has failed, or is still without an echo at the end.
@@ -234,8 +261,50 @@ impl LoadRecorder {
     }
 }
 
-fn cpu_of_this_thread() -> Duration {
+/// Processor time that the calling thread has used.
+pub(super) fn cpu_of_this_thread() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime)
         .try_into()
         .unwrap_or_default()
+}
+
+/// How long the calling thread was ready to run and waited for a core: the second field of `schedstat`, in nanoseconds (the
+/// kernel's `sched-stats.rst`). `None` where the kernel does not keep it.
+fn run_queue_delay_of_this_thread() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::worker::SharedCounters;
+    use super::*;
+
+    /// The longest gap of each of two threads that receive these echoes, given as the thread, when the message was sent, and
+    /// when it was echoed.
+    fn longest_gaps(echoes: &[(usize, Nanos, Nanos)]) -> [Nanos; 2] {
+        let plan = LoadPlan::new(std::net::SocketAddr::from(([127, 0, 0, 1], 7)));
+        let all = SharedCounters::new(2);
+        let mut recorders = [0, 1].map(|index| {
+            let all = all.clone();
+            let mut recorder = LoadRecorder::new(&plan, Some(OwnCounters { index, all }));
+            recorder.measurement_started(100);
+            recorder
+        });
+        for &(index, sent, echoed) in echoes {
+            let stage = RunStage::Measuring { since: 100 };
+            recorders[index].echoed(64, StartTimes::at(sent), 0, echoed, stage);
+        }
+        recorders.map(|recorder| recorder.into_results(1).longest_gap)
+    }
+
+    #[test]
+    fn a_gap_ends_with_an_echo_to_any_thread() {
+        assert_eq!(longest_gaps(&[(0, 100, 1000)]), [900, 0]);
+        let echoes = [(1, 100, 500), (0, 100, 1000), (1, 500, 1600)];
+        assert_eq!(longest_gaps(&echoes), [500, 600]);
+        let often = [(1, 100, 400), (1, 400, 700), (1, 700, 990), (0, 100, 1000)];
+        assert_eq!(longest_gaps(&often), [10, 300]);
+    }
 }

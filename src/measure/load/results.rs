@@ -75,6 +75,25 @@ impl LoadResults {
         }
     }
 
+    /// Adds the results of another thread, which has measured other connections in the same time.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.elapsed = self.elapsed.max(other.elapsed);
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.connected += other.connected;
+        self.starved += other.starved;
+        self.service.merge(&other.service);
+        merge_latencies(&mut self.wait, other.wait.as_ref());
+        merge_latencies(&mut self.response, other.response.as_ref());
+        self.unanswered += other.unanswered;
+        self.longest_gap = self.longest_gap.max(other.longest_gap);
+        self.failures.merge(&other.failures);
+        self.first_mismatch = self.first_mismatch.or(other.first_mismatch);
+        self.first_timeout = self.first_timeout.or(other.first_timeout);
+        self.generator.merge(&other.generator);
+        self.ended_early |= other.ended_early;
+    }
+
     /// Echoed messages per second.
     pub fn messages_per_second(&self) -> f64 {
         per_second(self.messages, self.elapsed)
@@ -83,6 +102,12 @@ impl LoadResults {
     /// Echoed bytes per second, in one direction.
     pub fn bytes_per_second(&self) -> f64 {
         per_second(self.bytes, self.elapsed)
+    }
+}
+
+fn merge_latencies(one: &mut Option<Latency>, other: Option<&Latency>) {
+    if let Some(other) = other {
+        one.get_or_insert_default().merge(other);
     }
 }
 
@@ -176,6 +201,16 @@ impl Failures {
     }
 
     pub(super) fn count(&mut self, failure: Failure) {
+        self.add(failure, 1);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (failure, count) in other.by_kind() {
+            self.add(failure, count);
+        }
+    }
+
+    fn add(&mut self, failure: Failure, count: u64) {
         *match failure {
             Failure::Refused => &mut self.refused,
             Failure::Reset => &mut self.reset,
@@ -185,7 +220,7 @@ impl Failures {
             Failure::NoDescriptor => &mut self.no_descriptor,
             Failure::NoPort => &mut self.no_port,
             Failure::Other => &mut self.other,
-        } += 1;
+        } += count;
     }
 }
 
@@ -278,14 +313,29 @@ impl fmt::Display for TimedOut {
 /// What the generator itself needed during the measurement.
 #[derive(Debug, Clone, Default)]
 pub struct GeneratorCost {
-    /// Processor time of its thread.
+    /// Its threads, each of which loads the server. The times below are the sums of theirs.
+    pub threads: usize,
+    /// Processor time.
     pub cpu: Duration,
     /// How long it had nothing to do: asleep, or polling without an event until a message was due.
     pub waited: Duration,
+    /// How long it was ready to run and waited for a core; `None` where the kernel does not report it.
+    pub run_queue_delay: Option<Duration>,
     /// The generator's own part of the response time of each message, in both directions. Sending: from the time at which
     /// the message was due, or if its connection had no free place then, from the time at which the generator was informed
     /// of the echo that made one. Receiving: from the time at which the generator was informed of the last bytes of the
     /// echo until they were read. Includes the generator's own queues, and its own wake-up for a message that is due; how
     /// long the system takes to wake it for an echo is not visible to it. `None` in the closed loop.
     pub lag: Option<Latency>,
+}
+
+impl GeneratorCost {
+    fn merge(&mut self, other: &Self) {
+        self.threads += other.threads;
+        self.cpu += other.cpu;
+        self.waited += other.waited;
+        let delays = self.run_queue_delay.zip(other.run_queue_delay);
+        self.run_queue_delay = delays.map(|(one, other)| one + other);
+        merge_latencies(&mut self.lag, other.lag.as_ref());
+    }
 }

@@ -1,30 +1,26 @@
-//! The course of a run: moves it from stage to stage, schedules its messages, and records its results.
+//! The course of a run: moves it from stage to stage, schedules its messages, and records its results. With several threads,
+//! each has a controller for its part of the load, and the coordinator decides on the stages and has the observer.
 
 use super::client_connection::{ConnectionError, StartTimes};
 use super::client_slot::{ClientSlot, Outstanding};
 use super::clock::{Clock, Nanos, after};
 use super::connection_pool::ConnectionPool;
 use super::observer::{LoadObserver, Progress};
+use super::part::LoadPart;
 use super::plan::LoadPlan;
 use super::recorder::LoadRecorder;
 use super::results::{Failure, LoadResults};
 use super::run_stage::{RunStage, StageInputs};
 use super::schedule::Schedule;
+use super::worker::{CoordinatorLink, WorkerStatus};
 use crate::readiness::RunQueue;
 use std::time::Duration;
 
 /// The interval at which progress is reported and timeouts are checked.
-const TICK: Nanos = 100_000_000;
+pub(super) const TICK: Nanos = 100_000_000;
 
 /// The run ends early after this many consecutive failures without an echo in between.
 const MAX_FAILURES: u64 = 1000;
-
-/// A connection without an echo throughout the last second of the measurement, or its second half if that is shorter, is
-/// starved, but not if that is less than [`SHORTEST_STARVATION`].
-const STARVED_AFTER: Duration = Duration::from_secs(1);
-
-/// In a shorter time, a busy machine may not have scheduled the server or one of its threads.
-const SHORTEST_STARVATION: Duration = Duration::from_millis(100);
 
 /// Scheduled messages that may wait for a free place on their connections, 8 bytes each. If the server falls behind
 /// further, the messages stay in the schedule, which needs no memory.
@@ -34,7 +30,10 @@ const MOST_WAITING: u64 = 4_000_000;
 #[derive(Debug)]
 pub(super) struct RunController<'a, O> {
     plan: &'a LoadPlan,
-    observer: &'a mut O,
+    part: LoadPart,
+    observer: O,
+    /// What decides on the stages; `None` if this controller does.
+    coordinator: Option<CoordinatorLink>,
     recorder: LoadRecorder,
     stage: RunStage,
     /// When messages are due; `None` in the closed loop, and in the open loop until the warm-up begins.
@@ -55,11 +54,20 @@ pub(super) struct RunController<'a, O> {
 }
 
 impl<'a, O: LoadObserver> RunController<'a, O> {
-    pub(super) fn new(plan: &'a LoadPlan, observer: &'a mut O) -> Self {
+    /// For `part` of a load, which is `plan`.
+    pub(super) fn new(
+        plan: &'a LoadPlan,
+        part: LoadPart,
+        observer: O,
+        coordinator: Option<CoordinatorLink>,
+    ) -> Self {
+        let others = coordinator.as_ref().map(CoordinatorLink::counters);
         Self {
             plan,
+            part,
             observer,
-            recorder: LoadRecorder::new(plan),
+            coordinator,
+            recorder: LoadRecorder::new(plan, others),
             stage: RunStage::Connecting,
             schedule: None,
             next_tick: TICK,
@@ -83,12 +91,13 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
 
     /// When the next tick is due or the stage ends by time, whichever comes first; at once if the latest turn has ended it.
     pub(super) fn deadline(&self) -> Nanos {
-        if self.stage.is_measuring() && self.recorder.has_enough_messages()
-            || self.stage.is_draining() && !self.has_outstanding_messages()
-        {
-            return 0;
-        }
-        let stage = self.stage.deadline(self.plan);
+        let has_enough = self.stage.is_measuring() && self.recorder.has_enough_messages();
+        let is_drained = self.stage.is_draining() && !self.has_outstanding_messages();
+        let stage = match &self.coordinator {
+            Some(coordinator) => coordinator.next_stage_begins(self.stage, self.plan),
+            None if has_enough || is_drained => Some(0),
+            None => self.stage.deadline(self.plan),
+        };
         stage.map_or(self.next_tick, |stage| stage.min(self.next_tick))
     }
 
@@ -185,22 +194,23 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             self.tick(now, pool);
         }
         let inputs = self.stage_inputs(now, pool);
-        let next = self.stage.next(inputs, self.plan);
+        let next = self.next_stage(inputs);
         if next == self.stage {
             return;
         }
         if let RunStage::Measuring { since } = self.stage {
-            self.end_measurement(since, now, pool);
+            let ended = next.measurement_ended().unwrap_or(now);
+            self.end_measurement(since, ended, pool);
         }
         let previous = self.stage;
         match next {
-            RunStage::WarmingUp { .. } if previous == RunStage::Connecting => {
-                self.start_load(now, pool, run_queue);
+            RunStage::WarmingUp { since, .. } if previous == RunStage::Connecting => {
+                self.start_load(since, now, pool, run_queue);
             }
-            RunStage::Measuring { .. } => {
+            RunStage::Measuring { since } => {
                 let warm_up = self.stage.warm_up(inputs, self.plan);
                 self.recorder.warm_up_ended(warm_up);
-                return self.start_measurement(clock);
+                return self.start_measurement(since, clock);
             }
             RunStage::WarmingUp { .. } | RunStage::Connecting | RunStage::Draining { .. } => {}
             RunStage::Done => self.end_run(now, pool),
@@ -212,12 +222,39 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
         }
     }
 
+    /// The stage that follows; often the same.
+    fn next_stage(&mut self, inputs: StageInputs) -> RunStage {
+        let Some(coordinator) = &mut self.coordinator else {
+            return self.stage.next(inputs, self.plan);
+        };
+        let decision = coordinator.decision(self.stage, inputs.now, self.plan);
+        self.stop_requested |= decision.stop_requested;
+        decision.stage
+    }
+
+    /// Reports to the coordinator, if there is one, what it decides by.
+    pub(super) fn report(&mut self, pool: &ConnectionPool<'_>) {
+        if self.coordinator.is_none() {
+            return;
+        }
+        let has_enough = self.stage.is_measuring() && self.recorder.has_enough_messages();
+        let status = WorkerStatus {
+            stage: self.stage,
+            is_built_up: pool.is_built_up(),
+            is_hopeless: self.is_hopeless(pool),
+            enough_since: has_enough.then(|| self.recorder.last_echo()),
+            has_outstanding_messages: self.has_outstanding_messages(),
+        };
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.report_status(status, self.recorder.warm_up_messages());
+        }
+    }
+
     /// Records what depends on the end of the measurement. No connection is opened after it.
-    fn end_measurement(&mut self, since: Nanos, now: Nanos, pool: &mut ConnectionPool<'_>) {
+    fn end_measurement(&mut self, since: Nanos, ended: Nanos, pool: &mut ConnectionPool<'_>) {
         pool.stop_opening();
-        let elapsed = Duration::from_nanos(now - since);
-        let share = (elapsed / 2).clamp(SHORTEST_STARVATION, STARVED_AFTER);
-        let starved = pool.starved(since, now, share);
+        let elapsed = Duration::from_nanos(ended.saturating_sub(since));
+        let starved = pool.starved(since, ended);
         self.recorder.measurement_ended(elapsed, starved);
         self.observer.measurement_ended();
         if self.stop_requested {
@@ -240,12 +277,8 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
                 slot.outstanding().for_each(|it| self.lose(it, now));
             }
         }
-        let end = match self.stage {
-            RunStage::Draining { ended, .. } => ended,
-            _ => now,
-        };
-        let unsent = self.schedule.as_mut();
-        let unsent = unsent.map(|schedule| schedule.take_all_before(end));
+        let end = self.stage.measurement_ended().unwrap_or(now);
+        let unsent = (self.schedule.as_mut()).map(|schedule| schedule.take_all_before(end));
         for due in unsent.unwrap_or_default() {
             if self.measures(due.time) {
                 self.recorder.never_sent(due, now);
@@ -258,7 +291,7 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
 
     /// About ten times a second: reports progress and fails the connections that have timed out.
     fn tick(&mut self, now: Nanos, pool: &mut ConnectionPool<'_>) {
-        self.next_tick = now + TICK;
+        self.next_tick = now - now % TICK + TICK;
         let messages = self.recorder.messages();
         let progress = Progress {
             connected: pool.connected(),
@@ -267,6 +300,9 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
             per_mille: self.stage.per_mille(now, messages, self.plan),
         };
         self.stop_requested |= self.observer.progress(&progress).is_break();
+        if let Some(coordinator) = &self.coordinator {
+            coordinator.report_progress(pool.connected(), self.recorder.results());
+        }
         for key in pool.timed_out(now) {
             if let Some(slot) = pool.remove(key) {
                 self.connection_failed(&slot, ConnectionError::TimedOut, now);
@@ -275,45 +311,55 @@ impl<'a, O: LoadObserver> RunController<'a, O> {
     }
 
     fn stage_inputs(&mut self, now: Nanos, pool: &ConnectionPool<'_>) -> StageInputs {
-        let all_timed_out = self.timeouts_in_a_row >= self.plan.connections;
         let messages = self.recorder.warm_up_messages();
-        let observer = &mut *self.observer;
+        let is_warm = (self.stage).is_warm(now, self.plan, messages, &mut self.observer);
         StageInputs {
             now,
-            is_warm: self.stage.is_warm(now, self.plan, messages, observer),
+            is_warm,
             is_built_up: pool.is_built_up(),
             stop_requested: self.stop_requested,
-            is_hopeless: pool.is_exhausted()
-                || all_timed_out
-                || self.failures_in_a_row >= MAX_FAILURES,
+            is_hopeless: self.is_hopeless(pool),
             has_enough_messages: self.recorder.has_enough_messages(),
             has_outstanding_messages: self.has_outstanding_messages(),
         }
+    }
+
+    fn is_hopeless(&self, pool: &ConnectionPool<'_>) -> bool {
+        pool.is_exhausted()
+            || self.timeouts_in_a_row >= self.plan.connections
+            || self.failures_in_a_row >= MAX_FAILURES
     }
 
     fn has_outstanding_messages(&self) -> bool {
         self.outstanding > 0 || self.next_message().is_some()
     }
 
-    /// All connections are established. The open loop starts its schedule; the closed loop, the first messages of
+    /// All connections are established. The open loop starts its schedule, at `since`; the closed loop, the first messages of
     /// every connection.
-    fn start_load(&mut self, now: Nanos, pool: &mut ConnectionPool<'_>, run_queue: &mut RunQueue) {
-        let rate = self.plan.open_loop_rate();
-        self.schedule = rate.map(|rate| Schedule::new(rate, self.plan.arrivals, now));
+    fn start_load(
+        &mut self,
+        since: Nanos,
+        now: Nanos,
+        pool: &mut ConnectionPool<'_>,
+        run_queue: &mut RunQueue,
+    ) {
+        self.schedule = self.plan.open_loop_rate().map(|rate| {
+            let start = self.part.start_of_schedule(since, rate);
+            Schedule::new(rate, self.plan.arrivals, start)
+        });
         if self.plan.is_closed_loop() {
-            for (key, slot) in pool.iter_mut() {
-                for _ in 0..self.plan.depth {
-                    slot.connection.start_message(StartTimes::at(now));
-                }
-                run_queue.push(key);
-            }
+            pool.start_first_messages(now, run_queue);
         }
     }
 
-    /// The observer may take a while to sample a server with many threads. That time is not measured.
-    fn start_measurement(&mut self, clock: &Clock) {
+    /// The observer may take a while to sample a server with many threads. That time is not measured. Where the coordinator
+    /// has the observer, it has set the time at which the measurement starts, and that is now.
+    fn start_measurement(&mut self, since: Nanos, clock: &Clock) {
         self.observer.measurement_started();
-        let since = clock.now();
+        let since = self
+            .coordinator
+            .as_ref()
+            .map_or_else(|| clock.now(), |_| since);
         self.recorder.measurement_started(since);
         self.stage = RunStage::Measuring { since };
     }

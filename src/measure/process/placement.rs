@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Placement {
     /// Wherever the scheduler places them.
     Unpinned,
-    /// The server on one core, the generator on another, so that neither takes time from the other. With one connection,
-    /// each message then wakes up both cores in turn, which costs more than the message itself.
+    /// The server on one core, each thread of the generator on another, so that none takes time from another. With one
+    /// connection, each message then wakes up both cores in turn, which costs more than the message itself.
     Apart,
     /// Both on the same core. They take time from each other, but with one connection no core has to be woken up.
     Together,
@@ -63,16 +63,16 @@ impl Placement {
 }
 
 impl Pinning {
-    /// Pins the calling thread, which is to be the generator, as `placement` asks. To place them apart, the server gets
-    /// the first of the cores that this thread may use, and the generator the last that is no thread of the same physical
-    /// core ([`cores::siblings`]), if there is one.
-    pub fn apply(placement: &Placement) -> Self {
+    /// Pins the calling thread, which is to be the generator or to start its `threads`, as `placement` asks. To place them
+    /// apart, the server gets the first of the cores that this thread may use, and the generator the last ones that are no
+    /// threads of the same physical core ([`cores::siblings`]), one for each of its threads if there are as many.
+    pub fn apply(placement: &Placement, threads: usize) -> Self {
         let (server, generator) = match (placement, cores::allowed().as_slice()) {
             (Placement::Unpinned, _) => return Self::Off,
             (Placement::Cores { server, generator }, _) => (server.clone(), generator.clone()),
             (Placement::Apart, &[server, ref others @ ..]) if !others.is_empty() => {
-                let generator = partner(server, others, &cores::siblings());
-                (vec![server], vec![generator])
+                let generator = partners(server, others, &cores::siblings(), threads);
+                (vec![server], generator)
             }
             (Placement::Together, &[.., core]) => (vec![core], vec![core]),
             (Placement::Apart | Placement::Together, _) => return Self::Unavailable,
@@ -92,6 +92,14 @@ impl Pinning {
         cores.sort_unstable();
         cores.dedup();
         cores
+    }
+
+    /// How many cores a generator on a machine with `cores` has.
+    pub fn generator_cores(&self, cores: usize) -> usize {
+        match self {
+            Self::Cores { generator, .. } => generator.len(),
+            Self::Off | Self::Unavailable => cores,
+        }
     }
 
     /// The cores to start the server on; `None` for any.
@@ -143,14 +151,22 @@ impl Pinning {
     }
 }
 
-/// The core of a generator beside a server on `server`: the last of `others` that is no sibling of it, or the last.
-fn partner(server: usize, others: &[usize], siblings: &[Vec<usize>]) -> usize {
+/// The cores of a generator with this many threads beside a server on `server`: the last of `others` that are no siblings of
+/// it, or if there are too few, siblings too.
+fn partners(
+    server: usize,
+    others: &[usize],
+    siblings: &[Vec<usize>],
+    threads: usize,
+) -> Vec<usize> {
     let mut groups = siblings.iter();
     let own = groups.find(|group| group.contains(&server));
     let is_sibling = |core: &usize| own.is_some_and(|group| group.contains(core));
-    let mut best = others.iter().rev().filter(|core| !is_sibling(core));
-    let best = best.next().or(others.last());
-    best.copied().unwrap_or(server)
+    let mut best: Vec<usize> = others.iter().rev().copied().collect();
+    best.sort_by_key(is_sibling);
+    best.truncate(threads);
+    best.sort_unstable();
+    best
 }
 
 #[cfg(test)]
@@ -176,9 +192,11 @@ mod tests {
     #[test]
     fn a_server_and_a_generator_apart_share_no_physical_core_if_they_need_not() {
         let siblings = [vec![0, 3], vec![1, 2]];
-        assert_eq!(partner(0, &[1, 2, 3], &siblings), 2);
-        assert_eq!(partner(0, &[3], &siblings), 3);
-        assert_eq!(partner(0, &[1, 2, 3], &[]), 3);
+        assert_eq!(partners(0, &[1, 2, 3], &siblings, 1), [2]);
+        assert_eq!(partners(0, &[3], &siblings, 1), [3]);
+        assert_eq!(partners(0, &[1, 2, 3], &[], 1), [3]);
+        assert_eq!(partners(0, &[1, 2, 3], &siblings, 2), [1, 2]);
+        assert_eq!(partners(0, &[1, 2, 3], &siblings, 9), [1, 2, 3]);
         let pinning = |server, generator| Pinning::Cores {
             server: vec![server],
             generator: vec![generator],
@@ -201,7 +219,7 @@ mod tests {
         assert!(pinning(&[0, 1], &[2]).is_apart());
         assert!(!pinning(&[0, 1], &[1]).is_apart());
         assert!(!Pinning::Off.is_apart());
-        let applied = std::thread::spawn(|| Pinning::apply(&Placement::Together));
+        let applied = std::thread::spawn(|| Pinning::apply(&Placement::Together, 2));
         let applied = applied.join().unwrap();
         assert!(!applied.is_apart());
         assert!(applied.server_cores().is_none_or(|cores| cores.len() == 1));

@@ -121,11 +121,6 @@ pub(super) fn run_queue_delay(pid: u32) -> Option<Duration> {
     delays.reduce(|sum, delay| sum + delay)
 }
 
-/// The same of the calling thread.
-pub(super) fn own_run_queue_delay() -> Option<Duration> {
-    delay_in(Path::new("/proc/thread-self/schedstat"))
-}
-
 fn delay_in(file: &Path) -> Option<Duration> {
     let text = fs::read_to_string(file).ok()?;
     let nanoseconds = text.split_whitespace().nth(1)?.parse().ok()?;

@@ -108,11 +108,6 @@ impl Usage {
         }
     }
 
-    /// The [`run_queue_delay`](Self::run_queue_delay) of the calling thread alone.
-    pub fn own_run_queue_delay() -> Option<Duration> {
-        system::own_run_queue_delay()
-    }
-
     /// How long some task of the machine was ready to run and had no core since the machine was booted (pressure stall
     /// information: proc(5), `/proc/pressure/cpu`); `None` where the system does not report it. Tasks that wait at the same
     /// time count once.
@@ -220,10 +215,6 @@ mod system {
         Ok(members.map(|(member, _)| member).collect())
     }
 
-    pub(super) fn own_run_queue_delay() -> Option<Duration> {
-        proc::own_run_queue_delay()
-    }
-
     pub(super) fn cpu_pressure() -> Option<Duration> {
         proc::cpu_pressure()
     }
@@ -310,10 +301,6 @@ mod system {
 
     pub(super) fn pids_of_group(pid: u32) -> io::Result<Vec<u32>> {
         Ok(vec![pid])
-    }
-
-    pub(super) fn own_run_queue_delay() -> Option<Duration> {
-        None
     }
 
     pub(super) fn cpu_pressure() -> Option<Duration> {

@@ -98,7 +98,12 @@ fn a_contender_that_does_not_hold_a_rate_is_a_row_that_says_so() {
 
 #[test]
 fn connections_are_opened_and_messages_due_as_asked() {
-    let asked = ["--arrivals=poisson", "--connect-rate=100", "--seed=7"];
+    let asked = [
+        "--arrivals=poisson",
+        "--connect-rate=100",
+        "--seed=7",
+        "--threads=2",
+    ];
     let load = ["--duration=30ms", "--warmup=0s", "--rounds=1"];
     let scenario = ["--connections=20", "--rate=500", "--json=-", "event-loop"];
     let started = Instant::now();
@@ -109,7 +114,8 @@ fn connections_are_opened_and_messages_due_as_asked() {
     let (arrivals, rate) = (comparison.arrivals.as_str(), comparison.connect_rate);
     assert_eq!((arrivals, rate), ("poisson", Some(100.0)));
     let table = report::terminal(&comparison);
-    let words = "100 connections opened per second; poisson arrivals where there is a rate";
+    assert_eq!(comparison.threads, 2);
+    let words = "100 connections opened per second; poisson arrivals where there is a rate; from 2 threads of the generator";
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(table.contains(words), "{table}");
 }

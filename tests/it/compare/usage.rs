@@ -55,6 +55,14 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             "--connect-rate does not apply to --udp: there are no connections",
         ),
         (
+            &["--udp", "--threads=2"],
+            "the generator cannot have 2 threads over UDP: at most 1",
+        ),
+        (
+            &["--threads=500", "--connections=300"],
+            "the generator cannot have 300 threads for 300 connections: at most 128",
+        ),
+        (
             &["--udp", "--peers=benches/peers"],
             "--peers does not apply to --udp: the servers of a manifest speak TCP",
         ),

@@ -3,6 +3,7 @@
 mod corruption;
 pub(crate) mod datagrams;
 mod open_loop;
+mod threads;
 mod unanswered;
 
 use crate::harness::refusing_port;

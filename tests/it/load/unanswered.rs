@@ -52,7 +52,7 @@ fn a_connection_that_never_receives_an_echo_is_starved() {
 }
 
 /// Echoes `messages` messages of 64 bytes, pauses for `pause`, and goes on.
-fn pausing(mut peer: &TcpStream, messages: usize, pause: Duration) -> io::Result<()> {
+pub(super) fn pausing(mut peer: &TcpStream, messages: usize, pause: Duration) -> io::Result<()> {
     let mut message = [0; 64];
     for number in 0.. {
         peer.read_exact(&mut message)?;
@@ -65,7 +65,7 @@ fn pausing(mut peer: &TcpStream, messages: usize, pause: Duration) -> io::Result
 }
 
 /// Longer than any test waits.
-const FOREVER: Duration = Duration::from_hours(1);
+pub(super) const FOREVER: Duration = Duration::from_hours(1);
 
 #[test]
 fn a_server_that_freezes_to_the_end_shows_in_the_maximum_and_as_a_failure() {

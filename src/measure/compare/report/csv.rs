@@ -10,7 +10,7 @@ use crate::measure::process::ProcessorEvent;
 
 const HEADER: &str = "pattern,connections,size,depth,rate,contender,round,failure,stolen_share,elapsed_ns,messages,bytes,\
 p50_ns,p99_ns,p999_ns,max_ns,flood_bytes,flood_elapsed_ns,server_user_ns,server_system_ns,voluntary_switches,\
-involuntary_switches,server_run_queue_delay_ns,instructions,cycles,cache_misses,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_cpu_ns,generator_run_queue_delay_ns,cpu_pressure_ns,\
+involuntary_switches,server_run_queue_delay_ns,instructions,cycles,cache_misses,threads,resident_bytes_before,connections_before,resident_bytes,tcp_buffers_before,tcp_buffers,generator_threads,generator_cpu_ns,generator_run_queue_delay_ns,cpu_pressure_ns,\
 messages_per_second,bytes_per_second,cpu_s_per_message,memory_bytes_per_connection,datagrams_sent,datagrams_lost,\
 datagrams_late,datagrams_reordered,datagrams_duplicated";
 
@@ -85,7 +85,7 @@ fn line(
 }
 
 /// The raw values of a measurement; all empty if there are none.
-fn raw_fields(values: Option<&Values>) -> [String; 26] {
+fn raw_fields(values: Option<&Values>) -> [String; 27] {
     let cost =
         |read: fn(&ServerCost) -> u64| field(values.and_then(|v| v.server.as_ref()).map(read));
     let event = |event| field(values.and_then(|v| v.counters.as_ref()?.of(event).counted()));
@@ -114,6 +114,7 @@ fn raw_fields(values: Option<&Values>) -> [String; 26] {
         cost(|cost| cost.resident_bytes),
         field(values.and_then(|v| v.server?.tcp_buffers_before)),
         field(values.and_then(|v| v.server?.tcp_buffers)),
+        field(values.map(|v| v.generator_threads)),
         field(values.map(|v| v.generator_cpu_ns)),
         field(values.and_then(|v| v.generator_run_queue_delay_ns)),
         field(values.and_then(|v| v.cpu_pressure_ns)),

@@ -71,6 +71,7 @@ fn contradiction(comparison: &Comparison) -> Option<&'static str> {
             comparison.connect_rate.is_some_and(|rate| rate <= 0.0),
             "its connect rate is not positive",
         ),
+        (comparison.threads == 0, "its generator has no threads"),
         (
             measurements
                 .clone()

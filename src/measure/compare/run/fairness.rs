@@ -81,6 +81,7 @@ fn flood_plan(paced: &LoadPlan) -> LoadPlan {
     LoadPlan {
         pattern: LoadPattern::Stream,
         connections: 1,
+        threads: 1,
         size: FLOOD_MESSAGE,
         depth: 1,
         // The observer stops it long before.

@@ -108,7 +108,6 @@ fn measure_once(
     let values = values.map(|values| Values {
         server: observer.cost(),
         counters,
-        generator_run_queue_delay_ns: observer.generator_delay_ns(),
         cpu_pressure_ns: observer.cpu_pressure_ns(),
         ..values
     });
@@ -160,6 +159,7 @@ pub(super) fn load_plan(
             ScenarioPattern::Stream => LoadPattern::Stream,
         },
         connections: scenario.connections,
+        threads: plan.threads.min(scenario.connections),
         size: scenario.size,
         depth: scenario.depth,
         #[expect(clippy::cast_precision_loss, reason = "a rate")]

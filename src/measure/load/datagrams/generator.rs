@@ -72,7 +72,7 @@ impl<'a, O: LoadObserver> DatagramLoop<'a, O> {
             woken: 0,
             sockets: DatagramSockets::new(plan),
             run_queue: RunQueue::default(),
-            recorder: LoadRecorder::new(plan),
+            recorder: LoadRecorder::new(plan, None),
             stage: RunStage::Connecting,
             schedule: None,
             next_tick: TICK,

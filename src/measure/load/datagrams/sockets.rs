@@ -4,6 +4,7 @@ use super::client::{Arrival, DatagramClient};
 use crate::measure::load::client_connection::StartTimes;
 use crate::measure::load::clock::Nanos;
 use crate::measure::load::dialer::{Dialer, Lifetime};
+use crate::measure::load::part::LoadPart;
 use crate::measure::load::payload::Payload;
 use crate::measure::load::plan::LoadPlan;
 use crate::measure::load::results::Failure;
@@ -62,7 +63,8 @@ impl DatagramSockets {
     ///
     /// Descriptors or ports have run out, or the system does not let this program bind or connect one.
     pub(super) fn open(&mut self, plan: &LoadPlan, registry: &Registry) -> io::Result<()> {
-        let mut dialer = Dialer::new(plan.target.clone(), &plan.sources, Lifetime::Long);
+        let target = plan.target.clone();
+        let mut dialer = Dialer::new(target, &plan.sources, Lifetime::Long, LoadPart::WHOLE);
         for key in 0..plan.connections {
             let (number, socket) = dialer.dial_datagrams();
             let mut socket = socket?;
