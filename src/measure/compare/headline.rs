@@ -107,7 +107,7 @@ fn claim(metric: Metric, name: &str, baseline: &str, ratio: &Ratio, margin: f64)
     }
 }
 
-/// `Highest rate with p99<1ms at 50 connections, 64 B: event-loop 81,000, threads 45,000 messages/s.`
+/// `Highest rate in messages/s with p99<1ms at 50 connections, 64 B: event-loop 81,000, threads 45,000.`
 fn about_highest_rates(comparison: &Comparison, results: &ScenarioResults) -> Option<String> {
     let condition = comparison.find_rate.as_ref()?;
     let found = results.highest_rates.iter();
@@ -118,7 +118,7 @@ fn about_highest_rates(comparison: &Comparison, results: &ScenarioResults) -> Op
     let each = each.join(", ");
     let messages = results.scenario.pattern.messages();
     (!each.is_empty())
-        .then(|| format!("Highest rate with {condition} {place}: {each} {messages}/s."))
+        .then(|| format!("Highest rate in {messages}/s with {condition} {place}: {each}."))
 }
 
 fn name<'a>(comparison: &'a Comparison, found: &HighestRate) -> Option<&'a str> {
@@ -209,8 +209,8 @@ mod tests {
             found(1, Some(45_000), None),
             found(2, None, Some(10)),
         ];
-        let expected = "Highest rate with p99<1ms at 1 connection, 64 B: event-loop 81,000 (not 83,000), \
-                        threads 45,000 (as many as at saturation), <other> & \"co\" none messages/s.";
+        let expected = "Highest rate in messages/s with p99<1ms at 1 connection, 64 B: event-loop 81,000 (not 83,000), \
+                        threads 45,000 (as many as at saturation), <other> & \"co\" none.";
         assert!(sentences(&comparison).iter().any(|it| it == expected));
     }
 }

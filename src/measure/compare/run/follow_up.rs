@@ -142,10 +142,10 @@ impl<O: ProgressObserver> Runner<'_, O> {
     }
 }
 
-/// Whether a contender met `condition` at `rate`, and echoed all messages due in time.
+/// Whether a contender met `condition` at `rate`, and echoed all messages due in time: over UDP too, a lost datagram is none.
 fn is_held(measurement: &Measurement, rate: u64, condition: &Threshold) -> bool {
     measurement.values().is_some_and(|values| {
-        let share = values.paced_per_second() / float(rate);
+        let share = values.messages_per_second() / float(rate);
         let is_met = matches!(condition.check(values), ThresholdStatus::Crossed(_));
         share >= MIN_RATE_SHARE && is_met
     })
