@@ -259,7 +259,11 @@ impl BenchArguments {
             None => format!("mio-echo serve --mode {}", Mode::from(self.mode)),
         };
         let pattern = LoadPattern::from(self.pattern);
-        format!("{server}: {pattern}, {} connections", self.connections)
+        let plural = if self.connections == 1 { "" } else { "s" };
+        format!(
+            "{server}: {pattern}, {} connection{plural}",
+            self.connections
+        )
     }
 
     /// What carries the messages.

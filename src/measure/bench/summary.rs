@@ -190,6 +190,7 @@ fn write_counters(f: &mut fmt::Formatter<'_>, values: &Values) -> fmt::Result {
     )?;
     let reasons = events.iter().filter_map(|it| counts.of(*it).reason());
     let mut reasons: Vec<&str> = reasons.collect();
+    reasons.sort_unstable();
     reasons.dedup();
     for reason in reasons {
         line(f, "", &format!("-: {reason}"))?;
