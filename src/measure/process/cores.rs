@@ -71,8 +71,15 @@ pub(super) fn while_pinned_to<T>(cores: &[usize], work: impl FnOnce() -> T) -> i
     system::while_pinned_to(cores, work)
 }
 
+/// Runs `work`, which starts a tool, where this thread or the process `pid` may run; afterwards this thread may run where it
+/// could before. A load generator that is pinned would otherwise share its cores with the tool.
+pub(super) fn while_beside<T>(pid: u32, work: impl FnOnce() -> T) -> T {
+    system::while_beside(pid, work)
+}
+
 #[cfg(target_os = "linux")]
 mod system {
+    use rustix::process::Pid;
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use std::io;
 
@@ -102,6 +109,23 @@ mod system {
         sched_setaffinity(None, &before)?;
         Ok(done)
     }
+
+    pub(super) fn while_beside<T>(pid: u32, work: impl FnOnce() -> T) -> T {
+        let before = sched_getaffinity(None);
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let of_process = pid.map(|pid| sched_getaffinity(Some(pid)));
+        let (Ok(before), Some(Ok(mut both))) = (before, of_process) else {
+            return work();
+        };
+        for core in (0..CpuSet::MAX_CPU).filter(|&core| before.is_set(core)) {
+            both.set(core);
+        }
+        // Where it is not allowed, the tool starts on the cores of this thread.
+        let _widened = sched_setaffinity(None, &both);
+        let done = work();
+        let _restored = sched_setaffinity(None, &before);
+        done
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -116,6 +140,10 @@ mod system {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    pub(super) fn while_beside<T>(_pid: u32, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
     pub(super) fn while_pinned_to<T>(_cores: &[usize], _work: impl FnOnce() -> T) -> io::Result<T> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -124,6 +152,7 @@ mod system {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::process::Command;
     use std::thread;
 
     #[test]
@@ -158,6 +187,22 @@ mod tests {
         let core = before[0];
         assert_eq!(while_pinned_to(&[core], allowed).unwrap(), [core]);
         assert_eq!(allowed(), before);
+    }
+
+    #[test]
+    fn a_tool_may_run_where_the_server_does() {
+        let all = allowed();
+        let [first, .., last] = all[..] else {
+            eprintln!("skipped: this machine has one core");
+            return;
+        };
+        let start = || Command::new("sleep").arg("60").spawn().unwrap();
+        let mut server = while_pinned_to(&[first], start).unwrap();
+        let beside = || while_beside(server.id(), allowed);
+        assert_eq!(while_pinned_to(&[last], beside).unwrap(), [first, last]);
+        assert_eq!(allowed(), all);
+        server.kill().unwrap();
+        server.wait().unwrap();
     }
 
     #[test]

@@ -79,7 +79,10 @@ fn the_highest_rate_that_keeps_a_threshold_is_found_for_each_contender() {
                 .is_none_or(|held| found.missed.is_none_or(|it| held < it))
         );
     }
-    assert!(report::terminal(&comparison).starts_with("Highest rate in messages/s with p50<5s at 2 connections"));
+    assert!(
+        report::terminal(&comparison)
+            .starts_with("Highest rate in messages/s with p50<5s at 2 connections")
+    );
     let lines = report::csv(&comparison).lines().count();
     let attempts = found.iter().map(|it| it.attempts.len()).sum::<usize>();
     assert_eq!(lines, 1 + 2 + attempts);

@@ -96,6 +96,9 @@ impl EventCount {
             Some(EventReading::NotCounted) => {
                 "the server did not run, or other programs held the counters"
             }
+            Some(EventReading::Estimated) => {
+                "the processor has too few counters, so the count would be an estimate"
+            }
             Some(EventReading::NotSupported) => {
                 "the processor does not count them, or the virtual machine hides the counter"
             }

@@ -2,6 +2,7 @@
 
 use super::tool::{Tool, ToolError};
 use super::tool_process::ToolProcess;
+use crate::measure::process::cores;
 use crate::text::os_error;
 use std::fs;
 use std::io;
@@ -11,7 +12,9 @@ use std::process::{Command, Stdio};
 #[derive(Debug)]
 pub(super) struct Perf {
     process: ToolProcess,
-    /// The first command that perf did not acknowledge.
+    /// Commands that perf has not acknowledged yet.
+    unacknowledged: u32,
+    /// Why a command failed, the first one that did.
     failure: Option<ToolError>,
 }
 
@@ -22,6 +25,8 @@ pub(super) enum EventReading {
     Counted(u64),
     /// `<not counted>`: the process never ran, or the event never got a counter.
     NotCounted,
+    /// An estimate: the event had a counter for a part of the time only, and shared it with others.
+    Estimated,
     /// `<not supported>`: the processor has no such counter, or the kernel does not offer it.
     NotSupported,
 }
@@ -30,13 +35,17 @@ impl Perf {
     /// Runs `perf ARGUMENTS --pid PIDS`, with all counters off (`--delay=-1`). It observes all threads of the processes, and
     /// those that they start from now on. It is attached when this returns.
     pub(super) fn attach(arguments: &[&str], pids: &[u32]) -> Result<Self, ToolError> {
-        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-        let pids = pids.join(",");
-        let control = ["--delay=-1", "--control=fd:0,1", "--pid", &pids];
-        let mut process = ToolProcess::start(Tool::Perf, &[arguments, &control].concat())?;
-        process.control("disable\n")?;
+        let list: Vec<String> = pids.iter().map(u32::to_string).collect();
+        let list = list.join(",");
+        let control = ["--delay=-1", "--control=fd:0,1", "--pid", &list];
+        let start = || ToolProcess::start(Tool::Perf, &[arguments, &control].concat());
+        let leader = pids.first().copied().unwrap_or_default();
+        let mut process = cores::while_beside(leader, start)?;
+        process.send("disable\n")?;
+        process.wait_for_acknowledgement()?;
         Ok(Self {
             process,
+            unacknowledged: 0,
             failure: None,
         })
     }
@@ -46,24 +55,34 @@ impl Perf {
         Self::attach(&["stat", "--field-separator=,", "--event", events], pids)
     }
 
-    /// Turns the counters on.
+    /// Turns the counters on, within milliseconds. Does not wait for that: the load generator would answer late meanwhile.
     pub(super) fn enable(&mut self) {
-        self.control("enable\n");
+        self.send("enable\n");
     }
 
-    /// Turns the counters off, in well below a millisecond.
+    /// Turns the counters off, as [`enable`](Self::enable) turns them on.
     pub(super) fn disable(&mut self) {
-        self.control("disable\n");
+        self.send("disable\n");
     }
 
-    fn control(&mut self, command: &str) {
+    fn send(&mut self, command: &str) {
         if self.failure.is_none() {
-            self.failure = self.process.control(command).err();
+            self.failure = self.process.send(command).err();
+            self.unacknowledged += 1;
+        }
+    }
+
+    /// Waits until perf has done what it was told.
+    pub(super) fn settle(&mut self) {
+        while self.failure.is_none() && self.unacknowledged > 0 {
+            self.failure = self.process.wait_for_acknowledgement().err();
+            self.unacknowledged -= 1;
         }
     }
 
     /// Detaches it. Returns what it prints.
-    pub(super) fn finish(self) -> Result<String, ToolError> {
+    pub(super) fn finish(mut self) -> Result<String, ToolError> {
+        self.settle();
         match self.failure {
             Some(failure) => Err(failure),
             None => self.process.finish(),
@@ -111,15 +130,21 @@ fn refusal(stderr: &str, level: Option<&str>) -> String {
 }
 
 /// The count of `event` from lines `COUNT,UNIT,EVENT,...`; `None` if there is none. A processor with cores of several
-/// kinds has a line for each kind, and their counts add up.
+/// kinds has a line for each kind, and their counts add up. The fifth field is for how many percent of the time the event had
+/// a counter.
 pub(super) fn reading(output: &str, event: &str) -> Option<EventReading> {
     let readings = output.lines().filter_map(|line| {
         let mut fields = line.split(',');
         let count = fields.next()?;
         fields.nth(1).filter(|name| name.contains(event))?;
+        let share = fields
+            .nth(1)
+            .and_then(|percent| percent.parse::<f64>().ok());
+        let is_shared = share.is_some_and(|percent| percent < LEAST_PERCENT);
         match count {
             "<not counted>" => Some(EventReading::NotCounted),
             "<not supported>" => Some(EventReading::NotSupported),
+            _ if is_shared => Some(EventReading::Estimated),
             count => count.parse().ok().map(EventReading::Counted),
         }
     });
@@ -127,10 +152,14 @@ pub(super) fn reading(output: &str, event: &str) -> Option<EventReading> {
         (EventReading::Counted(one), EventReading::Counted(other)) => {
             EventReading::Counted(one.saturating_add(other))
         }
-        (EventReading::Counted(_), _) => one,
-        (EventReading::NotCounted | EventReading::NotSupported, _) => other,
+        // The server never ran on the other kind of core.
+        (EventReading::NotCounted, counted) | (counted, EventReading::NotCounted) => counted,
+        (EventReading::Counted(_), unknown) | (unknown, _) => unknown,
     })
 }
+
+/// Below this share of the time, a count is an estimate.
+const LEAST_PERCENT: f64 = 99.0;
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +193,15 @@ mod tests {
         let output = "5,,cpu_core/cycles/,9,100.00,,\n<not counted>,,cpu_atom/cycles/,0,0.00,,\n\
                       7,,cpu_lowpower/cycles/,9,100.00,,\n";
         assert_eq!(reading(output, "cycles"), Some(EventReading::Counted(12)));
+    }
+
+    #[test]
+    fn a_count_of_a_part_of_the_time_or_of_some_cores_is_no_count() {
+        let shared = "812345,,cycles:uk,12000000,25.00,,\n";
+        assert_eq!(reading(shared, "cycles"), Some(EventReading::Estimated));
+        let of_some =
+            "5,,cpu_core/cycles/,9,100.00,,\n<not supported>,,cpu_atom/cycles/,0,0.00,,\n";
+        assert_eq!(reading(of_some, "cycles"), Some(EventReading::NotSupported));
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub(super) const SAMPLES_PER_SECOND: u32 = 499;
 /// pointers.
 const CALL_GRAPH: &str = "--call-graph=dwarf,8192";
 
-/// What perf-script(1) prints of each sample. Without its period, each counts the same.
-const FIELDS: &str = "--fields=comm,pid,tid,time,event,ip,sym,dso";
+/// What perf-script(1) prints of each sample. Without its period, each counts the same. Without the name of its event,
+/// samples of cores of several kinds, whose events differ, are drawn together.
+const FIELDS: &str = "--fields=comm,pid,tid,time,ip,sym,dso";
 
 /// The line that stands for the callers beyond that copy.
 const CUT_OFF: &str = "ffffffffffffffff [unknown] ([unknown])";

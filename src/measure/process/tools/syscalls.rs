@@ -62,6 +62,7 @@ impl SyscallCounter {
             Tool::Perf => {
                 let mut perf = Perf::stat(EVENT, &[pid])?;
                 perf.enable();
+                perf.settle();
                 Backend::Perf(perf)
             }
             Tool::Strace => Backend::Strace(Strace::start(pid)?),
@@ -95,7 +96,7 @@ fn counted_by_perf(mut perf: Perf) -> Result<SyscallCount, ToolError> {
         Some(EventReading::Counted(total)) => total,
         // The process never ran.
         Some(EventReading::NotCounted) => 0,
-        Some(EventReading::NotSupported) | None => {
+        Some(EventReading::Estimated | EventReading::NotSupported) | None => {
             return Err(ToolError::UnexpectedOutput(Tool::Perf, output));
         }
     };

@@ -49,13 +49,17 @@ impl ToolProcess {
         })
     }
 
-    /// Sends a control command of perf and waits for the line with which perf acknowledges it.
-    pub(super) fn control(&mut self, command: &str) -> Result<(), ToolError> {
+    /// Sends a control command of perf. Perf acknowledges each.
+    pub(super) fn send(&mut self, command: &str) -> Result<(), ToolError> {
         let written = match &mut self.group.leader().stdin {
             Some(stdin) => stdin.write_all(command.as_bytes()),
             None => Ok(()),
         };
-        written.map_err(|_| self.failure())?;
+        written.map_err(|_| self.failure())
+    }
+
+    /// Waits for the line with which perf acknowledges the next of its commands.
+    pub(super) fn wait_for_acknowledgement(&mut self) -> Result<(), ToolError> {
         let line = self.stdout.recv_timeout(TIMEOUT);
         line.map(drop).map_err(|_| self.failure())
     }
