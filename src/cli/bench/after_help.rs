@@ -11,7 +11,8 @@ due at fixed times (open loop), and the response time counts from the
 time at which a message was due, even if it could not be sent then. Both
 parts of the response time are shown: from due to sent, and the service
 time. The generator's own part of both is shown too; above a tenth of the
-whole, there is a warning.
+whole, there is a warning. Where one core is too little for the
+generator, --threads divides its connections among several.
 
 At the end, the run waits for the messages in flight, up to --timeout. A
 message that does not come back counts with its age in the latencies;
