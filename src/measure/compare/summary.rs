@@ -214,9 +214,11 @@ fn cell(
 mod tests {
     use super::super::correction::rounds_needed;
     use super::super::example;
-    use super::super::model::Role;
+    use super::super::model::{Measurement, MeasurementStatus, Role};
     use super::super::ratio::Conclusion;
+    use super::super::scenario::{OfferedLoad, ScenarioPattern};
     use super::*;
+    use crate::measure::bench::Values;
 
     #[test]
     fn ratios_are_paired_by_round_and_the_baseline_has_none() {
@@ -286,6 +288,37 @@ mod tests {
             "{failure}"
         );
         assert!(has_failures(&comparison));
+    }
+
+    #[test]
+    fn a_datagram_that_is_lost_does_not_miss_the_rate_and_one_that_is_not_sent_does() {
+        let mut scenario = example::comparison().scenarios[0].scenario;
+        scenario.pattern = ScenarioPattern::Datagrams;
+        scenario.load = OfferedLoad::Rate(1_000);
+        let missed_with = |lost: u64| {
+            let mut results = ScenarioResults::new(scenario);
+            let datagrams = DatagramCounts {
+                sent: 900 + lost,
+                lost,
+                ..DatagramCounts::default()
+            };
+            let values = Values {
+                elapsed_ns: 1_000_000_000,
+                messages: 900,
+                datagrams: Some(datagrams),
+                ..Values::default()
+            };
+            results.measurements.push(Measurement {
+                contender: 0,
+                round: 1,
+                stolen_share: None,
+                discarded: 0,
+                status: MeasurementStatus::Measured(Box::new(values)),
+            });
+            results.rate_missed_by(0)
+        };
+        assert_eq!(missed_with(100), None);
+        assert_eq!(missed_with(0), Some(0.9));
     }
 
     #[test]
