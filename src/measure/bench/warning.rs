@@ -24,9 +24,10 @@ const LEAST_RATIO: u64 = 10;
 /// A side that was ready to run and waited for a core for more than this share of the measurement was disturbed.
 const MAX_DELAYED_SHARE: f64 = 0.05;
 
-/// On a machine that does nothing else, kernel threads make some task wait now and then. Above this share of the
-/// measurement, other programs competed for the cores.
-const MAX_PRESSURE_SHARE: f64 = 0.10;
+/// A wake-up counts as a wait of some microseconds, until the task runs: 20,000 messages per second on a machine that did
+/// nothing else came to 17 % of the time, and one busy program beside them to 40 %. Above this share of the measurement,
+/// other programs competed for the cores.
+const MAX_PRESSURE_SHARE: f64 = 0.30;
 
 /// If less than this share of the messages due came back in time, the rate was not reached.
 pub const MIN_RATE_SHARE: f64 = 0.99;

@@ -340,7 +340,7 @@ fn cpu_pressure(
     let contenders = contenders.join(", ");
     write!(
         f,
-        "{scenario}: beside {contenders}, other programs waited for a core for more than 10 % of the time: the machine \
+        "{scenario}: beside {contenders}, other programs waited for a core for more than 30 % of the time: the machine \
          was busy"
     )
 }

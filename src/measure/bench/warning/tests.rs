@@ -126,10 +126,10 @@ fn other_programs_that_wait_for_a_core_are_a_disturbance_but_not_the_threads_of_
         values.server.as_mut().unwrap().threads = threads;
         BenchWarning::all(None, 1, &values)
     };
-    assert_eq!(warnings(1, 100), []);
+    assert_eq!(warnings(1, 290), []);
     assert_eq!(warnings(4, 900), []);
-    let found = warnings(1, 250);
-    let text = "other programs waited for a core for 25 % of the time: the machine was busy";
+    let found = warnings(1, 450);
+    let text = "other programs waited for a core for 45 % of the time: the machine was busy";
     assert_eq!(found.first().unwrap().to_string(), text);
     values.generator_run_queue_delay_ns = Some(250_000_000);
     let found = BenchWarning::all(None, 1, &values);
