@@ -48,11 +48,15 @@ impl<'a> FlameGraphs<'a> {
     }
 }
 
-/// `echo, 64 B, 50 connections, saturated, threads.svg`. No two contenders share one: only a slash is replaced, and the sign
-/// that replaces it.
+/// As in `echo_64-B_50-connections_saturated_threads.svg`. No two contenders share one: what does not belong into the name of
+/// a file is encoded as in a URL.
 fn file_name(contender: &str, scenario: &Scenario) -> PathBuf {
-    let name = format!("{scenario}, {contender}.svg");
-    name.replace('%', "%25").replace('/', "%2F").into()
+    let scenario = scenario.to_string();
+    let scenario = scenario.replace(", ", "_").replace(',', "");
+    let scenario = scenario.replace('/', "-per-").replace(' ', "-");
+    let contender = contender.replace('%', "%25");
+    let contender = contender.replace('/', "%2F").replace(' ', "%20");
+    format!("{scenario}_{contender}.svg").into()
 }
 
 #[cfg(test)]
@@ -62,10 +66,10 @@ mod tests {
 
     #[test]
     fn a_name_becomes_a_file_in_the_directory() {
-        let load = [OfferedLoad::Rate(500)];
+        let load = [OfferedLoad::Rate(5000)];
         let scenarios = Scenario::matrix(ScenarioPattern::Echo, &[1], &[64], &[1], &load);
         let name = |contender| file_name(contender, &scenarios[0]);
-        let expected = "echo, 64 B, 1 connection, 500 messages%2Fs, ..%2Fa.svg";
+        let expected = "echo_64-B_1-connection_5000-messages-per-s_..%2Fa.svg";
         assert_eq!(name("../a"), PathBuf::from(expected));
         assert_ne!(name("a/b"), name("a%2Fb"));
     }

@@ -232,7 +232,7 @@ fn a_comparison_draws_each_contender_in_each_scenario() {
         compare.arg("--flamegraph").arg(&graphs);
         successful(run(&mut compare))
     });
-    let graph = graphs.join("stream, 64 KiB, 8 deep, 4 connections, saturated, a%2Fb.svg");
+    let graph = graphs.join("stream_64-KiB_8-deep_4-connections_saturated_a%2Fb.svg");
     let graph = fs::read_to_string(graph).unwrap();
     assert!(graph.contains("a/b: stream"), "the title");
     assert!(graph.contains("<title>mio_echo::"));
