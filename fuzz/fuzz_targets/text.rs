@@ -3,9 +3,11 @@
 
 #![no_main]
 
+use humantime::format_duration;
 use libfuzzer_sys::fuzz_target;
+use mio_echo::measure::bench::Origin;
 use mio_echo::measure::bench::Threshold;
-use mio_echo::measure::compare::{ContenderSpec, Origin};
+use mio_echo::measure::compare::ContenderSpec;
 use mio_echo::text::endpoint::Endpoint;
 
 fuzz_target!(|text: &str| {
@@ -24,13 +26,17 @@ fuzz_target!(|text: &str| {
 });
 
 fn written(spec: &ContenderSpec) -> String {
+    let warm_up = spec
+        .warm_up
+        .map(|time| format!(",warmup={}", format_duration(time)));
+    let name = format!("{}{}", spec.name, warm_up.unwrap_or_default());
     match &spec.origin {
-        Origin::Own(mode) => mode.to_string(),
+        Origin::Own(_) => name,
         Origin::Running { endpoint, pid } => {
             let pid = pid.map(|pid| format!(",pid={pid}")).unwrap_or_default();
-            format!("{}={endpoint}{pid}", spec.name)
+            format!("{name}={endpoint}{pid}")
         }
-        Origin::Command(command) => format!("{}={command}", spec.name),
+        Origin::Command(command) => format!("{name}={command}"),
     }
 }
 
