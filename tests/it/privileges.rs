@@ -31,7 +31,9 @@ fn a_server_that_root_has_started_serves_a_privileged_port_as_another_user() {
         &["--group", "65533", "--mode", "threads"],
     ] {
         let server = Child::spawn(program(&arguments).args(more));
-        echo_roundtrip(&connect(server.address()), b"from port 7");
+        // It stays open, so that its thread does not end while it is looked at.
+        let peer = connect(server.address());
+        echo_roundtrip(&peer, b"from port 7");
         let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
         for task in tasks {
             // proc(5): real, effective, saved and file system ids.
@@ -46,6 +48,7 @@ fn a_server_that_root_has_started_serves_a_privileged_port_as_another_user() {
             assert_eq!(field("CapEff:"), ["0000000000000000"]);
             assert_eq!(field("CapPrm:"), ["0000000000000000"]);
         }
+        drop(peer);
     }
 }
 
