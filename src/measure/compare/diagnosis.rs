@@ -1,12 +1,12 @@
 //! Which warnings apply to a comparison. They are computed from it, so that one saved as JSON warns again.
 
+use super::contender_warning::ContenderWarning;
 use super::correction::rounds_needed;
 use super::model::{
     Comparison, Contender, Launch, Measurement, Role, ScenarioResults, SyscallStatus,
 };
 use super::pairs::is_narrow;
 use super::ratio::Conclusion;
-use super::scenario::Scenario;
 use super::statistics::Spread;
 use super::summary::{self, Table};
 use super::warning::Warning;
@@ -165,65 +165,14 @@ fn still_wide(comparison: &Comparison, results: &ScenarioResults) -> Option<Warn
 
 /// The warnings about measurements, each with the contenders to which it applies.
 fn about_contenders(comparison: &Comparison, results: &ScenarioResults) -> Vec<Warning> {
-    type Kind = fn(&BenchWarning) -> bool;
-    type Named = fn(Scenario, Vec<String>) -> Warning;
-    let kinds: [(Kind, Named); 7] = [
-        (
-            |it| matches!(it, BenchWarning::CostNotSeen),
-            |scenario, contenders| Warning::CostNotSeen {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| matches!(it, BenchWarning::GeneratorWasTheLimit { .. }),
-            |scenario, contenders| Warning::GeneratorWasTheLimit {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| {
-                let is_late = matches!(it, BenchWarning::ScheduleNotKept { .. });
-                is_late || matches!(it, BenchWarning::GeneratorDidNotKeepUp { .. })
-            },
-            |scenario, contenders| Warning::ScheduleNotKept {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| matches!(it, BenchWarning::NotWarm { .. }),
-            |scenario, contenders| Warning::NotWarm {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| matches!(it, BenchWarning::ServerWaitedForCore { .. }),
-            |scenario, contenders| Warning::ServerWaitedForCore {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| matches!(it, BenchWarning::GeneratorWaitedForCore { .. }),
-            |scenario, contenders| Warning::GeneratorWaitedForCore {
-                scenario,
-                contenders,
-            },
-        ),
-        (
-            |it| matches!(it, BenchWarning::CpuPressure { .. }),
-            |scenario, contenders| Warning::CpuPressure {
-                scenario,
-                contenders,
-            },
-        ),
-    ];
-    let named = kinds.into_iter().map(|(kind, build)| {
-        let contenders = contenders_with(comparison, results, kind);
-        (!contenders.is_empty()).then(|| build(results.scenario, contenders))
+    let named = ContenderWarning::ALL.into_iter().map(|kind| {
+        let is_kind = |it: &BenchWarning| ContenderWarning::of(it) == Some(kind);
+        let contenders = contenders_with(comparison, results, is_kind);
+        (!contenders.is_empty()).then_some(Warning::OfContenders {
+            kind,
+            scenario: results.scenario,
+            contenders,
+        })
     });
     named.flatten().collect()
 }

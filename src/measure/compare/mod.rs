@@ -34,6 +34,7 @@
 pub mod before_after;
 mod change;
 mod contender;
+mod contender_warning;
 pub mod correction;
 pub mod diagnosis;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a reader of the figures has to know about them.
 
+use super::contender_warning::ContenderWarning;
 use super::failure::ContenderFailure;
 use super::metric::Metric;
 use super::ratio::Ratio;
@@ -80,46 +81,13 @@ pub enum Warning {
         /// Why not.
         reason: String,
     },
-    /// The processor time of a server was not seen: its messages seem to have cost less than a system call can.
-    CostNotSeen {
+    /// Something was wrong with the measurements of some contenders.
+    OfContenders {
+        /// What.
+        kind: ContenderWarning,
         /// In which scenario.
         scenario: Scenario,
-        /// Of which contenders.
-        contenders: Vec<String>,
-    },
-    /// The generator was saturated and the servers were not: they could have done more.
-    GeneratorWasTheLimit {
-        /// In which scenario.
-        scenario: Scenario,
-        /// The contenders that could have done more.
-        contenders: Vec<String>,
-    },
-    /// The cost of a message still fell at the end of the longest warm-up.
-    NotWarm {
-        /// In which scenario.
-        scenario: Scenario,
-        /// For which contenders.
-        contenders: Vec<String>,
-    },
-    /// Other threads had the core of a server with one thread for a part of the time.
-    ServerWaitedForCore {
-        /// In which scenario.
-        scenario: Scenario,
-        /// Which contenders.
-        contenders: Vec<String>,
-    },
-    /// Other threads had the core of the generator for a part of the time.
-    GeneratorWaitedForCore {
-        /// In which scenario.
-        scenario: Scenario,
-        /// Beside which contenders.
-        contenders: Vec<String>,
-    },
-    /// Other programs waited for a core for a part of the time.
-    CpuPressure {
-        /// In which scenario.
-        scenario: Scenario,
-        /// Beside which contenders.
+        /// Their names.
         contenders: Vec<String>,
     },
     /// A contender was silent in some rounds, and did what the scenario asks for in the others.
@@ -134,13 +102,6 @@ pub enum Warning {
         rounds: usize,
         /// The first of these failures, with its round.
         first: (u32, ContenderFailure),
-    },
-    /// The generator did not send messages when they were due.
-    ScheduleNotKept {
-        /// In which scenario.
-        scenario: Scenario,
-        /// Beside which contenders.
-        contenders: Vec<String>,
     },
     /// The baseline differs from itself.
     Noise {
@@ -207,30 +168,11 @@ impl fmt::Display for Warning {
                 units::counted(*measurements, "measurement", "measurements")
             ),
             Self::NotCounted { what, reason } => write!(f, "{what} were not counted: {reason}"),
-            Self::CostNotSeen {
+            Self::OfContenders {
+                kind,
                 scenario,
                 contenders,
-            } => cost_not_seen(f, scenario, contenders),
-            Self::GeneratorWasTheLimit {
-                scenario,
-                contenders,
-            } => generator_was_the_limit(f, scenario, contenders),
-            Self::NotWarm {
-                scenario,
-                contenders,
-            } => not_warm(f, scenario, contenders),
-            Self::ServerWaitedForCore {
-                scenario,
-                contenders,
-            } => server_waited(f, scenario, contenders),
-            Self::GeneratorWaitedForCore {
-                scenario,
-                contenders,
-            } => generator_waited(f, scenario, contenders),
-            Self::CpuPressure {
-                scenario,
-                contenders,
-            } => cpu_pressure(f, scenario, contenders),
+            } => write!(f, "{scenario}: {}", kind.text(&contenders.join(", "))),
             Self::RoundsFailed {
                 scenario,
                 contender,
@@ -238,10 +180,6 @@ impl fmt::Display for Warning {
                 rounds,
                 first,
             } => rounds_failed(f, scenario, contender, (*failed, *rounds), first),
-            Self::ScheduleNotKept {
-                scenario,
-                contenders,
-            } => schedule_not_kept(f, scenario, contenders),
             Self::Noise {
                 scenario,
                 metric,
@@ -305,89 +243,4 @@ fn rounds_failed(
 fn variable_frequency(f: &mut fmt::Formatter<'_>, governor: &str) -> fmt::Result {
     let governor = governor.to_owned();
     write!(f, "{}", BenchWarning::VariableFrequency { governor })
-}
-
-fn server_waited(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: {contenders} waited for a core for more than 5 % of the time, which other threads used"
-    )
-}
-
-fn generator_waited(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: beside {contenders}, the generator waited for a core for more than 5 % of the time, which other \
-         threads used"
-    )
-}
-
-fn cpu_pressure(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: beside {contenders}, other programs waited for a core for more than 30 % of the time: the machine \
-         was busy"
-    )
-}
-
-fn not_warm(f: &mut fmt::Formatter<'_>, scenario: &Scenario, contenders: &[String]) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: the cost of a message of {contenders} still fell after the longest warm-up \
-         (--warmup, or NAME,warmup=TIME)"
-    )
-}
-
-fn cost_not_seen(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: the CPU time of {contenders} was not seen: its messages seem to cost less than a \
-         system call can, so other processes than those that were started have served them"
-    )
-}
-
-fn generator_was_the_limit(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: the generator was the limit, not {contenders}: the throughput is that of the generator"
-    )
-}
-
-fn schedule_not_kept(
-    f: &mut fmt::Formatter<'_>,
-    scenario: &Scenario,
-    contenders: &[String],
-) -> fmt::Result {
-    let contenders = contenders.join(", ");
-    write!(
-        f,
-        "{scenario}: the generator did not keep its schedule beside {contenders}: \
-         the latencies contain its own lateness"
-    )
 }

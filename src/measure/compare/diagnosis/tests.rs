@@ -70,7 +70,13 @@ fn a_generator_that_was_busier_than_the_server_was_the_limit() {
     let warnings = warnings(&comparison);
     let text = warnings[0].to_string();
     assert!(
-        matches!(warnings[0], Warning::GeneratorWasTheLimit { .. }),
+        matches!(
+            warnings[0],
+            Warning::OfContenders {
+                kind: ContenderWarning::GeneratorWasTheLimit,
+                ..
+            }
+        ),
         "{text}"
     );
     assert!(
@@ -114,14 +120,13 @@ fn a_contender_and_a_generator_that_waited_for_a_core_are_named() {
         }
     }
     let (scenario, contenders) = (comparison.scenarios[0].scenario, vec!["threads".to_owned()]);
-    let server = Warning::ServerWaitedForCore {
+    let of_contenders = |kind| Warning::OfContenders {
+        kind,
         scenario,
         contenders: contenders.clone(),
     };
-    let generator = Warning::GeneratorWaitedForCore {
-        scenario,
-        contenders,
-    };
+    let server = of_contenders(ContenderWarning::ServerWaitedForCore);
+    let generator = of_contenders(ContenderWarning::GeneratorWaitedForCore);
     assert_eq!(warnings(&comparison), [server, generator]);
 }
 
