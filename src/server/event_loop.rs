@@ -230,12 +230,15 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
 
     /// Part of a walk over all connections. A connection on the run queue waits for this loop, so it cannot be idle.
     fn visit(&mut self, visit: Visit, keys: Range<usize>) {
+        let idle_timeout = self.idle_clock.timeout();
         for key in keys {
             let Some(slot) = self.connections.get_mut(key) else {
                 continue;
             };
             let is_worth_a_turn = match visit {
-                Visit::IdleTick => !self.run_queue.contains(key) && slot.note_idle_tick(),
+                Visit::IdleTick => {
+                    !self.run_queue.contains(key) && slot.note_idle_tick(idle_timeout)
+                }
                 Visit::Drain => slot.drain(),
                 Visit::Expire => {
                     slot.connection.time_out(Deadline::Drain);

@@ -4,6 +4,9 @@
 //! timeout and adds one to the count of every connection; a connection whose count exceeds [`IDLE_TICKS`] was idle
 //! for at least one timeout. It is noticed at most one tick later, plus the time that the passes over all connections
 //! take (`walk`).
+//!
+//! The kernel sends on when the loop has nothing left to write. So before a connection is closed as idle, the kernel is
+//! asked when it last moved a byte of it (`send_queue`).
 
 use super::clock;
 use super::limits::IDLE_TICKS;
@@ -12,23 +15,33 @@ use std::time::{Duration, Instant};
 /// When the next idle tick is due. Stopped while there are no connections.
 #[derive(Debug)]
 pub(super) struct IdleClock {
-    /// The time between two ticks; `None` when connections may be idle without limit.
-    interval: Option<Duration>,
+    /// `None` when connections may be idle without limit.
+    timeout: Option<Duration>,
     next_tick: Option<Instant>,
 }
 
 impl IdleClock {
     pub(super) fn new(timeout: Option<Duration>) -> Self {
         Self {
-            interval: timeout.map(|timeout| timeout / IDLE_TICKS),
+            timeout,
             next_tick: None,
         }
+    }
+
+    /// How long a connection may be idle.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::MAX)
+    }
+
+    /// The tick after `now`.
+    fn tick_after(&self, now: Instant) -> Option<Instant> {
+        self.timeout.map(|timeout| now + timeout / IDLE_TICKS)
     }
 
     /// Starts the clock, unless it runs already: there is a connection to watch.
     pub(super) fn start(&mut self) {
         if self.next_tick.is_none() {
-            self.next_tick = self.interval.map(|interval| clock::now() + interval);
+            self.next_tick = self.tick_after(clock::now());
         }
     }
 
@@ -41,7 +54,7 @@ impl IdleClock {
     /// soon for the connections at the end of the walk. Does not start a clock that is stopped.
     pub(super) fn restart(&mut self, now: Instant) {
         if self.next_tick.is_some() {
-            self.next_tick = self.interval.map(|interval| now + interval);
+            self.next_tick = self.tick_after(now);
         }
     }
 
@@ -54,7 +67,7 @@ impl IdleClock {
     pub(super) fn tick(&mut self, now: Instant) -> bool {
         let due = self.next_tick.is_some_and(|next| next <= now);
         if due {
-            self.next_tick = self.interval.map(|interval| now + interval);
+            self.next_tick = self.tick_after(now);
         }
         due
     }

@@ -42,6 +42,7 @@ mod observer;
 mod preamble;
 mod proxy_header;
 mod receive_buffer;
+mod send_queue;
 mod shutdown;
 mod slot;
 mod sources;
@@ -66,6 +67,8 @@ pub use observer::{
 #[cfg(feature = "preamble")]
 pub use preamble::{Banner, Preamble};
 pub use proxy_header::{HeaderError, ProxyHeader};
+#[cfg(feature = "trace")]
+pub(crate) use send_queue::SendQueues;
 pub use shutdown::{HangupAction, SnapshotRequester, Stopper, is_hangup_ignored};
 pub use stats::{DatagramStats, Stats};
 pub use unix_socket::{SocketFile, listen_on_unix_socket};

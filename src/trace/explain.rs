@@ -81,7 +81,7 @@ const STOP: &str = "src/server/shutdown.rs";
 const RUN_QUEUE: &str = "src/readiness/run_queue.rs";
 const TRACE: &str = "src/trace/recorder.rs";
 const UNREAD: &str = "src/server/unread.rs";
-const SEND_QUEUE: &str = "src/trace/send_queue.rs";
+const SEND_QUEUE: &str = "src/server/send_queue.rs";
 const THREAD: &str = "src/server/threads/connection.rs";
 
 const THREADS_FILE: &str = "src/server/threads/mod.rs";

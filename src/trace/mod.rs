@@ -3,8 +3,7 @@
 //! A [`Tracer`] is an observer of the server; a server without one pays nothing for all this. Reading order:
 //!
 //! 1. [`Record`]: an event with its time and its place; its wording (`display`) and explanation (`explain`);
-//! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed and asks about the buffers
-//!    (`send_queue`);
+//! 2. [`Tracer`], the observer, and `recorder`, which leaves out what has not changed and asks about the buffers;
 //! 3. the forms that are written while the server runs (`sink`): [`Text`], one line per event, for people, each as a
 //!    few words or as a `sentence`;
 //!    [`json_lines`], for programs;
@@ -31,7 +30,6 @@ mod observer;
 pub mod perfetto;
 mod record;
 mod recorder;
-mod send_queue;
 mod sentence;
 mod sink;
 pub mod snapshot;
@@ -42,7 +40,5 @@ pub use header::Header;
 pub use json_lines::{ReadError, Trace};
 pub use observer::Tracer;
 pub use record::{Event, Lane, PhaseName, Record};
-#[cfg(feature = "learn")]
-pub(crate) use send_queue::SendQueues;
 pub use sink::Target;
 pub use text::{Colour, Text};

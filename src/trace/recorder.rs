@@ -3,10 +3,9 @@
 use super::header::Header;
 use super::json_lines::Trace;
 use super::record::{Event, Lane, PhaseName, Record};
-use super::send_queue::SendQueues;
 use super::sink::{Sink, Target};
 use super::snapshot::Snapshot;
-use crate::server::{BlockingCall, LoopPhase, unread_bytes};
+use crate::server::{BlockingCall, LoopPhase, SendQueues, unread_bytes};
 use crate::text::os_error;
 use crate::text::units::nanoseconds;
 use std::collections::BTreeMap;
@@ -111,9 +110,10 @@ impl Recorder {
             }
         }
         let queues = self.send_queues.as_ref();
-        if let Some(bytes) = queues.and_then(|queues| queues.of(socket))
-            && self.known(number).unacknowledged != Some(bytes)
+        if let Some(queue) = queues.and_then(|queues| queues.of(socket))
+            && self.known(number).unacknowledged != Some(queue.bytes)
         {
+            let bytes = queue.bytes;
             self.record(Lane::Connection(number), Event::Unacknowledged { bytes });
         }
     }

@@ -7,7 +7,9 @@ use crate::harness::{
 };
 use mio_echo::connection::ConnectionEvent;
 use mio_echo::server::{Config, ConnectionId, Mode, Observer, Server};
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,46 @@ fn a_peer_that_reads_slowly_but_steadily_is_not_idle() {
             }
         });
     });
+}
+
+/// What the kernel holds for a peer is no longer in the server's hands, and still on its way.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the kernel does not report it")]
+fn a_peer_that_reads_slowly_what_the_kernel_holds_is_not_idle() {
+    let idle_timeout = Duration::from_millis(800);
+    let message = vec![7; 12 << 10];
+    both_modes(|mode| {
+        in_some_attempt(|| {
+            let server = TestServer::start(mode, |config| config.idle_timeout = Some(idle_timeout));
+            let mut slow = connect_with_small_receive_buffer(server.address);
+            slow.write_all(&message).unwrap();
+            // All of it is written at once, and read over twice the timeout.
+            let (parts, start) = (32, Instant::now());
+            for part in 0..parts {
+                let due = 2 * idle_timeout * part / parts;
+                thread::sleep(due.saturating_sub(start.elapsed()));
+                let mut bytes = vec![0; message.len() / parts as usize];
+                slow.read_exact(&mut bytes)
+                    .map_err(|error| error.to_string())?;
+            }
+            slow.write_all(b"!").map_err(|error| error.to_string())?;
+            slow.read_exact(&mut [0])
+                .map_err(|error| format!("after {:?}: {error}", start.elapsed()))?;
+            drop(slow);
+            let stats = server.stop();
+            match stats.errors.get("idle timeout") {
+                None => Ok(()),
+                Some(_) => Err(stats.to_string()),
+            }
+        });
+    });
+}
+
+fn connect_with_small_receive_buffer(server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(server), Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(2 << 10).unwrap();
+    socket.connect(&server.into()).unwrap();
+    socket.into()
 }
 
 /// An observer that panics at the first byte of the first connection.

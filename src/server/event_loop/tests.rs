@@ -276,6 +276,7 @@ fn the_next_idle_tick_is_an_interval_after_the_end_of_the_walk() {
 fn a_connection_that_waits_for_this_loop_is_not_idle() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
+    event_loop.idle_clock = IdleClock::new(Some(Duration::ZERO));
     let tick_often = |event_loop: &mut EventLoop<MioPoll, EventLog>| {
         for _ in 0..100 {
             event_loop.visit(Visit::IdleTick, 0..1);

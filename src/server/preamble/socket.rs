@@ -14,7 +14,7 @@ use crate::text::address::Address;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A socket of the event loop, before and after it has begun to echo.
 #[derive(Debug)]
@@ -152,6 +152,10 @@ impl<S: Socket> Socket for PreambleSocket<S> {
             PreambleStage::Header(reader, _) => reader.unread_behind(&self.inner),
             PreambleStage::Banner(..) | PreambleStage::Echo => self.inner.unread_bytes(),
         }
+    }
+
+    fn quiet_for(&self) -> Option<Duration> {
+        self.inner.quiet_for()
     }
 
     fn reset_on_close(&self) {

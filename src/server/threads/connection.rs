@@ -158,7 +158,7 @@ impl<O: Observer> ThreadConnection<O> {
                         offered,
                     });
                     // With a peer that reads very slowly, each write makes progress, and none returns an error.
-                    self.check_deadline()?;
+                    self.check_deadline(stream)?;
                 }
                 Err(error) => {
                     self.emit_pending(offered);
@@ -210,7 +210,7 @@ impl<O: Observer> ThreadConnection<O> {
                 }
                 Ok(bytes) => {
                     self.emit(ConnectionEvent::Discarded { bytes });
-                    self.check_deadline()?;
+                    self.check_deadline(stream)?;
                 }
                 Err(error) => self.wait_or_fail(stream, Awaited::Input, &error)?,
             }
@@ -226,7 +226,7 @@ impl<O: Observer> ThreadConnection<O> {
     ) -> Result<(), Reason> {
         match error.kind() {
             ErrorKind::WouldBlock => self.park(stream, awaited),
-            ErrorKind::Interrupted => self.check_deadline(),
+            ErrorKind::Interrupted => self.check_deadline(stream),
             _ => Err(Reason::Failed(error.into())),
         }
     }
@@ -254,7 +254,7 @@ impl<O: Observer> ThreadConnection<O> {
         self.shutdown_noticed = self.stop_requested();
         match woken {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::TimedOut => self.check_deadline(),
+            Err(error) if error.kind() == ErrorKind::TimedOut => self.check_deadline(stream),
             Err(error) => Err(Reason::Failed((&error).into())),
         }
     }
@@ -279,11 +279,27 @@ impl<O: Observer> ThreadConnection<O> {
         idle.into_iter().chain(drain).min_by_key(|(at, _)| *at)
     }
 
-    fn check_deadline(&self) -> Result<(), Reason> {
+    fn check_deadline(&mut self, stream: &impl ThreadStream) -> Result<(), Reason> {
         match self.deadline() {
-            Some((at, deadline)) if Instant::now() >= at => Err(Reason::TimedOut(deadline)),
-            _ => Ok(()),
+            Some((at, _)) if Instant::now() < at => Ok(()),
+            Some((_, Deadline::Idle)) if self.is_read_slowly(stream) => Ok(()),
+            Some((_, deadline)) => Err(Reason::TimedOut(deadline)),
+            None => Ok(()),
         }
+    }
+
+    /// Whether the peer still reads what the kernel holds for it. If so, the connection is idle only since the kernel last
+    /// moved a byte.
+    fn is_read_slowly(&mut self, stream: &impl ThreadStream) -> bool {
+        let timeout = self.shared.config.idle_timeout;
+        let quiet = stream.quiet_for();
+        let moves = quiet
+            .zip(timeout)
+            .is_some_and(|(quiet, timeout)| quiet < timeout);
+        if moves {
+            self.idle_since = quiet.and_then(|quiet| Instant::now().checked_sub(quiet));
+        }
+        moves
     }
 
     fn emit(&mut self, event: ConnectionEvent) {

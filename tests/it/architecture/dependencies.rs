@@ -106,9 +106,9 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "server/event_loop/simulation/",
             "server/listener.rs",
             "server/preamble/header.rs",
+            "server/send_queue.rs",
             "server/unix_socket.rs",
             "server/unread.rs",
-            "trace/send_queue.rs",
         ],
     ),
     (

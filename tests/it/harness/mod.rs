@@ -17,8 +17,8 @@ pub(crate) mod child;
 pub(crate) mod machine;
 mod output;
 pub(crate) mod peer;
-// What the trace asks, asked the same way. It is no part of the public library.
-#[path = "../../../src/trace/send_queue.rs"]
+// What the server asks, asked the same way. It is no part of the public library.
+#[path = "../../../src/server/send_queue.rs"]
 mod send_queue;
 pub(crate) mod server;
 

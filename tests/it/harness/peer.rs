@@ -182,9 +182,8 @@ pub(crate) fn wait_until_received(peers: &[TcpStream]) {
 /// How many bytes were sent and have not been acknowledged. A connection that has ended in both directions has nothing in
 /// its send queue.
 pub(crate) fn unacknowledged(peer: &TcpStream) -> usize {
-    send_queues()
-        .and_then(|queues| queues.of(peer))
-        .unwrap_or(0)
+    let queue = send_queues().and_then(|queues| queues.of(peer));
+    queue.map_or(0, |queue| queue.bytes)
 }
 
 /// How many bytes the other end, a socket of this machine, has sent and this one has no room for.
@@ -192,7 +191,7 @@ fn unechoed(peer: &TcpStream) -> usize {
     let (local, remote) = (peer.local_addr().unwrap(), peer.peer_addr().unwrap());
     let queues = send_queues();
     let queue = queues.and_then(|queues| queues.between(remote, local).ok());
-    queue.unwrap_or(0)
+    queue.map_or(0, |queue| queue.bytes)
 }
 
 /// `None` on systems other than Linux: there, loopback is trusted to have delivered what was written.

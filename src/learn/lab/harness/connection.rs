@@ -111,11 +111,11 @@ impl TestConnection {
             self.unread = bytes;
             self.record(Event::Unread { bytes });
         }
-        if let Some(bytes) = send_queues.and_then(|queues| queues.of(&self.socket))
-            && self.unacknowledged != Some(bytes)
+        if let Some(queue) = send_queues.and_then(|queues| queues.of(&self.socket))
+            && self.unacknowledged != Some(queue.bytes)
         {
-            self.unacknowledged = Some(bytes);
-            self.record(Event::Unacknowledged { bytes });
+            self.unacknowledged = Some(queue.bytes);
+            self.record(Event::Unacknowledged { bytes: queue.bytes });
         }
     }
 

@@ -2,6 +2,6 @@
 //! the other files of its server as they are here.
 
 pub(crate) use crate::readiness::{EventFlags, INTEREST};
-pub(crate) use crate::server::{LoopPhase, WakeSource};
+pub(crate) use crate::server::{LoopPhase, SendQueues, WakeSource};
 pub(crate) use crate::text::os_error;
-pub(crate) use crate::trace::{Event, Header, Lane, Record, SendQueues, Trace};
+pub(crate) use crate::trace::{Event, Header, Lane, Record, Trace};

@@ -240,6 +240,7 @@ impl Checks {
                     let tick = timeout / IDLE_TICKS;
                     let waited = self.waiting.contains(&id);
                     let has_moved = now - link.moved_at < timeout;
+                    let is_read = setup.reports_quiet && now - link.taken_at < timeout;
                     let is_pending = summary.bytes_in > summary.bytes_out;
                     // A slow server is late.
                     let room = is_pending
@@ -247,7 +248,7 @@ impl Checks {
                         && link.room_since.is_some_and(|since| now - since > tick * 3);
                     let has_asked = !setup.reports_unread || link.found_empty;
                     let unread = !is_pending && !has_asked;
-                    !waited && !has_moved && !room && !unread
+                    !waited && !has_moved && !is_read && !room && !unread
                 })
             }
             Reason::TimedOut(Deadline::Drain) => {
@@ -323,7 +324,7 @@ fn unserved(link: &Link, pending: usize) -> Option<&'static str> {
 /// Whether a connection that waits for its peer has been idle for far longer than it may.
 fn is_overdue(network: &Network, link: &Link, pending: usize) -> bool {
     let idles = pending == 0 && !link.has_input();
-    let quiet = network.now - link.moved_at;
+    let quiet = network.now - link.moved_at.max(link.taken_at);
     let timeout = network.setup.idle_timeout;
     // A slow server is late.
     idles && !network.setup.slow && timeout.is_some_and(|timeout| quiet > timeout * 3)

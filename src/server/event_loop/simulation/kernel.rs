@@ -326,6 +326,12 @@ impl Socket for SimulatedSocket {
         u32::try_from(link.unread()).ok()
     }
 
+    fn quiet_for(&self) -> Option<Duration> {
+        let network = self.network.borrow();
+        let reports = network.setup.reports_quiet && !network.is(Mutant::ForgetSlowReader);
+        reports.then(|| network.now - network.links[self.link].taken_at)
+    }
+
     fn reset_on_close(&self) {
         let mut network = self.network.borrow_mut();
         let forgets = network.is(Mutant::FinInsteadOfReset);

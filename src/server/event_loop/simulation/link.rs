@@ -61,6 +61,8 @@ pub(super) struct Link {
 
     /// When it was accepted, or last moved a byte of the echo.
     pub(super) moved_at: Instant,
+    /// When it was accepted, or the peer last took a byte.
+    pub(super) taken_at: Instant,
     /// FIONREAD has reported that nothing is unread, since a byte was read.
     pub(super) found_empty: bool,
     /// What had been sent when a stop was noted: at least this much must be echoed.
@@ -99,6 +101,7 @@ impl Link {
             id: None,
             edge: EventFlags::default(),
             moved_at: crate::server::clock::now(),
+            taken_at: crate::server::clock::now(),
             found_empty: false,
             sent_before_stop: None,
             empty_reads: 0,
@@ -206,6 +209,7 @@ impl Link {
         self.received += bytes;
         if bytes > 0 {
             self.room_since.get_or_insert(now);
+            self.taken_at = now;
         }
         // epoll reports room once a third of the send buffer is free (sk_stream_write_space).
         if self.no_space && self.room() * 3 >= self.capacity {

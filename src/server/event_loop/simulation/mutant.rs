@@ -44,6 +44,8 @@ pub(super) enum Mutant {
     SleepInWalk,
     /// A tick of the idle clock counts for connections that wait for the server.
     TickQueued,
+    /// It is not asked whether the peer still takes what the kernel holds.
+    ForgetSlowReader,
     /// The idle clock never ticks.
     NeverTick,
     /// The loop never sleeps.
@@ -56,7 +58,7 @@ pub(super) enum Mutant {
     OverLimit,
 }
 
-pub(super) const MUTANTS: [Mutant; 23] = [
+pub(super) const MUTANTS: [Mutant; 24] = [
     Mutant::ForgetEdge,
     Mutant::ForgetWritable,
     Mutant::ForgetFin,
@@ -75,6 +77,7 @@ pub(super) const MUTANTS: [Mutant; 23] = [
     Mutant::HalfWalk,
     Mutant::SleepInWalk,
     Mutant::TickQueued,
+    Mutant::ForgetSlowReader,
     Mutant::NeverTick,
     Mutant::AlwaysPoll,
     Mutant::SleepWithWork,

@@ -67,9 +67,10 @@ fn note(event_loop: &mut Simulated, mutant: Mutant) {
         let _rest = event_loop.walk.take_keys(0);
     }
     if mutant == Mutant::TickQueued && has_ticked {
+        let timeout = event_loop.idle_clock.timeout();
         for (key, slot) in &mut event_loop.connections {
             if event_loop.run_queue.contains(key) {
-                slot.note_idle_tick();
+                slot.note_idle_tick(timeout);
             }
         }
     }

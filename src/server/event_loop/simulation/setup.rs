@@ -4,6 +4,10 @@ use super::decisions::Decisions;
 use std::time::Duration;
 
 /// What is decided before a run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent conditions, not a state machine"
+)]
 #[derive(Debug, Clone)]
 pub(super) struct SimulationSetup {
     pub(super) read_buffer: usize,
@@ -15,6 +19,8 @@ pub(super) struct SimulationSetup {
     pub(super) backlog: u16,
     /// Whether FIONREAD works.
     pub(super) reports_unread: bool,
+    /// Whether the kernel tells how long a send queue has not moved.
+    pub(super) reports_quiet: bool,
     /// Whether system calls fail without a reason that a peer gave.
     pub(super) faults: bool,
     /// Whether every system call takes a while, so that connections wait for their turns.
@@ -38,6 +44,7 @@ impl SimulationSetup {
             listeners: 1 + decisions.choose(2),
             backlog: [20, 0, 3][decisions.choose(3)],
             reports_unread: !decisions.one_in(8),
+            reports_quiet: !decisions.one_in(4),
             faults: decisions.one_in(2),
             slow: decisions.one_in(4),
             peers: [4, 8, 12, 100][decisions.choose(4)],

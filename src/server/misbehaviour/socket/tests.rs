@@ -75,6 +75,10 @@ impl Socket for WireSocket {
         u32::try_from(wire.sent.len() - wire.read).ok()
     }
 
+    fn quiet_for(&self) -> Option<Duration> {
+        None
+    }
+
     fn reset_on_close(&self) {
         self.0.borrow_mut().reset = true;
     }

@@ -1,14 +1,27 @@
-//! How many bytes a TCP connection has sent that its peer has not acknowledged: what the kernel keeps in its send queue.
+//! What the kernel knows of the bytes that a TCP connection has sent: how many its peer has not acknowledged, and since when
+//! none of them has moved.
 //!
-//! `ioctl(SIOCOUTQ)` (tcp(7)) returns this number, but no crate offers it without `unsafe`. On Linux, `sock_diag(7)` returns
-//! it too: a message to a netlink socket names the connection, and one message answers. That needs no privilege. The
-//! answer is in the netlink socket before send(2) returns, so nothing here blocks.
+//! `ioctl(SIOCOUTQ)` and `getsockopt(TCP_INFO)` (tcp(7)) return this, but no crate offers them without `unsafe`. On Linux,
+//! `sock_diag(7)` returns it too: a message to a netlink socket names the connection, and one message answers. That needs
+//! no privilege. The answer is in the netlink socket before send(2) returns, so nothing here blocks.
 //!
 //! The file uses nothing of this package, so that the integration tests can include it.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// What the kernel knows of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SendQueue {
+    /// How many bytes the peer has not acknowledged, a FIN counted as one.
+    pub(crate) bytes: usize,
+    /// How long no byte has moved to the peer: for that long, none has been sent to it or it has acknowledged none. A
+    /// peer that reads slowly makes its kernel do both, again and again; one that has stopped reading, or that is gone,
+    /// does not. In steps of the kernel's clock, a few milliseconds.
+    pub(crate) quiet: Option<Duration>,
+}
 
 /// Asks the kernel about send queues.
 #[derive(Debug)]
@@ -25,28 +38,39 @@ impl SendQueues {
         Ok(Self { netlink })
     }
 
-    /// How many bytes the peer of `socket` has not acknowledged, a FIN counted as one; `None` where the kernel does not report that. A Unix
-    /// socket has no send queue: what is written to it is in its peer's receive queue at once.
-    pub(crate) fn of(&self, socket: impl AsFd) -> Option<usize> {
+    /// The send queue of `socket`; `None` where the kernel does not report it. A Unix socket has none: what is written to
+    /// it is in its peer's receive queue at once.
+    pub(crate) fn of(&self, socket: impl AsFd) -> Option<SendQueue> {
         let local = rustix::net::getsockname(&socket).ok()?;
         let peer = rustix::net::getpeername(&socket).ok()??;
         let [local, peer] = [local, peer].map(SocketAddr::try_from);
         self.between(local.ok()?, peer.ok()?).ok()
     }
 
-    /// How many bytes the socket at `local` has sent that its peer at `peer` has not acknowledged. It may belong to any
-    /// process in this network namespace.
+    /// The send queue of the socket at `local` that is connected to `peer`. It may belong to any process in this network
+    /// namespace.
     ///
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound): there is no such connection, or the kernel has no `tcp_diag`.
-    pub(crate) fn between(&self, local: SocketAddr, peer: SocketAddr) -> io::Result<usize> {
-        bytes_in(&system::ask(&self.netlink, &question(local, peer))?)
+    pub(crate) fn between(&self, local: SocketAddr, peer: SocketAddr) -> io::Result<SendQueue> {
+        let mut answer = [0; size_of::<Answer>()];
+        queue_in(system::ask(
+            &self.netlink,
+            &question(local, peer),
+            &mut answer,
+        )?)
     }
 }
 
 /// Bytes of the header of each message (`struct nlmsghdr`, netlink(7)).
 const HEADER: usize = 16;
+
+/// Bytes of an answer's own part (`struct inet_diag_msg`, `sock_diag(7)`), in front of its attributes.
+const DIAGNOSIS: usize = 72;
+
+/// The attribute that holds a `struct tcp_info`.
+const INET_DIAG_INFO: u8 = 2;
 
 /// The type of a message about a socket, question or answer.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
@@ -70,7 +94,7 @@ fn question(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
     message.extend(NLM_F_REQUEST.to_ne_bytes());
     // The number of the question, and the sender: 0 stands for this socket.
     message.extend([0; 8]);
-    message.extend([family, IPPROTO_TCP, 0, 0]);
+    message.extend([family, IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), 0]);
     // In any state.
     message.extend(u32::MAX.to_ne_bytes());
     message.extend(local.port().to_be_bytes());
@@ -93,30 +117,65 @@ fn octets(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// An answer: its header, and a `struct inet_diag_msg` (`sock_diag(7)`) of 72 bytes or a `struct nlmsgerr` (netlink(7)).
-/// Attributes behind it are cut off.
-type Answer = [u8; HEADER + 72];
-
-/// The send queue in an answer.
-fn bytes_in(answer: &Answer) -> io::Result<usize> {
+/// The send queue in an answer: a header, then a `struct inet_diag_msg` with attributes, or a `struct nlmsgerr`.
+fn queue_in(answer: &[u8]) -> io::Result<SendQueue> {
     const NLMSG_ERROR: u16 = 2;
     const TCP_LISTEN: u8 = 10;
-    let number = |bytes| u32::from_ne_bytes(bytes);
-    let kind = u16::from_ne_bytes([answer[4], answer[5]]);
-    let state = answer[HEADER + 1];
-    match kind {
-        NLMSG_ERROR => {
-            let error = number([answer[16], answer[17], answer[18], answer[19]]);
-            Err(io::Error::from_raw_os_error(-error.cast_signed()))
+    let state = answer.get(HEADER + 1).copied();
+    match short_at(answer, 4) {
+        Some(NLMSG_ERROR) => {
+            let error = word_at(answer, HEADER).unwrap_or(0).cast_signed();
+            Err(io::Error::from_raw_os_error(-error))
         }
         // Without such a connection, the answer is about the listener at its local address, if there is one.
-        SOCK_DIAG_BY_FAMILY if state != TCP_LISTEN => {
-            let queue = number([answer[76], answer[77], answer[78], answer[79]]);
-            Ok(queue as usize)
+        Some(SOCK_DIAG_BY_FAMILY) if state != Some(TCP_LISTEN) => {
+            let bytes = word_at(answer, HEADER + 60).ok_or(ErrorKind::InvalidData)?;
+            let attributes = answer.get(HEADER + DIAGNOSIS..).unwrap_or_default();
+            Ok(SendQueue {
+                bytes: bytes as usize,
+                quiet: attribute(INET_DIAG_INFO, attributes).and_then(quiet_in),
+            })
         }
         _ => Err(ErrorKind::NotFound.into()),
     }
 }
+
+/// The value of the attribute `wanted` (netlink(7), `struct nlattr`).
+fn attribute(wanted: u8, mut attributes: &[u8]) -> Option<&[u8]> {
+    const LENGTH_AND_TYPE: usize = 4;
+    loop {
+        let length = usize::from(short_at(attributes, 0)?);
+        let value = attributes.get(LENGTH_AND_TYPE..length)?;
+        if short_at(attributes, 2)? == u16::from(wanted) {
+            return Some(value);
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
+    }
+}
+
+/// How long no byte has moved, from a `struct tcp_info`: the longer of the times since data was sent and since an
+/// acknowledgement was received. The first alone would count retransmissions to a peer that is gone, the second alone the
+/// answers to probes of a peer that does not read.
+fn quiet_in(tcp_info: &[u8]) -> Option<Duration> {
+    const LAST_DATA_SENT: usize = 44;
+    const LAST_ACK_RECEIVED: usize = 56;
+    let sent = word_at(tcp_info, LAST_DATA_SENT)?;
+    let acknowledged = word_at(tcp_info, LAST_ACK_RECEIVED)?;
+    Some(Duration::from_millis(sent.max(acknowledged).into()))
+}
+
+fn short_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let bytes = bytes.get(at..)?.first_chunk()?;
+    Some(u16::from_ne_bytes(*bytes))
+}
+
+fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*bytes))
+}
+
+/// Room for an answer. Attributes that do not fit are cut off; the one that is asked for has some 250 bytes.
+type Answer = [u8; 1 << 10];
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -137,13 +196,16 @@ mod system {
         )?)
     }
 
-    pub(super) fn ask(netlink: &OwnedFd, question: &[u8]) -> io::Result<Answer> {
-        let mut answer = [0; size_of::<Answer>()];
+    pub(super) fn ask<'answer>(
+        netlink: &OwnedFd,
+        question: &[u8],
+        answer: &'answer mut Answer,
+    ) -> io::Result<&'answer [u8]> {
         // An answer that was left behind would be taken for that to this question.
-        while net::recv(netlink, &mut answer, RecvFlags::DONTWAIT).is_ok() {}
+        while net::recv(netlink, &mut *answer, RecvFlags::DONTWAIT).is_ok() {}
         net::send(netlink, question, SendFlags::empty())?;
-        net::recv(netlink, &mut answer, RecvFlags::DONTWAIT)?;
-        Ok(answer)
+        let (length, _) = net::recv(netlink, &mut *answer, RecvFlags::DONTWAIT)?;
+        Ok(answer.get(..length).unwrap_or_default())
     }
 }
 
@@ -157,7 +219,11 @@ mod system {
         Err(ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn ask(_netlink: &OwnedFd, _question: &[u8]) -> io::Result<Answer> {
+    pub(super) fn ask<'answer>(
+        _netlink: &OwnedFd,
+        _question: &[u8],
+        _answer: &'answer mut Answer,
+    ) -> io::Result<&'answer [u8]> {
         Err(ErrorKind::Unsupported.into())
     }
 }
@@ -201,11 +267,11 @@ mod tests {
         for (listener, host) in [(0, ipv4), (1, ipv4), (1, ipv6)] {
             let (server, client) = congested(&listeners[listener], host);
             let place = format!("{host} at {:?}", listeners[listener]);
-            assert!(queues.of(&server).unwrap() > 0, "{place}");
-            assert_eq!(queues.of(&client), Some(0), "{place}");
+            assert!(queues.of(&server).unwrap().bytes > 0, "{place}");
+            assert_eq!(queues.of(&client).unwrap().bytes, 0, "{place}");
             // By the addresses as the other end sees them.
             let [local, peer] = [client.peer_addr(), client.local_addr()].map(Result::unwrap);
-            assert!(queues.between(local, peer).unwrap() > 0, "{place}");
+            assert!(queues.between(local, peer).unwrap().bytes > 0, "{place}");
         }
     }
 
