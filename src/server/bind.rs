@@ -3,7 +3,6 @@
 use super::config::Config;
 use super::stream_listener::StreamListener;
 use super::unix_socket::listen_on_unix_socket;
-use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use mio::net::{TcpListener, UnixListener};
 use rustix::io::Errno;
@@ -74,55 +73,64 @@ pub(super) fn listen_everywhere(config: &Config) -> Result<Vec<StreamListener>, 
         let mut config = config.clone();
         // Each family has a listener of its own, also where sockets for both do not exist.
         config.v6_only |= endpoint.is_every_address();
-        let sockets = listen_on_all(endpoint, &addresses, &config)?;
+        let sockets = listen_on_all(&addresses, |address| listen(address, &config))
+            .map_err(|(address, error)| cannot_bind(address, error, &config))?;
         listeners.extend(sockets.into_iter().map(StreamListener::Tcp));
     }
     Ok(listeners)
 }
 
-/// Listens on all addresses of one endpoint, on one port, even when the system chooses it.
+/// What could not be listened on, and why.
+type ListenError = (SocketAddr, io::Error);
+
+/// Listens on all addresses of one endpoint, on one port, even when the system chooses it: that port may be taken at one of
+/// the other addresses, so another one is tried.
 fn listen_on_all(
-    endpoint: &Endpoint,
     addresses: &[SocketAddr],
-    config: &Config,
-) -> Result<Vec<TcpListener>, StartError> {
-    let mut attempts = 0;
+    mut listen: impl FnMut(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<Vec<TcpListener>, ListenError> {
+    let mut attempts = 1;
     loop {
-        attempts += 1;
-        match try_to_listen_on_all(addresses, config) {
+        match try_to_listen_on_all(addresses, &mut listen) {
             Err((address, error))
                 if error.kind() == ErrorKind::AddrInUse
                     && address.port() == 0
-                    && attempts < PORT_ATTEMPTS => {}
-            Err((address, error)) => return Err(cannot_bind(address, error, config)),
-            Ok(listeners) if listeners.is_empty() => {
-                let error = io::Error::from(Errno::AFNOSUPPORT);
-                return Err(StartError::new(format_args!("bind {endpoint}"), error));
+                    && attempts < PORT_ATTEMPTS =>
+            {
+                attempts += 1;
             }
-            Ok(listeners) => return Ok(listeners),
+            done => return done,
         }
     }
 }
 
+/// Skips the families that the machine lacks, as long as one is left.
 fn try_to_listen_on_all(
     addresses: &[SocketAddr],
-    config: &Config,
-) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    mut listen: impl FnMut(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<Vec<TcpListener>, ListenError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut missing = Vec::new();
     let mut chosen_port = None;
     for &address in addresses {
         let mut on_one_port = address;
         on_one_port.set_port(chosen_port.unwrap_or(address.port()));
-        match listen(on_one_port, config) {
+        match listen(on_one_port) {
             Ok(listener) => {
                 chosen_port = listener.local_addr().map(|local| local.port()).ok();
                 listeners.push(listener);
             }
-            Err(error) if addresses.len() > 1 && is_missing_family(address, &error) => {
-                log::warn!(target: "mio_echo", "skipping {address}: this machine lacks its address family");
-            }
+            Err(error) if is_missing_family(address, &error) => missing.push((address, error)),
             Err(error) => return Err((address, error)),
         }
+    }
+    if listeners.is_empty()
+        && let Some(missing) = missing.pop()
+    {
+        return Err(missing);
+    }
+    for (address, _) in missing {
+        log::warn!(target: "mio_echo", "skipping {address}: this machine lacks its address family");
     }
     Ok(listeners)
 }
@@ -185,7 +193,7 @@ fn set_only_v6(socket: &Socket, only_v6: bool) -> io::Result<()> {
 fn keepalive(idle: Duration) -> TcpKeepalive {
     const PROBES: u64 = 8;
     let interval = (idle.as_secs() / PROBES).max(1);
-    let probes = (idle.as_secs() / interval).clamp(1, PROBES);
+    let probes = idle.as_secs().clamp(1, PROBES);
     let keepalive = TcpKeepalive::new().with_time(idle);
     // OpenBSD has neither option for a single socket.
     #[cfg(not(any(target_os = "openbsd", target_os = "haiku")))]
@@ -291,6 +299,90 @@ mod tests {
     fn a_port_in_time_wait_can_be_bound_again() {
         let listener = listener(&Config::default());
         assert!(SockRef::from(&listener).reuse_address().unwrap());
+    }
+
+    const V4: &str = "127.0.0.1:0";
+    const V6: &str = "[::1]:0";
+
+    fn addresses<const N: usize>(texts: [&str; N]) -> [SocketAddr; N] {
+        texts.map(|text| text.parse().unwrap())
+    }
+
+    /// Listens on IPv4, and refuses IPv6 with each of `errors` in turn, then takes it for IPv4.
+    fn listen_unless(mut errors: Vec<Errno>) -> impl FnMut(SocketAddr) -> io::Result<TcpListener> {
+        move |address| match errors.pop() {
+            Some(error) if address.is_ipv6() => Err(error.into()),
+            error => {
+                errors.extend(error);
+                TcpListener::bind("127.0.0.1:0".parse().unwrap())
+            }
+        }
+    }
+
+    #[test]
+    fn if_the_port_that_the_system_chose_is_taken_in_the_other_family_another_one_is_tried() {
+        let both = addresses([V4, V6]);
+        let taken = |times| listen_unless(vec![Errno::ADDRINUSE; times]);
+        assert_eq!(listen_on_all(&both, taken(0)).unwrap().len(), 2);
+        let with_luck = listen_on_all(&both, taken(PORT_ATTEMPTS - 1));
+        assert_eq!(with_luck.unwrap().len(), 2);
+        let (address, error) = listen_on_all(&both, taken(PORT_ATTEMPTS)).unwrap_err();
+        assert_eq!((address, error.kind()), (both[1], ErrorKind::AddrInUse));
+    }
+
+    #[test]
+    fn a_port_that_was_asked_for_and_an_address_that_is_not_permitted_are_tried_once() {
+        let named = addresses(["127.0.0.1:7", "[::1]:7"]);
+        let taken_once = listen_unless(vec![Errno::ADDRINUSE]);
+        assert!(listen_on_all(&named, taken_once).is_err());
+        let denied_once = listen_unless(vec![Errno::ACCESS]);
+        assert!(listen_on_all(&addresses([V4, V6]), denied_once).is_err());
+    }
+
+    #[test]
+    fn a_family_that_the_machine_lacks_is_skipped_if_another_one_is_left() {
+        let lacking = || listen_unless(vec![Errno::AFNOSUPPORT; 2]);
+        let left = listen_on_all(&addresses([V6, V4]), lacking());
+        assert_eq!(left.unwrap().len(), 1);
+        for alone in [vec![V6], vec![V6, V6]] {
+            let alone: Vec<_> = alone.iter().map(|text| text.parse().unwrap()).collect();
+            let (_, error) = listen_on_all(&alone, lacking()).unwrap_err();
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::AFNOSUPPORT));
+        }
+    }
+
+    #[test]
+    fn an_address_in_use_that_also_stands_for_ipv4_has_a_hint() {
+        let refusal = |address: &str, error: Errno, v6_only| {
+            let config = Config {
+                v6_only,
+                ..Config::default()
+            };
+            cannot_bind(address.parse().unwrap(), error.into(), &config).to_string()
+        };
+        let in_use = refusal("[::]:7", Errno::ADDRINUSE, false);
+        assert!(
+            in_use.contains("(without --v6only, [::] takes IPv4 too)"),
+            "{in_use}"
+        );
+        for (address, error, v6_only) in [
+            ("[::]:7", Errno::ADDRINUSE, true),
+            ("[::]:7", Errno::ACCESS, false),
+            ("[::1]:7", Errno::ADDRINUSE, false),
+        ] {
+            let text = refusal(address, error, v6_only);
+            assert!(!text.contains("--v6only"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_start_names_its_cause() {
+        let in_use = StartError::new("bind x", Errno::ADDRINUSE.into());
+        let denied = StartError::new("bind x", Errno::ACCESS.into());
+        assert!(in_use.is_address_in_use() && !denied.is_address_in_use());
+        let source = std::error::Error::source(&denied).unwrap();
+        assert!(in_use.to_string().starts_with("cannot bind x: "));
+        assert!(!source.to_string().is_empty());
     }
 
     #[test]

@@ -78,3 +78,20 @@ fn is_listener(socket: &SockRef<'_>) -> io::Result<bool> {
 fn is_listener(_socket: &SockRef<'_>) -> io::Result<bool> {
     Ok(true)
 }
+
+#[cfg(test)]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+
+    #[test]
+    fn a_socket_that_was_passed_is_used_if_it_listens_and_refused_if_not() {
+        let config = Config::default();
+        let listens = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(adopt(vec![InheritedSocket::Tcp(listens)], &config).is_ok());
+        let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let error = adopt(vec![InheritedSocket::Tcp(silent.into())], &config).unwrap_err();
+        assert!(error.to_string().ends_with("it does not listen"), "{error}");
+    }
+}

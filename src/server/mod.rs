@@ -249,3 +249,42 @@ fn max_connections(config: &Config) -> usize {
         configured => configured.unwrap_or(fit),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_server_starts_with_a_limit_of_zero() {
+        let no_buffer = Config {
+            read_buffer: 0,
+            ..Config::default()
+        };
+        let no_connections = Config {
+            max_connections: Some(0),
+            ..Config::default()
+        };
+        for config in [no_buffer, no_connections] {
+            let error = Server::bind(config).unwrap_err();
+            assert!(error.to_string().ends_with("a limit is zero"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_limit_on_connections_is_the_configured_one_or_what_the_system_allows_if_that_is_less() {
+        let fit = connections_that_fit(Mode::EventLoop);
+        for (configured, limit) in [
+            (None, fit),
+            (Some(3), 3),
+            (Some(fit), fit),
+            (Some(fit + 1), fit),
+        ] {
+            let config = Config {
+                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                max_connections: configured,
+                ..Config::default()
+            };
+            assert_eq!(Server::bind(config).unwrap().max_connections(), limit);
+        }
+    }
+}

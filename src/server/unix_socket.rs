@@ -213,6 +213,63 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_a_file_on_which_no_server_answers_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = directory.path().join("echo").into();
+        let name = UnixName::Path(Arc::clone(&path));
+        let refusal = || {
+            let error = listen_on_unix_socket(&name, None, 0).unwrap_err();
+            assert!(path.exists(), "it is left alone");
+            (error.kind(), error.to_string())
+        };
+        let answers = (ErrorKind::AddrInUse, "a server answers on it".to_owned());
+
+        // A server, at first with room in its backlog, then without.
+        let (server, _file) = listen_on_unix_socket(&name, None, 0).unwrap();
+        let waiting = stream_socket().unwrap();
+        assert_eq!(refusal(), answers);
+        let address = name.to_sockaddr().unwrap();
+        while stream_socket().unwrap().connect(&address).is_ok() {}
+        assert_eq!(refusal(), answers);
+        drop((server, waiting));
+
+        // A socket of another type, so that connect(2) fails for a reason of its own.
+        fs::remove_file(&path).unwrap();
+        let datagrams = Socket::new(Domain::UNIX, Type::DGRAM, None).unwrap();
+        datagrams.bind(&address).unwrap();
+        let (_, reason) = refusal();
+        assert!(
+            reason.contains("unknown: protocol wrong type for socket"),
+            "{reason}"
+        );
+
+        // No socket, and no room for one.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(refusal().0, ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        let nowhere: Arc<Path> = path.join("echo").into();
+        let error = listen_on_unix_socket(&UnixName::Path(nowhere), None, 0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn servers_that_start_in_one_directory_take_turns() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("echo");
+        let turn = take_turn(&path).unwrap();
+        thread::scope(|scope| {
+            let next = scope.spawn(|| take_turn(&path).map(|_turn| Instant::now()));
+            // Time for it to come too soon.
+            thread::sleep(LONGEST_TURN / 20);
+            let over = Instant::now();
+            drop(turn);
+            assert!(next.join().unwrap().unwrap() >= over);
+        });
+    }
+
     #[test]
     fn a_directory_that_another_program_keeps_locked_does_not_prevent_a_start() {
         let directory = tempfile::tempdir().unwrap();

@@ -39,6 +39,7 @@ impl Observer for Names {
         socket_accepted(ConnectionId, BorrowedFd<'_>);
         accepted(ConnectionId, &Address);
         proxy_header(ConnectionId, &Address, ProxyHeader);
+        banner_sent(ConnectionId, usize);
         socket_seen(ConnectionId, BorrowedFd<'_>);
         flags_reported(ConnectionId, EventFlags);
         on_event(ConnectionId, ConnectionEvent);
@@ -100,6 +101,7 @@ fn call_everything(observer: &mut impl Observer) -> Vec<&'static str> {
         socket_accepted(id, socket.as_fd());
         accepted(id, &peer);
         proxy_header(id, &peer, ProxyHeader::Unknown);
+        banner_sent(id, 1);
         socket_seen(id, socket.as_fd());
         flags_reported(id, EventFlags::default());
         on_event(id, ConnectionEvent::FinSent);
