@@ -22,7 +22,7 @@
 
 use super::connection_table::{Shared, lock};
 use super::read_buffer::ReadBuffer;
-use super::shutdown_pipe::Awaited;
+use super::shutdown_pipe::{Awaited, WaitEnd};
 use super::thread_stream::ThreadStream;
 use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
 use crate::server::limits::IDLE_TICKS;
@@ -253,8 +253,8 @@ impl<O: Observer> ThreadConnection<O> {
         let woken = stream.wait(awaited, pipe, until);
         self.shutdown_noticed = self.stop_requested();
         match woken {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::TimedOut => self.check_deadline(stream),
+            Ok(WaitEnd::Woken) => Ok(()),
+            Ok(WaitEnd::TimedOut) => self.check_deadline(stream),
             Err(error) => Err(Reason::Failed((&error).into())),
         }
     }

@@ -5,7 +5,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::io::{self, ErrorKind, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -37,6 +37,14 @@ pub(super) enum Awaited {
     Nothing,
 }
 
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WaitEnd {
+    /// What was awaited has happened, or a signal has.
+    Woken,
+    TimedOut,
+}
+
 /// A pipe whose write end is open.
 ///
 /// # Errors
@@ -52,13 +60,13 @@ pub(super) fn new() -> io::Result<(ReadEnd, WriteEnd)> {
 ///
 /// # Errors
 ///
-/// `TimedOut`: none of this has happened by the time given. Otherwise the kernel has no memory for the wait.
+/// The kernel has no memory for the wait.
 pub(super) fn wait(
     socket: &TcpStream,
     awaited: Awaited,
     pipe: Option<&ReadEnd>,
     until: Option<Instant>,
-) -> io::Result<()> {
+) -> io::Result<WaitEnd> {
     let left = until.map(|at| at.saturating_duration_since(Instant::now()));
     // A time that the kernel cannot represent is as good as no limit.
     let timeout = left.and_then(|left| Timespec::try_from(left).ok());
@@ -77,8 +85,8 @@ pub(super) fn wait(
         (None, None) => poll(&mut [], timeout),
     };
     match ready {
-        Ok(0) => Err(ErrorKind::TimedOut.into()),
-        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Ok(0) => Ok(WaitEnd::TimedOut),
+        Ok(_) | Err(Errno::INTR) => Ok(WaitEnd::Woken),
         Err(error) => Err(error.into()),
     }
 }
@@ -116,9 +124,9 @@ mod tests {
             let waiting: Vec<_> = (0..3).map(|_| scope.spawn(wait)).collect();
             drop(write_end);
             for thread in waiting {
-                thread.join().unwrap().unwrap();
+                assert_eq!(thread.join().unwrap().unwrap(), WaitEnd::Woken);
             }
-            wait().unwrap();
+            assert_eq!(wait().unwrap(), WaitEnd::Woken);
         });
     }
 
@@ -126,18 +134,19 @@ mod tests {
     fn a_wait_without_the_pipe_is_not_ended_by_it() {
         let ((_read_end, write_end), (socket, _peer)) = (new().unwrap(), pair());
         drop(write_end);
-        let ended = wait(&socket, Awaited::Input, None, after(SOON)).unwrap_err();
-        assert_eq!(ended.kind(), ErrorKind::TimedOut);
+        let end = wait(&socket, Awaited::Input, None, after(SOON)).unwrap();
+        assert_eq!(end, WaitEnd::TimedOut);
     }
 
     #[test]
     fn a_wait_for_the_peer_ends_with_its_bytes_and_not_before() {
         let ((read_end, _write_end), (socket, mut peer)) = (new().unwrap(), pair());
-        wait(&socket, Awaited::Room, Some(&read_end), after(LATE)).unwrap();
-        let ended = wait(&socket, Awaited::Input, Some(&read_end), after(SOON)).unwrap_err();
-        assert_eq!(ended.kind(), ErrorKind::TimedOut);
+        let wait_for =
+            |awaited, time| wait(&socket, awaited, Some(&read_end), after(time)).unwrap();
+        assert_eq!(wait_for(Awaited::Room, LATE), WaitEnd::Woken);
+        assert_eq!(wait_for(Awaited::Input, SOON), WaitEnd::TimedOut);
         peer.write_all(b"!").unwrap();
-        wait(&socket, Awaited::Input, Some(&read_end), after(LATE)).unwrap();
+        assert_eq!(wait_for(Awaited::Input, LATE), WaitEnd::Woken);
     }
 
     #[test]
@@ -148,7 +157,8 @@ mod tests {
         // Bytes that arrive at the peer make room a few more times.
         let timed_out = (0..100).any(|_| {
             while socket.write(&[0; 8 << 10]).is_ok() {}
-            wait(&socket, Awaited::Room, Some(&read_end), after(SOON)).is_err()
+            let end = wait(&socket, Awaited::Room, Some(&read_end), after(SOON));
+            end.unwrap() == WaitEnd::TimedOut
         });
         assert!(timed_out, "there was no room");
         assert_eq!(socket.read(&mut [0; 2]).unwrap(), 1, "there was input");

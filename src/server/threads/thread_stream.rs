@@ -1,12 +1,12 @@
 //! The socket of a connection that has a thread of its own, and how that thread waits.
 
-use super::shutdown_pipe::{self, Awaited, ReadEnd};
+use super::shutdown_pipe::{self, Awaited, ReadEnd, WaitEnd};
 use crate::connection::Stream;
 use crate::server::kernel::{Socket, quiet_for, reset_on_close};
 use crate::server::limits::{BLOCKING_CALL_TIMEOUT, IDLE_TICKS};
 use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::unread::unread_bytes;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(super) trait ThreadStream: Socket {
         awaited: Awaited,
         pipe: Option<&ReadEnd>,
         until: Option<Instant>,
-    ) -> io::Result<()>;
+    ) -> io::Result<WaitEnd>;
 
     /// Whether the thread waits for the peer, and not for a delay of this server.
     fn awaits_peer(&self) -> bool;
@@ -79,7 +79,7 @@ impl ThreadStream for &TcpStream {
         awaited: Awaited,
         pipe: Option<&ReadEnd>,
         until: Option<Instant>,
-    ) -> io::Result<()> {
+    ) -> io::Result<WaitEnd> {
         shutdown_pipe::wait(self, awaited, pipe, until)
     }
 
@@ -99,7 +99,7 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
         awaited: Awaited,
         pipe: Option<&ReadEnd>,
         until: Option<Instant>,
-    ) -> io::Result<()> {
+    ) -> io::Result<WaitEnd> {
         let awaits_input = awaited == Awaited::Input && self.awaits_input();
         let on_socket = match (awaits_input, self.awaits_room()) {
             (true, true) => Awaited::InputOrRoom,
@@ -108,15 +108,13 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
             (false, false) => Awaited::Nothing,
         };
         let earliest = until.into_iter().chain(self.wake_at()).min();
-        match shutdown_pipe::wait(self.inner(), on_socket, pipe, earliest) {
-            Err(error)
-                if error.kind() == ErrorKind::TimedOut
-                    && until.is_none_or(|until| Instant::now() < until) =>
-            {
-                Ok(())
-            }
-            ended => ended,
-        }
+        let end = shutdown_pipe::wait(self.inner(), on_socket, pipe, earliest)?;
+        let is_before = |until| Instant::now() < until;
+        // What is due by now is a reason to go on, and only the time given is a deadline.
+        Ok(match end {
+            WaitEnd::TimedOut if until.is_none_or(is_before) => WaitEnd::Woken,
+            end => end,
+        })
     }
 
     fn awaits_peer(&self) -> bool {

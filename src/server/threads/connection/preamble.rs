@@ -69,10 +69,8 @@ impl<O: Observer> ThreadConnection<O> {
     fn await_header(&self, stream: &TcpStream, deadline: Option<Instant>) -> Result<(), Reason> {
         let pipe = Some(&self.shared.shutdown_pipe);
         match (&stream).wait(Awaited::Input, pipe, deadline) {
-            Err(error) if error.kind() != ErrorKind::TimedOut => {
-                Err(Reason::Failed((&error).into()))
-            }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Reason::Failed((&error).into())),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::config::Config;
+use crate::server::limits::BLOCKING_CALL_TIMEOUT;
 use crate::server::threads::shutdown_pipe::{self, WriteEnd};
 use mio::{Poll, Token, Waker};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -10,22 +11,45 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-/// Keeps how connections ended.
+/// Keeps what was observed.
 #[derive(Debug, Clone, Default)]
-struct Ends(Vec<ConnectionSummary>);
+struct Seen {
+    events: Vec<ConnectionEvent>,
+    phases: Vec<Phase>,
+    calls: Vec<BlockingCall>,
+    ends: Vec<ConnectionSummary>,
+}
 
-impl Observer for Ends {
+impl Observer for Seen {
+    fn merge(&mut self, forked: Self) {
+        self.events.extend(forked.events);
+        self.phases.extend(forked.phases);
+        self.calls.extend(forked.calls);
+    }
+
+    fn on_event(&mut self, _id: ConnectionId, event: ConnectionEvent) {
+        self.events.push(event);
+    }
+
+    fn phase_changed(&mut self, _id: ConnectionId, phase: Phase) {
+        self.phases.push(phase);
+    }
+
+    fn blocking_call(&mut self, _id: ConnectionId, call: BlockingCall) {
+        self.calls.push(call);
+    }
+
     fn closed(&mut self, summary: &ConnectionSummary) {
-        self.0.push(summary.clone());
+        self.ends.push(summary.clone());
     }
 }
 
 /// A connection, both of its sockets, and what it shares with the server.
 struct Fixture {
-    connection: ThreadConnection<Ends>,
+    connection: ThreadConnection<Seen>,
     stream: TcpStream,
     peer: TcpStream,
-    shared: Arc<Shared<Ends>>,
+    shared: Arc<Shared<Seen>>,
     write_end: WriteEnd,
     _poll: Poll,
 }
@@ -54,8 +78,8 @@ fn fixture_with(idle_timeout: Option<Duration>, buffers: usize) -> Fixture {
     let (read_end, write_end) = shutdown_pipe::new().unwrap();
     let poll = Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
-    let shared = Arc::new(Shared::new(config, read_end, waker, Ends::default()));
-    let observer = Arc::new(Mutex::new(Ends::default()));
+    let shared = Arc::new(Shared::new(config, read_end, waker, Seen::default()));
+    let observer = Arc::new(Mutex::new(Seen::default()));
     let identity = Identity {
         id: ConnectionId(1),
         peer: address.into(),
@@ -78,6 +102,13 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// Runs the connection beside its peer, and returns how it ended.
 fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> ConnectionSummary {
+    let seen = observe(fixture, peer);
+    assert_eq!(seen.ends.len(), 1);
+    seen.ends[0].clone()
+}
+
+/// Runs the connection beside its peer, and returns what was observed.
+fn observe(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> Seen {
     let Fixture {
         connection,
         stream,
@@ -90,13 +121,11 @@ fn run(fixture: Fixture, peer: impl FnOnce(TcpStream) + Send) -> ConnectionSumma
         connection.run(&stream);
         drop(stream);
     });
-    let ends = shared.table().observer.clone();
-    assert_eq!(ends.0.len(), 1);
-    ends.0[0].clone()
+    shared.table().observer.clone()
 }
 
 /// A stop is requested, which expires after `time`.
-fn request_stop(shared: &Shared<Ends>, time: Duration) {
+fn request_stop(shared: &Shared<Seen>, time: Duration) {
     let expires = Instant::now().checked_add(time);
     shared.drain_expires.set(expires).unwrap();
 }
@@ -204,4 +233,47 @@ fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
     }
     let parked = fixture.connection.park(&&fixture.stream, Awaited::Room);
     assert_eq!(parked, Ok(()));
+}
+
+#[test]
+fn a_write_that_blocks_is_observed_with_what_was_offered_and_what_is_pending() {
+    let mut fixture = fixture(None);
+    let message = [1; 48 << 10];
+    fixture.peer.write_all(&message).unwrap();
+    let seen = observe(fixture, |mut peer| {
+        // The buffers are full, and the call times out.
+        thread::sleep(2 * BLOCKING_CALL_TIMEOUT);
+        peer.read_exact(&mut [0; 48 << 10]).unwrap();
+    });
+    let (mut left, mut pending) = (0, None);
+    for event in &seen.events {
+        match *event {
+            ConnectionEvent::Read { bytes } => left = bytes,
+            ConnectionEvent::Queued { bytes } => {
+                assert!(bytes > 0, "{:?}", seen.events);
+                pending = Some(bytes);
+            }
+            ConnectionEvent::Wrote { bytes, offered } => {
+                assert_eq!(offered, left);
+                left -= bytes;
+                assert!(left == 0 || pending == Some(left), "{:?}", seen.events);
+            }
+            _ => {}
+        }
+    }
+    assert!(pending.is_some(), "no write was cut short");
+    assert_eq!(seen.calls[..2], [BlockingCall::Read, BlockingCall::Write]);
+}
+
+#[test]
+fn the_phases_of_a_stop_are_observed() {
+    let mut fixture = fixture(None);
+    fixture.peer.write_all(b"hello").unwrap();
+    while fixture.stream.peek(&mut [0; 8]).unwrap() < 5 {}
+    request_stop(&fixture.shared, LATE);
+    let seen = observe(fixture, |mut peer| {
+        peer.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let phases = [Phase::Draining { unread: 5 }, Phase::Lingering];
+    assert_eq!(seen.phases, phases);
 }
