@@ -40,11 +40,13 @@ impl ReadBuffer {
 
     /// Makes the buffer large after a read that filled it, if there is memory for it.
     pub(super) fn adapt(&mut self, bytes: usize) {
+        let mut large = Vec::new();
         if bytes == self.bytes.len()
             && bytes < self.full_size
-            && self.bytes.try_reserve_exact(self.full_size - bytes).is_ok()
+            && large.try_reserve_exact(self.full_size).is_ok()
         {
-            self.bytes.resize(self.full_size, 0);
+            large.resize(self.full_size, 0);
+            self.bytes = large;
         }
     }
 
@@ -68,8 +70,9 @@ mod tests {
         assert_eq!(buffer.room().len(), SMALL);
         buffer.adapt(SMALL);
         assert_eq!(buffer.room().len(), 64 * 1024);
+        let large = buffer.room().as_ptr_range();
         buffer.adapt(64 * 1024);
-        assert_eq!(buffer.room().len(), 64 * 1024);
+        assert_eq!(buffer.room().as_ptr_range(), large, "it is kept");
     }
 
     #[test]
@@ -80,6 +83,8 @@ mod tests {
         buffer.shrink();
         assert_eq!(buffer.bytes.capacity(), 0);
         assert_eq!(buffer.room().len(), SMALL);
+        buffer.shrink();
+        assert_eq!(buffer.bytes.len(), SMALL, "a small one is kept");
     }
 
     #[test]

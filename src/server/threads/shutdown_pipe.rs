@@ -73,7 +73,7 @@ pub(super) fn wait(
     let flags = match awaited {
         Awaited::Input => Some(PollFlags::IN),
         Awaited::Room => Some(PollFlags::OUT),
-        Awaited::InputOrRoom => Some(PollFlags::IN | PollFlags::OUT),
+        Awaited::InputOrRoom => Some(PollFlags::IN.union(PollFlags::OUT)),
         Awaited::Nothing => None,
     };
     let timeout = timeout.as_ref();
@@ -144,6 +144,7 @@ mod tests {
         let wait_for =
             |awaited, time| wait(&socket, awaited, Some(&read_end), after(time)).unwrap();
         assert_eq!(wait_for(Awaited::Room, LATE), WaitEnd::Woken);
+        assert_eq!(wait_for(Awaited::InputOrRoom, LATE), WaitEnd::Woken);
         assert_eq!(wait_for(Awaited::Input, SOON), WaitEnd::TimedOut);
         peer.write_all(b"!").unwrap();
         assert_eq!(wait_for(Awaited::Input, LATE), WaitEnd::Woken);
@@ -161,6 +162,8 @@ mod tests {
             end.unwrap() == WaitEnd::TimedOut
         });
         assert!(timed_out, "there was no room");
+        let end = wait(&socket, Awaited::InputOrRoom, None, after(LATE));
+        assert_eq!(end.unwrap(), WaitEnd::Woken, "there was input");
         assert_eq!(socket.read(&mut [0; 2]).unwrap(), 1, "there was input");
     }
 }

@@ -238,12 +238,12 @@ fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
 #[test]
 fn a_write_that_blocks_is_observed_with_what_was_offered_and_what_is_pending() {
     let mut fixture = fixture(None);
-    let message = [1; 48 << 10];
+    let message = vec![1; 48 << 10];
     fixture.peer.write_all(&message).unwrap();
     let seen = observe(fixture, |mut peer| {
         // The buffers are full, and the call times out.
         thread::sleep(2 * BLOCKING_CALL_TIMEOUT);
-        peer.read_exact(&mut [0; 48 << 10]).unwrap();
+        peer.read_exact(&mut vec![0; 48 << 10]).unwrap();
     });
     let (mut left, mut pending) = (0, None);
     for event in &seen.events {
