@@ -252,6 +252,37 @@ mod tests {
         (server, client)
     }
 
+    /// A netlink attribute, padded.
+    fn attribute_of(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    #[test]
+    fn a_connection_is_quiet_if_nothing_is_sent_or_nothing_is_acknowledged() {
+        for (sent, acknowledged, quiet) in [(7, 900, 900), (900, 7, 900), (7, 8, 8)] {
+            let mut info = [0; 60];
+            info[44..48].copy_from_slice(&u32::to_ne_bytes(sent));
+            info[56..60].copy_from_slice(&u32::to_ne_bytes(acknowledged));
+            assert_eq!(quiet_in(&info), Some(Duration::from_millis(quiet)));
+            assert_eq!(quiet_in(&info[..59]), None, "an older kernel");
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_found_behind_others_and_only_if_it_is_whole() {
+        let attributes = [attribute_of(8, &[1]), attribute_of(2, b"info")].concat();
+        assert_eq!(attribute(2, &attributes), Some(&b"info"[..]));
+        assert_eq!(attribute(3, &attributes), None);
+        for length in 0..attributes.len() {
+            assert_eq!(attribute(2, &attributes[..length]), None);
+        }
+        assert_eq!(attribute(2, &[0; 8]), None, "a length that is too short");
+    }
+
     #[test]
     fn what_a_peer_does_not_read_is_not_acknowledged() {
         let Some(queues) = queues_or_skip() else {

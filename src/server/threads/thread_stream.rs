@@ -121,3 +121,32 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
         self.wake_at().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+    use std::net::{Ipv4Addr, TcpListener};
+
+    #[test]
+    fn a_call_blocks_for_as_long_as_a_stop_may_go_unnoticed_or_for_a_tick_if_that_is_shorter() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let stream = &TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // The kernel counts in steps of its clock, and rounds up.
+        let step = Duration::from_millis(10);
+        let tick = BLOCKING_CALL_TIMEOUT / 2;
+        for (idle_timeout, expected) in [
+            (None, BLOCKING_CALL_TIMEOUT),
+            (Some(Duration::from_hours(1)), BLOCKING_CALL_TIMEOUT),
+            (Some(tick * IDLE_TICKS), tick),
+        ] {
+            stream.set_nonblocking(true).unwrap();
+            stream.prepare(idle_timeout).unwrap();
+            assert!(!SockRef::from(stream).nonblocking().unwrap());
+            for timeout in [stream.read_timeout(), stream.write_timeout()] {
+                let timeout = timeout.unwrap().unwrap();
+                assert!(timeout >= expected && timeout <= expected + step);
+            }
+        }
+    }
+}
