@@ -40,12 +40,10 @@ impl ReadBuffer {
 
     /// Makes the buffer large after a read that filled it, if there is memory for it.
     pub(super) fn adapt(&mut self, bytes: usize) {
-        let mut large = Vec::new();
         if bytes == self.bytes.len()
             && bytes < self.full_size
-            && large.try_reserve_exact(self.full_size).is_ok()
+            && let Some(large) = zeros(self.full_size)
         {
-            large.resize(self.full_size, 0);
             self.bytes = large;
         }
     }
@@ -56,6 +54,14 @@ impl ReadBuffer {
             self.bytes = Vec::new();
         }
     }
+}
+
+/// This many bytes, if there is memory for them.
+fn zeros(length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
+    bytes.resize(length, 0);
+    Some(bytes)
 }
 
 #[cfg(test)]
