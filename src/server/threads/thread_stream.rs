@@ -128,10 +128,23 @@ mod tests {
     use socket2::SockRef;
     use std::net::{Ipv4Addr, TcpListener};
 
+    fn connected() -> TcpStream {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        TcpStream::connect(listener.local_addr().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_socket_with_delayed_bytes_does_not_block_even_if_it_did_before_the_echo() {
+        let stream = &connected();
+        stream.prepare(None).unwrap();
+        let socket = MisbehavingSocket::new(stream, 1 << 10);
+        socket.prepare(None).unwrap();
+        assert!(SockRef::from(stream).nonblocking().unwrap());
+    }
+
     #[test]
     fn a_call_blocks_for_as_long_as_a_stop_may_go_unnoticed_or_for_a_tick_if_that_is_shorter() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let stream = &TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = &connected();
         // The kernel counts in steps of its clock, and rounds up.
         let step = Duration::from_millis(10);
         let tick = BLOCKING_CALL_TIMEOUT / 2;
