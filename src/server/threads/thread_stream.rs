@@ -125,17 +125,21 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::misbehaviour::{Delay, Misbehaviour, WithProbability};
     use socket2::SockRef;
+    use std::io::Write;
     use std::net::{Ipv4Addr, TcpListener};
 
-    fn connected() -> TcpStream {
+    /// Both ends of a connection.
+    fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        TcpStream::connect(listener.local_addr().unwrap()).unwrap()
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (near, listener.accept().unwrap().0)
     }
 
     #[test]
     fn a_socket_with_delayed_bytes_does_not_block_even_if_it_did_before_the_echo() {
-        let stream = &connected();
+        let (stream, _peer) = &pair();
         stream.prepare(None).unwrap();
         let socket = MisbehavingSocket::new(stream, 1 << 10);
         socket.prepare(None).unwrap();
@@ -143,8 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_ends_when_delayed_bytes_are_due_and_that_is_no_deadline() {
+        let (stream, _peer) = &pair();
+        let mut socket = MisbehavingSocket::new(stream, 1 << 10);
+        let delay = Delay {
+            mean: Duration::from_millis(30),
+            jitter: Duration::ZERO,
+        };
+        let misbehaviour = Misbehaviour {
+            delay: Some(WithProbability {
+                value: delay,
+                probability: 1.0,
+            }),
+            ..Misbehaviour::default()
+        };
+        socket.misbehave(&misbehaviour, 1);
+        assert!(socket.awaits_peer());
+        socket.write_all(b"!").unwrap();
+        assert!(!socket.awaits_peer());
+        let wait = |until| socket.wait(Awaited::Input, None, until).unwrap();
+        assert_eq!(wait(Some(Instant::now())), WaitEnd::TimedOut);
+        let late = Instant::now() + Duration::from_mins(1);
+        assert_eq!(wait(Some(late)), WaitEnd::Woken);
+        assert_eq!(wait(None), WaitEnd::Woken);
+    }
+
+    #[test]
     fn a_call_blocks_for_as_long_as_a_stop_may_go_unnoticed_or_for_a_tick_if_that_is_shorter() {
-        let stream = &connected();
+        let (stream, _peer) = &pair();
         // The kernel counts in steps of its clock, and rounds up.
         let step = Duration::from_millis(10);
         let tick = BLOCKING_CALL_TIMEOUT / 2;
