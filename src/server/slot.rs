@@ -248,17 +248,17 @@ mod tests {
         assert_eq!(slot.receive(&mut [0; 8], &mut ()), 1);
     }
 
+    /// Elsewhere the kernel does not report it.
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_connection_of_which_the_kernel_still_moves_bytes_is_not_idle() {
         let (mut slot, _peer) = slot();
-        if slot.connection.stream().quiet_for().is_none() {
-            eprintln!("skipped: no sock_diag here");
-            return;
-        }
         for _ in 0..100 {
             assert!(!slot.note_idle_tick(Duration::from_hours(1)));
         }
-        assert!(slot.note_idle_tick(Duration::ZERO));
+        // More than a step of the kernel's clock.
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(slot.note_idle_tick(Duration::from_millis(1)));
     }
 
     #[test]
@@ -319,6 +319,10 @@ mod tests {
     impl Observer for Yields {
         fn yielded(&mut self, _id: ConnectionId) {
             self.0 += 1;
+        }
+
+        fn banner_sent(&mut self, _id: ConnectionId, _bytes: usize) {
+            unreachable!("this connection has no banner");
         }
     }
 
