@@ -79,3 +79,6 @@ fn run_on<K: Kernel, O: Observer>(
     )
     .run()
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ mod kernel;
 mod pacing;
 mod plan;
 mod socket;
+#[cfg(test)]
+mod wire;
 
 pub use counts::{Fault, MisbehaviourCounts};
 pub use plan::{Delay, Misbehaviour, WithProbability};

@@ -107,6 +107,8 @@ mod tests {
         assert_eq!(throttle.not_before(millis(9)), Some(millis(10)));
         throttle.sent(10, millis(13));
         assert_eq!(throttle.not_before(millis(13)), Some(millis(20)));
+        throttle.sent(10, millis(30));
+        assert_eq!(throttle.not_before(millis(30)), Some(millis(40)));
         throttle.sent(10, millis(500));
         assert_eq!(throttle.not_before(millis(500)), Some(millis(510)));
     }

@@ -44,6 +44,15 @@ pub struct WithProbability<T> {
     pub probability: f64,
 }
 
+/// For tests: a setting that applies to every connection.
+#[cfg(test)]
+pub(super) fn always<T>(value: T) -> WithProbability<T> {
+    WithProbability {
+        value,
+        probability: 1.0,
+    }
+}
+
 /// A delay with jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delay {
@@ -188,6 +197,10 @@ mod tests {
             };
             assert_eq!(affected(&misbehaviour).len(), count);
         }
+        // The state before the one from which the generator makes the number 0.
+        let mut least = SplitMix64::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_neg());
+        assert_eq!(least.clone().next_u64(), 0);
+        assert!(applies(with(1, 0.0).as_ref(), &mut least).is_none());
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl<S: Socket> MisbehavingSocket<S> {
             _ => usize::MAX,
         };
         let room = buffer.len().min(allowance);
-        if room == 0 || self.fin_received && !self.line.is_empty() {
+        if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
         let bytes = self

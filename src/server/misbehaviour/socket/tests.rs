@@ -1,88 +1,15 @@
-//! A connection over a misbehaving socket over a made-up one, with the clock set.
+//! A misbehaving socket over a made-up one, with the clock set: a connection over it, then single calls.
 
 use super::*;
 use crate::connection::{Connection, Reason, TurnEnd};
-use crate::readiness::EventFlags;
 use crate::server::clock::simulated;
-use crate::server::misbehaviour::plan::{Delay, WithProbability};
+use crate::server::misbehaviour::plan::{Delay, always};
+use crate::server::misbehaviour::wire::{Wire, WireSocket};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// The real socket and the peer behind it.
-#[derive(Debug, Default)]
-struct Wire {
-    /// What the peer has sent, and how much of it was read.
-    sent: Vec<u8>,
-    read: usize,
-    fin: bool,
-    /// What was written, and for how much more there is room.
-    echoed: Vec<u8>,
-    room: usize,
-    /// An edge that is still to be reported.
-    edge: EventFlags,
-    our_fin: bool,
-    reset: bool,
-}
-
-#[derive(Debug, Clone)]
-struct WireSocket(Rc<RefCell<Wire>>);
-
-impl Read for WireSocket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        let bytes = buffer.len().min(wire.sent.len() - wire.read);
-        let from = wire.read;
-        buffer[..bytes].copy_from_slice(&wire.sent[from..from + bytes]);
-        wire.read += bytes;
-        if bytes == 0 && !wire.fin {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        Ok(bytes)
-    }
-}
-
-impl Write for WireSocket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut wire = self.0.borrow_mut();
-        assert!(!wire.our_fin && !bytes.is_empty());
-        let taken = bytes.len().min(wire.room);
-        if taken == 0 {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        wire.room -= taken;
-        wire.echoed.extend_from_slice(&bytes[..taken]);
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream for WireSocket {
-    fn send_fin(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().our_fin = true;
-        Ok(())
-    }
-}
-
-impl Socket for WireSocket {
-    fn unread_bytes(&self) -> Option<u32> {
-        let wire = self.0.borrow();
-        u32::try_from(wire.sent.len() - wire.read).ok()
-    }
-
-    fn quiet_for(&self) -> Option<Duration> {
-        None
-    }
-
-    fn reset_on_close(&self) {
-        self.0.borrow_mut().reset = true;
-    }
-}
 
 struct World {
     wire: Rc<RefCell<Wire>>,
@@ -200,13 +127,6 @@ impl World {
     }
 }
 
-fn always<T>(value: T) -> WithProbability<T> {
-    WithProbability {
-        value,
-        probability: 1.0,
-    }
-}
-
 fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         4 => (0..40_usize).prop_map(Move::PeerSends),
@@ -304,23 +224,31 @@ proptest! {
         prop_assert_eq!(echoed as u64, after);
         let has_fin = world.wire.borrow().our_fin;
         match ending {
-            0 => prop_assert_eq!((end?, has_fin), (Reason::Finished, true)),
+            0 => {
+                prop_assert_eq!((end?, has_fin), (Reason::Finished, true));
+                let wire = world.wire.borrow();
+                prop_assert_eq!(wire.read, wire.sent.len(), "all is read until the peer's FIN");
+            }
             1 => prop_assert!(matches!(end?, Reason::Failed(_)) && world.wire.borrow().reset),
             _ => prop_assert!(end.is_err() && !has_fin, "it stalls"),
         }
     }
 }
 
-/// A world in which 5 bytes are delayed by a minute.
-fn delayed() -> World {
-    let misbehaviour = Misbehaviour {
+/// Every byte is delayed by a minute.
+fn minute_of_delay() -> Misbehaviour {
+    Misbehaviour {
         delay: Some(always(Delay {
             mean: Duration::from_mins(1),
             jitter: Duration::ZERO,
         })),
         ..Misbehaviour::default()
-    };
-    let mut world = World::new(&misbehaviour, 20);
+    }
+}
+
+/// A world in which 5 bytes are delayed by a minute.
+fn delayed() -> World {
+    let mut world = World::new(&minute_of_delay(), 20);
     world.play(&Move::PeerTakes(100));
     world.play(&Move::PeerSends(5));
     world.serve().unwrap();
@@ -377,4 +305,73 @@ fn each_fault_of_a_connection_is_counted_once() {
         assert_eq!(misbehaviour.counts.to_string(), expected);
     }
     assert_ne!(world.wire.borrow().echoed[1], 1);
+}
+
+/// A misbehaving socket alone, over a wire that takes 100 bytes.
+fn alone(
+    misbehaviour: &Misbehaviour,
+    capacity: usize,
+) -> (MisbehavingSocket<WireSocket>, Rc<RefCell<Wire>>) {
+    simulated::set(Instant::now());
+    let wire = Rc::new(RefCell::new(Wire {
+        room: 100,
+        ..Wire::default()
+    }));
+    let mut socket = MisbehavingSocket::new(WireSocket(Rc::clone(&wire)), capacity);
+    socket.misbehave(misbehaviour, 1);
+    (socket, wire)
+}
+
+#[test]
+fn a_thread_waits_for_the_input_and_the_room_that_change_something() {
+    let misbehaviour = Misbehaviour {
+        close_after: Some(always(5)),
+        ..minute_of_delay()
+    };
+    let (mut socket, wire) = alone(&misbehaviour, 20);
+    let awaits = |socket: &MisbehavingSocket<_>| (socket.awaits_input(), socket.awaits_room());
+    assert_eq!(awaits(&socket), (true, false));
+    wire.borrow_mut().sent = vec![0; 9];
+    assert_eq!(socket.read(&mut [0; 20]).unwrap(), 5);
+    assert_eq!(awaits(&socket), (false, false), "no more may be received");
+    assert_eq!(socket.write(&[0; 5]).unwrap(), 5);
+    simulated::set(clock::now() + Duration::from_mins(1));
+    wire.borrow_mut().room = 0;
+    let _would_block = socket.read(&mut [0; 20]);
+    assert_eq!(awaits(&socket), (false, true), "the bytes are due");
+    wire.borrow_mut().room = 5;
+    let _interrupted = socket.read(&mut [0; 20]);
+    assert_eq!(awaits(&socket), (true, false), "the peer's FIN is missing");
+
+    let (mut socket, wire) = alone(&minute_of_delay(), 20);
+    assert_eq!(socket.write(b"a").unwrap(), 1);
+    wire.borrow_mut().fin = true;
+    let _would_block = socket.read(&mut [0; 20]);
+    assert_eq!(
+        awaits(&socket),
+        (false, false),
+        "there is no more to receive"
+    );
+}
+
+#[test]
+fn a_short_write_is_followed_by_an_event() {
+    let (mut socket, wire) = alone(&Misbehaviour::default(), 4);
+    assert_eq!(socket.write(b"four").unwrap(), 4);
+    assert_eq!(socket.wake_at(), None, "it was not short");
+    assert_eq!(socket.write(b"fives").unwrap(), 4);
+    assert_eq!(socket.wake_at(), Some(clock::now()));
+    wire.borrow_mut().room = 0;
+    assert_eq!(socket.write(b"fives").unwrap(), 4);
+    assert_eq!((socket.wake_at(), socket.awaits_room()), (None, true));
+}
+
+#[test]
+fn an_interrupted_write_is_repeated_and_a_failed_one_reported() {
+    let (mut socket, wire) = alone(&Misbehaviour::default(), 20);
+    let errors = [ErrorKind::Interrupted, ErrorKind::BrokenPipe];
+    wire.borrow_mut().errors = errors.into();
+    let error = socket.write(b"a").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert!(wire.borrow().errors.is_empty());
 }
