@@ -125,6 +125,13 @@ mod tests {
         assert_eq!(render("汉 {local}"), format!("汉 {local}"));
     }
 
+    #[test]
+    fn a_banner_has_at_least_one_byte_and_at_most_a_kibibyte() {
+        for (bytes, is_banner) in [(0, false), (1, true), (1024, true), (1025, false)] {
+            assert_eq!("a".repeat(bytes).parse::<Banner>().is_ok(), is_banner);
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_a_banner_or_an_error_of_one_line(text in r"([{}\\a-z ]|\{pid\}|\PC){0,20}") {

@@ -80,7 +80,8 @@ impl HeaderReader {
 /// Does not wait, not even on a blocking socket: the deadline of the header is checked between two pieces of it.
 fn peek(socket: &impl Socket, piece: &mut [u8]) -> io::Result<usize> {
     let descriptor = socket.descriptor().ok_or(ErrorKind::Unsupported)?;
-    let (seen, _) = recv(descriptor, piece, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    let flags = RecvFlags::PEEK.union(RecvFlags::DONTWAIT);
+    let (seen, _) = recv(descriptor, piece, flags)?;
     Ok(seen)
 }
 
@@ -272,7 +273,8 @@ mod tests {
         let mut other_version = version_2_of(1, 0x11, &[0; 12]);
         other_version[12] = 0x31;
         let long_line = [&b"PROXY UNKNOWN "[..], &[b'a'; 93]].concat();
-        let wrong: [(&[u8], HeaderError); 9] = [
+        let too_long = version_2_of(1, 0x00, &[0; 521]);
+        let wrong: [(&[u8], HeaderError); 10] = [
             (b"h", HeaderError::Malformed),
             (b"PROXIES", HeaderError::Malformed),
             (b"PROXY TCP5 a b 1 2\r\n", HeaderError::Malformed),
@@ -284,7 +286,8 @@ mod tests {
             (&other_version, HeaderError::Malformed),
             (&version_2_of(1, 0x11, &[0; 11]), HeaderError::Malformed),
             (&long_line, HeaderError::TooLong),
-            (&version_2_of(1, 0x00, &[0; 521]), HeaderError::TooLong),
+            (&too_long[..16], HeaderError::TooLong),
+            (&too_long, HeaderError::TooLong),
         ];
         for (bytes, error) in wrong {
             assert_eq!(parse(bytes), Parsed::Failed(error), "{bytes:?}");

@@ -174,3 +174,48 @@ impl<S: Socket> Socket for PreambleSocket<S> {
         self.banner.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::net::TcpStream;
+    use std::net::{self, Ipv4Addr};
+
+    /// A socket that greets its peer, and the peer.
+    fn greeting() -> (PreambleSocket<TcpStream>, net::TcpStream) {
+        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let preamble = Preamble {
+            banner: Some("hello".parse().unwrap()),
+            ..Preamble::default()
+        };
+        let stream = TcpStream::from_std(stream);
+        let socket = PreambleSocket::new(stream, address.into(), Arc::new(preamble));
+        (socket, peer)
+    }
+
+    #[test]
+    fn a_banner_is_reported_once_it_is_written() {
+        let (mut socket, mut peer) = greeting();
+        assert_eq!(socket.take_banner(), None);
+        let error = socket.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert_eq!(socket.take_banner(), Some(5));
+        assert_eq!(socket.take_banner(), None);
+        let mut banner = [0; 5];
+        peer.read_exact(&mut banner).unwrap();
+        assert_eq!(&banner, b"hello");
+    }
+
+    #[test]
+    fn a_stop_sends_our_fin_instead_of_the_banner() {
+        let (mut socket, mut peer) = greeting();
+        socket.send_fin().unwrap();
+        let error = socket.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert_eq!(peer.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+}
