@@ -208,7 +208,6 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             }
             StopAction::Expire => {
                 self.listeners.close();
-                self.datagrams.close();
                 self.walk.begin(Visit::Expire);
             }
         }

@@ -44,7 +44,11 @@ impl Echo {
             match self.guard.admit(&message, now) {
                 Ok(admitted) => {
                     if let Some(first) = message.first(admitted) {
-                        reply(socket, &first, peer, observer);
+                        let most = socket.send_limit();
+                        let send = |part: &Message<'_>| socket.send_back(part);
+                        reply(&first, most, send, |part, sent| {
+                            emit_sent(part, peer, sent, observer);
+                        });
                     }
                     let refused = DatagramEvent::Refused(Refusal::RateLimit);
                     for _ in admitted..message.count() {
@@ -62,23 +66,22 @@ impl Echo {
     }
 }
 
-/// Sends datagrams back, as many at once as the kernel takes.
+/// Sends datagrams back, `most` at once, and reports with what result.
 fn reply(
-    socket: &DatagramSocket,
     message: &Message<'_>,
-    peer: SocketAddr,
-    observer: &mut impl Observer,
+    most: usize,
+    mut send: impl FnMut(&Message<'_>) -> io::Result<()>,
+    mut report: impl FnMut(&Message<'_>, &io::Result<()>),
 ) {
-    for part in message.parts(socket.send_limit()) {
-        match socket.send_back(&part) {
+    for part in message.parts(most) {
+        match send(&part) {
             // Several at once may be more than the route to this peer supports.
             Err(error) if part.count() > 1 && error.kind() != ErrorKind::WouldBlock => {
                 for one in part.parts(1) {
-                    let sent = socket.send_back(&one);
-                    emit_sent(&one, peer, &sent, observer);
+                    report(&one, &send(&one));
                 }
             }
-            sent => emit_sent(&part, peer, &sent, observer),
+            result => report(&part, &result),
         }
     }
 }
@@ -111,4 +114,65 @@ fn emit(
 /// A peer of a dual-stack socket by its own IPv4 address (RFC 4291, section 2.5.5.2).
 fn to_canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what happened to the datagrams.
+    #[derive(Clone, Default)]
+    struct Events(Vec<DatagramEvent>);
+
+    impl Observer for Events {
+        fn on_datagram(&mut self, _peer: SocketAddr, event: DatagramEvent) {
+            self.0.push(event);
+        }
+    }
+
+    /// Replies to four datagrams, at most three at once. Returns how many each call sent, and what was reported.
+    fn replies(
+        result: impl Fn(usize) -> Result<(), ErrorKind>,
+    ) -> (Vec<usize>, Vec<DatagramEvent>) {
+        let peer = "127.0.0.1:50007".parse().unwrap();
+        let message = Message {
+            source: peer,
+            destination: None,
+            bytes: b"aabbccd",
+            size: 2,
+        };
+        let (mut calls, mut events) = (Vec::new(), Events::default());
+        let send = |part: &Message<'_>| {
+            calls.push(part.count());
+            result(part.count()).map_err(io::Error::from)
+        };
+        reply(&message, 3, send, |part, sent| {
+            emit_sent(part, peer, sent, &mut events);
+        });
+        (calls, events.0)
+    }
+
+    #[test]
+    fn datagrams_that_cannot_be_sent_together_are_sent_one_by_one() {
+        let replied = [2, 2, 2, 1].map(|bytes| DatagramEvent::Replied { bytes });
+        let (calls, events) = replies(|_| Ok(()));
+        assert_eq!((&calls[..], &events[..]), (&[3, 1][..], &replied[..]));
+        let (calls, events) = replies(|count| match count {
+            1 => Ok(()),
+            _ => Err(ErrorKind::InvalidInput),
+        });
+        assert_eq!(calls, [3, 1, 1, 1, 1]);
+        assert_eq!(events, replied);
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_is_dropped_or_has_failed() {
+        let (calls, events) = replies(|_| Err(ErrorKind::WouldBlock));
+        assert_eq!(calls, [3, 1], "there is no room for one either");
+        assert_eq!(events, [DatagramEvent::Dropped; 4]);
+        let (calls, events) = replies(|_| Err(ErrorKind::PermissionDenied));
+        assert_eq!(calls, [3, 1, 1, 1, 1]);
+        let failed = DatagramEvent::Failed((&io::Error::from(ErrorKind::PermissionDenied)).into());
+        assert_eq!(events, [failed; 4]);
+    }
 }

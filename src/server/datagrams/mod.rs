@@ -4,7 +4,7 @@
 //! backpressure. A datagram is answered or refused at once, and a reply that finds the send buffer full is dropped. Two
 //! ideas of the event loop remain: remembered readiness, and a budget of one receive per socket and iteration.
 //!
-//! Read `message`, `guard` with `rate`, then `echo`; `socket` makes the system calls, through quinn-udp.
+//! Read `message`, `guard` with `rate`, `echo`, then `receive_state`; `socket` makes the system calls, through quinn-udp.
 
 pub(super) mod bind;
 mod echo;
@@ -13,6 +13,7 @@ mod guard;
 mod message;
 pub(super) mod policy;
 mod rate;
+mod receive_state;
 #[cfg(feature = "udp")]
 pub(super) mod socket;
 #[cfg(not(feature = "udp"))]
@@ -20,16 +21,16 @@ pub(super) mod socket;
 pub(super) mod socket;
 
 use super::clock;
-use super::limits::FAILED_RECEIVES_IN_A_ROW;
 use super::observer::{Observer, WakeSource};
 use super::sources::Source;
-use crate::readiness::{EventFlags, Readiness};
+use crate::readiness::EventFlags;
 use echo::Echo;
 use guard::SourceGuard;
 use mio::Registry;
 use policy::DatagramPolicy;
-use socket::{Batch, DatagramSocket};
-use std::io::{self, ErrorKind};
+use receive_state::ReceiveState;
+use socket::DatagramSocket;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// All UDP sockets of a server, with what is remembered of their readiness.
@@ -44,11 +45,7 @@ pub(super) struct Datagrams {
 struct OpenSocket {
     number: usize,
     socket: DatagramSocket,
-    readiness: Readiness,
-    /// How many receives have failed in a row.
-    failures: u32,
-    /// Once a stop was requested: how many more messages may be received.
-    drain_left: Option<usize>,
+    state: ReceiveState,
 }
 
 impl Datagrams {
@@ -66,9 +63,7 @@ impl Datagrams {
         let open = sockets.map(|(number, socket)| OpenSocket {
             number,
             socket,
-            readiness: Readiness::default(),
-            failures: 0,
-            drain_left: None,
+            state: ReceiveState::default(),
         });
         Ok(Self {
             open: open.collect(),
@@ -89,14 +84,14 @@ impl Datagrams {
         observer.woken_by(WakeSource::Datagrams);
         for open in &mut self.open {
             if open.number == number {
-                open.readiness.note(flags);
+                open.state.note(flags);
             }
         }
     }
 
     /// Whether a receive is worth a system call.
     pub(super) fn are_ready(&self) -> bool {
-        self.open.iter().any(|open| open.readiness.is_readable())
+        self.open.iter().any(|open| open.state.is_ready())
     }
 
     /// Whether no socket is left.
@@ -105,17 +100,12 @@ impl Datagrams {
     }
 
     /// A stop was requested: each socket answers what it has received by now, then it is closed. It receives no more than
-    /// its buffer can hold, because new datagrams may arrive as fast as the old ones are answered.
+    /// its buffer can hold, because new datagrams may arrive as fast as the old ones are answered. So this needs no
+    /// deadline.
     pub(super) fn drain(&mut self) {
         for open in &mut self.open {
-            open.readiness.assume_readable();
-            open.drain_left = Some(open.socket.messages_held());
+            open.state.drain(open.socket.messages_held());
         }
-    }
-
-    /// Closes all sockets.
-    pub(super) fn close(&mut self) {
-        self.open.clear();
     }
 
     /// One receive on each socket that is ready. A socket with more to receive stays ready.
@@ -124,11 +114,12 @@ impl Datagrams {
             return;
         };
         for open in &mut self.open {
-            if open.readiness.is_readable() {
-                open.turn(echo, observer);
+            if open.state.is_ready() {
+                let received = echo.turn(&open.socket, observer);
+                open.state.on_receive(received, observer);
             }
         }
-        self.open.retain(|open| !open.is_drained());
+        self.open.retain(|open| !open.state.is_drained());
     }
 
     /// The sockets that are open.
@@ -139,41 +130,10 @@ impl Datagrams {
     /// Calls for a receive on every socket: at least one has datagrams.
     pub(super) fn note_input(&mut self) {
         for open in &mut self.open {
-            open.readiness.note(EventFlags {
+            open.state.note(EventFlags {
                 readable: true,
                 ..EventFlags::default()
             });
         }
-    }
-}
-
-impl OpenSocket {
-    fn turn(&mut self, echo: &mut Echo, observer: &mut impl Observer) {
-        match echo.turn(&self.socket, observer) {
-            Ok(messages) => {
-                self.failures = 0;
-                // recvmmsg(2) brings fewer messages than it has room for when it finds no more.
-                self.readiness.on_read(messages, Batch::ROOM);
-                self.drain_left = self.drain_left.map(|left| left.saturating_sub(messages));
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.readiness.read_would_block();
-            }
-            Err(error) => {
-                observer.receive_failed(&error);
-                self.failures += 1;
-                // The next datagram raises an edge; an error that lasts must not make the loop spin.
-                if self.failures.is_multiple_of(FAILED_RECEIVES_IN_A_ROW) {
-                    self.readiness.read_would_block();
-                }
-            }
-        }
-    }
-
-    /// Whether a stop was requested, and all that had been received by then is answered.
-    fn is_drained(&self) -> bool {
-        let is_exhausted = !self.readiness.is_readable();
-        self.drain_left
-            .is_some_and(|left| left == 0 || is_exhausted)
     }
 }

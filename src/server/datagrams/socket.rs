@@ -168,3 +168,32 @@ impl fmt::Debug for Batch {
         f.debug_struct("Batch").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use std::{iter, net};
+
+    /// Linux counts the memory of a datagram, and not only its bytes.
+    #[test]
+    fn a_stop_may_receive_as_many_datagrams_as_wait_and_never_without_end() {
+        let any_port = "127.0.0.1:0".parse().unwrap();
+        let listener = net::TcpListener::bind(any_port).unwrap();
+        let socket = DatagramSocket::bind_beside(&listener, any_port, &Config::default()).unwrap();
+        let most = socket.messages_held();
+        let buffer = SockRef::from(&socket).recv_buffer_size().unwrap();
+        assert!((2..buffer).contains(&most), "{most} of {buffer} bytes");
+        let peer = net::UdpSocket::bind(any_port).unwrap();
+        peer.connect(socket.local_addr().unwrap()).unwrap();
+        for _ in 0..=most {
+            peer.send(b"").unwrap();
+        }
+        let mut batch = Batch::new();
+        let mut received = 0;
+        while received < 2 {
+            received += iter::from_fn(|| socket.receive(&mut batch).ok()).sum::<usize>();
+        }
+        assert!(received <= most, "{received} of {most}");
+    }
+}
