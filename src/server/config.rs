@@ -33,7 +33,7 @@ pub struct Config {
     /// Connections that may be open at once, at least 1; `None` means as many as the system allows. More than that is
     /// reduced to it, with a warning.
     pub max_connections: Option<usize>,
-    /// Close a connection of which no byte has moved for this long; `None` means never. On Linux, what the kernel still
+    /// Close a connection on which no byte has moved for this long; `None` means never. On Linux, what the kernel still
     /// delivers to a peer that reads slowly counts as moving.
     pub idle_timeout: Option<Duration>,
     /// Probe a peer after this long without traffic (`SO_KEEPALIVE`); `None` means never.

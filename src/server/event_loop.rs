@@ -14,6 +14,7 @@
 use super::clock;
 use super::config::Config;
 use super::datagrams::Datagrams;
+use super::delivery::Deliveries;
 use super::heartbeat::Heartbeat;
 use super::idle::IdleClock;
 use super::kernel::Kernel;
@@ -49,6 +50,8 @@ pub(super) struct EventLoop<K: Kernel, O> {
     /// What the read pass brings in and the write pass sends back.
     received: ReceiveBuffer,
     idle_clock: IdleClock,
+    /// Asked about a connection that is about to be closed as idle.
+    deliveries: Deliveries,
     heartbeat: Heartbeat,
     /// An idle tick or a stop on its way through all connections, some of them in each iteration.
     walk: Walk,
@@ -76,6 +79,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             run_queue: RunQueue::default(),
             received: ReceiveBuffer::new(READ_BUDGET, config.read_buffer),
             idle_clock: IdleClock::new(config.idle_timeout),
+            deliveries: Deliveries::default(),
             heartbeat: Heartbeat::new(config.heartbeat),
             walk: Walk::new(KEYS_PER_ITERATION),
             next_id: ConnectionId(1),
@@ -236,7 +240,8 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             };
             let is_worth_a_turn = match visit {
                 Visit::IdleTick => {
-                    !self.run_queue.contains(key) && slot.note_idle_tick(idle_timeout)
+                    !self.run_queue.contains(key)
+                        && slot.note_idle_tick(idle_timeout, &mut self.deliveries)
                 }
                 Visit::Drain => slot.drain(),
                 Visit::Expire => {

@@ -6,10 +6,12 @@
 //! take (`walk`).
 //!
 //! The kernel sends on when the loop has nothing left to write. So before a connection is closed as idle, the kernel is
-//! asked when it last moved a byte of it (`send_queue`).
+//! asked whether it still delivers (`delivery`); then the connection is idle only since its last byte was delivered.
 
 use super::clock;
+use super::delivery::LastDelivery;
 use super::limits::IDLE_TICKS;
+use super::send_queue::Delivery;
 use std::time::{Duration, Instant};
 
 /// When the next idle tick is due. Stopped while there are no connections.
@@ -75,18 +77,31 @@ impl IdleClock {
 
 /// For how many ticks in a row one connection has moved no byte.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct IdleTicks(u8);
+pub(super) struct IdleTicks {
+    ticks: u8,
+    last_delivery: LastDelivery,
+}
 
 impl IdleTicks {
     /// Bytes moved.
     pub(super) fn reset(&mut self) {
-        self.0 = 0;
+        self.ticks = 0;
     }
 
     /// One more tick has passed. Returns whether the connection is idle.
     pub(super) fn tick(&mut self) -> bool {
-        self.0 = self.0.saturating_add(1);
-        u32::from(self.0) > IDLE_TICKS
+        self.ticks = self.ticks.saturating_add(1);
+        u32::from(self.ticks) > IDLE_TICKS
+    }
+
+    /// Takes the ticks back during which the kernel has delivered. Returns whether it has.
+    pub(super) fn note_delivery(&mut self, delivery: Option<Delivery>, timeout: Duration) -> bool {
+        let Some(quiet) = self.last_delivery.quiet_within(timeout, delivery) else {
+            return false;
+        };
+        let ticks = quiet.as_nanos() * u128::from(IDLE_TICKS) / timeout.as_nanos();
+        self.ticks = u8::try_from(ticks).unwrap_or(u8::MAX);
+        true
     }
 }
 
@@ -104,6 +119,32 @@ mod tests {
         for _ in 0..IDLE_TICKS {
             assert!(!ticks.tick());
         }
+        assert!(ticks.tick());
+    }
+
+    #[test]
+    fn a_connection_that_the_kernel_has_delivered_to_is_idle_a_timeout_later() {
+        let timeout = Duration::from_secs(8);
+        let delivery = |quiet, acknowledged| {
+            let quiet = Duration::from_secs(quiet);
+            Some(Delivery {
+                quiet,
+                acknowledged,
+            })
+        };
+        let mut ticks = IdleTicks::default();
+        while !ticks.tick() {}
+        assert!(!ticks.note_delivery(None, timeout));
+        assert!(ticks.tick(), "it is still idle");
+        assert!(ticks.note_delivery(delivery(3, 5), timeout));
+        for _ in 3..IDLE_TICKS {
+            assert!(!ticks.tick());
+        }
+        assert!(ticks.tick());
+        assert!(
+            !ticks.note_delivery(delivery(0, 5), timeout),
+            "only repeated"
+        );
         assert!(ticks.tick());
     }
 

@@ -4,9 +4,10 @@
 //! seed decides (`event_loop/simulation`). The program uses mio, through [`MioPoll`]; the generic loop is compiled for it,
 //! so the trait costs nothing at run time.
 
+use super::delivery::Deliveries;
 use super::limits::EVENTS_PER_WAIT;
 use super::proxy_header::ProxyHeader;
-use super::send_queue::SendQueues;
+use super::send_queue::Delivery;
 use super::sources::Source;
 use super::stream_listener::StreamListener;
 use super::unread::unread_bytes;
@@ -80,10 +81,6 @@ pub(super) trait Socket: Stream {
     /// How many received bytes have not been read; `None` where the kernel cannot report that.
     fn unread_bytes(&self) -> Option<u32>;
 
-    /// How long no byte of the echo has moved to the peer, as its kernel sees it; `None` where the kernel does not report
-    /// that.
-    fn quiet_for(&self) -> Option<Duration>;
-
     /// Makes close(2) send RST instead of FIN. A Unix socket has neither, see [`reset_on_close`].
     fn reset_on_close(&self);
 
@@ -97,9 +94,14 @@ pub(super) trait Socket: Stream {
         None
     }
 
-    /// Its descriptor, for observers; a simulated socket has none.
+    /// Its descriptor; a simulated socket has none.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    /// How the delivery of what has been written to it goes on; `None` where the kernel does not report that.
+    fn delivery(&self, deliveries: &mut Deliveries) -> Option<Delivery> {
+        deliveries.of(self.descriptor()?)
     }
 }
 
@@ -157,10 +159,6 @@ impl Socket for TcpStream {
         unread_bytes(self)
     }
 
-    fn quiet_for(&self) -> Option<Duration> {
-        quiet_for(self)
-    }
-
     fn reset_on_close(&self) {
         reset_on_close(self);
     }
@@ -168,12 +166,6 @@ impl Socket for TcpStream {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.as_fd())
     }
-}
-
-/// How long no byte has moved from `socket` to its peer; `None` where the kernel does not report that, or if there is no
-/// descriptor to ask with.
-pub(super) fn quiet_for(socket: &impl AsFd) -> Option<Duration> {
-    SendQueues::open().ok()?.of(socket)?.quiet
 }
 
 /// Makes close(2) send RST instead of FIN (socket(7), `SO_LINGER`): the peer must not mistake a part of the echo for all of

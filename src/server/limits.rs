@@ -21,7 +21,7 @@ pub(super) const EVENTS_PER_WAIT: usize = 1024;
 
 /// Slab keys visited in one iteration of the loop when something concerns all connections: a tick of the idle clock, a
 /// stop. As many as one wait may report, so that the iteration takes no longer than a busy one: 5 µs for a tick, 0.3 ms to
-/// ask the kernel for the unread bytes of each, and some milliseconds where each then has a turn to send its FIN.
+/// ask the kernel for the unread bytes of each, and some milliseconds where each is closed as idle or sends its FIN.
 pub(super) const KEYS_PER_ITERATION: usize = EVENTS_PER_WAIT;
 
 /// Connections accepted in one iteration of the loop, so that a storm of connects does not starve the connections that

@@ -27,6 +27,7 @@ mod capacity;
 mod clock;
 mod config;
 mod datagrams;
+mod delivery;
 mod event_loop;
 mod heartbeat;
 mod idle;

@@ -1,5 +1,5 @@
-//! What the kernel knows of the bytes that a TCP connection has sent: how many its peer has not acknowledged, and since when
-//! none of them has moved.
+//! What the kernel knows of the bytes that a TCP connection has sent: how many its peer has not acknowledged, and how their
+//! delivery goes on.
 //!
 //! `ioctl(SIOCOUTQ)` and `getsockopt(TCP_INFO)` (tcp(7)) return this, but no crate offers them without `unsafe`. On Linux,
 //! `sock_diag(7)` returns it too: a message to a netlink socket names the connection, and one message answers. That needs
@@ -17,10 +17,18 @@ use std::time::Duration;
 pub(crate) struct SendQueue {
     /// How many bytes the peer has not acknowledged, a FIN counted as one.
     pub(crate) bytes: usize,
-    /// How long no byte has moved to the peer: for that long, none has been sent to it or it has acknowledged none. A
-    /// peer that reads slowly makes its kernel do both, again and again; one that has stopped reading, or that is gone,
-    /// does not. In steps of the kernel's clock, a few milliseconds.
-    pub(crate) quiet: Option<Duration>,
+    /// `None` if the kernel is older than these counters.
+    pub(crate) delivery: Option<Delivery>,
+}
+
+/// How the delivery to the peer goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// For this long, no data has been sent to the peer or no acknowledgement has come from it. In steps of the kernel's
+    /// clock, a few milliseconds.
+    pub(crate) quiet: Duration,
+    /// How many bytes the peer has acknowledged, modulo 2³².
+    pub(crate) acknowledged: u32,
 }
 
 /// Asks the kernel about send queues.
@@ -40,11 +48,17 @@ impl SendQueues {
 
     /// The send queue of `socket`; `None` where the kernel does not report it. A Unix socket has none: what is written to
     /// it is in its peer's receive queue at once.
+    #[cfg(any(feature = "trace", test))]
     pub(crate) fn of(&self, socket: impl AsFd) -> Option<SendQueue> {
+        let (local, peer) = Self::ends_of(socket)?;
+        self.between(local, peer).ok()
+    }
+
+    /// The addresses of a connection of TCP that has both.
+    pub(crate) fn ends_of(socket: impl AsFd) -> Option<(SocketAddr, SocketAddr)> {
         let local = rustix::net::getsockname(&socket).ok()?;
         let peer = rustix::net::getpeername(&socket).ok()??;
-        let [local, peer] = [local, peer].map(SocketAddr::try_from);
-        self.between(local.ok()?, peer.ok()?).ok()
+        Some((local.try_into().ok()?, peer.try_into().ok()?))
     }
 
     /// The send queue of the socket at `local` that is connected to `peer`. It may belong to any process in this network
@@ -129,7 +143,7 @@ fn queue_in(answer: &[u8]) -> io::Result<SendQueue> {
             let attributes = answer.get(HEADER + DIAGNOSIS..).unwrap_or_default();
             Ok(SendQueue {
                 bytes: bytes as usize,
-                quiet: attribute(INET_DIAG_INFO, attributes).and_then(quiet_in),
+                delivery: attribute(INET_DIAG_INFO, attributes).and_then(delivery_in),
             })
         }
         _ => Err(ErrorKind::NotFound.into()),
@@ -149,15 +163,21 @@ fn attribute(wanted: u8, mut attributes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// How long no byte has moved, from a `struct tcp_info`: the longer of the times since data was sent and since an
-/// acknowledgement was received. The first alone would count retransmissions to a peer that is gone, the second alone the
-/// answers to probes of a peer that does not read.
-fn quiet_in(tcp_info: &[u8]) -> Option<Duration> {
+/// The delivery in a `struct tcp_info`. Of the times since data was sent and since an acknowledgement came, the longer one
+/// counts: the first alone would count retransmissions to a peer that is gone, the second alone the answers to probes of a
+/// peer that does not read.
+fn delivery_in(tcp_info: &[u8]) -> Option<Delivery> {
     const LAST_DATA_SENT: usize = 44;
     const LAST_ACK_RECEIVED: usize = 56;
+    const BYTES_ACKNOWLEDGED: usize = 120;
     let sent = word_at(tcp_info, LAST_DATA_SENT)?;
-    let acknowledged = word_at(tcp_info, LAST_ACK_RECEIVED)?;
-    Some(Duration::from_millis(sent.max(acknowledged).into()))
+    let received = word_at(tcp_info, LAST_ACK_RECEIVED)?;
+    let acknowledged = tcp_info.get(BYTES_ACKNOWLEDGED..)?.first_chunk()?;
+    let [a, b, c, d, ..] = u64::from_ne_bytes(*acknowledged).to_le_bytes();
+    Some(Delivery {
+        quiet: Duration::from_millis(sent.max(received).into()),
+        acknowledged: u32::from_le_bytes([a, b, c, d]),
+    })
 }
 
 fn short_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -170,7 +190,7 @@ fn word_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes))
 }
 
-/// Room for an answer. Attributes that do not fit are cut off; the one that is asked for has some 250 bytes.
+/// Room for an answer. Attributes that do not fit are cut off; the one that is asked for has less than 300 bytes.
 type Answer = [u8; 1 << 10];
 
 #[cfg(target_os = "linux")]
@@ -232,12 +252,6 @@ mod tests {
     use std::net::{Ipv6Addr, TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
 
-    fn queues_or_skip() -> Option<SendQueues> {
-        let queues = SendQueues::open();
-        let skipped = |error| eprintln!("skipped: no sock_diag here: {error}");
-        queues.map_err(skipped).ok()
-    }
-
     /// Both ends of a connection to `listener`, the first of which has sent until the buffers were full.
     fn congested(listener: &TcpListener, host: IpAddr) -> (TcpStream, TcpStream) {
         let port = listener.local_addr().unwrap().port();
@@ -259,12 +273,17 @@ mod tests {
 
     #[test]
     fn a_connection_is_quiet_if_nothing_is_sent_or_nothing_is_acknowledged() {
-        for (sent, acknowledged, quiet) in [(7, 900, 900), (900, 7, 900), (7, 8, 8)] {
-            let mut info = [0; 60];
+        for (sent, received, quiet) in [(7, 900, 900), (900, 7, 900), (7, 8, 8)] {
+            let mut info = [0; 128];
             info[44..48].copy_from_slice(&u32::to_ne_bytes(sent));
-            info[56..60].copy_from_slice(&u32::to_ne_bytes(acknowledged));
-            assert_eq!(quiet_in(&info), Some(Duration::from_millis(quiet)));
-            assert_eq!(quiet_in(&info[..59]), None, "an older kernel");
+            info[56..60].copy_from_slice(&u32::to_ne_bytes(received));
+            info[120..].copy_from_slice(&u64::to_ne_bytes((1 << 32) + 5));
+            let delivery = Delivery {
+                quiet: Duration::from_millis(quiet),
+                acknowledged: 5,
+            };
+            assert_eq!(delivery_in(&info), Some(delivery));
+            assert_eq!(delivery_in(&info[..127]), None, "an older kernel");
         }
     }
 
@@ -281,9 +300,7 @@ mod tests {
 
     #[test]
     fn what_a_peer_does_not_read_is_not_acknowledged() {
-        let Some(queues) = queues_or_skip() else {
-            return;
-        };
+        let queues = SendQueues::open().unwrap();
         if TcpListener::bind("[::1]:0").is_err() {
             eprintln!("skipped: this machine has no IPv6");
             return;
@@ -295,7 +312,7 @@ mod tests {
             let (server, client) = congested(&listeners[listener], host);
             let place = format!("{host} at {:?}", listeners[listener]);
             let queue = queues.of(&server).unwrap();
-            assert!(queue.bytes > 0 && queue.quiet.is_some(), "{place}");
+            assert!(queue.bytes > 0 && queue.delivery.is_some(), "{place}");
             assert_eq!(queues.of(&client).unwrap().bytes, 0, "{place}");
             // By the addresses as the other end sees them.
             let [local, peer] = [client.peer_addr(), client.local_addr()].map(Result::unwrap);
@@ -305,9 +322,7 @@ mod tests {
 
     #[test]
     fn a_unix_socket_and_a_connection_that_is_not_there_have_no_send_queue() {
-        let Some(queues) = queues_or_skip() else {
-            return;
-        };
+        let queues = SendQueues::open().unwrap();
         let (one, _other) = UnixStream::pair().unwrap();
         assert_eq!(queues.of(&one), None);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,6 @@
 //! What the event loop keeps for one connection.
 
+use super::delivery::Deliveries;
 use super::idle::IdleTicks;
 use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
@@ -113,9 +114,13 @@ impl<S: Socket> Slot<S> {
     ///
     /// A write is worth another try at each tick: an event reports room only when a good part of the send buffer is free,
     /// but a write uses any room, so the attempt shows that a slow reader makes progress.
-    pub(super) fn note_idle_tick(&mut self, timeout: Duration) -> bool {
+    pub(super) fn note_idle_tick(
+        &mut self,
+        timeout: Duration,
+        deliveries: &mut Deliveries,
+    ) -> bool {
         let has_pending = self.connection.pending() > 0;
-        let times_out = self.idle_ticks.tick() && self.waits_for_peer(timeout);
+        let times_out = self.idle_ticks.tick() && self.waits_for_peer(timeout, deliveries);
         if times_out {
             self.connection.time_out(Deadline::Idle);
         } else if has_pending {
@@ -124,13 +129,16 @@ impl<S: Socket> Slot<S> {
         times_out || has_pending
     }
 
-    /// Whether nothing has moved for the length of the idle timeout, and it is the peer's turn. If there are bytes that
-    /// could be read, the peer waits for this server: their event has not been noted yet. And a peer that reads slowly
-    /// what the kernel holds for it is not idle.
-    fn waits_for_peer(&self, timeout: Duration) -> bool {
+    /// Whether it is the peer's turn, and the kernel has delivered nothing for the length of the idle timeout.
+    ///
+    /// If there are bytes that could be read, the peer waits for this server: their event has not been noted yet.
+    fn waits_for_peer(&mut self, timeout: Duration, deliveries: &mut Deliveries) -> bool {
         let stream = self.connection.stream();
-        let owes_a_read = self.connection.pending() == 0 && stream.unread_bytes().unwrap_or(0) > 0;
-        !owes_a_read && stream.quiet_for().is_none_or(|quiet| quiet >= timeout)
+        if self.connection.pending() == 0 && stream.unread_bytes().unwrap_or(0) > 0 {
+            return false;
+        }
+        let delivery = stream.delivery(deliveries);
+        !self.idle_ticks.note_delivery(delivery, timeout)
     }
 
     /// A stop was requested: what the kernel has received by now is still to be echoed. Returns whether the connection
@@ -184,6 +192,9 @@ mod tests {
     use std::io::{ErrorKind, Read, Write};
     use std::net::{self, Ipv4Addr};
 
+    /// So short that no delivery is within it.
+    const TIMEOUT: Duration = Duration::ZERO;
+
     /// A slot, and the peer of its connection.
     fn slot() -> (Slot<TcpStream>, net::TcpStream) {
         let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -209,7 +220,7 @@ mod tests {
 
     fn idle_ticks_until_timeout(slot: &mut Slot<TcpStream>) {
         for _ in 0..100 {
-            slot.note_idle_tick(Duration::ZERO);
+            slot.note_idle_tick(TIMEOUT, &mut Deliveries::default());
         }
         let timed_out = Phase::Closed(Reason::TimedOut(Deadline::Idle));
         assert_eq!(slot.connection.phase(), timed_out);
@@ -240,7 +251,7 @@ mod tests {
         while slot.connection.stream().unread_bytes() == Some(0) {}
         for _ in 0..100 {
             assert!(
-                !slot.note_idle_tick(Duration::ZERO),
+                !slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()),
                 "the byte is not read yet"
             );
         }
@@ -251,14 +262,17 @@ mod tests {
     /// Elsewhere the kernel does not report it.
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_connection_of_which_the_kernel_still_moves_bytes_is_not_idle() {
+    fn a_connection_that_the_kernel_still_delivers_to_is_not_idle() {
         let (mut slot, _peer) = slot();
-        for _ in 0..100 {
-            assert!(!slot.note_idle_tick(Duration::from_hours(1)));
+        let tick_often = |slot: &mut Slot<TcpStream>| {
+            (0..=IDLE_TICKS)
+                .any(|_| slot.note_idle_tick(Duration::from_hours(1), &mut Deliveries::default()))
+        };
+        for _ in 0..3 {
+            slot.connection.stream().write_all(b"!").unwrap();
+            assert!(!tick_often(&mut slot));
         }
-        // More than a step of the kernel's clock.
-        std::thread::sleep(Duration::from_millis(30));
-        assert!(slot.note_idle_tick(Duration::from_millis(1)));
+        assert!(tick_often(&mut slot), "nothing new was delivered");
     }
 
     #[test]
@@ -267,7 +281,7 @@ mod tests {
         let mut room = [0; 8];
         let tick_until_nearly_idle = |slot: &mut Slot<TcpStream>| {
             for _ in 0..IDLE_TICKS {
-                slot.note_idle_tick(Duration::ZERO);
+                slot.note_idle_tick(TIMEOUT, &mut Deliveries::default());
             }
             assert_eq!(slot.connection.phase(), Phase::Open);
         };
@@ -295,10 +309,10 @@ mod tests {
             while slot.connection.stream().unread_bytes() == Some(0) {}
             slot.connection.probe();
             slot.receive(&mut room, &mut ());
-            assert!(!slot.note_idle_tick(Duration::ZERO));
+            assert!(!slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()));
         }
         assert!(
-            slot.note_idle_tick(Duration::ZERO),
+            slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()),
             "it has been idle for a timeout"
         );
     }
@@ -308,7 +322,7 @@ mod tests {
         let (mut slot, mut peer) = slot();
         leave_bytes_pending(&mut slot, &mut peer);
         assert_eq!(slot.connection.next_step(), Step::Park);
-        assert!(slot.note_idle_tick(Duration::ZERO));
+        assert!(slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()));
         assert_eq!(slot.connection.next_step(), Step::Flush);
     }
 

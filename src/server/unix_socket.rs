@@ -228,12 +228,11 @@ mod tests {
 
         // A server, at first with room in its backlog, then without.
         let (server, _file) = listen_on_unix_socket(&name, None, 0).unwrap();
-        let waiting = stream_socket().unwrap();
         assert_eq!(refusal(), answers);
         let address = name.to_sockaddr().unwrap();
         while stream_socket().unwrap().connect(&address).is_ok() {}
         assert_eq!(refusal(), answers);
-        drop((server, waiting));
+        drop(server);
 
         // A socket of another type, so that connect(2) fails for a reason of its own.
         fs::remove_file(&path).unwrap();
@@ -245,7 +244,7 @@ mod tests {
             "{reason}"
         );
 
-        // No socket, and no room for one.
+        // A regular file, and a path below it.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "mine").unwrap();
         assert_eq!(refusal().0, ErrorKind::AlreadyExists);
@@ -262,7 +261,7 @@ mod tests {
         let turn = take_turn(&path).unwrap();
         thread::scope(|scope| {
             let next = scope.spawn(|| take_turn(&path).map(|_turn| Instant::now()));
-            // Time for it to come too soon.
+            // Time in which it could come too soon.
             thread::sleep(LONGEST_TURN / 20);
             let over = Instant::now();
             drop(turn);

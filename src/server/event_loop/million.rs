@@ -11,7 +11,7 @@
 use super::*;
 use crate::connection::Stream;
 use crate::readiness::EventFlags;
-use crate::server::kernel::{Accept, Socket, quiet_for};
+use crate::server::kernel::{Accept, Socket};
 use crate::server::unread::unread_bytes;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -77,10 +77,6 @@ impl Stream for Silent {
 impl Socket for Silent {
     fn unread_bytes(&self) -> Option<u32> {
         unread_bytes(&*self.0)
-    }
-
-    fn quiet_for(&self) -> Option<Duration> {
-        quiet_for(&*self.0)
     }
 
     fn reset_on_close(&self) {}

@@ -80,10 +80,6 @@ impl Socket for BottomSocket {
         Some(7)
     }
 
-    fn quiet_for(&self) -> Option<Duration> {
-        Some(Duration::from_secs(7))
-    }
-
     fn reset_on_close(&self) {
         self.0.set(true);
     }
@@ -104,7 +100,6 @@ impl Socket for BottomSocket {
 /// What every layer passes on.
 fn assert_passes_on(socket: &impl Socket, reset: &Cell<bool>) {
     assert_eq!(socket.unread_bytes(), Some(7));
-    assert_eq!(socket.quiet_for(), Some(Duration::from_secs(7)));
     let descriptor = socket.descriptor().map(|shown| shown.as_raw_fd());
     assert_eq!(descriptor, Some(stdin().as_raw_fd()));
     assert!(!reset.get());

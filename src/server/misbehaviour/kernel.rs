@@ -192,10 +192,6 @@ impl<S: Socket> Socket for TimedSocket<S> {
         Some(unread.saturating_add(delayed))
     }
 
-    fn quiet_for(&self) -> Option<Duration> {
-        self.socket.quiet_for()
-    }
-
     fn reset_on_close(&self) {
         self.socket.reset_on_close();
     }

@@ -14,7 +14,7 @@ use crate::server::kernel::Socket;
 use crate::server::proxy_header::ProxyHeader;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A socket through which the peer gets only what the plan allows.
 #[derive(Debug)]
@@ -325,10 +325,6 @@ impl<S: Socket> Socket for MisbehavingSocket<S> {
             Stage::Echoing | Stage::Finishing => self.inner.unread_bytes(),
             Stage::Discarding | Stage::Resetting | Stage::Stalled => Some(0),
         }
-    }
-
-    fn quiet_for(&self) -> Option<Duration> {
-        self.inner.quiet_for()
     }
 
     fn reset_on_close(&self) {

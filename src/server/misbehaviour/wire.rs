@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// The real socket and the peer behind it.
 #[derive(Debug, Default)]
@@ -76,10 +75,6 @@ impl Socket for WireSocket {
     fn unread_bytes(&self) -> Option<u32> {
         let wire = self.0.borrow();
         u32::try_from(wire.sent.len() - wire.read).ok()
-    }
-
-    fn quiet_for(&self) -> Option<Duration> {
-        None
     }
 
     fn reset_on_close(&self) {

@@ -14,7 +14,7 @@ use crate::text::address::Address;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A socket of the event loop, before and after it has begun to echo.
 #[derive(Debug)]
@@ -154,10 +154,6 @@ impl<S: Socket> Socket for PreambleSocket<S> {
         }
     }
 
-    fn quiet_for(&self) -> Option<Duration> {
-        self.inner.quiet_for()
-    }
-
     fn reset_on_close(&self) {
         self.inner.reset_on_close();
     }
@@ -180,6 +176,7 @@ mod tests {
     use super::*;
     use mio::net::TcpStream;
     use std::net::{self, Ipv4Addr};
+    use std::time::Duration;
 
     /// A socket that greets its peer, and the peer.
     fn greeting() -> (PreambleSocket<TcpStream>, net::TcpStream) {

@@ -25,6 +25,7 @@ use super::read_buffer::ReadBuffer;
 use super::shutdown_pipe::{Awaited, WaitEnd};
 use super::thread_stream::ThreadStream;
 use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
+use crate::server::delivery::LastDelivery;
 use crate::server::limits::IDLE_TICKS;
 use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
@@ -33,7 +34,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which connection it is.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub(super) struct ThreadConnection<O> {
     bytes_out: u64,
     /// When a blocking call first timed out since bytes last moved.
     idle_since: Option<Instant>,
+    last_delivery: LastDelivery,
     /// Whether the shutdown pipe has been noticed. It stays readable, so it is not waited on again.
     shutdown_noticed: bool,
     buffer: ReadBuffer,
@@ -68,6 +70,7 @@ impl<O: Observer> ThreadConnection<O> {
             bytes_in: 0,
             bytes_out: 0,
             idle_since: None,
+            last_delivery: LastDelivery::default(),
             shutdown_noticed: false,
         }
     }
@@ -282,24 +285,21 @@ impl<O: Observer> ThreadConnection<O> {
     fn check_deadline(&mut self, stream: &impl ThreadStream) -> Result<(), Reason> {
         match self.deadline() {
             Some((at, _)) if Instant::now() < at => Ok(()),
-            Some((_, Deadline::Idle)) if self.is_read_slowly(stream) => Ok(()),
+            Some((_, Deadline::Idle)) if self.note_delivery(stream) => self.check_deadline(stream),
             Some((_, deadline)) => Err(Reason::TimedOut(deadline)),
             None => Ok(()),
         }
     }
 
-    /// Whether the peer still reads what the kernel holds for it. If so, the connection is idle only since the kernel last
-    /// moved a byte.
-    fn is_read_slowly(&mut self, stream: &impl ThreadStream) -> bool {
-        let timeout = self.shared.config.idle_timeout;
-        let quiet = stream.quiet_for();
-        let moves = quiet
-            .zip(timeout)
-            .is_some_and(|(quiet, timeout)| quiet < timeout);
-        if moves {
-            self.idle_since = quiet.and_then(|quiet| Instant::now().checked_sub(quiet));
-        }
-        moves
+    /// If the kernel has delivered within the idle timeout, the connection is idle only since then. Returns whether it has.
+    fn note_delivery(&mut self, stream: &impl ThreadStream) -> bool {
+        let timeout = self.shared.config.idle_timeout.unwrap_or(Duration::MAX);
+        let delivery = stream.delivery(&mut lock(&self.shared.deliveries));
+        let quiet = self.last_delivery.quiet_within(timeout, delivery);
+        self.idle_since = quiet
+            .and_then(|quiet| Instant::now().checked_sub(quiet))
+            .or(self.idle_since);
+        quiet.is_some()
     }
 
     fn emit(&mut self, event: ConnectionEvent) {

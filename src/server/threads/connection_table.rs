@@ -2,6 +2,7 @@
 
 use super::shutdown_pipe::ReadEnd;
 use crate::server::config::Config;
+use crate::server::delivery::Deliveries;
 use crate::server::observer::{ConnectionSummary, Observer};
 use mio::Waker;
 use slab::Slab;
@@ -16,6 +17,8 @@ pub(super) struct Shared<O> {
     pub(super) drain_expires: OnceLock<Option<Instant>>,
     /// Becomes readable after that.
     pub(super) shutdown_pipe: ReadEnd,
+    /// Asked about a connection that is about to be closed as idle.
+    pub(super) deliveries: Mutex<Deliveries>,
     table: Mutex<ConnectionTable<O>>,
     /// Wakes the main thread.
     waker: Arc<Waker>,
@@ -43,6 +46,7 @@ impl<O: Observer> Shared<O> {
             config,
             drain_expires: OnceLock::new(),
             shutdown_pipe,
+            deliveries: Mutex::default(),
             table: Mutex::new(ConnectionTable {
                 open: Slab::new(),
                 observer,

@@ -2,7 +2,7 @@
 
 use super::shutdown_pipe::{self, Awaited, ReadEnd, WaitEnd};
 use crate::connection::Stream;
-use crate::server::kernel::{Socket, quiet_for, reset_on_close};
+use crate::server::kernel::{Socket, reset_on_close};
 use crate::server::limits::{BLOCKING_CALL_TIMEOUT, IDLE_TICKS};
 use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::unread::unread_bytes;
@@ -46,10 +46,6 @@ impl Stream for &TcpStream {
 impl Socket for &TcpStream {
     fn unread_bytes(&self) -> Option<u32> {
         unread_bytes(self)
-    }
-
-    fn quiet_for(&self) -> Option<Duration> {
-        quiet_for(self)
     }
 
     fn reset_on_close(&self) {

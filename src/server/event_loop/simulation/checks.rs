@@ -240,7 +240,7 @@ impl Checks {
                     let tick = timeout / IDLE_TICKS;
                     let waited = self.waiting.contains(&id);
                     let has_moved = now - link.moved_at < timeout;
-                    let is_read = setup.reports_quiet && now - link.taken_at < timeout;
+                    let is_read = setup.reports_delivery && now - link.taken_at < timeout;
                     let is_pending = summary.bytes_in > summary.bytes_out;
                     // A slow server is late.
                     let room = is_pending

@@ -5,9 +5,11 @@ use super::mutant::Mutant;
 use super::network::Network;
 use crate::connection::Stream;
 use crate::readiness::EventFlags;
+use crate::server::delivery::Deliveries;
 use crate::server::kernel::{Accept, Kernel, Socket};
 use crate::server::limits::FAILED_ACCEPTS_IN_A_ROW;
 use crate::server::observer::ConnectionId;
+use crate::server::send_queue::Delivery;
 use crate::server::sources::Source;
 use crate::text::address::Address;
 use rustix::io::Errno;
@@ -326,10 +328,15 @@ impl Socket for SimulatedSocket {
         u32::try_from(link.unread()).ok()
     }
 
-    fn quiet_for(&self) -> Option<Duration> {
+    fn delivery(&self, _deliveries: &mut Deliveries) -> Option<Delivery> {
         let network = self.network.borrow();
-        let reports = network.setup.reports_quiet && !network.is(Mutant::ForgetSlowReader);
-        reports.then(|| network.now - network.links[self.link].taken_at)
+        let link = &network.links[self.link];
+        let delivery = Delivery {
+            quiet: network.now - link.taken_at,
+            acknowledged: u32::try_from(link.received).unwrap(),
+        };
+        let reports = network.setup.reports_delivery && !network.is(Mutant::ForgetSlowReader);
+        reports.then_some(delivery)
     }
 
     fn reset_on_close(&self) {

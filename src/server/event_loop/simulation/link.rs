@@ -61,7 +61,7 @@ pub(super) struct Link {
 
     /// When it was accepted, or last moved a byte of the echo.
     pub(super) moved_at: Instant,
-    /// When it was accepted, or the peer last took a byte.
+    /// When it was made, or the peer last took a byte.
     pub(super) taken_at: Instant,
     /// FIONREAD has reported that nothing is unread, since a byte was read.
     pub(super) found_empty: bool,

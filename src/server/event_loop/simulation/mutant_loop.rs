@@ -70,7 +70,7 @@ fn note(event_loop: &mut Simulated, mutant: Mutant) {
         let timeout = event_loop.idle_clock.timeout();
         for (key, slot) in &mut event_loop.connections {
             if event_loop.run_queue.contains(key) {
-                slot.note_idle_tick(timeout);
+                slot.note_idle_tick(timeout, &mut event_loop.deliveries);
             }
         }
     }

@@ -19,8 +19,8 @@ pub(super) struct SimulationSetup {
     pub(super) backlog: u16,
     /// Whether FIONREAD works.
     pub(super) reports_unread: bool,
-    /// Whether the kernel tells how long a send queue has not moved.
-    pub(super) reports_quiet: bool,
+    /// Whether the kernel reports how the delivery to a peer goes on.
+    pub(super) reports_delivery: bool,
     /// Whether system calls fail without a reason that a peer gave.
     pub(super) faults: bool,
     /// Whether every system call takes a while, so that connections wait for their turns.
@@ -44,7 +44,7 @@ impl SimulationSetup {
             listeners: 1 + decisions.choose(2),
             backlog: [20, 0, 3][decisions.choose(3)],
             reports_unread: !decisions.one_in(8),
-            reports_quiet: !decisions.one_in(4),
+            reports_delivery: !decisions.one_in(4),
             faults: decisions.one_in(2),
             slow: decisions.one_in(4),
             peers: [4, 8, 12, 100][decisions.choose(4)],

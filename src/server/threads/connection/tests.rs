@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::server::config::Config;
-use crate::server::limits::BLOCKING_CALL_TIMEOUT;
 use crate::server::threads::shutdown_pipe::{self, WriteEnd};
 use mio::{Poll, Token, Waker};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -240,9 +239,17 @@ fn a_write_that_blocks_is_observed_with_what_was_offered_and_what_is_pending() {
     let mut fixture = fixture(None);
     let message = vec![1; 48 << 10];
     fixture.peer.write_all(&message).unwrap();
+    let shared = Arc::clone(&fixture.shared);
+    let is_blocked = || {
+        let table = shared.table();
+        let seen = lock(&table.open[0]);
+        let queued = |event: &_| matches!(event, ConnectionEvent::Queued { .. });
+        seen.events.iter().any(queued)
+    };
     let seen = observe(fixture, |mut peer| {
-        // The buffers are full, and the call times out.
-        thread::sleep(2 * BLOCKING_CALL_TIMEOUT);
+        while !is_blocked() {
+            thread::sleep(Duration::from_millis(1));
+        }
         peer.read_exact(&mut vec![0; 48 << 10]).unwrap();
     });
     let (mut left, mut pending) = (0, None);
