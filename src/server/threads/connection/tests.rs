@@ -1,10 +1,15 @@
 //! One thread's connection, on a real socket, with a stop and deadlines of our choice.
 
 use super::*;
+use crate::connection::{Script, Stream};
 use crate::server::config::Config;
-use crate::server::threads::shutdown_pipe::{self, WriteEnd};
+use crate::server::delivery::Deliveries;
+use crate::server::kernel::Socket as SocketOfConnection;
+use crate::server::send_queue::Delivery;
+use crate::server::threads::shutdown_pipe::{self, ReadEnd, WriteEnd};
 use mio::{Poll, Token, Waker};
 use socket2::{Domain, SockRef, Socket, Type};
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
@@ -234,42 +239,135 @@ fn a_blocked_write_is_tried_again_before_the_connection_is_idle() {
     assert_eq!(parked, Ok(()));
 }
 
-#[test]
-fn a_write_that_blocks_is_observed_with_what_was_offered_and_what_is_pending() {
-    let mut fixture = fixture(None);
-    let message = vec![1; 48 << 10];
-    fixture.peer.write_all(&message).unwrap();
-    let shared = Arc::clone(&fixture.shared);
-    let is_blocked = || {
-        let table = shared.table();
-        let seen = lock(&table.open[0]);
-        let queued = |event: &_| matches!(event, ConnectionEvent::Queued { .. });
-        seen.events.iter().any(queued)
-    };
-    let seen = observe(fixture, |mut peer| {
-        while !is_blocked() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        peer.read_exact(&mut vec![0; 48 << 10]).unwrap();
-    });
-    let (mut left, mut pending) = (0, None);
-    for event in &seen.events {
-        match *event {
-            ConnectionEvent::Read { bytes } => left = bytes,
-            ConnectionEvent::Queued { bytes } => {
-                assert!(bytes > 0, "{:?}", seen.events);
-                pending = Some(bytes);
-            }
-            ConnectionEvent::Wrote { bytes, offered } => {
-                assert_eq!(offered, left);
-                left -= bytes;
-                assert!(left == 0 || pending == Some(left), "{:?}", seen.events);
-            }
-            _ => {}
-        }
+/// A socket that takes what a script says, and never has to be waited for.
+struct Scripted {
+    script: Script,
+    /// Until when the last wait would have lasted.
+    waited_until: Cell<Option<Instant>>,
+}
+
+fn scripted(script: Script) -> Scripted {
+    Scripted {
+        script,
+        waited_until: Cell::new(None),
     }
-    assert!(pending.is_some(), "no write was cut short");
-    assert_eq!(seen.calls[..2], [BlockingCall::Read, BlockingCall::Write]);
+}
+
+impl Read for Scripted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.script.read(buffer)
+    }
+}
+
+impl Write for Scripted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.script.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Scripted {
+    fn send_fin(&mut self) -> io::Result<()> {
+        self.script.send_fin()
+    }
+}
+
+impl SocketOfConnection for Scripted {
+    fn unread_bytes(&self) -> Option<u32> {
+        None
+    }
+
+    fn reset_on_close(&self) {}
+
+    fn delivery(&self, _deliveries: &mut Deliveries) -> Option<Delivery> {
+        Some(Delivery {
+            quiet: Duration::ZERO,
+            acknowledged: 5,
+        })
+    }
+}
+
+impl ThreadStream for Scripted {
+    fn prepare(&self, _idle_timeout: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wait(
+        &self,
+        _awaited: Awaited,
+        _pipe: Option<&ReadEnd>,
+        until: Option<Instant>,
+    ) -> io::Result<WaitEnd> {
+        self.waited_until.set(until);
+        Ok(WaitEnd::Woken)
+    }
+
+    fn awaits_peer(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_write_in_parts_is_observed_with_what_was_offered_and_what_is_pending() {
+    let mut connection = fixture(None).connection;
+    let script = Script::default()
+        .write_takes(3)
+        .write_blocks()
+        .write_fails(ErrorKind::Interrupted)
+        .write_takes(2);
+    let mut stream = scripted(script);
+    connection.buffer.room()[..8].copy_from_slice(b"in parts");
+    connection.write_all(&mut stream, 8).unwrap();
+    assert_eq!(stream.script.written(), b"in parts");
+    assert_eq!(connection.bytes_out, 8);
+    let seen = lock(&connection.observer).clone();
+    let queued = |bytes| ConnectionEvent::Queued { bytes };
+    let wrote = |bytes, offered| ConnectionEvent::Wrote { bytes, offered };
+    let expected = [
+        queued(5),
+        wrote(3, 8),
+        // Once for the call that would block, once for the one that was interrupted.
+        queued(5),
+        queued(5),
+        queued(3),
+        wrote(2, 5),
+        wrote(3, 3),
+    ];
+    assert_eq!(seen.events, expected);
+    assert_eq!(seen.calls, [BlockingCall::Write; 5]);
+}
+
+#[test]
+fn a_thread_waits_for_the_peer_until_a_deadline_and_for_room_until_the_next_tick() {
+    let timeout = Duration::from_secs(80);
+    let mut connection = fixture(Some(timeout)).connection;
+    let stream = scripted(Script::default());
+    for (awaited, longest) in [
+        (Awaited::Input, timeout),
+        (Awaited::Room, timeout / IDLE_TICKS),
+    ] {
+        let start = Instant::now();
+        connection.idle_since = None;
+        connection.park(&stream, awaited).unwrap();
+        let until = stream.waited_until.get().unwrap();
+        assert!(until >= start + longest && until <= Instant::now() + longest);
+    }
+}
+
+#[test]
+fn a_connection_is_not_idle_while_the_kernel_delivers_something_new() {
+    let mut connection = fixture(Some(LATE)).connection;
+    let stream = scripted(Script::default());
+    let long_ago = Instant::now().checked_sub(2 * LATE);
+    connection.idle_since = long_ago;
+    assert_eq!(connection.check_deadline(&stream), Ok(()));
+    assert!(connection.idle_since > long_ago);
+    connection.idle_since = long_ago;
+    let idle = Err(Reason::TimedOut(Deadline::Idle));
+    assert_eq!(connection.check_deadline(&stream), idle, "nothing new");
 }
 
 #[test]
