@@ -20,6 +20,7 @@ fn writable() -> EventFlags {
 fn what_was_received_before_a_stop_is_echoed_before_our_fin() {
     let mut connection = Connection::new(Script::new().reads(b"abc").reads(b"de"));
     connection.drain(5);
+    assert!(!connection.stream().fin_sent());
     let mut turns = 0;
     while connection.turn(&mut [0; 4]) == TurnEnd::Yielded {
         turns += 1;
