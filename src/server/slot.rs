@@ -192,8 +192,10 @@ mod tests {
     use std::io::{ErrorKind, Read, Write};
     use std::net::{self, Ipv4Addr};
 
-    /// So short that no delivery is within it.
-    const TIMEOUT: Duration = Duration::ZERO;
+    /// A tick of a timeout so short that no delivery is within it.
+    fn tick(slot: &mut Slot<TcpStream>) -> bool {
+        slot.note_idle_tick(Duration::ZERO, &mut Deliveries::default())
+    }
 
     /// A slot, and the peer of its connection.
     fn slot() -> (Slot<TcpStream>, net::TcpStream) {
@@ -220,7 +222,7 @@ mod tests {
 
     fn idle_ticks_until_timeout(slot: &mut Slot<TcpStream>) {
         for _ in 0..100 {
-            slot.note_idle_tick(TIMEOUT, &mut Deliveries::default());
+            tick(slot);
         }
         let timed_out = Phase::Closed(Reason::TimedOut(Deadline::Idle));
         assert_eq!(slot.connection.phase(), timed_out);
@@ -250,10 +252,7 @@ mod tests {
         peer.write_all(b"!").unwrap();
         while slot.connection.stream().unread_bytes() == Some(0) {}
         for _ in 0..100 {
-            assert!(
-                !slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()),
-                "the byte is not read yet"
-            );
+            assert!(!tick(&mut slot), "the byte is not read yet");
         }
         slot.connection.probe();
         assert_eq!(slot.receive(&mut [0; 8], &mut ()), 1);
@@ -281,7 +280,7 @@ mod tests {
         let mut room = [0; 8];
         let tick_until_nearly_idle = |slot: &mut Slot<TcpStream>| {
             for _ in 0..IDLE_TICKS {
-                slot.note_idle_tick(TIMEOUT, &mut Deliveries::default());
+                tick(slot);
             }
             assert_eq!(slot.connection.phase(), Phase::Open);
         };
@@ -309,12 +308,9 @@ mod tests {
             while slot.connection.stream().unread_bytes() == Some(0) {}
             slot.connection.probe();
             slot.receive(&mut room, &mut ());
-            assert!(!slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()));
+            assert!(!tick(&mut slot));
         }
-        assert!(
-            slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()),
-            "it has been idle for a timeout"
-        );
+        assert!(tick(&mut slot), "it has been idle for a timeout");
     }
 
     #[test]
@@ -322,7 +318,7 @@ mod tests {
         let (mut slot, mut peer) = slot();
         leave_bytes_pending(&mut slot, &mut peer);
         assert_eq!(slot.connection.next_step(), Step::Park);
-        assert!(slot.note_idle_tick(TIMEOUT, &mut Deliveries::default()));
+        assert!(tick(&mut slot));
         assert_eq!(slot.connection.next_step(), Step::Flush);
     }
 

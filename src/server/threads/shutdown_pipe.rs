@@ -94,17 +94,10 @@ pub(super) fn wait(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::threads::tests::pair;
     use std::io::{Read, Write};
-    use std::net::{Ipv4Addr, TcpListener};
     use std::thread;
     use std::time::Duration;
-
-    /// Both ends of a connection.
-    fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (near, listener.accept().unwrap().0)
-    }
 
     /// Long enough to show that something does not happen.
     const SOON: Duration = Duration::from_millis(20);

@@ -24,6 +24,13 @@ fn threads(max_connections: usize) -> (Threads<()>, SocketAddr) {
     (threads.unwrap(), address)
 }
 
+/// Both ends of a connection.
+pub(super) fn pair() -> (net::TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind((net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let near = connect(listener.local_addr().unwrap());
+    (near, listener.accept().unwrap().0)
+}
+
 fn connect(address: SocketAddr) -> net::TcpStream {
     net::TcpStream::connect(address).unwrap()
 }

@@ -122,16 +122,9 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
 mod tests {
     use super::*;
     use crate::server::misbehaviour::{Delay, Misbehaviour, WithProbability};
+    use crate::server::threads::tests::pair;
     use socket2::SockRef;
     use std::io::Write;
-    use std::net::{Ipv4Addr, TcpListener};
-
-    /// Both ends of a connection.
-    fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (near, listener.accept().unwrap().0)
-    }
 
     #[test]
     fn a_socket_with_delayed_bytes_does_not_block_even_if_it_did_before_the_echo() {
