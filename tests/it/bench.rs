@@ -417,7 +417,7 @@ fn a_server_that_freezes_and_does_not_come_back_fails_with_its_stall() {
     let command = [["bench", &address].as_slice(), &arguments, &limits].concat();
     let bench = Child::spawn(&mut program(&command));
     eventually("the load runs", || server.cpu_ticks() > 1);
-    server.signal(Signal::STOP);
+    server.suspend();
     let exit = bench.wait();
     server.signal(Signal::CONT);
     assert_eq!(exit.code, Some(1), "{}", exit.stderr);

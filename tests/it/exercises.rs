@@ -217,7 +217,7 @@ fn exercise_5_forgets_what_one_read_leaves() {
     let (server, address) = start("exercise5");
     let peer = connect(address);
     echo_roundtrip(&peer, b"hello");
-    server.signal(Signal::STOP);
+    server.suspend();
     (&peer).write_all(&pattern(3 * ONE_READ)).unwrap();
     peer::wait_until_received(&[peer.try_clone().unwrap()]);
     server.signal(Signal::CONT);

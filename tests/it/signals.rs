@@ -144,7 +144,7 @@ fn all_peers_in_the_backlogs_get_their_echo_before_a_stop() {
             "127.0.0.1:0",
         ]);
         let second = server.address();
-        server.signal(Signal::STOP);
+        server.suspend();
         let peers: Vec<TcpStream> = [first, second, first, second, first, second]
             .into_iter()
             .map(connect)
@@ -263,7 +263,7 @@ fn a_client_that_was_suspended_goes_on() {
     let stat = format!("/proc/{}/stat", client.id());
     let is_in_state = |state| fs::read_to_string(&stat).unwrap().contains(state);
     eventually("it waits in a read", || is_in_state(") S "));
-    client.signal(Signal::STOP);
+    client.suspend();
     eventually("it is stopped", || is_in_state(") T "));
     client.signal(Signal::CONT);
     resume.send(()).unwrap();

@@ -205,7 +205,7 @@ fn level_6_a_stop_loses_nothing_in_step_6() {
         let peer = connect(address);
         echo_roundtrip(&peer, b"first words");
         // The bytes and the signal meet the server at the same moment.
-        server.signal(Signal::STOP);
+        server.suspend();
         (&peer).write_all(b"last words").unwrap();
         server.signal(Signal::TERM);
         server.signal(Signal::CONT);
@@ -313,7 +313,7 @@ fn reads_before_the_other_peer(step: &str) -> usize {
         // It has found both of them exhausted when it serves a third one.
         echo_roundtrip(&connect(address), b"accepted third");
         // Both have sent when it looks again.
-        server.signal(Signal::STOP);
+        server.suspend();
         (&flood).write_all(&pattern(60_000)).unwrap();
         (&other).write_all(b"behind the flood").unwrap();
         peer::wait_until_received(&[flood.try_clone().unwrap(), other.try_clone().unwrap()]);

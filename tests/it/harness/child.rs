@@ -11,9 +11,11 @@ use super::output::Output;
 use super::{DEADLINE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -202,6 +204,16 @@ impl Child {
         kill_process(pid, signal).expect("the process should be there");
     }
 
+    /// Stops it, and waits until it has: kill(2) returns before. It goes on with `Signal::CONT`.
+    pub(crate) fn suspend(&self) {
+        self.signal(Signal::STOP);
+        #[cfg(target_os = "linux")]
+        eventually("the process is stopped", || {
+            let [state]: [char; 1] = self.statistics([3]);
+            matches!(state, 'T' | 't')
+        });
+    }
+
     /// Writes to its standard input, which stays open.
     pub(crate) fn write(&mut self, input: &[u8]) {
         self.stdin.as_mut().unwrap().write_all(input).unwrap();
@@ -246,22 +258,25 @@ impl Child {
     /// Processor time used so far, in clock ticks (proc(5), `/proc/PID/stat`, utime and stime).
     #[cfg(target_os = "linux")]
     pub(crate) fn cpu_ticks(&self) -> u64 {
-        let [user, system] = self.statistics([14, 15]);
+        let [user, system]: [u64; 2] = self.statistics([14, 15]);
         user + system
     }
 
     /// Bytes of virtual memory (proc(5), `/proc/PID/stat`, vsize).
     #[cfg(target_os = "linux")]
     pub(crate) fn address_space(&self) -> u64 {
-        let [vsize] = self.statistics([23]);
+        let [vsize]: [u64; 1] = self.statistics([23]);
         vsize
     }
 
-    /// Numbers of `/proc/PID/stat`, by their numbers in proc(5), which counts from 1.
+    /// Fields of `/proc/PID/stat`, by their numbers in proc(5), which counts from 1.
     #[cfg(target_os = "linux")]
-    fn statistics<const N: usize>(&self, fields: [usize; N]) -> [u64; N] {
+    fn statistics<T: FromStr, const N: usize>(&self, fields: [usize; N]) -> [T; N]
+    where
+        T::Err: Debug,
+    {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        // The name of the program, in parentheses, may contain spaces; the numbers after it do not.
+        // The name of the program, in parentheses, may contain spaces; the fields after it do not.
         let (_, behind_name) = stat.rsplit_once(')').unwrap();
         let columns: Vec<&str> = behind_name.split_whitespace().collect();
         // The third is the first behind the name.
