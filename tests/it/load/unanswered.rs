@@ -52,9 +52,9 @@ fn a_connection_that_never_receives_an_echo_is_starved() {
 }
 
 /// Echoes `messages` messages of 64 bytes, pauses for `pause`, and goes on.
-pub(super) fn pausing(mut peer: &TcpStream, messages: usize, pause: Duration) -> io::Result<()> {
+pub(super) fn pausing(mut peer: &TcpStream, messages: u64, pause: Duration) -> io::Result<()> {
     let mut message = [0; 64];
-    for number in 0.. {
+    for number in 0_u64.. {
         peer.read_exact(&mut message)?;
         if number == messages {
             thread::sleep(pause);
@@ -159,24 +159,26 @@ fn a_server_that_never_echoes_fails_short_lived_connections_within_one_timeout()
 
 #[test]
 fn a_run_that_is_stopped_does_not_wait_for_a_frozen_server() {
-    struct StopAtOnce;
-    impl load::LoadObserver for StopAtOnce {
+    /// What the server echoes before it freezes.
+    const ECHOED: u64 = 20;
+    struct StopWhenFrozen;
+    impl load::LoadObserver for StopWhenFrozen {
         fn progress(&mut self, progress: &load::Progress) -> std::ops::ControlFlow<()> {
             match progress.results.messages {
-                0 => std::ops::ControlFlow::Continue(()),
-                _ => std::ops::ControlFlow::Break(()),
+                ECHOED => std::ops::ControlFlow::Break(()),
+                _ => std::ops::ControlFlow::Continue(()),
             }
         }
     }
     let plan = LoadPlan {
         stop_when: StopCondition::Elapsed(FOREVER),
-        ..plan(server(|peer| pausing(peer, 20, FOREVER)))
+        ..plan(server(|peer| pausing(peer, ECHOED, FOREVER)))
     };
     let begin = Instant::now();
-    let results = load::run(&plan, &mut StopAtOnce).unwrap();
+    let results = load::run(&plan, &mut StopWhenFrozen).unwrap();
     assert!(begin.elapsed() < plan.timeout, "{results:?}");
     assert!(results.ended_early);
-    assert_eq!((results.messages, results.unanswered), (20, 1));
+    assert_eq!((results.messages, results.unanswered), (ECHOED, 1));
 }
 
 #[test]
