@@ -18,20 +18,19 @@ use super::delivery::Deliveries;
 use super::heartbeat::Heartbeat;
 use super::idle::IdleClock;
 use super::kernel::Kernel;
-use super::limits::{ACCEPTS_PER_ITERATION, KEYS_PER_ITERATION, READ_BUDGET};
+use super::limits::{ACCEPTS_PER_ITERATION, READ_BUDGET, WALK_BUDGET};
 use super::listener::{Accepted, Listeners};
 use super::observer::{ConnectionId, LoopPhase, Observer};
 use super::receive_buffer::ReceiveBuffer;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
-use super::walk::{Visit, Walk};
-use crate::connection::{Deadline, TurnEnd};
+use super::walk::{Visit, Visited, Walk};
+use crate::connection::TurnEnd;
 use crate::readiness::RunQueue;
 use crate::text::address::Address;
 use slab::Slab;
 use std::io::{self, ErrorKind};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Everything that the one thread owns.
@@ -81,7 +80,7 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
             idle_clock: IdleClock::new(config.idle_timeout),
             deliveries: Deliveries::default(),
             heartbeat: Heartbeat::new(config.heartbeat),
-            walk: Walk::new(KEYS_PER_ITERATION),
+            walk: Walk::new(WALK_BUDGET),
             next_id: ConnectionId(1),
             observer,
         }
@@ -162,8 +161,8 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         if self.next_deadline().is_some() {
             self.note_time(clock::now());
         }
-        if let Some((visit, keys)) = self.walk.take_keys(self.connections.capacity()) {
-            self.visit(visit, keys);
+        if self.walk.is_under_way() {
+            self.walk();
         }
     }
 
@@ -231,32 +230,36 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
         }
     }
 
-    /// Part of a walk over all connections. A connection on the run queue waits for this loop, so it cannot be idle.
-    fn visit(&mut self, visit: Visit, keys: Range<usize>) {
-        let idle_timeout = self.idle_clock.timeout();
-        for key in keys {
-            let Some(slot) = self.connections.get_mut(key) else {
-                continue;
-            };
-            let is_worth_a_turn = match visit {
-                Visit::IdleTick => {
-                    !self.run_queue.contains(key)
-                        && slot.note_idle_tick(idle_timeout, &mut self.deliveries)
-                }
-                Visit::Drain => slot.drain(),
-                Visit::Expire => {
-                    slot.connection.time_out(Deadline::Drain);
-                    true
-                }
-            };
-            if is_worth_a_turn {
-                slot.show(&mut self.observer);
-                self.run_queue.push(key);
-            }
+    /// Goes on with the walk over all connections: visits many that need nothing, or a few that do.
+    fn walk(&mut self) {
+        let mut budget = self.walk.budget();
+        while budget > 0
+            && let Some((visit, key)) = self.walk.take_key(self.connections.capacity())
+        {
+            let visited = self.visit(visit, key);
+            budget = budget.saturating_sub(visited.cost());
         }
         if !self.walk.is_under_way() {
             self.idle_clock.restart(clock::now());
         }
+    }
+
+    /// A connection on the run queue waits for this loop, so it cannot be idle.
+    fn visit(&mut self, visit: Visit, key: usize) -> Visited {
+        let Some(slot) = self.connections.get_mut(key) else {
+            return Visited::Unchanged;
+        };
+        let visited = match visit {
+            Visit::IdleTick if self.run_queue.contains(key) => Visited::Unchanged,
+            Visit::IdleTick => slot.note_idle_tick(self.idle_clock.timeout(), &mut self.deliveries),
+            Visit::Drain => slot.drain(),
+            Visit::Expire => slot.expire(),
+        };
+        if visited == Visited::WorthATurn {
+            slot.show(&mut self.observer);
+            self.run_queue.push(key);
+        }
+        visited
     }
 
     // ── admit ───────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ use super::idle::IdleTicks;
 use super::kernel::Socket;
 use super::observer::{ConnectionId, ConnectionSummary, Observer};
 use super::proxy_header::ProxyHeader;
+use super::walk::Visited;
 use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, TurnEnd};
 use crate::readiness::EventFlags;
 use crate::text::address::Address;
@@ -110,7 +111,7 @@ impl<S: Socket> Slot<S> {
         }
     }
 
-    /// A tick of the idle clock, for a connection that is not on the run queue. Returns whether it is now worth a turn.
+    /// A tick of the idle clock, for a connection that is not on the run queue.
     ///
     /// A write is worth another try at each tick: an event reports room only when a good part of the send buffer is free,
     /// but a write uses any room, so the attempt shows that a slow reader makes progress.
@@ -118,15 +119,19 @@ impl<S: Socket> Slot<S> {
         &mut self,
         timeout: Duration,
         deliveries: &mut Deliveries,
-    ) -> bool {
-        let has_pending = self.connection.pending() > 0;
-        let times_out = self.idle_ticks.tick() && self.waits_for_peer(timeout, deliveries);
-        if times_out {
+    ) -> Visited {
+        let is_due = self.idle_ticks.tick();
+        if is_due && self.waits_for_peer(timeout, deliveries) {
             self.connection.time_out(Deadline::Idle);
-        } else if has_pending {
+            Visited::WorthATurn
+        } else if self.connection.pending() > 0 {
             self.connection.probe();
+            Visited::WorthATurn
+        } else if is_due {
+            Visited::Asked
+        } else {
+            Visited::Unchanged
         }
-        times_out || has_pending
     }
 
     /// Whether it is the peer's turn, and the kernel has delivered nothing for the length of the idle timeout.
@@ -141,16 +146,22 @@ impl<S: Socket> Slot<S> {
         !self.idle_ticks.note_delivery(delivery, timeout)
     }
 
-    /// A stop was requested: what the kernel has received by now is still to be echoed. Returns whether the connection
-    /// is now worth a turn; one that is already draining is not.
-    pub(super) fn drain(&mut self) -> bool {
-        let is_open = self.connection.phase() == Phase::Open;
-        if is_open {
-            // If the kernel cannot report the number, assume more than there can be: drain until nothing comes.
-            let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
-            self.connection.drain(unread);
+    /// A stop was requested: what the kernel has received by now is still to be echoed. A connection that is already
+    /// draining goes on.
+    pub(super) fn drain(&mut self) -> Visited {
+        if self.connection.phase() != Phase::Open {
+            return Visited::Unchanged;
         }
-        is_open
+        // If the kernel cannot report the number, assume more than there can be: drain until nothing comes.
+        let unread = self.connection.stream().unread_bytes().unwrap_or(u32::MAX);
+        self.connection.drain(unread);
+        Visited::WorthATurn
+    }
+
+    /// The time for the drain is over: ends the connection.
+    pub(super) fn expire(&mut self) -> Visited {
+        self.connection.time_out(Deadline::Drain);
+        Visited::WorthATurn
     }
 
     /// Closes the socket of a connection that is over.
@@ -194,7 +205,7 @@ mod tests {
 
     /// A tick of a timeout so short that no delivery is within it.
     fn tick(slot: &mut Slot<TcpStream>) -> bool {
-        slot.note_idle_tick(Duration::ZERO, &mut Deliveries::default())
+        slot.note_idle_tick(Duration::ZERO, &mut Deliveries::default()) == Visited::WorthATurn
     }
 
     /// A slot, and the peer of its connection.
@@ -264,14 +275,19 @@ mod tests {
     fn a_connection_that_the_kernel_still_delivers_to_is_not_idle() {
         let (mut slot, _peer) = slot();
         let tick_often = |slot: &mut Slot<TcpStream>| {
-            (0..=IDLE_TICKS)
-                .any(|_| slot.note_idle_tick(Duration::from_hours(1), &mut Deliveries::default()))
+            let hour = Duration::from_hours(1);
+            for _ in 0..IDLE_TICKS {
+                let visited = slot.note_idle_tick(hour, &mut Deliveries::default());
+                assert_eq!(visited, Visited::Unchanged);
+            }
+            slot.note_idle_tick(hour, &mut Deliveries::default())
         };
         for _ in 0..3 {
             slot.connection.stream().write_all(b"!").unwrap();
-            assert!(!tick_often(&mut slot));
+            assert_eq!(tick_often(&mut slot), Visited::Asked);
         }
-        assert!(tick_often(&mut slot), "nothing new was delivered");
+        let visited = tick_often(&mut slot);
+        assert_eq!(visited, Visited::WorthATurn, "nothing new was delivered");
     }
 
     #[test]
@@ -297,8 +313,8 @@ mod tests {
     #[test]
     fn bytes_that_are_discarded_behind_our_fin_are_no_activity() {
         let (mut slot, mut peer) = slot();
-        assert!(slot.drain());
-        assert!(!slot.drain(), "it takes part in the stop already");
+        assert_eq!(slot.drain(), Visited::WorthATurn);
+        assert_eq!(slot.drain(), Visited::Unchanged, "it takes part already");
         let mut room = [0; 8];
         slot.receive(&mut room, &mut ());
         slot.echo(&[], &mut ());

@@ -1,10 +1,11 @@
 //! The loop, one phase at a time: what cannot be observed through a socket.
 
 use super::*;
-use crate::connection::{ConnectionEvent, Phase, Reason};
+use crate::connection::{ConnectionEvent, Deadline, Phase, Reason};
 use crate::readiness::EventFlags;
 use crate::server::Server;
 use crate::server::kernel::MioPoll;
+use crate::server::limits::{IDLE_TICKS, VISIT_WITH_SYSTEM_CALLS};
 use crate::server::stream_listener::StreamListener;
 use mio::net::TcpStream;
 use mio::{Interest, Poll};
@@ -273,13 +274,32 @@ fn the_next_idle_tick_is_an_interval_after_the_end_of_the_walk() {
 }
 
 #[test]
+fn an_iteration_visits_many_connections_that_need_nothing_or_a_few_that_do() {
+    let (mut event_loop, address) = event_loop(1024);
+    let _peers = peers(&mut event_loop, address, 5);
+    event_loop.idle_clock = IdleClock::new(Some(Duration::ZERO));
+    event_loop.walk = Walk::new(2 * VISIT_WITH_SYSTEM_CALLS);
+    for _ in 0..IDLE_TICKS {
+        event_loop.walk.begin(Visit::IdleTick);
+        event_loop.note();
+        assert!(!event_loop.walk.is_under_way());
+    }
+    assert!(event_loop.run_queue.is_empty());
+    event_loop.walk.begin(Visit::IdleTick);
+    for expired in [2, 4, 5] {
+        event_loop.note();
+        assert_eq!(event_loop.run_queue.len(), expired);
+    }
+}
+
+#[test]
 fn a_connection_that_waits_for_this_loop_is_not_idle() {
     let (mut event_loop, address) = event_loop(1024);
     let _peer = peers(&mut event_loop, address, 1);
     event_loop.idle_clock = IdleClock::new(Some(Duration::ZERO));
     let tick_often = |event_loop: &mut EventLoop<MioPoll, EventLog>| {
         for _ in 0..100 {
-            event_loop.visit(Visit::IdleTick, 0..1);
+            event_loop.visit(Visit::IdleTick, 0);
         }
         event_loop.connections[0].connection.phase()
     };

@@ -64,7 +64,7 @@ fn note(event_loop: &mut Simulated, mutant: Mutant) {
         while event_loop.run_queue.pop().is_some() {}
     }
     if mutant == Mutant::HalfWalk {
-        let _rest = event_loop.walk.take_keys(0);
+        let _rest = event_loop.walk.take_key(0);
     }
     if mutant == Mutant::TickQueued && has_ticked {
         let timeout = event_loop.idle_clock.timeout();
