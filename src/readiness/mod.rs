@@ -38,8 +38,8 @@ impl Evidence {
     /// With epoll, a short read has met the end of what the socket held (epoll(7), questions and answers, number 9),
     /// unless an urgent mark cut it short, which only epoll reports. mio itself promises `WouldBlock` alone.
     ///
-    /// On a Unix socket, descriptors that came with the bytes end a read too (unix(7), `SCM_RIGHTS`). The bytes behind them
-    /// are read later: when the peer reads the echo, it makes room to write, and that raises another edge.
+    /// It is the rule for TCP. On a Unix socket, descriptors that came with the bytes end a read too (unix(7), `SCM_RIGHTS`),
+    /// so only [`Evidence::WouldBlock`] is proof there.
     pub const OF_READS: Self = if cfg!(any(target_os = "linux", target_os = "android")) {
         Self::ShortTransfer
     } else {

@@ -7,7 +7,7 @@ use super::observer::{ConnectionId, ConnectionSummary, Observer};
 use super::proxy_header::ProxyHeader;
 use super::walk::Visited;
 use crate::connection::{Connection, ConnectionEvent, Deadline, Phase, Reason, TurnEnd};
-use crate::readiness::EventFlags;
+use crate::readiness::{EventFlags, Evidence, Readiness};
 use crate::text::address::Address;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) struct Slot<S> {
 impl<S: Socket> Slot<S> {
     pub(super) fn new(id: ConnectionId, peer: Address, socket: S) -> Self {
         Self {
-            connection: Connection::new(socket),
+            connection: Connection::with_readiness(socket, readiness_at_start(&peer)),
             idle_ticks: IdleTicks::default(),
             id,
             peer,
@@ -177,6 +177,15 @@ impl<S: Socket> Slot<S> {
             reason,
         }
     }
+}
+
+/// What is known of a new socket, with the evidence that the kind of the socket allows: see [`Evidence::OF_READS`].
+fn readiness_at_start(peer: &Address) -> Readiness {
+    let of_reads = match peer {
+        Address::Inet(_) => Evidence::OF_READS,
+        Address::Unix(_) => Evidence::WouldBlock,
+    };
+    Readiness::with_evidence(of_reads, Evidence::OF_WRITES)
 }
 
 fn emit(

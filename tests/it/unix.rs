@@ -1,7 +1,9 @@
 //! Unix sockets: the same promises as over TCP, and the file.
 
 use crate::harness::child::serve_after;
-use crate::harness::{Child, Signal, assert_same, both_modes, name_of, pattern, program, run};
+use crate::harness::{
+    Child, Signal, assert_same, both_modes, eventually, name_of, pattern, program, run,
+};
 use mio_echo::server::Mode;
 use socket2::SockAddr;
 use std::fs;
@@ -356,4 +358,40 @@ fn check_and_compare_start_servers_on_unix_sockets() {
     let compare = [&["compare", &contender][..], &brief].concat();
     let compared = in_some_attempt(|| run_in(&compare));
     assert!(compared.contains("unix"), "{compared}");
+}
+
+/// A read ends behind the bytes that came with a descriptor, however many bytes are behind them.
+#[cfg(target_os = "linux")]
+#[test]
+fn bytes_that_come_with_descriptors_are_echoed_before_the_peer_reads() {
+    const MESSAGES: usize = 20;
+    both_modes(|mode| {
+        let (_directory, path) = place();
+        let server = serve(mode, &path, &[]);
+        let stream = connect(&path);
+        // While the server is stopped, all of them arrive, so that no event separates them.
+        server.suspend();
+        for _ in 0..MESSAGES {
+            send_with_descriptor(&stream, b"!");
+        }
+        server.signal(Signal::CONT);
+        eventually("everything is echoed", || {
+            rustix::io::ioctl_fionread(&stream).unwrap() == MESSAGES as u64
+        });
+        drop(stream);
+        stop(server);
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn send_with_descriptor(stream: &UnixStream, bytes: &[u8]) {
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+    use std::os::fd::AsFd;
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let descriptor = [stream.as_fd()];
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptor)));
+    let data = [std::io::IoSlice::new(bytes)];
+    let sent = sendmsg(stream, &data, &mut ancillary, SendFlags::empty()).unwrap();
+    assert_eq!(sent, bytes.len());
 }
