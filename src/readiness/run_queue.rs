@@ -3,7 +3,7 @@
 //! With edge triggers the kernel reports a change once. A connection that still has work and is not on this queue
 //! sleeps until its peer happens to send something.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 
 /// Keys in the order in which they will be served.
 #[derive(Debug, Default)]
@@ -14,6 +14,17 @@ pub struct RunQueue {
 }
 
 impl RunQueue {
+    /// Makes room for all keys below `end`.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it.
+    pub fn try_reserve(&mut self, end: usize) -> Result<(), TryReserveError> {
+        self.keys.try_reserve(end.saturating_sub(self.keys.len()))?;
+        let more = end.saturating_sub(self.is_queued.len());
+        self.is_queued.try_reserve(more)
+    }
+
     /// Puts `key` at the back, unless it is queued already.
     pub fn push(&mut self, key: usize) {
         if key >= self.is_queued.len() {
@@ -54,6 +65,19 @@ impl RunQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_that_was_reserved_is_there() {
+        let mut queue = RunQueue::default();
+        queue.push(2);
+        queue.try_reserve(100).unwrap();
+        let capacity = |queue: &RunQueue| (queue.keys.capacity(), queue.is_queued.capacity());
+        let reserved = capacity(&queue);
+        assert!(reserved.0 >= 100 && reserved.1 >= 100);
+        (0..100).for_each(|key| queue.push(key));
+        assert_eq!(capacity(&queue), reserved);
+        queue.try_reserve(usize::MAX).unwrap_err();
+    }
 
     #[test]
     fn keys_leave_in_order_and_are_queued_once() {

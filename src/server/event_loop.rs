@@ -20,8 +20,9 @@ use super::idle::IdleClock;
 use super::kernel::Kernel;
 use super::limits::{ACCEPTS_PER_ITERATION, READ_BUDGET, WALK_BUDGET};
 use super::listener::{Accepted, Listeners};
-use super::observer::{ConnectionId, LoopPhase, Observer};
+use super::observer::{AcceptPause, ConnectionId, LoopPhase, Observer};
 use super::receive_buffer::ReceiveBuffer;
+use super::reserve::reserve_one;
 use super::shutdown::{Shutdown, StopAction};
 use super::slot::Slot;
 use super::sources::Source;
@@ -273,12 +274,28 @@ impl<K: Kernel, O: Observer> EventLoop<K, O> {
                     .pause_while_full(self.max_connections, &mut self.observer);
                 break;
             }
+            if self.listeners.are_ready()
+                && let Err(error) = self.reserve()
+            {
+                self.listeners
+                    .pause(&AcceptPause::Exhausted(error), &mut self.observer);
+                break;
+            }
             match self.listeners.accept(&mut self.observer)? {
                 Accepted::Peer(socket, peer) => self.insert(socket, peer),
                 Accepted::Retry => {}
                 Accepted::Nothing => break,
             }
         }
+        Ok(())
+    }
+
+    /// Makes room for one more connection in all tables.
+    fn reserve(&mut self) -> io::Result<()> {
+        reserve_one(&mut self.connections)?;
+        let capacity = self.connections.capacity();
+        self.run_queue.try_reserve(capacity)?;
+        self.received.try_reserve(capacity)?;
         Ok(())
     }
 

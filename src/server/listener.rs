@@ -2,8 +2,8 @@
 //!
 //! The errors of accept(2) fall into three kinds:
 //!
-//! - One peer disappeared before it was accepted: accept the next one. Many such errors in a row lead to a pause, because
-//!   they would make the loop spin.
+//! - One peer disappeared before it was accepted, or a signal came first: accept the next one. Many such errors in a row lead
+//!   to a pause, because they would make the loop spin.
 //! - This process or the system is out of descriptors or memory: pause and try again on a timer, because an edge-triggered
 //!   listener is not reported again for the connections that already wait.
 //! - The listener itself is broken: the server ends.
@@ -245,12 +245,14 @@ impl<L: Accept> Listeners<L> {
                 }
                 return Ok(Accepted::Retry);
             }
-            AcceptErrorKind::Interrupted => {}
+            AcceptErrorKind::Interrupted if self.failures < FAILED_ACCEPTS_IN_A_ROW => {
+                self.failures += 1;
+            }
             AcceptErrorKind::Peer if self.failures < FAILED_ACCEPTS_IN_A_ROW => {
                 self.failures += 1;
                 observer.accept_failed(&error);
             }
-            AcceptErrorKind::Peer | AcceptErrorKind::Resources => {
+            AcceptErrorKind::Interrupted | AcceptErrorKind::Peer | AcceptErrorKind::Resources => {
                 self.open.push_back(listener);
                 self.pause(&AcceptPause::Exhausted(error), observer);
                 return Ok(Accepted::Nothing);

@@ -3,7 +3,7 @@
 //! Both modes share the bound listeners, the limits, the stages of a stop and the observer. Read in this order:
 //!
 //! 1. `event_loop`, the loop that the rest of the program exists for;
-//! 2. what it uses: `kernel`, `listener`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
+//! 2. what it uses: `kernel`, `listener`, `reserve`, `receive_buffer`, `slot`, `idle`, `shutdown`, `walk`,
 //!    and [`readiness`](crate::readiness);
 //! 3. `threads`, the same server with a thread per connection;
 //! 4. `datagrams`, for the peers that have no connection;
@@ -43,6 +43,7 @@ mod observer;
 mod preamble;
 mod proxy_header;
 mod receive_buffer;
+mod reserve;
 mod send_queue;
 mod shutdown;
 mod slot;

@@ -1,5 +1,7 @@
 //! The loop's only read buffer: the bytes that a read pass brings in, connection after connection.
 
+use std::collections::TryReserveError;
+
 /// Room for one more read as long as the read budget is not used up, and the bytes of all reads so far.
 #[derive(Debug)]
 pub(super) struct ReceiveBuffer {
@@ -21,6 +23,12 @@ impl ReceiveBuffer {
             used: 0,
             reads: Vec::new(),
         }
+    }
+
+    /// Makes room for the reads of this many connections.
+    pub(super) fn try_reserve(&mut self, connections: usize) -> Result<(), TryReserveError> {
+        self.reads
+            .try_reserve(connections.saturating_sub(self.reads.len()))
     }
 
     /// Where the next read goes; `None` when the budget is used up.

@@ -110,6 +110,35 @@ fn without_memory_for_pending_bytes_one_connection_ends_and_the_others_do_not() 
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
 }
 
+/// The table of connections grows with them, by doubling.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_memory_for_more_connections_they_wait_in_the_backlog() {
+    if !tool_or_skip("prlimit") {
+        return;
+    }
+    let (server, address) = Child::serve(&[]);
+    let first: Vec<TcpStream> = (0..100).map(|_| connect(address)).collect();
+    for peer in &first {
+        echo_roundtrip(peer, b"before");
+    }
+    let limit = format!("--as={}:", server.address_space());
+    prlimit(&server, &mut command("prlimit"), &[&limit]);
+    let more: Vec<TcpStream> = (0..2000).map(|_| connect(address)).collect();
+    server.wait_for_log("accept: ");
+    for peer in &first {
+        echo_roundtrip(peer, b"meanwhile");
+    }
+    prlimit(&server, &mut command("prlimit"), &["--as=unlimited:"]);
+    for peer in &more {
+        echo_roundtrip(peer, b"afterwards");
+    }
+    server.signal(Signal::TERM);
+    drop((first, more));
+    let exit = server.wait();
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+}
+
 /// Sends more than the buffers of both ends hold, and reads nothing.
 #[cfg(target_os = "linux")]
 fn send_until_blocked_or_reset(address: SocketAddr) -> TcpStream {

@@ -54,10 +54,10 @@ fn fail(listeners: &mut Listeners, errno: Errno, reports: &mut Reports) -> Accep
         .unwrap()
 }
 
-/// As many failures of peers as are accepted in a row.
-fn fail_as_often_as_allowed(listeners: &mut Listeners, reports: &mut Reports) {
+/// As many failures as may follow each other.
+fn fail_as_often_as_allowed(listeners: &mut Listeners, errno: Errno, reports: &mut Reports) {
     for _ in 0..FAILED_ACCEPTS_IN_A_ROW {
-        let accepted = fail(listeners, Errno::CONNABORTED, reports);
+        let accepted = fail(listeners, errno, reports);
         assert!(matches!(accepted, Accepted::Retry), "{accepted:?}");
         assert!(!listeners.are_paused());
     }
@@ -145,7 +145,7 @@ fn failures_of_peers_in_a_row_lead_to_a_pause_and_may_then_begin_anew() {
     let mut reports = Reports::default();
     listeners.note(0, &mut reports);
     for _ in 0..2 {
-        fail_as_often_as_allowed(&mut listeners, &mut reports);
+        fail_as_often_as_allowed(&mut listeners, Errno::CONNABORTED, &mut reports);
         let accepted = fail(&mut listeners, Errno::PERM, &mut reports);
         assert!(matches!(accepted, Accepted::Nothing), "{accepted:?}");
         listeners.note_time(listeners.deadline().unwrap());
@@ -159,19 +159,31 @@ fn failures_of_peers_in_a_row_lead_to_a_pause_and_may_then_begin_anew() {
 }
 
 #[test]
+fn calls_that_are_interrupted_without_end_lead_to_a_pause() {
+    let (mut listeners, _) = listeners(1);
+    let mut reports = Reports::default();
+    listeners.note(0, &mut reports);
+    fail_as_often_as_allowed(&mut listeners, Errno::INTR, &mut reports);
+    assert_eq!(reports, Reports::default());
+    let accepted = fail(&mut listeners, Errno::INTR, &mut reports);
+    assert!(matches!(accepted, Accepted::Nothing), "{accepted:?}");
+    assert!(listeners.are_paused());
+}
+
+#[test]
 fn a_connection_or_an_empty_backlog_between_failures_begins_the_row_anew() {
     let (mut listeners, addresses) = listeners(1);
     let mut reports = Reports::default();
     listeners.note(0, &mut reports);
-    fail_as_often_as_allowed(&mut listeners, &mut reports);
+    fail_as_often_as_allowed(&mut listeners, Errno::CONNABORTED, &mut reports);
     let _peer = connect(addresses[0]);
     let accepted = listeners.accept(&mut reports).unwrap();
     assert!(matches!(accepted, Accepted::Peer(..)), "{accepted:?}");
-    fail_as_often_as_allowed(&mut listeners, &mut reports);
+    fail_as_often_as_allowed(&mut listeners, Errno::CONNABORTED, &mut reports);
     let accepted = listeners.accept(&mut reports).unwrap();
     assert!(matches!(accepted, Accepted::Retry), "{accepted:?}");
     listeners.note(0, &mut reports);
-    fail_as_often_as_allowed(&mut listeners, &mut reports);
+    fail_as_often_as_allowed(&mut listeners, Errno::CONNABORTED, &mut reports);
 }
 
 #[test]
