@@ -31,7 +31,7 @@ use clap::{Parser, ValueEnum};
 use mio_echo::rng::SplitMix64;
 use mixture::{Kind, MIXTURE, Worker};
 use peer::Payload;
-use report::{Report, Sample, Tally};
+use report::{MemoryNoise, Report, Sample, Tally};
 use server::Server;
 use stand_in::Fault;
 use std::error::Error;
@@ -57,6 +57,15 @@ const CLOSING: Duration = Duration::from_secs(20);
 enum Mode {
     EventLoop,
     Threads,
+}
+
+impl Mode {
+    fn memory_noise(self) -> MemoryNoise {
+        match self {
+            Self::EventLoop => MemoryNoise::ONE_THREAD,
+            Self::Threads => MemoryNoise::THREADS,
+        }
+    }
 }
 
 /// Soak a server: a verified mixture of connections, with memory and descriptors watched
@@ -102,31 +111,37 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let name = fault.name();
         let program = std::env::current_exe()?;
         let server = Server::start(program, ["--serve", &name])?;
-        all_held &= soak(&arguments, server, &format!("stand-in, fault {name}"))?;
+        let title = format!("stand-in, fault {name}");
+        all_held &= soak(&arguments, server, &title, MemoryNoise::THREADS)?;
     } else {
         let modes = match arguments.mode {
             Some(mode) => vec![mode],
             None => Mode::value_variants().to_vec(),
         };
         for mode in modes {
-            let mode = mode.to_possible_value().expect("no mode is hidden");
+            let name = mode.to_possible_value().expect("no mode is hidden");
             let options = [
                 "serve",
                 "--listen",
                 "127.0.0.1:0",
                 "--mode",
-                mode.get_name(),
+                name.get_name(),
             ];
             let server = Server::start(PROGRAM, options)?;
-            let title = format!("mio-echo serve --mode {}", mode.get_name());
-            all_held &= soak(&arguments, server, &title)?;
+            let title = format!("mio-echo serve --mode {}", name.get_name());
+            all_held &= soak(&arguments, server, &title, mode.memory_noise())?;
         }
     }
     Ok(ExitCode::from(u8::from(!all_held)))
 }
 
 /// One run against one server. Returns whether everything held.
-fn soak(arguments: &Arguments, mut server: Server, title: &str) -> Result<bool, Box<dyn Error>> {
+fn soak(
+    arguments: &Arguments,
+    mut server: Server,
+    title: &str,
+    memory_noise: MemoryNoise,
+) -> Result<bool, Box<dyn Error>> {
     let seed = arguments.seed;
     println!("soak of {title} for {} min, seed {seed}", arguments.minutes);
     let payload = Payload::new();
@@ -166,6 +181,7 @@ fn soak(arguments: &Arguments, mut server: Server, title: &str) -> Result<bool, 
     let report = Report {
         tallies: tallies.map(|(kind, tally)| (kind, tally.into_inner().unwrap())),
         samples,
+        memory_noise,
         warm_up: WARM_UP * elapsed.as_secs_f64(),
         cores: cpu.as_secs_f64() / elapsed.as_secs_f64(),
         descriptors_at_start,

@@ -9,11 +9,19 @@ use std::time::Duration;
 /// Bytes of memory per hour that a server may grow. Less is noise of the allocator.
 const MEMORY_BOUND: f64 = 1024.0 * 1024.0;
 
-/// Bytes of memory that a server may grow in a whole run, until every arena of the allocator has found its size: what
-/// bounds a run that is too short to know better.
-const MEMORY_NOISE: f64 = 8.0 * 1024.0 * 1024.0;
+/// Bytes of memory that a server may grow in a whole run, until the allocator has found its size: what bounds a run that is
+/// too short to know better.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MemoryNoise(f64);
 
-/// The same for descriptors. The mixture has about 150 connections open, whose number is never quite steady.
+impl MemoryNoise {
+    pub(crate) const ONE_THREAD: Self = Self(1024.0 * 1024.0);
+    /// The allocator has an arena for each of the first threads.
+    pub(crate) const THREADS: Self = Self(8.0 * 1024.0 * 1024.0);
+}
+
+/// As for memory: descriptors per hour, and in a whole run. The mixture has about 150 connections open, whose number is never
+/// quite steady.
 const DESCRIPTOR_BOUND: f64 = 10.0;
 const DESCRIPTOR_NOISE: f64 = 20.0;
 
@@ -62,6 +70,7 @@ impl Tally {
 pub(crate) struct Report {
     pub(crate) tallies: [(Kind, Tally); MIXTURE.len()],
     pub(crate) samples: Vec<Sample>,
+    pub(crate) memory_noise: MemoryNoise,
     /// Seconds at the beginning that are not judged.
     pub(crate) warm_up: f64,
     /// Processor cores that the server used on average.
@@ -90,7 +99,7 @@ impl Report {
     }
 
     fn memory(&self) -> Option<Trend> {
-        let bound = self.bound(MEMORY_BOUND, MEMORY_NOISE);
+        let bound = self.bound(MEMORY_BOUND, self.memory_noise.0);
         self.trend(|sample| sample.resident as f64, bound)
     }
 
