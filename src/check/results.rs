@@ -1,6 +1,7 @@
 //! The results of checks: plain values that know neither servers nor reports.
 
 use super::definition::Check;
+use crate::text::one_line;
 use serde::Serialize;
 
 /// How a check ended.
@@ -57,7 +58,28 @@ pub struct CheckReport {
     pub seconds: f64,
 }
 
+impl CheckStatus {
+    fn text_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Passed { measured } => measured.as_mut(),
+            Self::Failed { symptom, .. } => Some(symptom),
+            Self::NotApplicable { reason } => Some(reason),
+        }
+    }
+}
+
 impl CheckReport {
+    /// The same report, the control characters of its texts escaped. They quote the command line and what the server has
+    /// written, which must neither control a terminal nor break the format of a report.
+    pub(super) fn escaped(mut self) -> Self {
+        let texts = self.results.iter_mut();
+        let texts = texts.filter_map(|result| result.status.text_mut());
+        for text in texts.chain([&mut self.server]) {
+            *text = one_line::escaped(text).into_owned();
+        }
+        self
+    }
+
     /// The promises that were broken.
     pub fn failures(&self) -> impl Iterator<Item = &CheckResult> {
         self.results.iter().filter(|result| result.is_failure())

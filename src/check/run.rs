@@ -97,11 +97,12 @@ pub fn run(
             break;
         }
     }
-    Ok(CheckReport {
+    let report = CheckReport {
         server: plan.name.clone(),
         results,
         seconds: runner.started.elapsed().as_secs_f64(),
-    })
+    };
+    Ok(report.escaped())
 }
 
 struct CheckRunner<'a> {

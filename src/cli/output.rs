@@ -1,6 +1,7 @@
 //! What a command prints and returns: results on standard output, errors on standard error, exit codes.
 
 use mio_echo::text::background_writer::BackgroundWriter;
+use mio_echo::text::one_line;
 #[cfg(feature = "trace")]
 use mio_echo::trace::Colour;
 use std::io::{self, IsTerminal, Write};
@@ -48,8 +49,10 @@ pub(super) fn flush_stderr() {
     let _stuck = STDERR.flush(FLUSH_TIMEOUT);
 }
 
-/// Prints one line on standard error, after the name of the program and behind what was logged before.
+/// Prints one line on standard error, after the name of the program and behind what was logged before. Control characters
+/// are escaped: an error may quote an argument, a file or what another program wrote.
 pub(super) fn print_error(error: &str) {
+    let error = one_line::escaped(error);
     print_note(&format!("mio-echo: {error}"));
 }
 

@@ -152,7 +152,7 @@ fn a_process_that_is_not_ready_in_time_is_reported() {
                 ..
             }
         ));
-        assert_eq!(failure.last_stderr_line(), Some("still loading"));
+        assert_eq!(failure.last_stderr_line().as_deref(), Some("still loading"));
     }
 }
 
@@ -167,7 +167,7 @@ fn a_process_is_never_blocked_by_its_output() {
         server.early_exit().is_some()
     });
     let failure = server.early_exit().unwrap();
-    assert_eq!(failure.last_stderr_line(), Some("the end"));
+    assert_eq!(failure.last_stderr_line().as_deref(), Some("the end"));
     let ChildFailure::Exited { reason, stderr } = failure else {
         panic!("{failure:?}");
     };

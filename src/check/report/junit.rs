@@ -4,6 +4,7 @@
 use crate::check::results::{CheckReport, CheckResult, CheckStatus};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Writes the reports as JUnit XML.
@@ -23,13 +24,14 @@ fn suite(xml: &mut Writer<&mut dyn Write>, report: &CheckReport) -> io::Result<(
     let [tests, failures, skipped] = [
         report.results.len(),
         report.failed(),
-        report.not_applicable(),
+        report.not_applicable() + report.not_run(),
     ]
     .map(|count| count.to_string());
     let time = seconds(report.seconds);
+    let server = allowed(&report.server);
     xml.create_element("testsuite")
         .with_attributes([
-            ("name", report.server.as_str()),
+            ("name", server.as_ref()),
             ("tests", &tests),
             ("failures", &failures),
             ("errors", "0"),
@@ -49,8 +51,9 @@ fn case(
     result: &CheckResult,
 ) -> io::Result<()> {
     let time = seconds(result.seconds);
+    let server = allowed(&report.server);
     let case = xml.create_element("testcase").with_attributes([
-        ("classname", report.server.as_str()),
+        ("classname", server.as_ref()),
         ("name", result.check.name),
         ("time", &time),
     ]);
@@ -60,23 +63,42 @@ fn case(
             measured: Some(text),
         } => case.write_inner_content(|xml| {
             let element = xml.create_element("system-out");
-            element.write_text_content(BytesText::new(text)).map(drop)
+            let text = allowed(text);
+            element.write_text_content(BytesText::new(&text)).map(drop)
         })?,
         CheckStatus::Failed { symptom, .. } => case.write_inner_content(|xml| {
             let check = &result.check;
             let text = format!("{}\n{}\n{}", check.promise, check.why, check.hint);
             xml.create_element("failure")
-                .with_attribute(("message", symptom.as_str()))
+                .with_attribute(("message", allowed(symptom).as_ref()))
                 .write_text_content(BytesText::new(&text))
                 .map(drop)
         })?,
-        CheckStatus::NotApplicable { reason } => case.write_inner_content(|xml| {
-            let element = xml.create_element("skipped");
-            let element = element.with_attribute(("message", reason.as_str()));
-            element.write_empty().map(drop)
-        })?,
+        CheckStatus::NotApplicable { reason } | CheckStatus::NotRun { reason } => case
+            .write_inner_content(|xml| {
+                let element = xml.create_element("skipped");
+                let element = element.with_attribute(("message", allowed(reason).as_ref()));
+                element.write_empty().map(drop)
+            })?,
     };
     Ok(())
+}
+
+/// `text` with the characters escaped that XML 1.0 allows in no form (section 2.2, `Char`). One of them, and a reader
+/// rejects the whole document.
+fn allowed(text: &str) -> Cow<'_, str> {
+    let is_forbidden = |c| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    if !text.contains(is_forbidden) {
+        return text.into();
+    }
+    let escaped = |c: char| {
+        if is_forbidden(c) {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escaped).collect()
 }
 
 fn seconds(seconds: f64) -> String {

@@ -1,6 +1,7 @@
 //! The Test Anything Protocol, version 14 (testanything.org).
 
 use crate::check::results::{CheckReport, CheckResult, CheckStatus};
+use crate::text::one_line;
 use std::io::{self, Write};
 
 /// Writes the reports as one TAP stream, with a YAML block for each failure.
@@ -58,9 +59,8 @@ fn write_field(output: &mut dyn Write, name: &str, text: &str) -> io::Result<()>
     writeln!(output, "  {name}: {text}")
 }
 
-/// In a description, `#` begins a directive.
+/// In a description, `#` begins a directive, and a line break ends it.
 fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\")
-        .replace('#', r"\#")
-        .replace('\n', " ")
+    let line = one_line::escaped(text);
+    line.replace('\\', r"\\").replace('#', r"\#")
 }

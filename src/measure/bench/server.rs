@@ -7,6 +7,7 @@ use crate::text::address::Address;
 use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
+use std::borrow::Cow;
 use std::env;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
@@ -210,7 +211,7 @@ impl BenchServer {
 /// The last lines of standard error that a report shows.
 pub fn last_lines(failure: &ChildFailure) -> Vec<String> {
     let lines = failure.last_stderr_lines(STDERR_LINES).into_iter();
-    lines.map(str::to_owned).collect()
+    lines.map(Cow::into_owned).collect()
 }
 
 /// Whether another socket is bound there, although the server that was to be has ended.

@@ -1,6 +1,8 @@
 //! How a child process failed that was still needed.
 
+use crate::text::one_line;
 use signal_hook::low_level::signal_name;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -36,16 +38,18 @@ pub enum ChildFailure {
 }
 
 impl ChildFailure {
-    /// The last line of standard error that is not blank. It usually names the cause.
-    pub fn last_stderr_line(&self) -> Option<&str> {
+    /// The last line of standard error that is not blank, its control characters escaped. It usually names the cause.
+    pub fn last_stderr_line(&self) -> Option<Cow<'_, str>> {
         self.last_stderr_lines(1).pop()
     }
 
-    /// The last lines of standard error that are not blank, at most `count`.
-    pub fn last_stderr_lines(&self, count: usize) -> Vec<&str> {
+    /// The last lines of standard error that are not blank, at most `count`, their control characters escaped: what a
+    /// server writes must not control the terminal on which it is reported.
+    pub fn last_stderr_lines(&self, count: usize) -> Vec<Cow<'_, str>> {
         let (Self::Exited { stderr, .. } | Self::NotReady { stderr, .. }) = self;
         let lines = stderr.lines().rev().map(str::trim);
-        let mut lines: Vec<&str> = lines.filter(|line| !line.is_empty()).take(count).collect();
+        let lines = lines.filter(|line| !line.is_empty()).take(count);
+        let mut lines: Vec<Cow<'_, str>> = lines.map(one_line::escaped).collect();
         lines.reverse();
         lines
     }
@@ -94,6 +98,10 @@ mod tests {
         assert_eq!(
             exited(ExitReason::Code(1), "trace\nport taken\n\n"),
             "exited with status 1: port taken"
+        );
+        assert_eq!(
+            exited(ExitReason::Code(3), "\x1b[31mfatal\x1b[0m \0\n"),
+            r"exited with status 3: \u{1b}[31mfatal\u{1b}[0m \u{0}"
         );
         assert_eq!(exited(ExitReason::Signal(9), ""), "killed by SIGKILL");
         assert_eq!(exited(ExitReason::Signal(42), ""), "killed by signal 42");

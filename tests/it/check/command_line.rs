@@ -2,7 +2,10 @@
 
 use super::faulty_server::Fault;
 use super::{command, words};
-use crate::harness::{Child, Signal, eventually, in_some_attempt, program, refusing_port};
+use crate::harness::{
+    Child, Signal, command as run_program, eventually, in_some_attempt, program, refusing_port,
+    tool_or_skip,
+};
 use mio_echo::check::CHECKS;
 use serde_json::Value;
 use std::fs;
@@ -105,6 +108,49 @@ fn reports_for_other_programs_are_well_formed() {
     assert!(
         lines.contains(&"  offset: 0") && lines.contains(&"  ..."),
         "{tap}"
+    );
+}
+
+#[test]
+fn what_a_server_writes_controls_no_terminal_and_breaks_no_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["check.json", "check.xml", "check.tap"].map(|it| folder.path().join(it));
+    let mut check = program(&["check", "--only", "reset-midway"]);
+    for (option, path) in ["--json", "--junit", "--tap"].iter().zip(&files) {
+        check.arg(option).arg(path);
+    }
+    check.args(["--", "env", "TITLE=\x1b[31m \x01 \u{fffe}"]);
+    let output = check.args(words(&command(Fault::ExitsOnReset))).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let reports = files
+        .each_ref()
+        .map(|path| fs::read_to_string(path).unwrap());
+    let table = String::from_utf8(output.stdout).unwrap();
+    for text in reports.iter().chain([&table]) {
+        let is_control = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(is_control), "{text:?}");
+        assert!(text.contains(r"[31mreset"), "{text}");
+    }
+    if tool_or_skip("python3") {
+        let strict = "import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])";
+        let mut python = run_program("python3");
+        let read = python.args(["-c", strict]).arg(&files[1]).output().unwrap();
+        assert!(read.status.success(), "{read:?}");
+    }
+
+    let output = run(&[
+        "--",
+        "sh",
+        "-c",
+        r"printf '\033[31mno' >&2; exit 3",
+        "{port}",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.ends_with("exited with status 3: \\u{1b}[31mno\n"),
+        "{error:?}"
     );
 }
 

@@ -257,7 +257,10 @@ fn write_again_and_again(
 
 fn reset(fault: Fault, stream: TcpStream) {
     match fault {
-        Fault::ExitsOnReset => process::exit(104),
+        Fault::ExitsOnReset => {
+            eprintln!("\x1b[31mreset\x1b[0m \0 \u{9b}2J \u{ffff}");
+            process::exit(104)
+        }
         Fault::LeaksOnReset => std::mem::forget(stream),
         _ => {}
     }
