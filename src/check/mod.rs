@@ -80,7 +80,7 @@ mod trial;
 pub use checks::{CHECKS, DATAGRAM_CHECKS};
 pub use definition::{Check, Level};
 pub use results::{CheckReport, CheckResult, CheckStatus};
-pub use run::{CheckError, CheckPlan, OnFailure, run};
+pub use run::{CheckPlan, NoServer, OnFailure, run};
 pub use select::{Selection, SelectionError};
 pub use server::CheckTarget;
 pub use trial::Effort;

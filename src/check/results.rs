@@ -20,9 +20,14 @@ pub enum CheckStatus {
         /// The first byte of the echo that is wrong or missing, counted from 0.
         offset: Option<u64>,
     },
-    /// The promise could not be tested.
+    /// The promise cannot be tested on this server or this system.
     NotApplicable {
         /// Why not, in one line.
+        reason: String,
+    },
+    /// The check was left out, or ended before it had a result.
+    NotRun {
+        /// Why, in one line.
         reason: String,
     },
 }
@@ -63,7 +68,7 @@ impl CheckStatus {
         match self {
             Self::Passed { measured } => measured.as_mut(),
             Self::Failed { symptom, .. } => Some(symptom),
-            Self::NotApplicable { reason } => Some(reason),
+            Self::NotApplicable { reason } | Self::NotRun { reason } => Some(reason),
         }
     }
 }
@@ -96,8 +101,16 @@ impl CheckReport {
         self.failures().count()
     }
 
-    /// The number of promises that could not be tested.
+    /// The number of promises that cannot be tested on this server or this system.
     pub fn not_applicable(&self) -> usize {
-        self.results.len() - self.passed() - self.failed()
+        let is_one =
+            |result: &&CheckResult| matches!(result.status, CheckStatus::NotApplicable { .. });
+        self.results.iter().filter(is_one).count()
+    }
+
+    /// The number of checks that were not run.
+    pub fn not_run(&self) -> usize {
+        let is_one = |result: &&CheckResult| matches!(result.status, CheckStatus::NotRun { .. });
+        self.results.iter().filter(is_one).count()
     }
 }

@@ -23,6 +23,9 @@ const ECHO_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long to wait for the end of a server that no longer echoes, so that it can be reported.
 const EXIT_TIME: Duration = Duration::from_millis(200);
 
+/// Why a check was not run after a signal.
+const INTERRUPTED: &str = "interrupted";
+
 /// What to check, and how.
 #[derive(Debug, Clone)]
 pub struct CheckPlan {
@@ -53,53 +56,40 @@ pub enum OnFailure {
     Stop,
 }
 
-/// Why there is no report.
+/// The server could not be started or reached, for this reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CheckError {
-    /// The server could not be started or reached, for this reason.
-    NoServer(String),
-    /// The run was interrupted.
-    Interrupted,
-}
+pub struct NoServer(pub String);
 
-impl fmt::Display for CheckError {
+impl fmt::Display for NoServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoServer(reason) => f.write_str(reason),
-            Self::Interrupted => f.write_str("interrupted"),
-        }
+        f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for CheckError {}
+impl std::error::Error for NoServer {}
 
-/// Runs the checks of `plan`. Before each one, `on_check` is called with its index.
+/// Runs the checks of `plan`. Before each one, `on_check` is called with its index. Once `cancelled` is set, the rest is
+/// not run.
 ///
 /// # Errors
 ///
-/// The server could not be started or reached, or `cancelled` was set.
+/// The server could not be started or reached.
 pub fn run(
     plan: &CheckPlan,
     cancelled: &AtomicBool,
     mut on_check: impl FnMut(usize, &Check),
-) -> Result<CheckReport, CheckError> {
+) -> Result<CheckReport, NoServer> {
     let mut runner = CheckRunner::new(plan, cancelled)?;
-    let mut results = Vec::new();
     for (index, check) in plan.checks.iter().enumerate() {
-        on_check(index, check);
+        if runner.obstacle().is_none() {
+            on_check(index, check);
+        }
         let result = runner.result_of(check);
-        if cancelled.load(Ordering::Relaxed) {
-            return Err(CheckError::Interrupted);
-        }
-        let is_failure = result.is_failure();
-        results.push(result);
-        if is_failure && plan.on_failure == OnFailure::Stop {
-            break;
-        }
+        runner.results.push(result);
     }
     let report = CheckReport {
         server: plan.name.clone(),
-        results,
+        results: runner.results,
         seconds: runner.started.elapsed().as_secs_f64(),
     };
     Ok(report.escaped())
@@ -109,63 +99,88 @@ struct CheckRunner<'a> {
     plan: &'a CheckPlan,
     cancelled: &'a AtomicBool,
     payload: Payload,
-    /// The server, or why there is none left.
+    /// The server, or why there is none.
     server: Result<CheckedServer, String>,
     restarts: u32,
     started: Instant,
+    results: Vec<CheckResult>,
 }
 
 impl<'a> CheckRunner<'a> {
-    fn new(plan: &'a CheckPlan, cancelled: &'a AtomicBool) -> Result<Self, CheckError> {
-        let server = start(plan, cancelled).map_err(|reason| {
-            if cancelled.load(Ordering::Relaxed) {
-                CheckError::Interrupted
-            } else {
-                CheckError::NoServer(reason)
-            }
-        })?;
+    fn new(plan: &'a CheckPlan, cancelled: &'a AtomicBool) -> Result<Self, NoServer> {
+        let server = match start(plan, cancelled) {
+            Err(reason) if !cancelled.load(Ordering::Relaxed) => return Err(NoServer(reason)),
+            server => server,
+        };
         Ok(Self {
             plan,
             cancelled,
             payload: Payload::printable(),
-            server: Ok(server),
+            server,
             restarts: 0,
             started: Instant::now(),
+            results: Vec::new(),
         })
+    }
+
+    /// Why no more checks are run.
+    fn obstacle(&self) -> Option<String> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Some(INTERRUPTED.to_owned());
+        }
+        let has_failed = self.results.iter().any(CheckResult::is_failure);
+        if has_failed && self.plan.on_failure == OnFailure::Stop {
+            return Some("a check before it has failed".to_owned());
+        }
+        self.server.as_ref().err().cloned()
     }
 
     fn result_of(&mut self, check: &Check) -> CheckResult {
         let started = Instant::now();
-        let mut outcome = self.outcome_of(check, started);
+        let outcome = self.outcome_of(check, started);
         let seconds = started.elapsed().as_secs_f64();
-        if !self.cancelled.load(Ordering::Relaxed) {
-            outcome = self.ensure_server(outcome);
-        }
+        let status = match outcome {
+            Ok(outcome) => self.status_of(outcome),
+            Err(reason) => CheckStatus::NotRun { reason },
+        };
         CheckResult {
             check: *check,
-            status: status_of(outcome),
+            status,
             seconds,
         }
     }
 
-    fn outcome_of(&self, check: &Check, now: Instant) -> TrialResult {
-        let not_applicable = |reason: &str| Ok(TrialOutcome::NotApplicable(reason.to_owned()));
-        let server = match &self.server {
-            Ok(server) => server,
-            Err(reason) => return not_applicable(reason),
-        };
-        let Some(end) = self.end_of(check, now) else {
-            return not_applicable("no time was left");
-        };
+    /// What the check found, or why it was not run.
+    fn outcome_of(&self, check: &Check, now: Instant) -> Result<TrialResult, String> {
+        self.obstacle().map_or(Ok(()), Err)?;
+        let server = self.server.as_ref().map_err(Clone::clone)?;
+        let end = self
+            .end_of(check, now)
+            .ok_or_else(|| "no time was left".to_owned())?;
         let limit = TimeLimit::new(end, self.plan.timeout, self.cancelled);
         let effort = self.plan.effort;
         let trial = Trial::new(server, limit, self.cancelled, effort, &self.payload);
-        match (check.run, server.process()) {
+        let not_applicable = |reason: &str| Ok(TrialOutcome::NotApplicable(reason.to_owned()));
+        Ok(match (check.run, server.process()) {
             (Run::OnAddress(run), _) => run(&trial),
             (Run::OnProcess(run), Some(process)) if process.is_visible() => run(&trial, process),
             (Run::OnProcess(_), Some(_)) => not_applicable("this system shows no processes"),
             (Run::OnProcess(_), None) => not_applicable("the process of the server is not known"),
+        })
+    }
+
+    /// What is reported, once it is known whether the server has survived the check.
+    fn status_of(&mut self, outcome: TrialResult) -> CheckStatus {
+        if self.cancelled.load(Ordering::Relaxed) {
+            let reason = INTERRUPTED.to_owned();
+            return CheckStatus::NotRun { reason };
         }
+        let outcome = match (self.ensure_server(&outcome), outcome) {
+            (None, outcome) => outcome,
+            (Some(trouble), Err(symptom)) => Err(symptom.and(&trouble)),
+            (Some(trouble), Ok(_)) => Err(Symptom::of(trouble)),
+        };
+        status_of(outcome)
     }
 
     /// When the check has to be done. `None` if no time is left for it.
@@ -180,41 +195,41 @@ impl<'a> CheckRunner<'a> {
         }
     }
 
-    /// Ensures that a server is running for the next check. A check after which the server is gone has failed.
-    fn ensure_server(&mut self, outcome: TrialResult) -> TrialResult {
-        let Ok(server) = &mut self.server else {
-            return outcome;
-        };
+    /// Ensures that a server is running for the next check. Returns what has become of the one before, if it does not
+    /// work any more: a check after which the server is gone has failed.
+    fn ensure_server(&mut self, outcome: &TrialResult) -> Option<String> {
+        let server = self.server.as_mut().ok()?;
         let trouble = match server.early_exit() {
             Some(how) => format!("the server {how}"),
             None if outcome.is_ok()
                 || server.echoes_anything(self.plan.timeout.min(ECHO_TIMEOUT)) =>
             {
-                return outcome;
+                return None;
             }
             None => match server.early_exit_within(EXIT_TIME) {
                 Some(how) => format!("the server {how}"),
                 None => "after that, the server no longer echoes".to_owned(),
             },
         };
-        if self.restarts == MAX_RESTARTS {
-            self.server = Err(format!(
+        let is_ours = server.process().is_some();
+        self.server = if self.restarts == MAX_RESTARTS {
+            Err(format!(
                 "the server had to be restarted {MAX_RESTARTS} times"
-            ));
-        } else if server.process().is_some() {
+            ))
+        } else if is_ours {
             self.restarts += 1;
-            self.server = start(self.plan, self.cancelled);
+            start(self.plan, self.cancelled)
         } else {
-            self.server = Err("the server no longer echoes".to_owned());
-        }
-        match outcome {
-            Err(symptom) => Err(symptom.and(&trouble)),
-            Ok(_) => Err(Symptom::of(trouble)),
-        }
+            Err("the server no longer echoes".to_owned())
+        };
+        Some(trouble)
     }
 }
 
 fn start(plan: &CheckPlan, cancelled: &AtomicBool) -> Result<CheckedServer, String> {
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(INTERRUPTED.to_owned());
+    }
     match &plan.target {
         CheckTarget::Running(endpoint) => {
             CheckedServer::running(endpoint, plan.transport, plan.timeout)

@@ -5,14 +5,14 @@
     reason = "the comments on arguments are the help text, where a backtick would be printed"
 )]
 
-use super::files::write_to;
+use super::files::{check_reports, print_results, write_to};
 use super::interrupt::Interrupt;
-use super::output::{FAILED, NOT_STARTED, fail, may_colour, print_line};
+use super::output::{FAILED, NOT_STARTED, fail, may_colour, print_error};
 use super::values::positive_duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::check::{
-    self, Check, CheckError, CheckPlan, CheckReport, CheckTarget, Effort, Level, OnFailure,
+    self, Check, CheckPlan, CheckReport, CheckTarget, Effort, Level, NoServer, OnFailure,
     Selection,
     report::{self, Layout},
 };
@@ -20,6 +20,7 @@ use mio_echo::measure::load::Transport;
 use mio_echo::measure::process::{CommandLine, ListenPlace, PORT, SOCKET};
 use mio_echo::server::Mode;
 use mio_echo::text::endpoint::Endpoint;
+use mio_echo::text::os_error;
 use std::env;
 use std::ffi::OsString;
 use std::io;
@@ -39,8 +40,9 @@ altered, twice or from another address breaks a promise.
 Exit codes:
   0              no promise was broken
   1              at least one promise was broken
-  2              wrong usage, or no server
-  130, 143, 129  interrupted by SIGINT, SIGTERM, SIGHUP
+  2              wrong usage, no server, or results that cannot be written
+  130, 143, 129  interrupted by SIGINT, SIGTERM, SIGHUP; what was found so
+                 far is reported, the rest as skipped
 
 Examples:
   mio-echo check
@@ -130,57 +132,54 @@ pub(crate) struct CheckArguments {
 }
 
 pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
-    let plans = match arguments.plans() {
-        Ok(plans) => plans,
-        Err(mistake) => return fail(NOT_STARTED, &mistake),
-    };
+    run_checks(arguments).unwrap_or_else(|error| fail(NOT_STARTED, &error))
+}
+
+fn run_checks(arguments: &CheckArguments) -> Result<ExitCode, String> {
+    let plans = arguments.plans()?;
     if arguments.list {
         let checks = plans.first().map(|plan| plan.checks.as_slice());
-        print_line(&report::list(checks.unwrap_or_default(), layout()));
-        return ExitCode::SUCCESS;
+        print_results(&report::list(checks.unwrap_or_default(), layout()))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let interrupt = match Interrupt::catch() {
-        Ok(interrupt) => interrupt,
-        Err(error) => return fail(NOT_STARTED, &error.to_string()),
-    };
-    let reports = match check_all(&plans, arguments, &interrupt) {
-        Ok(reports) => reports,
-        Err(CheckError::Interrupted) => {
-            return fail(interrupt.exit_code().unwrap_or(FAILED), "interrupted");
-        }
-        Err(error) => return fail(NOT_STARTED, &error.to_string()),
-    };
-    if let Err(reason) = arguments.write_files(&reports) {
-        return fail(FAILED, &reason);
+    check_reports(arguments.outputs())?;
+    let interrupt = Interrupt::catch().map_err(|error| os_error::describe(&error))?;
+    let (reports, printed) = check_all(&plans, arguments, &interrupt)?;
+    arguments.write_files(&reports)?;
+    printed?;
+    if let Some(code) = interrupt.exit_code() {
+        print_error("interrupted");
+        return Ok(ExitCode::from(code));
     }
-    if reports.iter().all(|report| report.failed() == 0) {
+    Ok(if reports.iter().all(|report| report.failed() == 0) {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
-    }
+    })
 }
 
-/// Checks one server after the other, and prints each report when it is complete.
+/// Checks one server after the other, and prints each report when it is complete. Returns the reports, and whether they
+/// could be printed.
 fn check_all(
     plans: &[CheckPlan],
     arguments: &CheckArguments,
     interrupt: &Interrupt,
-) -> Result<Vec<CheckReport>, CheckError> {
-    let mut reports = Vec::new();
+) -> Result<(Vec<CheckReport>, Result<(), String>), String> {
+    let (mut reports, mut printed) = (Vec::new(), Ok(()));
     for plan in plans {
-        let report = check(plan, interrupt)?;
-        if !arguments.stdout_is_taken() {
-            if !reports.is_empty() {
-                print_line("");
-            }
-            print(&report, arguments.level);
+        // A server that is not reached any more is in the files, but not in the table.
+        let is_printed = !arguments.stdout_is_taken() && !interrupt.has_arrived();
+        let report = check(plan, interrupt).map_err(|error| error.to_string())?;
+        if is_printed {
+            let gap = if reports.is_empty() { "" } else { "\n" };
+            printed = printed.and(print(gap, &report, arguments.level));
         }
         reports.push(report);
     }
-    Ok(reports)
+    Ok((reports, printed))
 }
 
-fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, CheckError> {
+fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, NoServer> {
     // Invisible where standard error is no terminal.
     let bar = ProgressBar::new(plan.checks.len() as u64);
     let style = ProgressStyle::with_template("{bar:20} {pos:>2} of {len}  {wide_msg}");
@@ -197,24 +196,17 @@ fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, CheckEr
     report
 }
 
-fn print(report: &CheckReport, level: Option<Level>) {
+fn print(gap: &str, report: &CheckReport, level: Option<Level>) -> Result<(), String> {
     let layout = layout();
-    print_line(&report::table(report, layout));
-    let explanation = report::explanation(report, layout);
-    if !explanation.is_empty() {
-        print_line(explanation.trim_end());
-    }
-    if let Some(level) = level {
-        print_line(&format!("\n{}", report::grade(report, level)));
-    }
+    let [table, explanation] = [report::table, report::explanation].map(|it| it(report, layout));
+    let grade = level.map(|level| format!("\n{}", report::grade(report, level)));
+    let text = format!("{gap}{table}\n{explanation}{}", grade.unwrap_or_default());
+    print_results(text.trim_end())
 }
 
 impl CheckArguments {
     /// One plan for each server.
     fn plans(&self) -> Result<Vec<CheckPlan>, String> {
-        if self.outputs_to_stdout() > 1 {
-            return Err("only one of --json, --junit and --tap can go to standard output".into());
-        }
         let transport = if self.udp {
             Transport::Datagrams
         } else {
@@ -310,12 +302,13 @@ impl CheckArguments {
     }
 
     fn stdout_is_taken(&self) -> bool {
-        self.outputs_to_stdout() > 0
+        self.outputs().any(|path| path == Path::new("-"))
     }
 
-    fn outputs_to_stdout(&self) -> usize {
-        let outputs = [&self.json, &self.junit, &self.tap].into_iter().flatten();
-        outputs.filter(|path| *path == Path::new("-")).count()
+    /// Where reports go.
+    fn outputs(&self) -> impl Iterator<Item = &Path> {
+        let outputs = [&self.json, &self.junit, &self.tap];
+        outputs.into_iter().flatten().map(PathBuf::as_path)
     }
 }
 

@@ -4,11 +4,18 @@
 //! or not at all.
 
 use mio_echo::text::os_error;
+#[cfg(feature = "measure")]
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+#[cfg(feature = "measure")]
+use std::path;
 use std::path::{Path, PathBuf};
 use std::process;
+
+/// The name of standard output as a file.
+const STDOUT: &str = "-";
 
 /// Writes a file through `write`, or standard output if `path` is `-`. A standard output whose reader has closed it is
 /// not an error.
@@ -20,30 +27,73 @@ pub(super) fn write_to(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), String> {
-    let result = if path == Path::new("-") {
-        let written = write(&mut io::stdout().lock());
-        written.or_else(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(error),
-        })
-    } else {
-        replace(path, write)
-    };
-    result.map_err(|error| cannot_write(path, &error))
+    if path != Path::new(STDOUT) {
+        return replace(path, write).map_err(|error| cannot_write(path, &error));
+    }
+    let mut stdout = io::stdout().lock();
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(cannot_write(Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Fails if `path` cannot be written. Leaves what is there as it is, and no empty file where there is none.
+/// Prints results and a line break on standard output.
+///
+/// # Errors
+///
+/// As [`write_to`].
+#[cfg(feature = "measure")]
+pub(super) fn print_results(text: &str) -> Result<(), String> {
+    write_to(Path::new(STDOUT), |stdout| writeln!(stdout, "{text}"))
+}
+
+/// Fails if two reports would go to the same place, or if one of them cannot be written: the end of a run is too late to
+/// find out.
+///
+/// # Errors
+///
+/// One line that names the place.
+#[cfg(feature = "measure")]
+pub(super) fn check_reports<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), String> {
+    let mut places = HashSet::new();
+    for path in paths {
+        let is_stdout = path == Path::new(STDOUT);
+        let name = if is_stdout {
+            "standard output".into()
+        } else {
+            path.display().to_string()
+        };
+        // Two names may be those of one file.
+        let place = fs::canonicalize(path).or_else(|_| path::absolute(path));
+        if !places.insert(place.unwrap_or_else(|_| path.to_owned())) {
+            return Err(format!("two reports cannot both go to {name}"));
+        }
+        if !is_stdout {
+            check_writable(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails if `path` cannot be written. Leaves what is there as it is, and no empty file where there is none. A device or a
+/// pipe is not opened, because that may wait for the other end.
 ///
 /// # Errors
 ///
 /// One line that names the file.
 #[cfg(feature = "measure")]
 pub(super) fn check_writable(path: &Path) -> Result<(), String> {
-    let checked = if path.exists() {
-        File::options().append(true).open(path).map(drop)
-    } else {
-        let temporary = beside(path);
-        File::create_new(&temporary).and_then(|_| fs::remove_file(&temporary))
+    let checked = match fs::metadata(path) {
+        Ok(existing) if existing.is_file() || existing.is_dir() => {
+            File::options().append(true).open(path).map(drop)
+        }
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let temporary = beside(path);
+            File::create_new(&temporary).and_then(|_| fs::remove_file(&temporary))
+        }
     };
     checked.map_err(|error| cannot_write(path, &error))
 }
@@ -141,5 +191,23 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert!(check_writable(&folder.path().join("none/report")).is_err());
         assert!(check_writable(folder.path()).is_err());
+        let fifo = folder.path().join("fifo");
+        let made = process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        // To open it would wait for a reader.
+        check_writable(&fifo).unwrap();
+    }
+
+    #[cfg(feature = "measure")]
+    #[test]
+    fn two_reports_cannot_go_to_one_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        check_reports([path.as_path(), &link, Path::new("-")]).unwrap();
+        fs::write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(check_reports([path.as_path(), &link]).is_err());
+        let twice = check_reports([Path::new("-"); 2]).unwrap_err();
+        assert_eq!(twice, "two reports cannot both go to standard output");
     }
 }

@@ -1,6 +1,6 @@
 //! `mio-echo lab`: lists the experiments, runs one, serves one of its servers, or writes it as a project.
 
-use super::files::cannot_write;
+use super::files::{cannot_write, print_results};
 use super::output::{FAILED, NOT_STARTED, colour_on, fail, print_line};
 use clap::{Args, ValueEnum};
 use mio_echo::learn::lab::project::Project;
@@ -20,7 +20,8 @@ Exit codes:
   0  the wrong server failed as predicted and the right server was
      correct; or the server of --serve was stopped; or the project was
      written
-  1  a result was unexpected, or the experiment could not be run
+  1  a result was unexpected, the experiment could not be run, or
+     its results cannot be written
   2  wrong usage, no such experiment, or ADDR, FILE or DIR cannot be used
 
 Examples:
@@ -76,8 +77,10 @@ enum ServerChoice {
 
 pub(super) fn run(arguments: &LabArguments) -> ExitCode {
     let Some(name) = &arguments.name else {
-        print_line(&list());
-        return ExitCode::SUCCESS;
+        return match print_results(&list()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(FAILED, &error),
+        };
     };
     let Some(experiment) = lab::find(name) else {
         return fail(NOT_STARTED, &unknown(name));
@@ -151,7 +154,9 @@ fn run_experiment(experiment: &Experiment, page: Option<&Path>) -> ExitCode {
         Err(error) => return fail(FAILED, &format!("{}: {error}", experiment.name)),
     };
     let text = report::text(&run, colour_on(&io::stdout()), columns());
-    print_line(text.trim_end());
+    if let Err(error) = print_results(text.trim_end()) {
+        return fail(FAILED, &error);
+    }
     if let Some((path, file)) = page
         && let Err(error) = write_page(&run, file)
     {

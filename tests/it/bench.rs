@@ -337,7 +337,7 @@ fn invalid_arguments_are_rejected_with_exit_code_2() {
         (&["--pid", "1"], "<ADDR>"),
         (&["localhost:7", "--mode", "threads"], "--mode"),
         (&["no where"], "HOST:PORT"),
-        (&["--json", "-", "--hgrm", "-"], "only one"),
+        (&["--json", "-", "--hgrm", "-"], "two reports cannot both"),
     ] {
         let exit = bench(arguments);
         assert_eq!(exit.code, Some(2), "{arguments:?}");

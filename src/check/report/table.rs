@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 const PASS: &str = "pass";
 const FAIL: &str = "FAIL";
 const NOT_APPLICABLE: &str = "n/a";
+const NOT_RUN: &str = "skip";
 
 /// What a report for people is written on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +108,13 @@ fn mark(result: &CheckResult) -> &'static str {
         CheckStatus::Passed { .. } => PASS,
         CheckStatus::Failed { .. } => FAIL,
         CheckStatus::NotApplicable { .. } => NOT_APPLICABLE,
+        CheckStatus::NotRun { .. } => NOT_RUN,
     }
 }
 
 fn time(result: &CheckResult) -> String {
     match result.status {
-        CheckStatus::NotApplicable { .. } => "–".to_owned(),
+        CheckStatus::NotApplicable { .. } | CheckStatus::NotRun { .. } => "–".to_owned(),
         _ => units::value(result.seconds, units::TIME),
     }
 }
@@ -128,6 +130,8 @@ fn promise_and_finding(result: &CheckResult) -> String {
             symptom: finding, ..
         }
         | CheckStatus::NotApplicable { reason: finding } => format!("{promise}\n→ {finding}"),
+        // There may be many of them, and none tells more than the one before.
+        CheckStatus::NotRun { reason } => reason.clone(),
     }
 }
 
@@ -140,7 +144,33 @@ fn summary(report: &CheckReport) -> String {
     if report.not_applicable() > 0 {
         parts.push(format!("{} not applicable", report.not_applicable()));
     }
-    format!("{}, in {time}", parts.join(", "))
+    if report.not_run() > 0 {
+        parts.push(format!("{} not run", report.not_run()));
+    }
+    let lines = [format!("{}, in {time}", parts.join(", "))];
+    let lines: Vec<String> = lines.into_iter().chain(left_out(report)).collect();
+    lines.join("\n")
+}
+
+/// A line for each reason why checks were not run.
+fn left_out(report: &CheckReport) -> Vec<String> {
+    let reasons = report.results.iter().filter_map(|it| match &it.status {
+        CheckStatus::NotRun { reason } => Some(reason.as_str()),
+        _ => None,
+    });
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for reason in reasons {
+        match counts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((reason, 1)),
+        }
+    }
+    let all = report.results.len();
+    let line = |(reason, count)| match count {
+        1 => format!("1 of {all} checks was not run: {reason}"),
+        _ => format!("{count} of {all} checks were not run: {reason}"),
+    };
+    counts.into_iter().map(line).collect()
 }
 
 fn see(check: &Check) -> String {
@@ -172,7 +202,12 @@ fn coloured(line: String, layout: Layout) -> String {
     if !layout.colour {
         return line;
     }
-    let marks = [(PASS, GREEN), (FAIL, RED), (NOT_APPLICABLE, YELLOW)];
+    let marks = [
+        (PASS, GREEN),
+        (FAIL, RED),
+        (NOT_APPLICABLE, YELLOW),
+        (NOT_RUN, YELLOW),
+    ];
     let mark = marks.into_iter().find_map(|(mark, colour)| {
         let rest = line.strip_prefix(' ')?.strip_prefix(mark)?;
         Some(format!(" \x1b[{colour}m{mark}\x1b[0m{rest}"))

@@ -32,7 +32,7 @@ fn write_point(
     let name = result.check.name;
     match &result.status {
         CheckStatus::Passed { .. } => writeln!(output, "ok {number} - {server}: {name}"),
-        CheckStatus::NotApplicable { reason } => {
+        CheckStatus::NotApplicable { reason } | CheckStatus::NotRun { reason } => {
             let reason = escaped(reason);
             writeln!(output, "ok {number} - {server}: {name} # SKIP {reason}")
         }

@@ -2,7 +2,7 @@
 
 use super::instruments::InstrumentArguments;
 use super::values::{LoadPatternName, message_size, warm_up};
-use crate::cli::files::check_writable;
+use crate::cli::files::check_reports;
 use crate::cli::placement::PlacementArguments;
 use crate::cli::values::{
     ArrivalsName, Bytes, ModeName, at_least_one, duration, positive_duration, positive_rate,
@@ -175,18 +175,11 @@ impl BenchArguments {
             );
         }
         self.check_schedule()?;
-        if self.reports_on_stdout() > 1 {
-            return Err(
-                "only one of --json, --html, --hgrm, --hlog and --flamegraph can go to standard output"
-                    .to_owned(),
-            );
-        }
         self.check_load()?;
         self.instruments
             .validate(self.addr.is_none() || self.pid.is_some())?;
         self.placement().check()?;
-        let mut files = self.files().filter(|file| *file != Path::new("-"));
-        files.try_for_each(check_writable)
+        check_reports(self.files())
     }
 
     /// Rejects what contradicts the schedule of an open loop.

@@ -1,8 +1,8 @@
 //! `mio-echo bench --calibrate`, and the hidden subcommand that runs its servers.
 
-use crate::cli::files::{check_writable, write_to};
+use crate::cli::files::{check_writable, print_results, write_to};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use clap::Args;
 use mio_echo::measure::calibration::{
     self, Calibration, CalibrationRow, CalibrationServer, Injection,
@@ -47,7 +47,7 @@ fn calibrate(json: Option<&Path>) -> Result<(Calibration, Option<u8>), String> {
     let program = env::current_exe().map_err(described)?;
     let prints = json != Some(Path::new("-"));
     if prints {
-        print_line(&Calibration::header());
+        print_results(&Calibration::header())?;
     }
     let mut calibration = Calibration::new();
     for injection in Injection::ALL {
@@ -57,17 +57,16 @@ fn calibrate(json: Option<&Path>) -> Result<(Calibration, Option<u8>), String> {
             break;
         }
         if prints {
-            print_rows(&rows);
+            print_rows(&rows)?;
         }
         calibration.rows.extend(rows);
     }
     Ok((calibration, interrupt.exit_code()))
 }
 
-fn print_rows(rows: &[CalibrationRow]) {
-    for row in rows {
-        print_line(&row.to_string());
-    }
+fn print_rows(rows: &[CalibrationRow]) -> Result<(), String> {
+    let mut rows = rows.iter();
+    rows.try_for_each(|row| print_results(&row.to_string()))
 }
 
 fn write(calibration: &Calibration, json: Option<&Path>) -> Result<(), String> {

@@ -11,9 +11,9 @@ pub(crate) use after_help::EXAMPLES;
 pub(crate) use arguments::BenchArguments;
 pub(crate) use calibrate::{CalibrationServerArguments, serve};
 
-use crate::cli::files::write_to;
+use crate::cli::files::{print_results, write_to};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error, print_line};
+use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use instruments::flame_graph;
 use live::LiveLine;
 use mio_echo::measure::bench::{
@@ -156,7 +156,7 @@ fn write_reports(measured: &Measured, arguments: &BenchArguments) -> Result<(), 
         ..
     } = measured;
     if arguments.reports_on_stdout() == 0 {
-        print_line(report.to_string().trim_end());
+        print_results(report.to_string().trim_end())?;
     }
     if let Some(path) = &arguments.json {
         write_to(path, |file| {

@@ -9,6 +9,7 @@ mod values;
 
 pub(crate) use arguments::{CompareArguments, EXAMPLES};
 
+use crate::cli::files::check_reports;
 use crate::cli::output::{FAILED, NOT_STARTED, fail, print_error};
 use arguments::LEAST_ROUNDS;
 use flame_graphs::FlameGraphs;
@@ -37,7 +38,7 @@ struct Outcome {
 
 pub(crate) fn run(arguments: &CompareArguments) -> ExitCode {
     let mut reports = arguments.reports();
-    if let Err(error) = reports::check(&reports) {
+    if let Err(error) = check_reports(reports.iter().map(|(_, path)| *path)) {
         return fail(NOT_STARTED, &error);
     }
     let before = arguments.baseline.as_deref().map(read).transpose();

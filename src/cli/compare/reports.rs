@@ -1,9 +1,8 @@
 //! The files that a comparison is reported in, and the table on standard output.
 
-use crate::cli::files::{check_writable, write_to};
+use crate::cli::files::write_to;
 use mio_echo::measure::compare::model::Comparison;
 use mio_echo::measure::compare::report;
-use std::collections::HashSet;
 use std::path::Path;
 
 /// The format of a report.
@@ -14,26 +13,6 @@ pub(super) enum ReportFormat {
     Markdown,
     Csv,
     Json,
-}
-
-/// Fails if a report could not be written, since an hour of measuring is too late to find out.
-pub(super) fn check(reports: &[(ReportFormat, &Path)]) -> Result<(), String> {
-    let mut paths = HashSet::new();
-    for (_, path) in reports {
-        let is_stdout = *path == Path::new("-");
-        if !paths.insert(path) {
-            let place = if is_stdout {
-                "standard output".to_owned()
-            } else {
-                path.display().to_string()
-            };
-            return Err(format!("two reports cannot both go to {place}"));
-        }
-        if !is_stdout {
-            check_writable(path)?;
-        }
-    }
-    Ok(())
 }
 
 /// Saves a comparison that has not ended, for the case that it never does.

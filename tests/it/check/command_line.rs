@@ -3,13 +3,17 @@
 use super::faulty_server::Fault;
 use super::{command, words};
 use crate::harness::{
-    Child, Signal, command as run_program, eventually, in_some_attempt, program, refusing_port,
-    tool_or_skip,
+    self, Child, DEADLINE, Signal, command as run_program, eventually, in_some_attempt, program,
+    refusing_port, tool_or_skip,
 };
 use mio_echo::check::CHECKS;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::process::Output;
+use std::sync::mpsc;
+use std::thread;
 
 #[test]
 fn our_own_server_passes_in_both_modes() {
@@ -193,7 +197,7 @@ fn a_level_stops_at_the_first_failure_and_says_what_comes_next() {
         text.contains(" hint  Do not block on one connection"),
         "{text}"
     );
-    assert!(!text.contains("stays-open"), "{text}");
+    assert!(text.contains(" skip  stays-open"), "{text}");
 }
 
 #[test]
@@ -230,7 +234,18 @@ fn wrong_usage_and_a_missing_server_are_told_apart_from_a_failure() {
         (&["--only", "idle-cpu", "--quick"], "leave no check"),
         (&["--level", "7"], "expected a number from 1 to 6"),
         (&["--level", "2", "--quick"], "cannot be used with"),
-        (&["--json", "-", "--tap", "-"], "only one of"),
+        (
+            &["--json", "-", "--tap", "-"],
+            "two reports cannot both go to standard output",
+        ),
+        (
+            &["--json", "/nowhere/x", "localhost:1"],
+            "cannot write /nowhere/x: no such file or directory",
+        ),
+        (
+            &["--json", "./same", "--junit", "same"],
+            "two reports cannot both go to same",
+        ),
         (&["--", "cat"], "does not say where the port goes: {port}"),
         (
             &["--", "false", "{port}"],
@@ -247,6 +262,69 @@ fn wrong_usage_and_a_missing_server_are_told_apart_from_a_failure() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(words), "{arguments:?}: {text}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_one_line_and_exit_code_2() {
+    let (_server, address) = Child::serve(&[]);
+    let address = address.to_string();
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for (arguments, code) in [
+        (&["check", "--list"][..], 2),
+        (&["check", &address, "--only", "byte-by-byte"], 2),
+        (&["lab"], 1),
+    ] {
+        let exit = harness::run(program(arguments).stdout(full()));
+        let line = "mio-echo: cannot write standard output: no space left on device";
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(code), line));
+
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let exit = harness::run(program(arguments).stdout(writer));
+        assert_eq!((exit.code, exit.stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_found() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (stuck, is_stuck) = mpsc::channel();
+    // One connection after the other, until a byte comes that is not ASCII.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut byte = [0];
+            while matches!(stream.read(&mut byte), Ok(1)) {
+                if !byte.is_ascii() {
+                    return stuck.send(stream).unwrap();
+                }
+                stream.write_all(&byte).unwrap();
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("check.json");
+    let mut check = program(&["check", &address, "--timeout", "1m"]);
+    check.args(["--only", "byte-by-byte,split-utf8,half-close", "--json"]);
+    let run = Child::spawn(check.arg(&json));
+    let _open = is_stuck.recv_timeout(DEADLINE).unwrap();
+    run.signal(Signal::INT);
+    let exit = run.wait();
+    assert_eq!(
+        (exit.code, exit.stderr.as_str()),
+        (Some(130), "mio-echo: interrupted")
+    );
+    let table = String::from_utf8(exit.stdout).unwrap();
+    assert!(table.contains(" pass  byte-by-byte"), "{table}");
+    assert!(
+        table.contains("2 of 3 checks were not run: interrupted"),
+        "{table}"
+    );
+    let document: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    let results = document["servers"][0]["results"].as_array().unwrap();
+    let statuses: Vec<&Value> = results.iter().map(|it| &it["status"]).collect();
+    assert_eq!(statuses, ["passed", "not-run", "not-run"]);
 }
 
 #[cfg(target_os = "linux")]
