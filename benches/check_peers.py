@@ -155,7 +155,7 @@ def check(command):
 def run(command, options):
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
         report = Path(folder) / "check.json"
-        done = subprocess.run([PROGRAM, "check", "--json", report, *options, "--", *command], stdout=subprocess.DEVNULL)
+        done = subprocess.run([PROGRAM, "check", "--time-limit", "never", "--json", report, *options, "--", *command], stdout=subprocess.DEVNULL)
         if done.returncode == 2:
             return None
         return json.loads(report.read_text())["servers"][0]

@@ -5,9 +5,9 @@
 
 use super::definition::{Check, Run, TrialOutcome, TrialResult};
 use super::results::{CheckReport, CheckResult, CheckStatus};
-use super::server::{CheckTarget, CheckedServer, LaunchSetup};
+use super::server::{CheckTarget, CheckedServer, LaunchSetup, START_TIMEOUT};
 use super::symptom::Symptom;
-use super::time_limit::TimeLimit;
+use super::time_limit::{RunLimit, TimeLimit};
 use super::trial::{Effort, Trial};
 use crate::measure::load::{Payload, Transport};
 use std::fmt;
@@ -26,6 +26,9 @@ const EXIT_TIME: Duration = Duration::from_millis(200);
 /// Why a check was not run after a signal.
 const INTERRUPTED: &str = "interrupted";
 
+/// Why a check was not run that the limit of the run leaves no time for.
+const NO_TIME: &str = "no time was left";
+
 /// What to check, and how.
 #[derive(Debug, Clone)]
 pub struct CheckPlan {
@@ -39,7 +42,8 @@ pub struct CheckPlan {
     pub checks: Vec<Check>,
     /// How much each check does.
     pub effort: Effort,
-    /// How long all of them together may take; the rest is left out. `None` means no limit.
+    /// How long all of them together may take, from when the server has started. A check for which that leaves no time, or
+    /// which it cuts short, is not run; the first one, which has all of the time, fails. `None` means no limit.
     pub time: Option<Duration>,
     /// How long the server may be silent while a byte is due. A check as a whole may take a small multiple of it.
     pub timeout: Duration,
@@ -103,12 +107,13 @@ struct CheckRunner<'a> {
     server: Result<CheckedServer, String>,
     restarts: u32,
     started: Instant,
+    limit: RunLimit,
     results: Vec<CheckResult>,
 }
 
 impl<'a> CheckRunner<'a> {
     fn new(plan: &'a CheckPlan, cancelled: &'a AtomicBool) -> Result<Self, NoServer> {
-        let server = match start(plan, cancelled) {
+        let server = match start(plan, cancelled, RunLimit::from_now(None)) {
             Err(reason) if !cancelled.load(Ordering::Relaxed) => return Err(NoServer(reason)),
             server => server,
         };
@@ -119,6 +124,7 @@ impl<'a> CheckRunner<'a> {
             server,
             restarts: 0,
             started: Instant::now(),
+            limit: RunLimit::from_now(plan.time),
             results: Vec::new(),
         })
     }
@@ -132,15 +138,19 @@ impl<'a> CheckRunner<'a> {
         if has_failed && self.plan.on_failure == OnFailure::Stop {
             return Some("a check before it has failed".to_owned());
         }
+        if self.limit.is_over() {
+            return Some(NO_TIME.to_owned());
+        }
         self.server.as_ref().err().cloned()
     }
 
     fn result_of(&mut self, check: &Check) -> CheckResult {
         let started = Instant::now();
-        let outcome = self.outcome_of(check, started);
+        let end = started + self.plan.timeout * check.timeouts + check.pauses;
+        let outcome = self.outcome_of(check, end);
         let seconds = started.elapsed().as_secs_f64();
         let status = match outcome {
-            Ok(outcome) => self.status_of(outcome),
+            Ok(outcome) => self.status_of(outcome, end),
             Err(reason) => CheckStatus::NotRun { reason },
         };
         CheckResult {
@@ -150,16 +160,13 @@ impl<'a> CheckRunner<'a> {
         }
     }
 
-    /// What the check found, or why it was not run.
-    fn outcome_of(&self, check: &Check, now: Instant) -> Result<TrialResult, String> {
+    /// What the check found, which has to end at `end`, or why it was not run.
+    fn outcome_of(&self, check: &Check, end: Instant) -> Result<TrialResult, String> {
         self.obstacle().map_or(Ok(()), Err)?;
         let server = self.server.as_ref().map_err(Clone::clone)?;
-        let end = self
-            .end_of(check, now)
-            .ok_or_else(|| "no time was left".to_owned())?;
+        let end = self.limit.at_most(end);
         let limit = TimeLimit::new(end, self.plan.timeout, self.cancelled);
-        let effort = self.plan.effort;
-        let trial = Trial::new(server, limit, self.cancelled, effort, &self.payload);
+        let trial = Trial::new(server, limit, self.plan.effort, &self.payload);
         let not_applicable = |reason: &str| Ok(TrialOutcome::NotApplicable(reason.to_owned()));
         Ok(match (check.run, server.process()) {
             (Run::OnAddress(run), _) => run(&trial),
@@ -169,13 +176,19 @@ impl<'a> CheckRunner<'a> {
         })
     }
 
-    /// What is reported, once it is known whether the server has survived the check.
-    fn status_of(&mut self, outcome: TrialResult) -> CheckStatus {
+    /// What is reported, once it is known whether the server has survived the check, which had to end at `end`.
+    fn status_of(&mut self, outcome: TrialResult, end: Instant) -> CheckStatus {
         if self.cancelled.load(Ordering::Relaxed) {
             let reason = INTERRUPTED.to_owned();
             return CheckStatus::NotRun { reason };
         }
+        let is_cut_short = self.limit.is_before(end) && self.limit.is_over();
         let outcome = match (self.ensure_server(&outcome), outcome) {
+            // A pause that was cut short proves nothing, and what was too slow may be the checks before.
+            (None, outcome) if is_cut_short && (outcome.is_ok() || self.has_tested()) => {
+                let reason = NO_TIME.to_owned();
+                return CheckStatus::NotRun { reason };
+            }
             (None, outcome) => outcome,
             (Some(trouble), Err(symptom)) => Err(symptom.and(&trouble)),
             (Some(trouble), Ok(_)) => Err(Symptom::of(trouble)),
@@ -183,50 +196,62 @@ impl<'a> CheckRunner<'a> {
         status_of(outcome)
     }
 
-    /// When the check has to be done. `None` if no time is left for it.
-    fn end_of(&self, check: &Check, now: Instant) -> Option<Instant> {
-        let end = now + self.plan.timeout * check.timeouts + check.pauses;
-        match self.plan.time {
-            None => Some(end),
-            Some(time) => {
-                let last = self.started + time;
-                (now < last).then(|| end.min(last))
-            }
-        }
+    /// Whether any check has had a result.
+    fn has_tested(&self) -> bool {
+        let has = |status: &CheckStatus| {
+            matches!(
+                status,
+                CheckStatus::Passed { .. } | CheckStatus::Failed { .. }
+            )
+        };
+        self.results.iter().any(|result| has(&result.status))
     }
 
     /// Ensures that a server is running for the next check. Returns what has become of the one before, if it does not
     /// work any more: a check after which the server is gone has failed.
     fn ensure_server(&mut self, outcome: &TrialResult) -> Option<String> {
+        let limit = self.limit;
         let server = self.server.as_mut().ok()?;
+        let echo_timeout = self.plan.timeout.min(ECHO_TIMEOUT);
         let trouble = match server.early_exit() {
             Some(how) => format!("the server {how}"),
-            None if outcome.is_ok()
-                || server.echoes_anything(self.plan.timeout.min(ECHO_TIMEOUT)) =>
-            {
-                return None;
-            }
-            None => match server.early_exit_within(EXIT_TIME) {
+            None if outcome.is_ok() => return None,
+            // Less time than that proves nothing.
+            None if limit.left() < echo_timeout => return None,
+            None if server.echoes_anything(echo_timeout) => return None,
+            None => match server.early_exit_within(EXIT_TIME.min(limit.left())) {
                 Some(how) => format!("the server {how}"),
                 None => "after that, the server no longer echoes".to_owned(),
             },
         };
         let is_ours = server.process().is_some();
-        self.server = if self.restarts == MAX_RESTARTS {
-            Err(format!(
-                "the server had to be restarted {MAX_RESTARTS} times"
-            ))
-        } else if is_ours {
-            self.restarts += 1;
-            start(self.plan, self.cancelled)
+        self.server = if is_ours {
+            self.start_again()
         } else {
             Err("the server no longer echoes".to_owned())
         };
         Some(trouble)
     }
+
+    fn start_again(&mut self) -> Result<CheckedServer, String> {
+        if self.restarts == MAX_RESTARTS {
+            return Err(format!(
+                "the server had to be restarted {MAX_RESTARTS} times"
+            ));
+        }
+        if self.limit.is_over() {
+            return Err(NO_TIME.to_owned());
+        }
+        self.restarts += 1;
+        start(self.plan, self.cancelled, self.limit)
+    }
 }
 
-fn start(plan: &CheckPlan, cancelled: &AtomicBool) -> Result<CheckedServer, String> {
+fn start(
+    plan: &CheckPlan,
+    cancelled: &AtomicBool,
+    limit: RunLimit,
+) -> Result<CheckedServer, String> {
     if cancelled.load(Ordering::Relaxed) {
         return Err(INTERRUPTED.to_owned());
     }
@@ -235,8 +260,9 @@ fn start(plan: &CheckPlan, cancelled: &AtomicBool) -> Result<CheckedServer, Stri
             CheckedServer::running(endpoint, plan.transport, plan.timeout)
         }
         CheckTarget::Command(command) => {
-            let setup = LaunchSetup::Ordinary;
-            CheckedServer::start(command, plan.transport, setup, cancelled)
+            let end = limit.at_most(Instant::now() + START_TIMEOUT);
+            let limit = TimeLimit::new(end, plan.timeout, cancelled);
+            CheckedServer::start(command, plan.transport, LaunchSetup::Ordinary, &limit)
         }
     }
 }

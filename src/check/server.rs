@@ -10,12 +10,11 @@ use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to accept connections. An interpreter or a virtual machine takes a second or two.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often a start is tried.
 const START_ATTEMPTS: u32 = 3;
@@ -80,15 +79,15 @@ impl CheckedServer {
         })
     }
 
-    /// Starts a server and waits until it accepts connections or replies. One that ends at once is started again: the free
-    /// port that was found may have been taken by the time the server bound it.
+    /// Starts a server and waits within `limit` until it accepts connections or replies. One that ends at once is started
+    /// again: the free port that was found may have been taken by the time the server bound it.
     pub(super) fn start(
         command: &CommandLine,
         transport: Transport,
         setup: LaunchSetup,
-        cancelled: &AtomicBool,
+        limit: &TimeLimit<'_>,
     ) -> Result<Self, String> {
-        let wait = TimeLimit::new(Instant::now() + START_TIMEOUT, START_TIMEOUT, cancelled).wait();
+        let wait = limit.wait_at_most(START_TIMEOUT);
         let mut attempt = 1;
         loop {
             let started = Self::start_once(command, transport, setup, &wait);
@@ -185,15 +184,19 @@ impl CheckedServer {
 
     /// Whether any byte comes back on a fresh connection, in reply to a line, or to a line and a FIN.
     fn echoes_a_byte(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
         let Ok(stream) = connect(&self.address, timeout) else {
             return false;
         };
-        let sends_a_byte = || {
-            let set = stream.set_read_timeout(Some(timeout / 2));
+        let left = || deadline.saturating_duration_since(Instant::now());
+        // A timeout of zero is an error of its own (`set_read_timeout`).
+        let sends_a_byte = |time| {
+            let set = stream.set_read_timeout(Some(time));
             set.is_ok() && matches!((&stream).read(&mut [0]), Ok(1..))
         };
         (&stream).write_all(b"?\n").is_ok()
-            && (sends_a_byte() || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte())
+            && (sends_a_byte(left() / 2)
+                || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte(left()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long a check may take, and how long the server may be silent.
+//! How long all checks, one check and a silence of the server may take.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -6,6 +6,13 @@ use std::time::{Duration, Instant};
 
 /// The longest that a call blocks before the limit and the request to stop are looked at again.
 pub(super) const SLICE: Duration = Duration::from_millis(50);
+
+/// The limit of all checks together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunLimit {
+    /// `None` means no limit.
+    end: Option<Instant>,
+}
 
 /// The limits of one check.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +41,33 @@ pub(super) enum EndOfWait {
     Silence(Duration),
     /// The check as a whole has taken too long.
     TimeIsUp,
+}
+
+impl RunLimit {
+    /// A limit of `time` from now on.
+    pub(super) fn from_now(time: Option<Duration>) -> Self {
+        let end = time.and_then(|time| Instant::now().checked_add(time));
+        Self { end }
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        self.left().is_zero()
+    }
+
+    pub(super) fn left(self) -> Duration {
+        let left = |end: Instant| end.saturating_duration_since(Instant::now());
+        self.end.map_or(Duration::MAX, left)
+    }
+
+    /// Whether it comes before `end`.
+    pub(super) fn is_before(self, end: Instant) -> bool {
+        self.end.is_some_and(|it| it < end)
+    }
+
+    /// The earlier of the two.
+    pub(super) fn at_most(self, end: Instant) -> Instant {
+        self.end.map_or(end, |it| it.min(end))
+    }
 }
 
 impl<'a> TimeLimit<'a> {

@@ -10,7 +10,7 @@ use super::time_limit::TimeLimit;
 use crate::measure::load::{Payload, Transport};
 use crate::text::address::Address;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes of a small message.
@@ -33,7 +33,6 @@ pub(super) struct Trial<'a> {
     /// The server's process, if it was started for the check.
     pub(super) process: Option<&'a ServerProcess>,
     pub(super) limit: TimeLimit<'a>,
-    cancelled: &'a AtomicBool,
     effort: Effort,
     payload: &'a Payload,
     /// Connections made and texts taken so far: each has other bytes than the one before.
@@ -44,7 +43,6 @@ impl<'a> Trial<'a> {
     pub(super) fn new(
         server: &'a CheckedServer,
         limit: TimeLimit<'a>,
-        cancelled: &'a AtomicBool,
         effort: Effort,
         payload: &'a Payload,
     ) -> Self {
@@ -53,7 +51,6 @@ impl<'a> Trial<'a> {
             transport: server.transport(),
             process: server.process(),
             limit,
-            cancelled,
             effort,
             payload,
             connections: AtomicU64::new(0),
@@ -160,7 +157,7 @@ impl<'a> Trial<'a> {
         process: &ServerProcess,
         setup: LaunchSetup,
     ) -> Result<CheckedServer, String> {
-        CheckedServer::start(process.command(), self.transport, setup, self.cancelled)
+        CheckedServer::start(process.command(), self.transport, setup, &self.limit)
     }
 
     /// One of two values, by effort.

@@ -8,7 +8,7 @@
 use super::files::{check_reports, print_results, write_to};
 use super::interrupt::Interrupt;
 use super::output::{FAILED, NOT_STARTED, fail, may_colour, print_error};
-use super::values::positive_duration;
+use super::values::{self, Timeout, positive_duration};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mio_echo::check::{
@@ -37,6 +37,10 @@ With --udp, the promises are those of datagrams. A datagram that does not
 come back is reported as lost, which UDP allows; one that comes back
 altered, twice or from another address breaks a promise.
 
+The time of --time-limit begins when the server accepts connections. A check
+that it leaves no time for, or cuts short, is skipped, which is no failure;
+only the first one, which has all of the time, fails if it needs more.
+
 Exit codes:
   0              no promise was broken
   1              at least one promise was broken
@@ -60,8 +64,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The same with --quick.
 const QUICK_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// How long all checks of a server may take with --quick.
-const QUICK_TIME: Duration = Duration::from_secs(2);
+/// How long all checks of a server may take, by default.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The same with --quick.
+const QUICK_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
@@ -117,6 +124,11 @@ pub(crate) struct CheckArguments {
     /// How long the server may be silent while a byte is due [default: 5s, with --quick 800ms]
     #[arg(long, value_name = "TIME", value_parser = positive_duration, help_heading = "Checks")]
     timeout: Option<Duration>,
+
+    /// How long the checks of a server may take together, or never; a check that this leaves no time for is
+    /// skipped [default: 30s, with --quick 2s]
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Checks")]
+    time_limit: Option<Timeout>,
 
     /// Write the results as JSON; - for standard output, in place of the table
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -230,7 +242,7 @@ impl CheckArguments {
             } else {
                 Effort::Thorough
             },
-            time: self.quick.then_some(QUICK_TIME),
+            time: self.time_limit(),
             timeout: self
                 .timeout
                 .unwrap_or(if self.quick { QUICK_TIMEOUT } else { TIMEOUT }),
@@ -240,6 +252,14 @@ impl CheckArguments {
             },
         };
         Ok(self.targets()?.into_iter().map(plan).collect())
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        match self.time_limit {
+            Some(limit) => limit.duration(),
+            None if self.quick => Some(QUICK_TIME_LIMIT),
+            None => Some(TIME_LIMIT),
+        }
     }
 
     /// The servers, with their names.
@@ -323,6 +343,10 @@ fn layout() -> Layout {
         width: columns.unwrap_or(PAGE).clamp(60, 120),
         colour: may_colour(&stdout),
     }
+}
+
+fn time_limit(text: &str) -> Result<Timeout, String> {
+    values::time_limit(text, positive_duration)
 }
 
 fn level(text: &str) -> Result<Level, String> {

@@ -6,6 +6,7 @@ mod datagrams;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod levels;
+mod time_limit;
 
 use crate::harness::in_some_attempt;
 use faulty_server::Fault;
