@@ -79,7 +79,7 @@ mod trial;
 
 pub use checks::{CHECKS, DATAGRAM_CHECKS};
 pub use definition::{Check, Level};
-pub use results::{CheckReport, CheckResult, CheckStatus};
+pub use results::{CheckReport, CheckResult, CheckStatus, Grade};
 pub use run::{CheckPlan, NoServer, OnFailure, run};
 pub use select::{Selection, SelectionError};
 pub use server::CheckTarget;

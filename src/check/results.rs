@@ -1,6 +1,6 @@
 //! The results of checks: plain values that know neither servers nor reports.
 
-use super::definition::Check;
+use super::definition::{Check, Level};
 use crate::text::one_line;
 use serde::Serialize;
 
@@ -50,6 +50,21 @@ impl CheckResult {
     pub fn is_failure(&self) -> bool {
         matches!(self.status, CheckStatus::Failed { .. })
     }
+
+    /// Whether the check has no result.
+    pub fn is_not_run(&self) -> bool {
+        matches!(self.status, CheckStatus::NotRun { .. })
+    }
+}
+
+/// A level of the course, and how far a server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Grade {
+    /// The level that it was to reach.
+    pub requested: Level,
+    /// The number of the highest level that it has reached; 0 if it has reached none. All checks of that level and of those
+    /// below it were run, as far as they apply, and none of them failed.
+    pub reached: u8,
 }
 
 /// All checks of one server.
@@ -57,10 +72,33 @@ impl CheckResult {
 pub struct CheckReport {
     /// The server: the name of its mode, its address or its command line.
     pub server: String,
+    /// What was graded, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
     /// One for each check, in the order in which they ran.
     pub results: Vec<CheckResult>,
     /// How long all of them took, in seconds.
     pub seconds: f64,
+}
+
+impl Grade {
+    /// How far the server with these results has come.
+    pub(super) fn of(requested: Level, results: &[CheckResult]) -> Self {
+        let is_reached = |level: &Level| {
+            let mut checks = results.iter().filter(|it| it.check.level == Some(*level));
+            *level <= requested && checks.all(|it| !it.is_failure() && !it.is_not_run())
+        };
+        let reached = Level::ALL.into_iter().take_while(is_reached).last();
+        Self {
+            requested,
+            reached: reached.map_or(0, Level::number),
+        }
+    }
+
+    /// Whether the server has reached the level that was requested.
+    pub fn is_reached(&self) -> bool {
+        self.reached == self.requested.number()
+    }
 }
 
 impl CheckStatus {
@@ -110,7 +148,6 @@ impl CheckReport {
 
     /// The number of checks that were not run.
     pub fn not_run(&self) -> usize {
-        let is_one = |result: &&CheckResult| matches!(result.status, CheckStatus::NotRun { .. });
-        self.results.iter().filter(is_one).count()
+        self.results.iter().filter(|it| it.is_not_run()).count()
     }
 }

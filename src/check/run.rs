@@ -3,8 +3,8 @@
 //! A failed check must not affect the next one: each has connections and a time limit of its own, and a server that
 //! has exited or no longer echoes is started again.
 
-use super::definition::{Check, Run, TrialOutcome, TrialResult};
-use super::results::{CheckReport, CheckResult, CheckStatus};
+use super::definition::{Check, Level, Run, TrialOutcome, TrialResult};
+use super::results::{CheckReport, CheckResult, CheckStatus, Grade};
 use super::server::{CheckTarget, CheckedServer, LaunchSetup, START_TIMEOUT};
 use super::symptom::Symptom;
 use super::time_limit::{RunLimit, TimeLimit};
@@ -56,8 +56,8 @@ pub struct CheckPlan {
 pub enum OnFailure {
     /// Run the rest.
     Continue,
-    /// Leave out the rest.
-    Stop,
+    /// Leave out the rest: the server does not reach this level, for which it is graded.
+    Stop(Level),
 }
 
 /// The server could not be started or reached, for this reason.
@@ -91,8 +91,13 @@ pub fn run(
         let result = runner.result_of(check);
         runner.results.push(result);
     }
+    let grade = match plan.on_failure {
+        OnFailure::Stop(level) => Some(Grade::of(level, &runner.results)),
+        OnFailure::Continue => None,
+    };
     let report = CheckReport {
         server: plan.name.clone(),
+        grade,
         results: runner.results,
         seconds: runner.started.elapsed().as_secs_f64(),
     };
@@ -134,9 +139,10 @@ impl<'a> CheckRunner<'a> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Some(INTERRUPTED.to_owned());
         }
-        let has_failed = self.results.iter().any(CheckResult::is_failure);
-        if has_failed && self.plan.on_failure == OnFailure::Stop {
-            return Some("a check before it has failed".to_owned());
+        if let OnFailure::Stop(level) = self.plan.on_failure
+            && self.results.iter().any(CheckResult::is_failure)
+        {
+            return Some(format!("level {} was not reached", level.number()));
         }
         if self.limit.is_over() {
             return Some(NO_TIME.to_owned());

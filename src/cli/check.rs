@@ -43,7 +43,7 @@ only the first one, which has all of the time, fails if it needs more.
 
 Exit codes:
   0              no promise was broken
-  1              at least one promise was broken
+  1              a promise was broken, or the level was not reached
   2              wrong usage, no server, or results that cannot be written
   130, 143, 129  interrupted by SIGINT, SIGTERM, SIGHUP; what was found so
                  far is reported, the rest as skipped
@@ -106,8 +106,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, help_heading = "Checks")]
     quick: bool,
 
-    /// Grade a step of the course: run the checks of this level, 1 to 6, and of those below it, and stop
-    /// at the first failure
+    /// Grade a step of the course: run the checks of this level, 1 to 6, and of those below it, and skip
+    /// the rest after the first failure
     #[arg(
         long,
         value_name = "N",
@@ -163,7 +163,10 @@ fn run_checks(arguments: &CheckArguments) -> Result<ExitCode, String> {
         print_error("interrupted");
         return Ok(ExitCode::from(code));
     }
-    Ok(if reports.iter().all(|report| report.failed() == 0) {
+    let is_good = |report: &CheckReport| {
+        report.failed() == 0 && report.grade.is_none_or(|grade| grade.is_reached())
+    };
+    Ok(if reports.iter().all(is_good) {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
@@ -184,7 +187,7 @@ fn check_all(
         let report = check(plan, interrupt).map_err(|error| error.to_string())?;
         if is_printed {
             let gap = if reports.is_empty() { "" } else { "\n" };
-            printed = printed.and(print(gap, &report, arguments.level));
+            printed = printed.and(print(gap, &report));
         }
         reports.push(report);
     }
@@ -208,10 +211,10 @@ fn check(plan: &CheckPlan, interrupt: &Interrupt) -> Result<CheckReport, NoServe
     report
 }
 
-fn print(gap: &str, report: &CheckReport, level: Option<Level>) -> Result<(), String> {
+fn print(gap: &str, report: &CheckReport) -> Result<(), String> {
     let layout = layout();
     let [table, explanation] = [report::table, report::explanation].map(|it| it(report, layout));
-    let grade = level.map(|level| format!("\n{}", report::grade(report, level)));
+    let grade = report::grade(report).map(|grade| format!("\n{grade}"));
     let text = format!("{gap}{table}\n{explanation}{}", grade.unwrap_or_default());
     print_results(text.trim_end())
 }
@@ -247,7 +250,7 @@ impl CheckArguments {
                 .timeout
                 .unwrap_or(if self.quick { QUICK_TIMEOUT } else { TIMEOUT }),
             on_failure: match self.level {
-                Some(_) => OnFailure::Stop,
+                Some(level) => OnFailure::Stop(level),
                 None => OnFailure::Continue,
             },
         };

@@ -1,7 +1,7 @@
 //! JUnit XML, which every system for continuous integration reads: a test suite for each server, a test case for
-//! each check.
+//! each check, properties for a grade.
 
-use crate::check::results::{CheckReport, CheckResult, CheckStatus};
+use crate::check::results::{CheckReport, CheckResult, CheckStatus, Grade};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use std::borrow::Cow;
@@ -39,10 +39,31 @@ fn suite(xml: &mut Writer<&mut dyn Write>, report: &CheckReport) -> io::Result<(
             ("time", &time),
         ])
         .write_inner_content(|xml| {
+            report
+                .grade
+                .map_or(Ok(()), |grade| properties(xml, grade))?;
             let mut results = report.results.iter();
             results.try_for_each(|result| case(xml, report, result))
         })?;
     Ok(())
+}
+
+fn properties(xml: &mut Writer<&mut dyn Write>, grade: Grade) -> io::Result<()> {
+    let properties = [
+        ("level.requested", grade.requested.number()),
+        ("level.reached", grade.reached),
+    ];
+    let write = |xml: &mut Writer<&mut dyn Write>| {
+        properties.iter().try_for_each(|(name, level)| {
+            let element = xml.create_element("property");
+            let level = level.to_string();
+            let element = element.with_attributes([("name", *name), ("value", &level)]);
+            element.write_empty().map(drop)
+        })
+    };
+    xml.create_element("properties")
+        .write_inner_content(write)
+        .map(drop)
 }
 
 fn case(

@@ -18,7 +18,8 @@ use std::io::{self, Write};
 /// The version of the JSON's structure.
 const FORMAT: u32 = 1;
 
-/// Writes the reports as JSON: `{"format", "program", "servers": [{"server", "seconds", "results"}]}`.
+/// Writes the reports as JSON: `{"format", "program", "servers": [{"server", "grade", "results", "seconds"}]}`, where only a
+/// server that was graded has a grade.
 ///
 /// # Errors
 ///
@@ -43,7 +44,8 @@ pub fn write_json(reports: &[CheckReport], output: &mut dyn Write) -> io::Result
 mod tests {
     use super::*;
     use crate::check::CHECKS;
-    use crate::check::results::{CheckResult, CheckStatus};
+    use crate::check::definition::Level;
+    use crate::check::results::{CheckResult, CheckStatus, Grade};
     use proptest::prelude::*;
 
     /// Mostly characters that mean something to a terminal or to a format.
@@ -74,6 +76,10 @@ mod tests {
         });
         CheckReport {
             server: text.to_owned(),
+            grade: Some(Grade {
+                requested: Level::Poll,
+                reached: 0,
+            }),
             results: results.collect(),
             seconds: 3.0,
         }

@@ -62,12 +62,26 @@ pub fn explanation(report: &CheckReport, layout: Layout) -> String {
     report.failures().map(explain).collect()
 }
 
-/// Whether the server has reached a level of the course, and what comes next.
-pub fn grade(report: &CheckReport, level: Level) -> String {
+/// Whether the server has reached the level that it was graded for, and what comes next. `None` if it was not graded.
+pub fn grade(report: &CheckReport) -> Option<String> {
+    let grade = report.grade?;
+    let level = grade.requested;
     let (number, title) = (level.number(), level.title());
     if let Some(failure) = report.failures().next() {
         let next = failure.check.name;
-        return format!("Level {number} ({title}) is not reached: `{next}` comes next.");
+        let reached = match grade.reached {
+            0 => "none".to_owned(),
+            reached => format!("level {reached}"),
+        };
+        return Some(format!(
+            "Level {number} ({title}) is not reached: `{next}` comes next. Reached: {reached}."
+        ));
+    }
+    if !grade.is_reached() {
+        let left = report.not_run();
+        return Some(format!(
+            "Whether level {number} ({title}) is reached is open: checks were not run ({left})."
+        ));
     }
     let reached = match report.not_applicable() {
         0 => "is reached",
@@ -77,7 +91,7 @@ pub fn grade(report: &CheckReport, level: Level) -> String {
         Some(next) => format!("Next: --level {}, {}.", next.number(), next.title()),
         None => "That is the last level.".to_owned(),
     };
-    format!("Level {number} ({title}) {reached}. {next}")
+    Some(format!("Level {number} ({title}) {reached}. {next}"))
 }
 
 /// The checks there are.

@@ -4,7 +4,7 @@ use crate::check::results::{CheckReport, CheckResult, CheckStatus};
 use crate::text::one_line;
 use std::io::{self, Write};
 
-/// Writes the reports as one TAP stream, with a YAML block for each failure.
+/// Writes the reports as one TAP stream, with a YAML block for each failure and a comment for each grade.
 ///
 /// # Errors
 ///
@@ -20,7 +20,22 @@ pub fn write_tap(reports: &[CheckReport], output: &mut dyn Write) -> io::Result<
     for (number, (server, result)) in (1..).zip(results) {
         write_point(output, number, &server, result)?;
     }
-    Ok(())
+    reports
+        .iter()
+        .try_for_each(|report| write_grade(output, report))
+}
+
+/// A comment.
+fn write_grade(output: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+    let Some(grade) = report.grade else {
+        return Ok(());
+    };
+    let server = one_line::escaped(&report.server);
+    let (requested, reached) = (grade.requested.number(), grade.reached);
+    writeln!(
+        output,
+        "# {server}: level {requested} was requested, level {reached} was reached"
+    )
 }
 
 fn write_point(

@@ -6,8 +6,8 @@ use crate::harness::{
     self, Child, DEADLINE, Signal, command as run_program, eventually, in_some_attempt, program,
     refusing_port, tool_or_skip,
 };
-use mio_echo::check::CHECKS;
-use serde_json::Value;
+use mio_echo::check::{CHECKS, Level};
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -198,6 +198,42 @@ fn a_level_stops_at_the_first_failure_and_says_what_comes_next() {
         "{text}"
     );
     assert!(text.contains(" skip  stays-open"), "{text}");
+}
+
+#[test]
+fn each_report_has_the_grade_and_all_checks_of_the_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let [json, junit, tap] = ["json", "xml", "tap"].map(|it| folder.path().join(it));
+    let paths = [&json, &junit, &tap].map(|path| path.to_str().unwrap());
+    let options = ["--level", "3", "--json", paths[0]];
+    let files = ["--junit", paths[1], "--tap", paths[2]];
+    run_on(Fault::DecodesText, &[&options[..], &files].concat());
+    let [json, junit, tap] = [json, junit, tap].map(|path| fs::read_to_string(path).unwrap());
+
+    let document: Value = serde_json::from_str(&json).unwrap();
+    let server = &document["servers"][0];
+    assert_eq!(server["grade"], json!({ "requested": 3, "reached": 0 }));
+    let due = CHECKS
+        .iter()
+        .filter(|it| it.level <= Level::of(3) && it.level.is_some());
+    let due = due.count();
+    let results = server["results"].as_array().unwrap();
+    assert_eq!(results.len(), due);
+    assert_eq!(results[due - 1]["status"], "not-run");
+    assert_eq!(results[due - 1]["reason"], "level 3 was not reached");
+    for property in [
+        r#"<property name="level.requested" value="3"/>"#,
+        r#"<property name="level.reached" value="0"/>"#,
+        r#"<skipped message="level 3 was not reached"/>"#,
+    ] {
+        assert!(junit.contains(property), "{junit}");
+    }
+    assert!(tap.contains(&format!("\n1..{due}\n")), "{tap}");
+    assert!(tap.contains(" # SKIP level 3 was not reached\n"), "{tap}");
+    assert!(
+        tap.ends_with(": level 3 was requested, level 0 was reached\n"),
+        "{tap}"
+    );
 }
 
 #[test]

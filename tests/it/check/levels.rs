@@ -40,7 +40,9 @@ fn is_as_expected(step: &str, own: Level, missed: Option<&str>) -> Result<(), St
     let report = graded(step, next);
     let failure = report.failures().next().map(|failure| failure.check);
     let is_above = failure.is_none_or(|check| check.level > Some(own));
-    if failure.map(|check| check.name) == missed && is_above {
+    let reached = if missed.is_some() { own } else { next };
+    let is_graded = report.grade.map(|grade| grade.reached) == Some(reached.number());
+    if failure.map(|check| check.name) == missed && is_above && is_graded {
         Ok(())
     } else {
         Err(format!("{step}: {report:#?}"))
@@ -61,7 +63,7 @@ fn graded(step: &str, level: Level) -> CheckReport {
         effort: Effort::Quick,
         time: None,
         timeout: Duration::from_secs(2),
-        on_failure: OnFailure::Stop,
+        on_failure: OnFailure::Stop(level),
     };
     check::run(&plan, &AtomicBool::new(false), |_, _| {}).unwrap()
 }
