@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Checks servers that others wrote with `mio-echo check`, and prints which promises each of them breaks.
 
-usage: benches/check_peers.py [NAME...] [--program FILE] [--results FILE] > table.md
+usage: benches/check_peers.py [NAME...] [--program FILE] [--results FILE]
+       benches/check_peers.py --readme
 
 The servers are those of benches/peers, a server from a blog, and mio's example. Those that this machine lacks are
 named on standard error and left out. --results writes versions and symptoms as JSON; with NAMEs, it replaces theirs in
 the file. Build the program first: cargo build. It takes about fifteen minutes.
+
+--readme checks nothing and prints the table of the README, from benches/results/check.json.
 """
 
 import argparse
@@ -25,6 +28,43 @@ TARGET = ROOT / "target"
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 WORK = TARGET / "check-peers"
 PROGRAM = TARGET / "debug" / "mio-echo"
+RESULTS = ROOT / "benches" / "results" / "check.json"
+
+# The servers in the words of the README.
+TITLES = {
+    "event-loop": "`mio-echo serve`",
+    "threads": "`mio-echo serve --mode threads`",
+    "epoll": "C, epoll",
+    "io_uring": "C, io_uring",
+    "io_uring-calls": "C, io_uring by its system calls alone",
+    "c-threads": "C, threads",
+    "libuv": "C, libuv",
+    "tokio": "Rust, tokio",
+    "monoio": "Rust, monoio",
+    "compio": "Rust, compio",
+    "smol": "Rust, smol",
+    "may": "Rust, may",
+    "std-threads": "Rust, std threads",
+    "go": "Go",
+    "netty": "Java, Netty",
+    "node": "node, `net` with `pipe`",
+    "asyncio": "Python, asyncio protocol",
+    "uvloop": "Python, uvloop",
+    "python-threads": "Python, threads",
+    "socat": "socat, `fork`, `backlog=4096` and `exec:cat`",
+    "ncat": "ncat, `-k -e /bin/cat`",
+    "inetd": "inetd with `cat`",
+    "xinetd": "xinetd, built-in echo",
+    "haproxy": "HAProxy in TCP mode, before ours",
+    "blog": "Python, decodes what it reads (`tests/blog`)",
+    "mio-example": "mio's example `tcp_server`",
+}
+
+# What one run does not show.
+REMARKS = {("node", "descriptor-limit"): "in some runs"}
+
+# In place of a list that would be as long as that of the checks.
+SUMMARIES = {"mio-example": "nearly everything: it sends a greeting, echoes nothing, and ends at the first reset"}
 
 class Missing(Exception):
     """What a server needs and this machine lacks."""
@@ -77,7 +117,11 @@ def mio_example():
 
 
 def python_version():
-    return version(output("python3", "--version"))
+    return "Python " + version(output("python3", "--version"))
+
+
+def gcc_version():
+    return "gcc " + version(output("gcc", "--version"))
 
 
 def locked_version(name, folder=ROOT):
@@ -86,12 +130,12 @@ def locked_version(name, folder=ROOT):
 
 
 PEER_VERSIONS = {
-    "epoll": lambda: version(output("gcc", "--version")),
-    "io_uring": lambda: package_version("liburing-dev"),
-    "io_uring-calls": lambda: version(output("gcc", "--version")),
-    "c-threads": lambda: version(output("gcc", "--version")),
+    "epoll": gcc_version,
+    "io_uring": lambda: "liburing " + package_version("liburing-dev"),
+    "io_uring-calls": gcc_version,
+    "c-threads": gcc_version,
     "libuv": lambda: package_version("libuv1-dev"),
-    "std-threads": lambda: version(output("rustc", "--version")),
+    "std-threads": lambda: "rustc " + version(output("rustc", "--version")),
     "go": lambda: version(output("go", "version"), r"\d+\.\d+(\.\d+)?"),
     "netty": lambda: package_version("libnetty-java"),
     "node": lambda: version(output("node", "--version")),
@@ -131,14 +175,14 @@ def fill(word, names):
 
 
 def servers():
-    """Name, what it is, and a function for its version and its command."""
+    """Name, and a function for its version and its command."""
     for mode in ["event-loop", "threads"]:
         command = [str(PROGRAM), "serve", "-v", "--listen", "127.0.0.1:{port}", "--mode", mode]
-        yield mode, f"`mio-echo serve --mode {mode}`", lambda command=command: (locked_version("mio-echo"), command)
+        yield mode, lambda command=command: (locked_version("mio-echo"), command)
     for recipe in json.loads((PEERS / "peers.json").read_text())["peers"]:
-        yield recipe["name"], recipe["about"], lambda recipe=recipe: peer(recipe)
-    yield "blog", "a Python server from a blog, `tests/blog/server.py`", blog
-    yield "mio-example", "mio's example `tcp_server` (it sends a greeting and echoes nothing)", mio_example
+        yield recipe["name"], lambda recipe=recipe: peer(recipe)
+    yield "blog", blog
+    yield "mio-example", mio_example
 
 
 def check(command):
@@ -161,22 +205,46 @@ def run(command, options):
         return json.loads(report.read_text())["servers"][0]
 
 
-def row(about, number, report):
-    results = report["results"]
-    count = {status: 0 for status in ["passed", "failed", "not-applicable"]}
-    for result in results:
-        count[result["status"]] += 1
-    broken = [f"`{it['name']}`" for it in results if it["status"] == "failed"]
-    kept = f"{count['passed']} of {count['passed'] + count['failed']}"
-    what = "everything else" if count["passed"] < 2 else ", ".join(broken) or "–"
-    return f"| {about} | {number} | {kept} | {what} |"
+HEADER = "| server | version | breaks |\n| --- | --- | --- |"
 
 
-def symptoms(number, report):
-    """What of a report is kept: the version, and what was not as promised."""
-    of = {"failed": "symptom", "not-applicable": "reason"}
-    found = {it["name"]: it[of[it["status"]]] for it in report["results"] if it["status"] in of}
-    return {"version": number, "seconds": round(report["seconds"], 1), "symptoms": found}
+def row(name, result):
+    """The row of a server in the table of the README."""
+
+    def with_remark(check):
+        remark = REMARKS.get((name, check))
+        return f"`{check}` ({remark})" if remark else f"`{check}`"
+
+    breaks = ", ".join(map(with_remark, result["broken"])) or "nothing"
+    untested = ", ".join(f"`{check}` ({reason})" for check, reason in result["untested"].items())
+    if untested:
+        breaks += f"; not tested: {untested}"
+    if name in SUMMARIES and result["kept"] < 2:
+        breaks = SUMMARIES[name]
+    return f"| {TITLES[name]} | {result['version']} | {breaks} |"
+
+
+def result_of(number, report):
+    """What of a report is kept: the version, the number of promises kept, and those that were not, with the symptom."""
+
+    def texts(key, *statuses):
+        return {it["name"]: it[key] for it in report["results"] if it["status"] in statuses}
+
+    return {
+        "version": number,
+        "seconds": round(report["seconds"], 1),
+        "kept": sum(it["status"] == "passed" for it in report["results"]),
+        "broken": texts("symptom", "failed"),
+        "untested": texts("reason", "not-applicable", "not-run"),
+    }
+
+
+def print_readme():
+    results = json.loads(RESULTS.read_text())
+    print(HEADER)
+    for name, _ in servers():
+        if name in results:
+            print(row(name, results[name]))
 
 
 def main():
@@ -185,13 +253,16 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--program", metavar="FILE", type=Path, default=PROGRAM)
     parser.add_argument("--results", metavar="FILE", type=Path)
+    parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
+    if options.readme:
+        return print_readme()
     PROGRAM = options.program
     WORK.mkdir(parents=True, exist_ok=True)
     keep = options.names and options.results and options.results.exists()
     results = json.loads(options.results.read_text()) if keep else {}
-    print("| server | version | keeps | breaks |\n| --- | --- | ---: | --- |")
-    for name, about, prepare in servers():
+    print(HEADER)
+    for name, prepare in servers():
         if options.names and name not in options.names:
             continue
         try:
@@ -203,10 +274,10 @@ def main():
         if report is None:
             print(f"{name} is left out: it does not start", file=sys.stderr)
             continue
-        results[name] = symptoms(number, report)
-        print(row(about, number, report), flush=True)
+        results[name] = result_of(number, report)
+        print(row(name, results[name]), flush=True)
     if options.results:
-        results = {name: results[name] for name, *_ in servers() if name in results}
+        results = {name: results[name] for name, _ in servers() if name in results}
         options.results.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -1,6 +1,6 @@
 //! The figures of the README and the guide are those that were measured.
 
-use crate::harness::{Child, program};
+use crate::harness::{Child, command, program, run, tool_or_skip};
 use std::fs;
 use std::path::Path;
 
@@ -33,6 +33,23 @@ fn the_tables_and_first_sentences_of_the_readme_are_those_of_the_saved_compariso
     }
     let rows = section.lines().filter(shown).count();
     assert_eq!(rows, lines.len(), "figures from elsewhere: {section}");
+}
+
+#[test]
+fn the_table_of_what_other_servers_break_is_that_of_the_saved_results() {
+    if !tool_or_skip("python3") {
+        return;
+    }
+    let script = Path::new(ROOT).join("benches/check_peers.py");
+    let exit = run(command("python3").arg(script).arg("--readme"));
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let (readme, table) = (read("README.md"), exit.text().trim_end());
+    assert!(table.lines().count() > 20, "{table}");
+    let place = format!("\n\n{table}\n\n");
+    assert!(
+        readme.contains(&place),
+        "the README lacks this table:\n{table}"
+    );
 }
 
 #[test]

@@ -150,8 +150,8 @@ fn what_every_peer_fails_is_on_record() {
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
     let manifest = Manifest::read(Path::new(MANIFEST_DIR), Path::new(PROGRAM)).unwrap();
     for recipe in manifest.recipes() {
-        let symptoms = &record[recipe.name()]["symptoms"];
-        assert!(symptoms.is_object(), "{} is missing", recipe.name());
+        let broken = &record[recipe.name()]["broken"];
+        assert!(broken.is_object(), "{} is missing", recipe.name());
     }
 }
 
