@@ -9,8 +9,6 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-#[cfg(feature = "measure")]
-use std::path;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -65,9 +63,7 @@ pub(super) fn check_reports<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Re
         } else {
             path.display().to_string()
         };
-        // Two names may be those of one file.
-        let place = fs::canonicalize(path).or_else(|_| path::absolute(path));
-        if !places.insert(place.unwrap_or_else(|_| path.to_owned())) {
+        if !places.insert(place(path)) {
             return Err(format!("two reports cannot both go to {name}"));
         }
         if !is_stdout {
@@ -75,6 +71,16 @@ pub(super) fn check_reports<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Re
         }
     }
     Ok(())
+}
+
+/// The same for each name of a file, also of one that does not exist yet.
+#[cfg(feature = "measure")]
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    let new = || Some(folder.ok()?.join(path.file_name()?));
+    let existing = fs::canonicalize(path).ok();
+    existing.or_else(new).unwrap_or_else(|| path.to_owned())
 }
 
 /// Fails if `path` cannot be written. Leaves what is there as it is, and no empty file where there is none. A device or a
@@ -204,6 +210,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, link) = (folder.path().join("file"), folder.path().join("link"));
         check_reports([path.as_path(), &link, Path::new("-")]).unwrap();
+        let below = folder.path().join("below");
+        fs::create_dir(&below).unwrap();
+        assert!(check_reports([path.as_path(), &below.join("../file")]).is_err());
         fs::write(&path, "old").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(check_reports([path.as_path(), &link]).is_err());
