@@ -57,7 +57,7 @@ fn a_server_is_not_waited_for_when_the_time_is_up() {
     in_some_attempt(|| {
         let folder = tempfile::tempdir().unwrap();
         let started = folder.path().join("started");
-        // Its second start takes longer than a minute.
+        // Its second start takes longer than the ten seconds that a start may take.
         let script = r#"[ -e "$0" ] && exec sleep 60; touch "$0"; exec "$@""#;
         let arguments = ["-c".into(), script.into(), started.into_os_string()];
         let arguments = arguments
@@ -69,7 +69,9 @@ fn a_server_is_not_waited_for_when_the_time_is_up() {
         let report = checked_within(Duration::from_secs(1), target, &names);
         match [&report.results[0].status, &report.results[1].status] {
             [CheckStatus::Failed { symptom, .. }, urgent]
-                if symptom.contains("the server exited with status 104") && has_no_time(urgent) =>
+                if symptom.contains("the server exited with status 104")
+                    && has_no_time(urgent)
+                    && report.seconds < 9.0 =>
             {
                 Ok(())
             }
@@ -84,12 +86,15 @@ fn a_check_that_is_cut_short_is_no_result() {
     let address = address.to_string();
     // The pause alone takes a second.
     let names = "byte-by-byte,alive-after-pause";
-    let output = run(&[&address, "--only", names, "--time-limit", "500ms"]);
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(
-        text.contains(" skip  alive-after-pause  no time was left"),
-        "{text}"
-    );
-    assert!(text.contains(" not run: no time was left\n"), "{text}");
+    in_some_attempt(|| {
+        let output = run(&[&address, "--only", names, "--time-limit", "900ms"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let is_skipped = text.contains(" skip  alive-after-pause  no time was left")
+            && text.contains("1 of 2 checks was not run: no time was left\n");
+        if output.status.success() && is_skipped {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
 }
