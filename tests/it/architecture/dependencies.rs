@@ -20,6 +20,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "learn/lab/harness/connections.rs",
             "measure/load/connection_pool.rs",
             "server/event_loop.rs",
+            "server/reserve.rs",
             "server/threads/connection_table.rs",
         ],
     ),
