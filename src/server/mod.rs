@@ -183,8 +183,9 @@ impl Server {
     /// [`Config::on_hangup`] says.
     ///
     /// A signal that requests a stop a second or more after the first one ends the process at once, with exit code 130,
-    /// 143 or 129. The signal handler does this itself, but only after the server has noticed the first signal. A server
-    /// that was blocked before that ends with SIGKILL only.
+    /// 143 or 129. The signal handler does this itself, but only after the server has noticed the first signal, so nothing
+    /// that may block should come between this call and [`run`](Self::run). After the end of `run`, a signal ends the
+    /// process at once, unless it comes within that second; so a process can have one such server.
     ///
     /// # Errors
     ///

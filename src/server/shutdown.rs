@@ -16,6 +16,7 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Requests a stop of a server, from any thread.
@@ -246,9 +247,35 @@ impl Shutdown {
         }
     }
 
+    /// How long another signal still counts as a repetition of the first one.
+    fn repeat_time_left(&self, now: Instant) -> Duration {
+        let ends = self.repeat_ends.unwrap_or(now);
+        ends.saturating_duration_since(now)
+    }
+
     /// Whether a stop is under way.
     pub(super) fn is_under_way(&self) -> bool {
         self.stage != StopStage::Serving
+    }
+}
+
+/// With the server, nothing is left that takes signals. What follows its end may block, such as the page of a trace that is
+/// written to a pipe; so from then on a signal ends the process, unless it may be a repetition.
+impl Drop for Shutdown {
+    fn drop(&mut self) {
+        if self.signals.is_none() {
+            return;
+        }
+        let left = self.repeat_time_left(Instant::now());
+        let exit_on_signal = Arc::clone(&self.exit_on_signal);
+        let exit_later = move || {
+            thread::sleep(left);
+            exit_on_signal.store(true, Ordering::Relaxed);
+        };
+        let thread = thread::Builder::new().name("signals".to_owned());
+        if left.is_zero() || thread.spawn(exit_later).is_err() {
+            self.exit_on_signal.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -319,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn after_the_end_of_a_server_that_no_signal_has_stopped_the_first_one_ends_the_process() {
+        let poll = Poll::new().unwrap();
+        let mut shutdown = Shutdown::new(poll.registry(), Duration::ZERO).unwrap();
+        // No signals: those of the test program stay as they are.
+        shutdown.signals = Some(Signals::new([0; 0]).unwrap());
+        assert_eq!(shutdown.repeat_time_left(Instant::now()), Duration::ZERO);
+        let exit_on_signal = Arc::clone(&shutdown.exit_on_signal);
+        assert!(!exit_on_signal.load(Ordering::Relaxed));
+        drop(shutdown);
+        assert!(exit_on_signal.load(Ordering::Relaxed));
+    }
+
+    #[test]
     fn a_signal_a_second_after_the_first_ends_the_process_but_not_before() {
         let mut shutdown = shutdown(Duration::MAX);
         let first = Instant::now();
@@ -329,6 +369,8 @@ mod tests {
         assert_eq!(shutdown.deadline(), Some(millis(1000)));
         shutdown.note_time(millis(999));
         assert!(!exits(&shutdown), "it may be a repetition");
+        let left = [0, 600, 1000, 2000].map(|at| shutdown.repeat_time_left(millis(at)));
+        assert_eq!(left.map(|it| it.as_millis()), [1000, 400, 0, 0]);
         shutdown.note_time(millis(1000));
         assert!(exits(&shutdown));
         assert_eq!(shutdown.deadline(), None, "there is nothing to wake up for");

@@ -7,9 +7,13 @@ use crate::harness::{
 };
 use crate::service::{kept_socket, serve_on};
 use mio_echo::server::Mode;
-use std::fs;
+#[cfg(all(feature = "trace", target_os = "linux"))]
+use rustix::fs::{CWD, FileType, Mode as FileMode, mknodat};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -239,6 +243,63 @@ fn a_server_whose_ready_line_cannot_be_written_serves_all_the_same() {
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    });
+}
+
+/// A pipe of which not one more byte can be written, and its reader.
+fn full_pipe() -> (UnixStream, UnixStream) {
+    let (reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(&[b'\n'; 4096]).is_ok() {}
+    while writer.write(b"\n").is_ok() {}
+    writer.set_nonblocking(false).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn a_server_whose_ready_line_is_not_read_serves_and_stops_all_the_same() {
+    both_modes(|mode| {
+        let (unread, stdout) = full_pipe();
+        let (socket, address) = kept_socket();
+        let mut command = serve_on(socket, &["--mode", name_of(mode)]);
+        let server = Child::spawn(command.stdout(OwnedFd::from(stdout)));
+        echo_roundtrip(&connect(address), b"before the ready line");
+        server.signal(Signal::TERM);
+        let exit = server.wait();
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        drop(unread);
+    });
+}
+
+#[cfg(all(feature = "trace", target_os = "linux"))]
+#[test]
+fn a_signal_ends_a_server_that_cannot_finish_its_trace() {
+    both_modes(|mode| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("unread.html");
+        mknodat(
+            CWD,
+            &path,
+            FileType::Fifo,
+            FileMode::RUSR | FileMode::WUSR,
+            0,
+        )
+        .unwrap();
+        // Open for both, so that it waits for nothing. A page is longer than a pipe.
+        let _unread = File::options().read(true).write(true).open(&path).unwrap();
+        let trace = format!("--trace={}", path.display());
+        let (mut server, _) = Child::serve(&["--mode", name_of(mode), &trace]);
+        server.signal(Signal::TERM);
+        server.wait_for_log("stopped:");
+        // Within the first second, these are repetitions.
+        eventually("a further signal ends it", || {
+            let is_running = server.is_running();
+            if is_running {
+                server.signal(Signal::TERM);
+            }
+            !is_running
+        });
+        assert_eq!(server.wait().code, Some(143));
     });
 }
 

@@ -29,10 +29,12 @@ use mio_echo::server::{
 use mio_echo::text::address::UnixName;
 use mio_echo::text::endpoint::Endpoint;
 use mio_echo::text::os_error;
-use notices::{Notifier, watchdog_interval};
+use notices::{Notifier, ready_notice, watchdog_interval};
 #[cfg(target_os = "linux")]
 use privileges::Unprivileged;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 use telemetry::{MetricsListener, Telemetry};
 
@@ -232,15 +234,8 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     if let Err(error) = server.handle_signals() {
         return fail(NOT_STARTED, &error.to_string());
     }
-    for address in server.local_addrs() {
-        print_line(&format!("listening on {address}"));
-    }
-    for address in server.datagram_addrs() {
-        print_line(&format!("answering datagrams on {address}"));
-    }
-    if let Some(location) = telemetry.metrics_location() {
-        print_line(&format!("metrics on {location}"));
-    }
+    let notifier = Notifier::from_env();
+    announce(&server, &telemetry, &notifier);
     let limit = server.max_connections();
     log::info!(target: TARGET, "serving up to {limit} connections, mode {mode}");
     if let Some(misbehaviour) = &misbehaviour {
@@ -257,8 +252,6 @@ pub(super) fn run(arguments: &ServeArguments) -> ExitCode {
     if beyond_loopback && policy == DatagramPolicy::AnySource {
         log::warn!(target: TARGET, "with --udp-allow-any-source, one forged datagram can start an endless exchange with another server");
     }
-    let notifier = Notifier::from_env();
-    notifier.ready(&server);
     #[cfg(feature = "trace")]
     if let Some(tracer) = tracer {
         let code = serve(server, counts, notifier, telemetry, tracer.clone());
@@ -287,6 +280,40 @@ fn start(
     unprivileged.map_or(Ok(()), Unprivileged::assume)?;
     Ok((server, metrics))
 }
+
+/// Prints the ready lines and notifies the service manager. Both may block for as long as they are not read, so another
+/// thread does it: the server serves all the same, and a signal stops it.
+fn announce(server: &Server, telemetry: &Telemetry, notifier: &Notifier) {
+    let streams = server.local_addrs().iter();
+    let streams = streams.map(|address| format!("listening on {address}"));
+    let datagrams = server.datagram_addrs().iter();
+    let datagrams = datagrams.map(|address| format!("answering datagrams on {address}"));
+    let metrics = telemetry.metrics_location().into_iter();
+    let metrics = metrics.map(|location| format!("metrics on {location}"));
+    let lines: Vec<String> = streams.chain(datagrams).chain(metrics).collect();
+    let (notifier, notice) = (notifier.clone(), ready_notice(server));
+    let announce = move || {
+        for line in &lines {
+            print_line(line);
+        }
+        notifier.ready(&notice);
+    };
+    let (is_running, has_ended) = mpsc::channel::<()>();
+    let thread = thread::Builder::new().name("announcement".to_owned());
+    let announcement = announce.clone();
+    let started = thread.spawn(move || {
+        announcement();
+        drop(is_running);
+    });
+    match started {
+        // The ready lines come before what else is printed there, such as the access log.
+        Ok(_) => drop(has_ended.recv_timeout(ANNOUNCEMENT_TIMEOUT)),
+        Err(_) => announce(),
+    }
+}
+
+/// How long the server waits until it is announced, before it serves all the same.
+const ANNOUNCEMENT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until the stop. `counts` are those of the injected faults, if there are any.
 fn serve(

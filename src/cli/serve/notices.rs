@@ -3,6 +3,7 @@
 use super::super::logger::TARGET;
 use mio_echo::server::{Observer, Server};
 use mio_echo::text::os_error;
+use rustix::net::{SendFlags, send};
 use std::env;
 use std::ffi::OsStr;
 use std::io;
@@ -13,8 +14,7 @@ use std::time::Duration;
 
 /// Sends the notices if `NOTIFY_SOCKET` asks for them, else does nothing.
 ///
-/// One connected socket for all of them: in the loop, a notice must neither block (a manager that does not read) nor
-/// fail because all descriptors are in use.
+/// One connected socket for all of them: in the loop, a notice must not fail because all descriptors are in use.
 #[derive(Debug, Clone)]
 pub(super) struct Notifier(Option<Arc<UnixDatagram>>);
 
@@ -34,29 +34,34 @@ impl Notifier {
         }
     }
 
-    /// The server listens: its manager may start what depends on it. The last notice that may block.
-    pub(super) fn ready(&self, server: &Server) {
-        let addresses: Vec<String> = server
-            .local_addrs()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        self.send(&format!(
-            "READY=1\nSTATUS=serving up to {} connections on {}\n",
-            server.max_connections(),
-            addresses.join(", ")
-        ));
+    /// The server listens: its manager may start what depends on it. Blocks until the manager has room for the notice, which
+    /// it must not miss.
+    pub(super) fn ready(&self, notice: &str) {
         if let Some(socket) = &self.0 {
-            let _stays_blocking = socket.set_nonblocking(true);
+            let _manager_is_gone = socket.send(notice.as_bytes());
         }
     }
 
-    /// A notice that cannot be sent is dropped: the manager draws its own conclusions.
+    /// Sends a notice without blocking. If there is no room for it, it is dropped: the manager draws its own conclusions.
     fn send(&self, notice: &str) {
         if let Some(socket) = &self.0 {
-            let _dropped = socket.send(notice.as_bytes());
+            let _dropped = send(socket, notice.as_bytes(), SendFlags::DONTWAIT);
         }
     }
+}
+
+/// The notice that this server is ready.
+pub(super) fn ready_notice(server: &Server) -> String {
+    let addresses: Vec<String> = server
+        .local_addrs()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    format!(
+        "READY=1\nSTATUS=serving up to {} connections on {}\n",
+        server.max_connections(),
+        addresses.join(", ")
+    )
 }
 
 impl Observer for Notifier {

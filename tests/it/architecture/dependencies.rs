@@ -88,6 +88,8 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
             "check/",
             "cli/check.rs",
             "cli/lab.rs",
+            "cli/output.rs",
+            "cli/serve/notices.rs",
             "measure/bench/machine.rs",
             "learn/lab/harness/connection.rs",
             "learn/lab/harness/descriptors.rs",

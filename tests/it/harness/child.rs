@@ -131,7 +131,7 @@ impl Child {
         (child, address)
     }
 
-    #[cfg(feature = "measure")]
+    #[cfg(any(feature = "measure", feature = "trace"))]
     pub(crate) fn is_running(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }

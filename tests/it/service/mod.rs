@@ -210,6 +210,27 @@ fn a_manager_is_notified_when_the_server_is_ready_and_when_it_stops() {
 }
 
 #[test]
+fn a_manager_that_does_not_read_delays_only_its_notice() {
+    both_modes(|mode| {
+        let manager = Manager::new();
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(manager.dir.path().join("notify")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        let fill = || while other.send(b"other").is_ok() {};
+        fill();
+        let server = manager.start(mode, |command| {
+            command.env("WATCHDOG_USEC", "1000");
+        });
+        echo_roundtrip(&connect(server.address()), b"before the notice");
+        while !manager.next().starts_with("READY=1\n") {}
+        fill();
+        server.signal(Signal::TERM);
+        let exit = server.wait();
+        assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    });
+}
+
+#[test]
 fn a_watchdog_is_notified_at_half_its_time_idle_and_under_load() {
     both_modes(|mode| {
         let manager = Manager::new();
