@@ -1,7 +1,7 @@
 //! The command line: the arguments of each command, and the command that runs with them.
 //!
 //! Only this folder names clap. Each command has a file or a folder of its own; `values` parses what several commands
-//! read, `output` and `files` write their results, `logger` and `log_observer` write the log, `rate_limit`
+//! read, `output` and `files` write their results, `logger`, `log_line` and `log_observer` write the log, `rate_limit`
 //! keeps it short.
 
 #![allow(
@@ -30,6 +30,7 @@ mod files;
 mod interrupt;
 #[cfg(feature = "learn")]
 mod lab;
+mod log_line;
 mod log_observer;
 mod logger;
 #[cfg(feature = "manual")]

@@ -1,10 +1,12 @@
 //! What a command prints and returns: results on standard output, errors on standard error, exit codes.
 
+use super::log_line::lost_lines;
 use mio_echo::text::background_writer::BackgroundWriter;
 use mio_echo::text::one_line;
 #[cfg(feature = "trace")]
 use mio_echo::trace::Colour;
-use std::io::{self, IsTerminal, Write};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -27,16 +29,26 @@ const QUEUE: usize = 256 * 1024;
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Standard error, for everything that the program prints there. The logger is global, and so is what it writes to.
-pub(super) static STDERR: LazyLock<BackgroundWriter> =
-    LazyLock::new(|| BackgroundWriter::new(Stderr, QUEUE));
+pub(super) static STDERR: LazyLock<BackgroundWriter> = LazyLock::new(|| {
+    let report = |lost| lost_lines(lost, may_colour(&io::stderr())).into_bytes();
+    BackgroundWriter::lossy(Stderr, QUEUE, report)
+});
 
-/// Standard error as an output that cannot fail: a line that cannot be written is lost, the next one is tried again.
+/// Standard error. If its descriptor is non-blocking, which another process that shares it may have made it, a write waits
+/// all the same.
 struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _lost = io::stderr().write_all(line);
-        Ok(line.len())
+        let mut stderr = io::stderr();
+        loop {
+            match stderr.write(line) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None)?;
+                }
+                written => return written,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -58,7 +70,7 @@ pub(super) fn print_error(error: &str) {
 
 /// Prints one line on standard error, behind what was logged before.
 pub(super) fn print_note(note: &str) {
-    let _lost = STDERR.push(format!("{note}\n").into_bytes());
+    let _counted = STDERR.push(format!("{note}\n").into_bytes());
     flush_stderr();
 }
 

@@ -2,6 +2,9 @@
 //!
 //! write(2) on a pipe or a terminal sleeps until the reader reads, and on a file it may wait for the disk. An event loop
 //! must not sleep there. What it logs or traces goes into a bounded queue, and a separate thread writes it.
+//!
+//! A trace with a gap is worthless, so it ends with the first chunk that cannot be written ([`BackgroundWriter::new`]). A log
+//! goes on, and says how many lines it lacks ([`BackgroundWriter::lossy`]).
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
@@ -25,12 +28,25 @@ struct Queue {
     state: Mutex<State>,
     pushed: Condvar,
     written: Condvar,
+    /// For an output that goes on after a loss: the text that says how many chunks were lost.
+    report: Option<Report>,
+}
+
+/// Turns the number of chunks that were lost into a chunk.
+type Report = fn(u64) -> Vec<u8>;
+
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Chunks that are lost if this one is: itself, or for a report those that it reports.
+    stands_for: u64,
 }
 
 struct State {
-    chunks: VecDeque<Vec<u8>>,
+    chunks: VecDeque<Chunk>,
     /// Bytes in `chunks`.
     len: usize,
+    /// Chunks that were lost since this was last reported.
+    lost: u64,
     is_writing: bool,
     /// Chunks that have left the queue, written or not.
     done: u64,
@@ -43,9 +59,28 @@ struct State {
 impl BackgroundWriter {
     /// A writer to `output`, with room for `capacity` bytes that wait.
     pub fn new(output: impl Write + Send + 'static, capacity: usize) -> Self {
+        Self::with_report(None, output, capacity)
+    }
+
+    /// As [`new`](Self::new), for an output that goes on after a chunk for which there was no room, or that could not be
+    /// written. As soon as something can be written again, the text that `report` makes of the number of lost chunks is.
+    pub fn lossy(
+        output: impl Write + Send + 'static,
+        capacity: usize,
+        report: fn(u64) -> Vec<u8>,
+    ) -> Self {
+        Self::with_report(Some(report), output, capacity)
+    }
+
+    fn with_report(
+        report: Option<Report>,
+        output: impl Write + Send + 'static,
+        capacity: usize,
+    ) -> Self {
         let state = State {
             chunks: VecDeque::new(),
             len: 0,
+            lost: 0,
             is_writing: false,
             done: 0,
             output: Some(Box::new(output)),
@@ -56,6 +91,7 @@ impl BackgroundWriter {
                 state: Mutex::new(state),
                 pushed: Condvar::new(),
                 written: Condvar::new(),
+                report,
             }),
             capacity,
         }
@@ -65,14 +101,20 @@ impl BackgroundWriter {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`: the queue is full. Otherwise an earlier write has failed, or the thread could not be started. The
-    /// chunk is not written.
+    /// `WouldBlock`: the queue is full. Otherwise an earlier write has failed, unless the output is
+    /// [`lossy`](Self::lossy), or the thread could not be started. The chunk is not written.
     pub fn push(&self, chunk: Vec<u8>) -> io::Result<()> {
         let mut state = self.queue.lock();
         if let Some(failure) = &state.failure {
             return Err(copy(failure));
         }
-        if state.len + chunk.len() > self.capacity {
+        let room = self.capacity.saturating_sub(state.len);
+        // The report is made only if there may be room for it.
+        let report = (chunk.len() <= room).then(|| self.queue.report(state.lost));
+        let report = report.flatten();
+        let report_len = report.as_ref().map_or(0, |report| report.bytes.len());
+        if chunk.len() + report_len > room {
+            state.lost += 1;
             return Err(ErrorKind::WouldBlock.into());
         }
         if let Some(output) = state.output.take()
@@ -81,8 +123,13 @@ impl BackgroundWriter {
             state.failure = Some(copy(&error));
             return Err(error);
         }
-        state.len += chunk.len();
-        state.chunks.push_back(chunk);
+        if let Some(report) = report {
+            state.push_report(report);
+        }
+        state.push(Chunk {
+            bytes: chunk,
+            stands_for: 1,
+        });
         self.queue.pushed.notify_one();
         Ok(())
     }
@@ -121,13 +168,24 @@ impl Queue {
     fn write_all(&self, mut output: Box<dyn Write + Send>) {
         loop {
             let chunk = self.next_chunk();
-            let written = output.write_all(&chunk).and_then(|()| output.flush());
+            let written = output.write_all(&chunk.bytes);
+            let written = written.and_then(|()| output.flush());
             let mut state = self.lock();
             state.is_writing = false;
             state.done += 1;
-            if let Err(error) = written {
-                state.failure = Some(error);
-                mem::take(&mut state.chunks);
+            match written {
+                // The last chunk of the queue: without a further one, nothing else would report what was lost.
+                Ok(()) if state.chunks.is_empty() => {
+                    if let Some(report) = self.report(state.lost) {
+                        state.push_report(report);
+                    }
+                }
+                Ok(()) => {}
+                Err(_) if self.report.is_some() => state.lost += chunk.stands_for,
+                Err(error) => {
+                    state.failure = Some(error);
+                    mem::take(&mut state.chunks);
+                }
             }
             let failed = state.failure.is_some();
             drop(state);
@@ -138,11 +196,11 @@ impl Queue {
         }
     }
 
-    fn next_chunk(&self) -> Vec<u8> {
+    fn next_chunk(&self) -> Chunk {
         let mut state = self.lock();
         loop {
             if let Some(chunk) = state.chunks.pop_front() {
-                state.len -= chunk.len();
+                state.len -= chunk.bytes.len();
                 state.is_writing = true;
                 return chunk;
             }
@@ -151,8 +209,29 @@ impl Queue {
         }
     }
 
+    /// The report that `lost` chunks are lost, if there are any and it is wanted.
+    fn report(&self, lost: u64) -> Option<Chunk> {
+        let report = self.report.filter(|_| lost > 0)?;
+        Some(Chunk {
+            bytes: report(lost),
+            stands_for: lost,
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, chunk: Chunk) {
+        self.len += chunk.bytes.len();
+        self.chunks.push_back(chunk);
+    }
+
+    fn push_report(&mut self, report: Chunk) {
+        self.lost = 0;
+        self.push(report);
     }
 }
 
@@ -168,6 +247,7 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
             .field("len", &self.len)
+            .field("lost", &self.lost)
             .field("done", &self.done)
             .field("failure", &self.failure)
             .finish_non_exhaustive()
@@ -178,6 +258,7 @@ impl std::fmt::Debug for State {
 mod tests {
     use super::*;
     use std::io::{PipeReader, Read};
+    use std::os::unix::net::UnixStream;
 
     const LATE: Duration = Duration::from_secs(10);
     const SOON: Duration = Duration::from_millis(20);
@@ -230,5 +311,74 @@ mod tests {
         );
         let refused = writer.push(b"refused".to_vec()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::BrokenPipe);
+    }
+
+    fn lost(count: u64) -> Vec<u8> {
+        format!("[{count} lost]").into_bytes()
+    }
+
+    #[test]
+    fn what_a_lossy_output_had_no_room_for_is_reported_as_soon_as_it_is_read_again() {
+        const CHUNK: usize = 4096;
+        let (mut reader, output) = UnixStream::pair().unwrap();
+        reader.set_read_timeout(Some(LATE)).unwrap();
+        let writer = BackgroundWriter::lossy(output, 256 * CHUNK, lost);
+        let chunks = (0..1000).map(|_| writer.push(vec![b'x'; CHUNK]));
+        let refused = chunks.filter(Result::is_err).count();
+        assert!(refused > 0, "it should not fit");
+        let (mut written, mut reports) = (0, String::new());
+        let mut buffer = [0; CHUNK];
+        // Nothing else is pushed.
+        while written / CHUNK + lost_in(&reports) < 1000 {
+            let count = reader.read(&mut buffer).expect("the rest, or its number");
+            let text = str::from_utf8(&buffer[..count]).unwrap();
+            written += text.matches('x').count();
+            reports.extend(text.chars().filter(|&it| it != 'x'));
+        }
+        assert_eq!(lost_in(&reports), refused);
+    }
+
+    /// The sum of all reports.
+    fn lost_in(text: &str) -> usize {
+        let reports = text.split(['[', ']']);
+        let counts = reports.filter_map(|report| report.strip_suffix(" lost"));
+        counts.map(|count| count.parse::<usize>().unwrap()).sum()
+    }
+
+    /// Fails as often as is asked for.
+    struct Failing {
+        times: u32,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Failing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.times > 0 {
+                self.times -= 1;
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.written.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_lossy_output_failed_to_write_is_reported_before_what_comes_next() {
+        let written = Arc::default();
+        let output = Failing {
+            times: 4,
+            written: Arc::clone(&written),
+        };
+        let writer = BackgroundWriter::lossy(output, 1 << 20, lost);
+        // The second and the third time, the report fails too, or with it the chunk behind it.
+        for chunk in [&b"a"[..], b"b", b"c"] {
+            writer.push(chunk.to_vec()).unwrap();
+            writer.flush(LATE).unwrap();
+        }
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "c[2 lost]");
     }
 }

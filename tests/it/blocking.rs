@@ -1,7 +1,8 @@
 //! Nothing that is read too slowly, or not at all, stops the server: not its log, not its statistics, not its trace.
 
+use crate::harness::output::Output;
 use crate::harness::{
-    Child, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program,
+    Child, DEADLINE, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program,
 };
 use mio_echo::server::Mode;
 use std::io::{self, PipeReader};
@@ -17,18 +18,69 @@ fn serve_unread(mode: Mode, arguments: &[&str]) -> (Child, SocketAddr, PipeReade
 }
 
 #[test]
-fn a_log_that_is_not_read_does_not_stop_the_server() {
+fn a_log_that_is_not_read_does_not_stop_the_server_and_counts_what_it_lacks() {
+    const CONNECTIONS: usize = 3000;
     both_modes(|mode| {
         let (server, address, unread) = serve_unread(mode, &["-v"]);
         // Two lines each, far more than a pipe and the queue hold together.
-        for _ in 0..3000 {
+        for _ in 0..CONNECTIONS {
             echo_roundtrip(&connect(address), b"logged");
         }
         server.signal(Signal::USR1);
         echo_roundtrip(&connect(address), b"statistics do not block either");
+        let log = Output::collect(Some(unread));
+        let reports = |text: &str| text.matches(LOST).count();
+        let report = log.wait(DEADLINE, |log| (reports(&log.lines()) > 0).then_some(()));
+        assert_eq!(report, Some(()), "the number of lost lines was not logged");
         server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
-        drop(unread);
+        let log = String::from_utf8(log.wait_for_end(DEADLINE).unwrap()).unwrap();
+        let lost: usize = log.lines().filter_map(lost_in).sum();
+        // Two lines for each connection, and: serving, statistics, stopping, stopped.
+        let lines = 2 * (CONNECTIONS + 1) + 4;
+        assert_eq!(
+            log.lines().count() - reports(&log) + lost,
+            lines,
+            "{lost} lost"
+        );
+    });
+}
+
+const LOST: &str = " lines of the log were lost";
+
+/// The number of lost lines, if the line reports it.
+fn lost_in(line: &str) -> Option<usize> {
+    let (_, number) = line.strip_suffix(LOST)?.rsplit_once(' ')?;
+    number.parse().ok()
+}
+
+/// Another process may share the descriptor of standard error and make it non-blocking.
+#[test]
+fn a_log_on_a_non_blocking_descriptor_lacks_nothing() {
+    const CONNECTIONS: usize = 600;
+    both_modes(|mode| {
+        let (unread, stderr) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&stderr, true).unwrap();
+        let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--mode", name_of(mode)]);
+        let server = Child::spawn(command.arg("-v").stderr(stderr));
+        drop(command);
+        let address = server.address();
+        // More than the pipe holds, and less than the queue.
+        for _ in 0..CONNECTIONS {
+            echo_roundtrip(&connect(address), b"logged");
+        }
+        let log = Output::collect(Some(unread));
+        server.signal(Signal::TERM);
+        assert_eq!(server.wait().code, Some(0));
+        let log = String::from_utf8(log.wait_for_end(DEADLINE).unwrap()).unwrap();
+        let lines = |words| log.lines().filter(|line| line.contains(words)).count();
+        let found = [" connected", " disconnected", "stopped:"].map(lines);
+        assert_eq!(
+            found,
+            [CONNECTIONS, CONNECTIONS, 1],
+            "{} lines",
+            log.lines().count()
+        );
     });
 }
 

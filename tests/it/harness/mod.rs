@@ -15,7 +15,7 @@ mod alone;
 pub(crate) mod browser;
 pub(crate) mod child;
 pub(crate) mod machine;
-mod output;
+pub(crate) mod output;
 pub(crate) mod peer;
 // What the server asks, asked the same way. It is no part of the public library.
 #[path = "../../../src/server/send_queue.rs"]

@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 /// What a process has written to one of its streams so far.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     collected: Mutex<Collected>,
     changed: Condvar,
 }
 
 /// The bytes of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Collected {
+    pub(crate) bytes: Vec<u8>,
     /// How many of them were taken, part by part.
     taken: usize,
-    pub(super) has_ended: bool,
+    pub(crate) has_ended: bool,
 }
 
 impl Output {
     /// Collects what comes out of `pipe`. A stream that is not piped to the test ends at once.
-    pub(super) fn collect(pipe: Option<impl Read + Send + 'static>) -> Arc<Self> {
+    pub(crate) fn collect(pipe: Option<impl Read + Send + 'static>) -> Arc<Self> {
         let output = Arc::new(Self::default());
         let Some(mut pipe) = pipe else {
             output.update(|collected| collected.has_ended = true);
@@ -47,7 +47,7 @@ impl Output {
     }
 
     /// Waits until `find` finds something. `None` when the time is up, or when the stream has ended without it.
-    pub(super) fn wait<T>(
+    pub(crate) fn wait<T>(
         &self,
         time: Duration,
         mut find: impl FnMut(&mut Collected) -> Option<T>,
@@ -65,25 +65,25 @@ impl Output {
     }
 
     /// Waits for the end of the stream. Returns what has not been taken.
-    pub(super) fn wait_for_end(&self, time: Duration) -> Option<Vec<u8>> {
+    pub(crate) fn wait_for_end(&self, time: Duration) -> Option<Vec<u8>> {
         self.wait(time, |output| {
             output.has_ended.then(|| output.rest().to_vec())
         })
     }
 
-    pub(super) fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         self.collected.lock().unwrap().lines().into_owned()
     }
 }
 
 impl Collected {
     /// The bytes that were not taken.
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }
 
     /// Takes what comes before the next byte `end`, and that byte.
-    pub(super) fn take_until(&mut self, end: u8) -> Option<String> {
+    pub(crate) fn take_until(&mut self, end: u8) -> Option<String> {
         let length = self.rest().iter().position(|&byte| byte == end)?;
         let part = String::from_utf8_lossy(&self.rest()[..length]).into_owned();
         self.taken += length + 1;
@@ -91,7 +91,7 @@ impl Collected {
     }
 
     /// All lines that are complete; once the stream has ended, everything.
-    pub(super) fn lines(&self) -> Cow<'_, str> {
+    pub(crate) fn lines(&self) -> Cow<'_, str> {
         let complete = match self.bytes.iter().rposition(|&byte| byte == b'\n') {
             _ if self.has_ended => self.bytes.len(),
             Some(last) => last + 1,
