@@ -15,14 +15,40 @@ use std::time::Instant;
 /// Logs connections at `debug`, problems with accepting them at `warn`, and a stop at `info`.
 ///
 /// Peers can cause warnings at any rate, so each kind is logged at most once a second, with the number of those that were
-/// left out.
-#[derive(Debug, Clone, Default)]
+/// left out. Clones share these numbers.
+#[derive(Debug, Clone)]
 pub(super) struct LogObserver {
     refusals: RateLimit,
     full: RateLimit,
     exhausted: RateLimit,
     datagrams: RateLimit,
     proxy_headers: RateLimit,
+}
+
+impl LogObserver {
+    pub(super) fn new() -> Self {
+        Self {
+            refusals: RateLimit::of("refused connections"),
+            full: RateLimit::of("the limit on connections"),
+            exhausted: RateLimit::of("accept"),
+            datagrams: RateLimit::of("datagrams"),
+            proxy_headers: RateLimit::of("missing PROXY headers"),
+        }
+    }
+
+    /// Logs how many warnings were left out and not mentioned yet.
+    pub(super) fn finish(&self) {
+        let Self {
+            refusals,
+            full,
+            exhausted,
+            datagrams,
+            proxy_headers,
+        } = self;
+        for limit in [refusals, full, exhausted, datagrams, proxy_headers] {
+            limit.finish();
+        }
+    }
 }
 
 impl Observer for LogObserver {

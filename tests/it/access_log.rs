@@ -1,6 +1,8 @@
 //! `serve --access-log`: a line of JSON for each connection that is over, in both modes.
 
 #[cfg(target_os = "linux")]
+use crate::blocking::suppressed_in;
+#[cfg(target_os = "linux")]
 use crate::harness::child::serve_after;
 use crate::harness::{
     Child, Signal, address_in, both_modes, connect, echo_roundtrip, eventually, name_of, peer,
@@ -200,6 +202,8 @@ fn a_full_disk_is_a_warning_and_the_server_goes_on() {
         server.signal(Signal::TERM);
         let exit = server.wait();
         assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+        let logged = exit.stderr.matches(warning).count();
+        assert_eq!(logged + suppressed_in(&exit.stderr), 20, "{}", exit.stderr);
     });
 }
 

@@ -5,7 +5,7 @@ use crate::harness::{
     Child, DEADLINE, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program,
 };
 use mio_echo::server::Mode;
-use std::io::{self, PipeReader};
+use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::net::SocketAddr;
 
 /// A server whose standard error is a pipe that is held open and never read.
@@ -148,4 +148,33 @@ fn peers_cannot_flood_the_log() {
         let warnings = server.log_lines_with("connections are open");
         assert!(warnings < 20, "{warnings} warnings: {}", server.log());
     });
+}
+
+/// Each is logged, or counted in a later one or at the end.
+#[cfg(feature = "preamble")]
+#[test]
+fn no_warning_that_a_peer_caused_is_left_out_without_mention() {
+    const PEERS: usize = 20;
+    both_modes(|mode| {
+        let (server, address) = Child::serve(&["--mode", name_of(mode), "--proxy-protocol"]);
+        for _ in 0..PEERS {
+            let mut peer = connect(address);
+            peer.write_all(b"no header\r\n").unwrap();
+            let reset = peer.read(&mut [0]).unwrap_err();
+            assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+        }
+        server.signal(Signal::TERM);
+        let log = server.wait().stderr;
+        let logged = log.matches(" reset: ").count();
+        assert_eq!(logged + suppressed_in(&log), PEERS, "{log}");
+    });
+}
+
+/// How many warnings were left out, according to the log.
+pub(crate) fn suppressed_in(log: &str) -> usize {
+    let number = |line: &str| {
+        let (before, _) = line.split_once(" more ")?;
+        before.rsplit([' ', '(']).next()?.parse::<usize>().ok()
+    };
+    log.lines().filter_map(number).sum()
 }

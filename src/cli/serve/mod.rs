@@ -325,8 +325,11 @@ fn serve(
 ) -> ExitCode {
     let mut statistics = telemetry.connect(Stats::reporting_to(print_statistics));
     statistics.misbehaved = counts;
-    let log = (LogObserver::default(), telemetry.observer());
-    let (stats, code) = match server.run(((statistics, (log, notifier)), trace)) {
+    let log = LogObserver::new();
+    let logs = (log.clone(), telemetry.observer());
+    let result = server.run(((statistics, (logs, notifier)), trace));
+    log.finish();
+    let (stats, code) = match result {
         Ok(((stats, _), _)) => {
             log::info!(target: TARGET, "stopped: {stats}");
             (Some(stats), ExitCode::SUCCESS)

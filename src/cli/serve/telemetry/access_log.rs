@@ -30,6 +30,8 @@ struct OpenLog {
     mode: Mode,
     writer: BackgroundWriter,
     reopen_requested: Arc<AtomicBool>,
+    /// Warnings about lines that could not be written.
+    failures: RateLimit,
     state: Mutex<LogState>,
 }
 
@@ -89,14 +91,24 @@ impl AccessLog {
             return Ok(Self(None));
         };
         let reopen_requested = Arc::new(AtomicBool::new(false));
+        let failures = RateLimit::of("access log");
         let output = LogOutput {
             target: LogTarget::open(path).map_err(|error| cannot_write(path, &error))?,
             reopen_requested: Arc::clone(&reopen_requested),
             is_torn: false,
-            failures: RateLimit::default(),
+            failures: failures.clone(),
         };
         let writer = BackgroundWriter::new(output, QUEUE);
-        let log = OpenLog::new(mode, writer, reopen_requested);
+        let log = OpenLog {
+            mode,
+            writer,
+            reopen_requested,
+            failures,
+            state: Mutex::new(LogState {
+                open: HashMap::new(),
+                lost: LostLines::of("access log"),
+            }),
+        };
         Ok(Self(Some(Arc::new(log))))
     }
 
@@ -109,6 +121,7 @@ impl AccessLog {
             log::warn!(target: TARGET, "access log: the last lines could not be written in time");
         }
         log.state().lost.report();
+        log.failures.finish();
     }
 }
 
@@ -151,19 +164,6 @@ impl Observer for AccessLog {
 }
 
 impl OpenLog {
-    fn new(mode: Mode, writer: BackgroundWriter, reopen_requested: Arc<AtomicBool>) -> Self {
-        let state = LogState {
-            open: HashMap::new(),
-            lost: LostLines::of("access log"),
-        };
-        Self {
-            mode,
-            writer,
-            reopen_requested,
-            state: Mutex::new(state),
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -306,7 +306,7 @@ mod tests {
             target: LogTarget::open(file.path()).unwrap(),
             reopen_requested: Arc::default(),
             is_torn: false,
-            failures: RateLimit::default(),
+            failures: RateLimit::of("a test"),
         };
         output.write_all(b"{\"half").unwrap();
         output.is_torn = true;

@@ -20,7 +20,7 @@ impl LostLines {
         Self {
             output,
             unreported: 0,
-            reports: RateLimit::default(),
+            reports: RateLimit::of(output),
         }
     }
 
