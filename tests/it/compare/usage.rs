@@ -82,6 +82,14 @@ fn impossible_requests_are_rejected_in_one_line_before_the_first_measurement() {
             &["--from=/nowhere/saved.json"],
             "cannot read /nowhere/saved.json: no such file",
         ),
+        (
+            &["--from=/dev/zero"],
+            "cannot read /dev/zero: longer than 67108864 bytes",
+        ),
+        (
+            &["--baseline=/dev/zero", "event-loop"],
+            "cannot read /dev/zero: longer than 67108864 bytes",
+        ),
     ] {
         let finished = run(arguments);
         assert_eq!(finished.code, Some(2), "{arguments:?}");
