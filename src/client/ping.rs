@@ -14,6 +14,7 @@ use crate::text::units;
 use socket2::Socket;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -94,6 +95,11 @@ trait Exchange: Sized {
         plan: &PingPlan,
         interrupted: &AtomicBool,
     ) -> Result<(Address, Duration), ClientError>;
+
+    /// Fails if something follows the echo of the last probe.
+    fn finish(&mut self, _plan: &PingPlan, _interrupted: &AtomicBool) -> Result<(), ClientError> {
+        Ok(())
+    }
 }
 
 fn probe_all<E: Exchange>(
@@ -107,7 +113,15 @@ fn probe_all<E: Exchange>(
     for number in 1..=plan.count.unwrap_or(u64::MAX) {
         wait_until(due, interrupted);
         let result = match exchange.take().map_or_else(|| E::open(plan), Ok) {
-            Ok(open) => exchange.insert(open).round_trip(plan, interrupted),
+            Ok(open) => {
+                let open = exchange.insert(open);
+                let mut result = open.round_trip(plan, interrupted);
+                if plan.count == Some(number) && result.is_ok() {
+                    let finished = open.finish(plan, interrupted);
+                    result = finished.and(result);
+                }
+                result
+            }
             Err(error) => Err(error),
         };
         if interrupted.load(Ordering::Relaxed) {
@@ -208,7 +222,34 @@ impl Exchange for PingConnection {
         let time = sent_at.elapsed();
         Ok((self.peer.clone(), time))
     }
+
+    /// Half-closes, and reads to the peer's FIN. A peer that does not close, or resets the connection, has echoed everything
+    /// all the same.
+    fn finish(&mut self, plan: &PingPlan, interrupted: &AtomicBool) -> Result<(), ClientError> {
+        let _already_closed = self.stream.shutdown(Shutdown::Write);
+        let (start, limit) = (Instant::now(), plan.reply_timeout.min(FIN_TIMEOUT));
+        while !interrupted.load(Ordering::Relaxed) {
+            let left = limit.saturating_sub(start.elapsed());
+            self.set_read_timeout(left)?;
+            match self.stream.read(&mut self.buffer) {
+                Ok(1..) => {
+                    let offset = self.returned;
+                    return Err(ClientError::Superfluous { offset });
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {
+                    if left.is_zero() {
+                        break;
+                    }
+                }
+                Ok(0) | Err(_) => break,
+            }
+        }
+        Ok(())
+    }
 }
+
+/// How long the FIN may take after the last echo: a peer that does not close delays the summary by no more.
+const FIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl PingConnection {
     /// Compares the `count` bytes in the buffer with those that are `missing`. Returns what is still missing.

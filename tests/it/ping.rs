@@ -4,6 +4,7 @@ use crate::harness::{
     Child, Exit, PROGRAM, Signal, both_modes, command, ipv6_or_skip, name_of, program, run,
     tool_or_skip,
 };
+use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -73,6 +74,43 @@ fn an_echo_that_differs_is_lost() {
         assert_eq!(exit.text(), expected);
         assert_eq!(exit.code, Some(1), "{echo}");
     }
+}
+
+#[test]
+fn a_byte_behind_the_last_echo_is_superfluous_even_if_it_is_urgent() {
+    for is_urgent in [false, true] {
+        let address = serve_each(move |_, mut peer| {
+            let mut message = [0; 4];
+            peer.read_exact(&mut message)?;
+            peer.write_all(&message)?;
+            io::copy(&mut peer, &mut io::sink())?;
+            if is_urgent {
+                SockRef::from(&peer).send_out_of_band(b"!").map(drop)
+            } else {
+                peer.write_all(b"!")
+            }
+        });
+        let exit = ping(address, &["--count", "1"], &["ping"]);
+        let expected = "echo 1 lost: the echo has superfluous bytes, from offset 4 on\n\
+                        1 sent, 0 received and verified, 1 lost (100 %)";
+        assert_eq!(exit.text(), expected);
+        assert_eq!(exit.code, Some(1));
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_close_has_echoed_all_the_same() {
+    let address = serve_each(|_, mut peer| {
+        let mut message = [0; 4];
+        peer.read_exact(&mut message)?;
+        peer.write_all(&message)?;
+        io::copy(&mut peer, &mut io::sink())?;
+        // Kept open until the end of the test.
+        std::mem::forget(peer);
+        Ok(())
+    });
+    let exit = ping(address, &["--count", "1", "--timeout", "10s"], &["ping"]);
+    assert_eq!(exit.code, Some(0), "{}", exit.text());
 }
 
 #[test]
