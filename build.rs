@@ -2,6 +2,8 @@
 //! of measurements, and `MIO_ECHO_TARGET` to the target triple that it is built for. Without git, or outside a
 //! repository, the version stands alone.
 //!
+//! On a system that the program does not support, it ends the build with one line that says why.
+//!
 //! With the feature `learn`, it also writes the chapters of the guide, with the diffs between the steps of the course,
 //! into `OUT_DIR/guide`.
 
@@ -10,13 +12,29 @@ use std::process::Command;
 
 #[cfg(feature = "learn")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    refuse_unsupported_system();
     set_version();
     guide::write()
 }
 
 #[cfg(not(feature = "learn"))]
 fn main() {
+    refuse_unsupported_system();
     set_version();
+}
+
+/// Cargo sets `CARGO_CFG_…` for build scripts, and ends the build at a line `cargo::error`.
+fn refuse_unsupported_system() {
+    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if env::var_os("CARGO_CFG_UNIX").is_none() {
+        println!(
+            "cargo::error=mio-echo needs a Unix: signals, descriptor limits, inherited socket options"
+        );
+    } else if ["illumos", "solaris"].contains(&system.as_str()) {
+        println!(
+            "cargo::error=mio-echo does not run on {system}: an accepted socket inherits no options there"
+        );
+    }
 }
 
 fn set_version() {

@@ -57,13 +57,6 @@
 //! 4. Every turn is bounded; a connection with more to do goes to the back of the run queue.
 //! 5. An error of one peer ends one connection.
 
-#[cfg(not(unix))]
-compile_error!("mio-echo needs a Unix: signals, descriptor limits, inherited socket options");
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-compile_error!(
-    "mio-echo is not supported on illumos and Solaris: an accepted socket inherits no options there"
-);
-
 #[cfg(feature = "measure")]
 pub mod check;
 pub mod client;
