@@ -107,7 +107,8 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", value_parser = read_buffer, default_value_t = Bytes(limits::READ_BUFFER), help_heading = "Limits")]
     read_buffer: Bytes,
 
-    /// Close a connection on which no byte has moved for this long, or never [default: never]
+    /// Close a connection on which no byte has moved for this long, or never. Of a peer that reads slowly, the
+    /// kernel shows only acknowledgements and window updates [default: never]
     #[arg(long, value_name = "TIME", value_parser = idle_timeout, help_heading = "Limits")]
     idle_timeout: Option<Timeout>,
 
