@@ -62,20 +62,31 @@ fn connect_tcp(
         })?;
     }
     socket.connect_timeout(&address.into(), timeout)?;
-    refuse_self_connection(&socket)?;
+    refuse_self_connection(&socket, address)?;
     socket.set_tcp_nodelay(true)?;
     Ok(socket)
 }
 
-/// Fails if both ends of the connection are the same socket, as if the connection had been refused.
+/// Fails as if the connection had been refused if `socket`, which was connected to `peer`, is connected to itself.
 ///
 /// If nothing listens on a port of this machine, the system may choose that very port for our end. Our SYN then meets
 /// itself (RFC 9293, simultaneous open), and the socket receives all that it sends: a perfect echo without a server.
-fn refuse_self_connection(socket: &Socket) -> io::Result<()> {
-    if socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket() {
+///
+/// # Errors
+///
+/// As getsockname(2); `ConnectionRefused`.
+pub fn refuse_self_connection(socket: &Socket, peer: SocketAddr) -> io::Result<()> {
+    let local = socket.local_addr()?.as_socket();
+    if local.is_some_and(|local| is_one_end(local, peer)) {
         return Err(ErrorKind::ConnectionRefused.into());
     }
     Ok(())
+}
+
+/// Whether both addresses are of the same socket. A connection to the unspecified address is one to this machine.
+fn is_one_end(local: SocketAddr, peer: SocketAddr) -> bool {
+    let is_same_host = local.ip() == peer.ip() || peer.ip().is_unspecified();
+    is_same_host && local.port() == peer.port()
 }
 
 #[cfg(test)]
@@ -106,9 +117,23 @@ mod tests {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         socket.bind(&any_port.into()).unwrap();
-        socket.connect(&socket.local_addr().unwrap()).unwrap();
-        let error = refuse_self_connection(&socket).unwrap_err();
+        let address = socket.local_addr().unwrap();
+        socket.connect(&address).unwrap();
+        let error = refuse_self_connection(&socket, address.as_socket().unwrap()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn two_addresses_are_of_one_socket_if_host_and_port_are_the_same() {
+        let local = "127.0.0.1:50007".parse().unwrap();
+        for (peer, is_one) in [
+            ("127.0.0.1:50007", true),
+            ("0.0.0.0:50007", true),
+            ("127.0.0.1:50008", false),
+            ("127.0.0.2:50007", false),
+        ] {
+            assert_eq!(is_one_end(local, peer.parse().unwrap()), is_one, "{peer}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 use super::part::LoadPart;
 use super::results::Failure;
 use crate::text::address::Address;
-use crate::text::connect::connect;
+use crate::text::connect::{connect, refuse_self_connection};
 use mio::net::{TcpStream, UdpSocket};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -88,13 +88,19 @@ impl Dialer {
         socket.set_tcp_nodelay(true)?;
         // An urgent byte that the server makes up must not escape the comparison (tcp(7)).
         socket.set_out_of_band_inline(true)?;
-        if let Some(source) = self.source() {
+        let source = self.source();
+        if let Some(source) = source {
             socket.bind(&SocketAddr::new(source, 0).into())?;
         }
         match socket.connect(&target.into()) {
-            Err(error) if !is_in_progress(&error) => Err(error),
-            _ => Ok(TcpStream::from_std(socket.into())),
+            Err(error) if !is_in_progress(&error) => return Err(error),
+            _ => {}
         }
+        // From another address, it cannot be a connection to itself, and the system call is saved.
+        if source.is_none_or(|source| source == target.ip()) {
+            refuse_self_connection(&socket, target)?;
+        }
+        Ok(TcpStream::from_std(socket.into()))
     }
 
     /// Connecting to a Unix socket is done at once, unless the backlog is full: then a non-blocking connect(2) fails, and
