@@ -5,7 +5,9 @@ use crate::harness::{
     Child, DEADLINE, Signal, both_modes, connect, echo_roundtrip, eventually, name_of, program,
 };
 use mio_echo::server::Mode;
-use std::io::{self, ErrorKind, PipeReader, Read, Write};
+use std::io::{self, PipeReader};
+#[cfg(feature = "preamble")]
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 /// A server whose standard error is a pipe that is held open and never read.
@@ -171,6 +173,7 @@ fn no_warning_that_a_peer_caused_is_left_out_without_mention() {
 }
 
 /// How many warnings were left out, according to the log.
+#[cfg(any(feature = "preamble", feature = "telemetry"))]
 pub(crate) fn suppressed_in(log: &str) -> usize {
     let number = |line: &str| {
         let (before, _) = line.split_once(" more ")?;

@@ -9,7 +9,9 @@ use crate::service::{kept_socket, serve_on};
 use mio_echo::server::Mode;
 #[cfg(all(feature = "trace", target_os = "linux"))]
 use rustix::fs::{CWD, FileType, Mode as FileMode, mknodat};
-use std::fs::{self, File};
+use std::fs;
+#[cfg(all(feature = "trace", target_os = "linux"))]
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
