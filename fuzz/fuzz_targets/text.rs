@@ -1,5 +1,5 @@
-//! What an argument can be: an endpoint, a threshold of `bench`, a contender of `compare`. Each reads back as it is
-//! written, and each error is one line.
+//! What an argument can be: an endpoint, an address, a threshold of `bench`, a contender or a condition of `compare`, a
+//! banner. Each that can be written reads back as it is written, and each error is one line.
 
 #![no_main]
 
@@ -7,12 +7,18 @@ use humantime::format_duration;
 use libfuzzer_sys::fuzz_target;
 use mio_echo::measure::bench::Origin;
 use mio_echo::measure::bench::Threshold;
-use mio_echo::measure::compare::ContenderSpec;
+use mio_echo::measure::compare::{ContenderSpec, RatioCondition};
+use mio_echo::server::Banner;
+use mio_echo::text::address::Address;
 use mio_echo::text::endpoint::Endpoint;
 
 fuzz_target!(|text: &str| {
     match text.parse::<Endpoint>() {
         Ok(endpoint) => assert_eq!(endpoint.to_string().parse(), Ok(endpoint)),
+        Err(error) => one_line(&error),
+    }
+    match text.parse::<Address>() {
+        Ok(address) => assert_eq!(address.to_string().parse(), Ok(address)),
         Err(error) => one_line(&error),
     }
     match text.parse::<Threshold>() {
@@ -22,6 +28,13 @@ fuzz_target!(|text: &str| {
     match text.parse::<ContenderSpec>() {
         Ok(spec) => assert_eq!(written(&spec).parse(), Ok(spec)),
         Err(error) => one_line(&error),
+    }
+    match text.parse::<RatioCondition>() {
+        Ok(condition) => assert_eq!(condition.to_string().parse(), Ok(condition)),
+        Err(error) => one_line(&error),
+    }
+    if let Err(error) = text.parse::<Banner>() {
+        one_line(&error);
     }
 });
 
