@@ -37,6 +37,12 @@ impl<S: Socket> Slot<S> {
         self.id
     }
 
+    /// Its count of idle ticks, for a simulation to change.
+    #[cfg(test)]
+    pub(super) fn idle_ticks(&mut self) -> &mut IdleTicks {
+        &mut self.idle_ticks
+    }
+
     /// Remembers what an event reported, observed. Returns whether the connection is now worth a turn.
     pub(super) fn note(&mut self, flags: EventFlags, observer: &mut impl Observer) -> bool {
         observer.flags_reported(self.id, flags);

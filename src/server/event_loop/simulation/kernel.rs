@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::mutant::Mutant;
-use super::network::Network;
+use super::network::{Backlog, Network};
 use crate::connection::Stream;
 use crate::readiness::EventFlags;
 use crate::server::delivery::Deliveries;
@@ -109,22 +109,23 @@ impl Accept for SimulatedListener {
         let mut network = self.network.borrow_mut();
         network.move_between_calls();
         network.accepts += 1;
-        network.backlogs[self.number].passed_over = 0;
+        let listener = asked_listener(&network, self.number);
+        network.backlogs[listener].passed_over = 0;
         let now = network.now;
         let may_try = network.accept_paused_until.is_none_or(|until| until <= now);
         network.require(may_try, || "accepts during a pause".to_owned());
-        if let Some(errno) = accept_error(&mut network, self.number) {
+        if let Some(errno) = accept_error(&mut network, listener) {
             return Err(errno.into());
         }
         network.failed_accepts_in_a_row = 0;
         let stop_noted = network.stop_noted.is_some();
-        let backlog = &mut network.backlogs[self.number];
+        let backlog = &mut network.backlogs[listener];
         let Some(number) = backlog.waiting.pop_front() else {
             backlog.is_known = false;
             return Err(ErrorKind::WouldBlock.into());
         };
         backlog.drained += usize::from(stop_noted);
-        count_passed_over(&mut network, self.number);
+        count_passed_over(&mut network, listener);
         let link = &mut network.links[number];
         link.moved_at = now;
         if stop_noted {
@@ -137,6 +138,15 @@ impl Accept for SimulatedListener {
         };
         Ok((socket, Address::Inet((Ipv4Addr::LOCALHOST, port).into())))
     }
+}
+
+/// The listener that an accept takes from: the one that is asked, unless a mutant prefers another.
+fn asked_listener(network: &Network, asked: usize) -> usize {
+    let has_peer = |backlog: &Backlog| backlog.is_known && !backlog.waiting.is_empty();
+    let first = network.backlogs.iter().position(has_peer);
+    first
+        .filter(|_| network.is(Mutant::NoRotation))
+        .unwrap_or(asked)
 }
 
 /// An error of accept(2), if one is due; of the kind that calls for a pause, of a peer that is gone, or EINTR.

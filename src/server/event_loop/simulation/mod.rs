@@ -14,6 +14,7 @@
 //!   within as many accepts as there are listeners;
 //! - calls are bounded: a turn has one read and two writes, a read that finds nothing had an event, a wait of zero
 //!   length is followed by a call, a pause of the listeners has no accept in it;
+//! - the loop sleeps while there is nothing to do, and without a limit while there is nothing to wait for;
 //! - a stop reaches every connection, also those that come while it walks over them, and a walk ends;
 //! - an idle timeout ends a connection that has waited for its peer that long, soon after; a drain timeout ends it in a stop;
 //! - once the decisions of the seed are used up and all goes well, everything is echoed and the stop ends, within a
@@ -100,7 +101,11 @@ fn assemble(
     );
     let network = Rc::new(RefCell::new(network));
     let sockets = (0..setup.listeners).map(|number| SimulatedListener::new(&network, number));
-    let listeners = Listeners::of_registered(sockets.collect(), setup.backlog);
+    let backlog = match mutant {
+        Some(Mutant::DrainWithoutEnd) => u16::MAX,
+        _ => setup.backlog,
+    };
+    let listeners = Listeners::of_registered(sockets.collect(), backlog);
     let config = Config {
         idle_timeout: setup.idle_timeout,
         read_buffer: setup.read_buffer,

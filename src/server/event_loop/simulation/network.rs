@@ -65,6 +65,8 @@ pub(super) struct Network {
     /// System calls, and accepts alone, in this iteration.
     pub(super) calls: usize,
     pub(super) accepts: usize,
+    /// Sleeps in a row with a limit that had no reason.
+    limited_sleeps: usize,
     /// Whether the loop has room for one more connection.
     pub(super) has_room: bool,
     /// Whether nothing is due for the loop to do.
@@ -101,6 +103,7 @@ impl Network {
             accepts_denied: 0,
             calls: 0,
             accepts: 0,
+            limited_sleeps: 0,
             has_room: true,
             may_sleep: true,
             violation: None,
@@ -162,11 +165,11 @@ impl Network {
         self.handed.clear();
         let may_sleep = self.may_sleep || timeout == Some(Duration::ZERO);
         self.require(may_sleep, || "sleeps although there is work".to_owned());
-        let is_open = |link: &Link| link.id.is_some() && !link.closed;
-        let can_be_idle = self.setup.idle_timeout.is_some() && self.links.iter().any(is_open);
+        let can_be_idle = self.setup.idle_timeout.is_some() && self.has_connections();
         self.require(timeout.is_some() || !can_be_idle, || {
             "sleeps without a limit while a connection can be idle".to_owned()
         });
+        self.wakes_for_nothing(timeout);
         let is_late = self.sleeps_beyond_a_pause(timeout);
         self.require(!is_late, || "sleeps beyond a pause".to_owned());
         if self.decisions.one_in(16) {
@@ -199,6 +202,25 @@ impl Network {
                 return Ok(());
             }
         }
+    }
+
+    fn has_connections(&self) -> bool {
+        let is_open = |link: &Link| link.id.is_some() && !link.closed;
+        self.links.iter().any(is_open)
+    }
+
+    /// A sleep without connections, a pause or a stop has no limit. The first one may: until then, the idle clock runs on.
+    fn wakes_for_nothing(&mut self, timeout: Option<Duration>) {
+        let is_limited = timeout.is_some_and(|timeout| !timeout.is_zero());
+        let is_paused = self.accept_paused_until.is_some_and(|at| at > self.now);
+        let is_for_nothing = !self.has_connections() && !is_paused && self.stop_noted.is_none();
+        self.limited_sleeps = if is_limited && is_for_nothing {
+            self.limited_sleeps + 1
+        } else {
+            0
+        };
+        let is_rare = self.limited_sleeps < 2;
+        self.require(is_rare, || "wakes up for nothing".to_owned());
     }
 
     /// Whether the loop would leave a peer waiting when the pause of its listener is over.
@@ -309,6 +331,7 @@ impl Network {
             match mutant {
                 Mutant::ForgetWritable => event.flags.writable = false,
                 Mutant::ForgetFin => event.flags.read_closed = false,
+                Mutant::ForgetError => event.flags.error = false,
                 Mutant::ForgetUrgentMark => event.flags.priority = false,
                 _ => {}
             }
