@@ -1,6 +1,6 @@
 //! Faults while bytes move: recvfrom(2), sendto(2), `epoll_wait(2)`, poll(2).
 
-use super::faulty::{A_FEW_CALLS, A_WHILE, assert_few, echoes_before_a_reset, in_both_modes};
+use super::faulty::{A_FEW_CALLS, a_while, assert_few, echoes_before_a_reset, in_both_modes};
 use super::injection::Threads;
 use crate::harness::{assert_same, connect, echo_roundtrip, eventually, pattern, read};
 use std::io::{ErrorKind, Read, Write};
@@ -94,7 +94,7 @@ fn while_every_read_or_write_fails_the_server_lives() {
             let injection = faulty.inject(Threads::All, fault);
             let start = Instant::now();
             let mut peers = 0;
-            while start.elapsed() < A_WHILE {
+            while start.elapsed() < a_while() {
                 assert_eq!(echoes_before_a_reset(&connect(faulty.address), 1), 0);
                 peers += 1;
                 thread::sleep(Duration::from_millis(3));

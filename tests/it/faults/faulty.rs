@@ -3,12 +3,19 @@
 use super::injection::{Calls, Injection, Threads, can_inject_or_skip};
 use crate::harness::{Child, Signal, both_modes, connect, echo_roundtrip, name_of, pattern};
 use mio_echo::server::Mode;
+use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a fault lasts that lasts for a while: three retries of accept and more.
-pub(super) const A_WHILE: Duration = Duration::from_millis(350);
+/// How long a fault lasts that lasts for a while: three retries of accept and more; in continuous integration, which also
+/// forbids skips, two seconds.
+pub(super) fn a_while() -> Duration {
+    match env::var_os("MIO_ECHO_FORBID_SKIPS") {
+        Some(_) => Duration::from_secs(2),
+        None => Duration::from_millis(350),
+    }
+}
 
 /// System calls that a handful of small echoes may cost, whatever fails meanwhile. A server that spins makes
 /// thousands.
