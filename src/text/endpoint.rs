@@ -162,6 +162,8 @@ impl FromStr for Endpoint {
         match host {
             "" => Ok(Self::new(DEFAULT_HOST, port)),
             "*" => Ok(Self(Form::EveryAddress { port })),
+            // With its port, it would print as the name of a Unix socket.
+            "unix" => Err("the path after unix: is missing".to_owned()),
             _ if host.contains(':') => {
                 Err("an IPv6 address with a port needs brackets: [IPV6]:PORT".to_owned())
             }
@@ -294,6 +296,7 @@ mod tests {
             ("[::1", "bracket"),
             ("[::1]7", "colon"),
             ("unix:", "path after unix: is missing"),
+            ("unix", "path after unix: is missing"),
             ("unix:@", "missing"),
             ("unix:a\nb", "control"),
             (&format!("unix:/{}", "a".repeat(200)), "too long"),
