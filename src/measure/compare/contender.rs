@@ -144,6 +144,11 @@ impl FromStr for ContenderSpec {
         let words = shlex::split(origin).ok_or("a quote is not closed")?;
         let mut words = words.into_iter();
         let program = words.next().ok_or("the command after the = is missing")?;
+        if program.starts_with("unix:") {
+            // It would print as the address of a running server.
+            let error = program.parse::<Endpoint>().err();
+            return Err(error.unwrap_or_else(|| "a command cannot begin with unix:".to_owned()));
+        }
         Self::command(name, CommandLine::new(program, words))
     }
 }
@@ -248,6 +253,9 @@ mod tests {
             ("it,warmup=2h=./echo {port}", "`2h` is no time up to 1h"),
             ("it,warmup=2s", "event-loop, threads"),
             ("it=localhost:7,pid=x", "`x` is not the number of a process"),
+            ("it=unix:@", "missing"),
+            ("it='unix:a' {port}", "cannot begin with unix:"),
+            ("it=unix:a\t{port}", "cannot begin with unix:"),
         ] {
             let error = text.parse::<ContenderSpec>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
