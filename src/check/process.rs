@@ -1,67 +1,103 @@
-//! The process of the server, seen and signalled from outside.
+//! The processes of the server, seen and signalled from outside.
 //!
-//! A server may be a launcher, a shell or a program that forks for each connection, so what counts is the whole
-//! process group.
+//! A server may be a launcher, a shell, a daemon or a program that forks for each connection, so what counts is all that the
+//! command has started.
 
 use super::symptom::Symptom;
 use super::time_limit::TimeLimit;
-use crate::measure::process::{CommandLine, StoppedGroup, Usage};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::measure::process::{
+    CommandLine, ProcessTree, StoppedTree, Usage, holder_of, listening, receives,
+};
+use crate::text::address::Address;
+use rustix::process::Signal;
 use std::fs;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 /// How many windows a server has to come to rest.
 pub(super) const WINDOWS: u32 = 3;
 
-/// The process group of a server that was started for the check.
+/// The processes of a server that was started for the check.
 #[derive(Debug, Clone)]
 pub(super) struct ServerProcess {
-    /// The process ID of the leader, and so the ID of the group (setpgid(2)).
-    group: u32,
+    tree: ProcessTree,
     command: CommandLine,
+    address: Address,
 }
 
-/// What a process group has used and holds, all of its processes together.
+/// What the processes have used and hold, all of them together.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct GroupUsage {
-    /// Processor time of the processes that exist.
+pub(super) struct ServerUsage {
+    /// Processor time of the processes that exist, and of their children that have ended.
     pub(super) cpu: Duration,
-    /// Resident memory in bytes; pages that processes share count for each.
-    pub(super) resident: u64,
+    /// Memory in bytes. Of a page that several processes share, each has its part; where the system does not report that, the
+    /// page counts for each.
+    pub(super) memory: u64,
     /// Open descriptors.
     pub(super) descriptors: usize,
 }
 
 impl ServerProcess {
-    pub(super) fn new(group: u32, command: CommandLine) -> Self {
-        Self { group, command }
+    /// The command that was started to serve `address`.
+    pub(super) fn new(tree: ProcessTree, command: CommandLine, address: Address) -> Self {
+        Self {
+            tree,
+            command,
+            address,
+        }
     }
 
-    /// Whether this system shows the processes of the group.
-    pub(super) fn is_visible(&self) -> bool {
-        members(self.group).next().is_some()
+    /// Why the processes that serve cannot be seen; `None` if they can. A process that is not known must not pass for one that
+    /// is idle.
+    pub(super) fn hidden_because(&self) -> Option<String> {
+        if self.serves() {
+            return None;
+        }
+        if Usage::of(std::process::id()).is_err() {
+            return Some("this system shows no processes".to_owned());
+        }
+        let holder = holder_of(&self.address);
+        let holder = holder.map_or(String::new(), |pid| format!(": process {pid}"));
+        Some(format!(
+            "the server runs in the background, outside the processes of the command{holder}"
+        ))
     }
 
-    /// What the group uses now.
+    /// Whether one of the processes listens.
+    pub(super) fn serves(&self) -> bool {
+        let bound = self.listening();
+        bound.iter().any(|bound| receives(bound, &self.address))
+    }
+
+    /// Where the processes listen.
+    pub(super) fn listening(&self) -> Vec<Address> {
+        listening(&self.tree.pids())
+    }
+
+    /// Whether none of the processes is left, as far as the system shows them.
+    pub(super) fn is_gone(&self) -> bool {
+        self.tree.pids().is_empty()
+    }
+
+    /// What the processes use now.
     ///
     /// # Errors
     ///
-    /// It has ended, or the system does not show it (proc(5)).
-    pub(super) fn usage(&self) -> Result<GroupUsage, Symptom> {
-        let members: Vec<GroupUsage> = members(self.group).filter_map(usage_of).collect();
-        if members.is_empty() {
-            return Err(Symptom::of("the server's process has ended"));
-        }
-        Ok(members
-            .iter()
-            .fold(GroupUsage::default(), |sum, one| GroupUsage {
-                cpu: sum.cpu + one.cpu,
-                resident: sum.resident + one.resident,
-                descriptors: sum.descriptors + one.descriptors,
-            }))
+    /// They have ended, or the system does not show one of them (proc(5)).
+    pub(super) fn usage(&self) -> Result<ServerUsage, Symptom> {
+        let usage = Usage::of_tree(&self.tree).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Symptom::of("the server's process has ended"),
+            _ => Symptom::of(format!("the server's processes cannot be seen: {error}")),
+        })?;
+        let descriptors = |pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        Ok(ServerUsage {
+            cpu: usage.cpu(),
+            memory: usage.proportional.unwrap_or(usage.resident),
+            descriptors: self.tree.pids().into_iter().map(descriptors).sum(),
+        })
     }
 
-    /// The processor time that the group uses within `window`, as a share of one core. A server that was just busy
+    /// The processor time that the processes use within `window`, as a share of one core. A server that was just busy
     /// gets a few windows to come to rest: this is the first share that is at most `bound`, or else the last one.
     pub(super) fn resting_share(
         &self,
@@ -82,69 +118,28 @@ impl ServerProcess {
         Ok(share)
     }
 
-    /// Waits for the group to fall asleep, for at most `time`.
+    /// Waits for the processes to fall asleep, for at most `time`.
     pub(super) fn wait_until_asleep(&self, limit: &TimeLimit<'_>, time: Duration) {
         let until = Instant::now() + time;
-        let is_asleep = |process| state_of(process).as_deref() == Some("S");
-        while !members(self.group).all(is_asleep) && Instant::now() < until {
+        while !self.tree.is_asleep() && Instant::now() < until {
             limit.pause(Duration::from_millis(5));
         }
     }
 
-    /// Runs `work` while the group is stopped (SIGSTOP). The kernel keeps receiving for it, so everything that
-    /// arrives meanwhile is there at once when the group continues.
+    /// Runs `work` while the processes are stopped (SIGSTOP). The kernel keeps receiving for them, so everything that
+    /// arrives meanwhile is there at once when they continue.
     pub(super) fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _continues_when_dropped = StoppedGroup::new(self.group);
+        let _continues_when_dropped = StoppedTree::new(&self.tree);
         work()
     }
 
-    /// Asks the group to end (SIGTERM).
+    /// Asks the processes to end (SIGTERM).
     pub(super) fn terminate(&self) {
-        self.signal(Signal::TERM);
+        self.tree.signal(Signal::TERM);
     }
 
     /// The command line that it was started with, its port left open.
     pub(super) fn command(&self) -> &CommandLine {
         &self.command
     }
-
-    fn signal(&self, signal: Signal) {
-        let group = i32::try_from(self.group).ok().and_then(Pid::from_raw);
-        // Fails if the group has ended, which the next connection reports.
-        let _ended = group.map(|group| kill_process_group(group, signal));
-    }
-}
-
-/// The processes of a group (proc(5)); none where there is no such file system.
-fn members(group: u32) -> impl Iterator<Item = u32> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(move |id| group_of(*id) == Some(group))
-}
-
-/// The group of a process.
-fn group_of(pid: u32) -> Option<u32> {
-    stat_field(pid, 2)?.parse().ok()
-}
-
-/// The state of a process: `S` if it sleeps.
-fn state_of(pid: u32) -> Option<String> {
-    stat_field(pid, 0)
-}
-
-/// A field behind the name of a process, which stands in parentheses and may contain some itself (`proc_pid_stat(5)`).
-fn stat_field(pid: u32, index: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_whitespace().nth(index).map(str::to_owned)
-}
-
-/// `None` if the process has ended meanwhile.
-fn usage_of(pid: u32) -> Option<GroupUsage> {
-    let usage = Usage::of(pid).ok()?;
-    Some(GroupUsage {
-        cpu: usage.cpu(),
-        resident: usage.resident,
-        descriptors: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
-    })
 }

@@ -176,8 +176,10 @@ impl<'a> CheckRunner<'a> {
         let not_applicable = |reason: &str| Ok(TrialOutcome::NotApplicable(reason.to_owned()));
         Ok(match (check.run, server.process()) {
             (Run::OnAddress(run), _) => run(&trial),
-            (Run::OnProcess(run), Some(process)) if process.is_visible() => run(&trial, process),
-            (Run::OnProcess(_), Some(_)) => not_applicable("this system shows no processes"),
+            (Run::OnProcess(run), Some(process)) => match process.hidden_because() {
+                None => run(&trial, process),
+                Some(reason) => not_applicable(&reason),
+            },
             (Run::OnProcess(_), None) => not_applicable("the process of the server is not known"),
         })
     }
@@ -220,7 +222,9 @@ impl<'a> CheckRunner<'a> {
             },
         };
         let is_ours = server.process().is_some();
-        self.server = if is_ours {
+        self.server = if server.is_out_of_reach() {
+            Err("the server cannot be ended, so it is not started again".to_owned())
+        } else if is_ours {
             self.start_again()
         } else {
             Err("the server no longer echoes".to_owned())

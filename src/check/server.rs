@@ -3,7 +3,9 @@
 use super::process::ServerProcess;
 use super::time_limit::{SLICE, TimeLimit, Wait};
 use crate::measure::load::Transport;
-use crate::measure::process::{Child, ChildFailure, CommandLine, ListenPlace, expect_reply};
+use crate::measure::process::{
+    Child, ChildFailure, CommandLine, ExitReason, ListenPlace, expect_reply,
+};
 use crate::text::address::Address;
 use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
@@ -15,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How long a server may take to accept connections. An interpreter or a virtual machine takes a second or two.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The timeout of one attempt to reach the server. One with a full backlog may complete the handshake late (listen(2)).
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How often a start is tried.
 const START_ATTEMPTS: u32 = 3;
@@ -108,39 +113,60 @@ impl CheckedServer {
         let place = ListenPlace::for_command(command).map_err(described)?;
         let address = place.address();
         let line = setup.wrap(&place.fill_in(command));
-        let mut child = Child::spawn(&line, None).map_err(described)?;
-        loop {
-            let ready = match transport {
-                Transport::Stream => child.wait_until_accepting(address.clone(), SLICE),
-                Transport::Datagrams => {
-                    let address = address.to_inet().map_err(described)?;
-                    child.wait_until_replying(address, SLICE)
-                }
-            };
-            match ready {
-                Ok(()) => break,
-                Err(failure @ ChildFailure::Exited { .. }) => return Err(failure.to_string()),
-                Err(ChildFailure::NotReady { .. }) if wait.is_over() => {
-                    let place = match address {
-                        Address::Inet(address) => format!("port {}", address.port()),
-                        Address::Unix(name) => name.to_string(),
-                    };
-                    return Err(match transport {
-                        Transport::Stream => format!("it does not listen on {place}"),
-                        Transport::Datagrams => {
-                            format!("it does not reply to a datagram on {place}")
-                        }
-                    });
-                }
-                Err(ChildFailure::NotReady { .. }) => {}
-            }
-        }
-        let process = ServerProcess::new(child.pid(), command.clone());
-        Ok(Self {
+        let child = Child::spawn(&line, None).map_err(described)?;
+        let tree = child.processes().clone();
+        let process = ServerProcess::new(tree, command.clone(), address.clone());
+        let mut server = Self {
             address: address.clone(),
             transport,
             started: Some((child, process, place)),
+        };
+        server.wait_until_ready(wait)?;
+        Ok(server)
+    }
+
+    /// # Errors
+    ///
+    /// The server has ended, or it does not accept connections or reply in time.
+    fn wait_until_ready(&mut self, wait: &Wait<'_>) -> Result<(), String> {
+        loop {
+            if !self.goes_to_background()
+                && let Some(how) = self.early_exit()
+            {
+                return Err(how);
+            }
+            if self.is_reachable() {
+                return Ok(());
+            }
+            if wait.is_over() {
+                return Err(self.not_ready());
+            }
+            thread::sleep(SLICE / 10);
+        }
+    }
+
+    /// Whether the command has exited as daemons do, and what it has left may listen yet.
+    fn goes_to_background(&mut self) -> bool {
+        let started = self.started.as_mut();
+        started.is_some_and(|(child, process, _)| {
+            child.early_exit().is_some_and(|it| is_success(&it)) && !process.is_gone()
         })
+    }
+
+    /// Why it counts as not ready.
+    fn not_ready(&self) -> String {
+        let place = match &self.address {
+            Address::Inet(address) => format!("port {}", address.port()),
+            Address::Unix(name) => name.to_string(),
+        };
+        match self.transport {
+            Transport::Stream => format!("it does not listen on {place}"),
+            Transport::Datagrams => format!("it does not reply to a datagram on {place}"),
+        }
+    }
+
+    fn is_reachable(&self) -> bool {
+        reach(&self.address, self.transport, CONNECT_TIMEOUT).is_ok()
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -156,13 +182,41 @@ impl CheckedServer {
         self.started.as_ref().map(|(_, process, _)| process)
     }
 
-    /// How it ended; `None` while it is running.
+    /// How it ended; `None` while it is running, in the background too.
     pub(super) fn early_exit(&mut self) -> Option<String> {
-        let (child, ..) = self.started.as_mut()?;
-        Some(child.early_exit()?.to_string())
+        let (child, process, _) = self.started.as_mut()?;
+        let failure = child.early_exit()?;
+        let is_served = is_success(&failure) && (process.serves() || self.is_reachable_soon());
+        (!is_served).then(|| failure.to_string())
     }
 
-    /// How it ended; `None` if it is running after `time`.
+    /// Whether it runs in the background, and none of the processes that are known is left: it cannot be ended.
+    pub(super) fn is_out_of_reach(&mut self) -> bool {
+        let started = self.started.as_mut();
+        started.is_some_and(|(child, process, _)| {
+            child.early_exit().is_some_and(|it| is_success(&it)) && process.is_gone()
+        }) && self.is_reachable()
+    }
+
+    /// Whether it can be reached, at once or soon: a daemon may listen a moment after the command has exited.
+    fn is_reachable_soon(&self) -> bool {
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        loop {
+            let is_reachable = self.is_reachable();
+            if is_reachable || Instant::now() >= deadline {
+                return is_reachable;
+            }
+            thread::sleep(SLICE / 5);
+        }
+    }
+
+    /// Whether all of its processes have ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let started = self.started.as_mut();
+        started.is_some_and(|(child, process, _)| child.early_exit().is_some() && process.is_gone())
+    }
+
+    /// The same after `time`, or as soon as it has ended.
     pub(super) fn early_exit_within(&mut self, time: Duration) -> Option<String> {
         let deadline = Instant::now() + time;
         while self.started.is_some() && Instant::now() < deadline {
@@ -198,6 +252,12 @@ impl CheckedServer {
             && (sends_a_byte(left() / 2)
                 || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte(left()))
     }
+}
+
+/// Whether the command has exited with status 0, which a daemon does when it has gone to the background.
+fn is_success(failure: &ChildFailure) -> bool {
+    let success = ExitReason::Code(0);
+    matches!(failure, ChildFailure::Exited { reason, .. } if *reason == success)
 }
 
 /// Whether a server at `address` accepts a connection, or replies to a datagram.

@@ -151,13 +151,16 @@ impl<'a> Trial<'a> {
     ///
     /// # Errors
     ///
-    /// It does not start in this setup, for the reason given.
+    /// It does not start in this setup, or cannot be seen, for the reason given.
     pub(super) fn start_another(
         &self,
         process: &ServerProcess,
         setup: LaunchSetup,
     ) -> Result<CheckedServer, String> {
-        CheckedServer::start(process.command(), self.transport, setup, &self.limit)
+        let command = process.command();
+        let server = CheckedServer::start(command, self.transport, setup, &self.limit)?;
+        let hidden = server.process().and_then(ServerProcess::hidden_because);
+        hidden.map_or(Ok(server), Err)
     }
 
     /// One of two values, by effort.

@@ -6,6 +6,8 @@ mod datagrams;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod levels;
+#[cfg(target_os = "linux")]
+mod processes;
 mod time_limit;
 
 use crate::harness::in_some_attempt;
@@ -65,6 +67,14 @@ fn report(server: CommandLine, names: &[&str]) -> CheckReport {
 }
 
 fn report_within(timeout: Duration, server: CommandLine, names: &[&str]) -> CheckReport {
+    try_report(timeout, server, names).unwrap()
+}
+
+fn try_report(
+    timeout: Duration,
+    server: CommandLine,
+    names: &[&str],
+) -> Result<CheckReport, String> {
     let selection = Selection {
         only: names.iter().map(|&name| name.to_owned()).collect(),
         ..Selection::default()
@@ -79,7 +89,8 @@ fn report_within(timeout: Duration, server: CommandLine, names: &[&str]) -> Chec
         timeout,
         on_failure: OnFailure::Continue,
     };
-    check::run(&plan, &AtomicBool::new(false), |_, _| {}).unwrap()
+    let report = check::run(&plan, &AtomicBool::new(false), |_, _| {});
+    report.map_err(|error| error.to_string())
 }
 
 /// What a check of a server with a fault is expected to find: its name, and words of the symptom.
@@ -109,7 +120,12 @@ fn expect_failures(fault: Fault, failures: Failures<'_>) {
 /// Runs these checks of a server with this fault. Expects these failures and no others, each with a symptom that contains
 /// the given words. On a busy machine a server may be silent for too long, but not in each attempt.
 fn expect_only(fault: Fault, names: &[&str], failures: Failures<'_>) {
-    in_some_attempt(|| has_failures(&checked(fault, names), failures));
+    expect_failures_of(&command(fault), names, failures);
+}
+
+/// As [`expect_only`], of any server.
+fn expect_failures_of(server: &CommandLine, names: &[&str], failures: Failures<'_>) {
+    in_some_attempt(|| has_failures(&try_report(TIMEOUT, server.clone(), names)?, failures));
 }
 
 /// Whether these checks have failed, each with a symptom that contains the given words, and all others have passed.

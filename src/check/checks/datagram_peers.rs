@@ -139,7 +139,7 @@ fn stop(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
             sent
         })?;
     }
-    if !trial.limit.eventually(|| server.early_exit().is_some()) {
+    if !trial.limit.eventually(|| server.has_ended()) {
         return Err(Symptom::of("the server does not end"));
     }
     let answered = (0..WAITING).take_while(|_| matches!(probe.receives_more(SOON), Ok(true)));

@@ -150,10 +150,10 @@ fn stalled_memory(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
     /// Room for buffers, and for what an allocator or a garbage collector keeps.
     const BOUND: u64 = 16 * MIB;
     trial.expect_service()?;
-    let before = process.usage()?.resident;
+    let before = process.usage()?.memory;
     let stalled = trial.connect()?;
     let sent = stalled.fill(MOST)?;
-    let grown = process.usage()?.resident.saturating_sub(before);
+    let grown = process.usage()?.memory.saturating_sub(before);
     let measured = format!("grew by {} for {} sent", mebibytes(grown), mebibytes(sent));
     if grown > BOUND {
         return Err(Symptom::of(measured));

@@ -59,7 +59,7 @@ fn stop_without_loss(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult 
             .map_err(|symptom| symptom.at(place(index, CLIENTS)))?;
     }
     drop(clients);
-    if trial.limit.eventually(|| server.early_exit().is_some()) {
+    if trial.limit.eventually(|| server.has_ended()) {
         Ok(TrialOutcome::Kept)
     } else {
         Err(Symptom::of("nothing was lost, but the server does not end"))

@@ -5,6 +5,7 @@ use super::cores::while_pinned_to;
 use super::failure::{ChildFailure, ExitReason};
 use super::output::{FirstLine, Tail};
 use super::process_group::{POLL_INTERVAL, ProcessGroup};
+use super::process_tree::ProcessTree;
 use super::reply::expect_reply;
 use crate::text::address::Address;
 use crate::text::connect::connect;
@@ -25,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 /// A server process that we started, in a process group of its own.
 ///
 /// Its standard input is empty. Its output is read as it comes, so a full pipe never blocks it. Dropping
-/// this value terminates the group: SIGTERM, up to two seconds of grace, SIGKILL.
+/// this value terminates all of its [`ProcessTree`]: SIGTERM, up to two seconds of grace, SIGKILL.
 ///
 /// ```
 /// use mio_echo::measure::process::{Child, CommandLine};
@@ -73,6 +74,11 @@ impl Child {
     /// The process ID.
     pub fn pid(&self) -> u32 {
         self.group.pid()
+    }
+
+    /// It and all processes that it has started.
+    pub fn processes(&self) -> &ProcessTree {
+        self.group.processes()
     }
 
     /// Waits for the first line of standard output and returns it without its line ending. A second call

@@ -1,13 +1,24 @@
-//! A process that ends a group if this program ends without doing so, for instance by SIGKILL.
+//! A process that kills the processes of a command if this program ends without doing so, for instance by SIGKILL.
 
+use super::process_tree::ProcessTree;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// Reads a line from this program. If there is none because this program has ended, the group is killed. `$1` is the
-/// group.
-const SCRIPT: &str = "read -r line || kill -s KILL -- \"-$1\"";
+/// Reads a line from this program. If there is none because this program has ended, the group `$1` is killed, and what has
+/// the mark `$2` in its environment, where the system shows that. It does not while a process is in exec(2).
+const SCRIPT: &str = r#"
+read -r line && exit
+kill -s KILL -- "-$1"
+for attempt in 1 2 3; do
+    for file in $(grep -lsF -- "$2" /proc/[0-9]*/environ); do
+        pid=${file%/environ}
+        kill -s KILL "${pid#/proc/}"
+    done
+    sleep 1
+done
+"#;
 
 /// A shell that waits for the end of this program. It is in a group of its own, so that a Ctrl-C does not reach it.
 ///
@@ -19,14 +30,15 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Guards the group of `leader`.
+    /// Guards these processes.
     ///
     /// # Errors
     ///
     /// There is no shell, or no process can be created.
-    pub(super) fn start(leader: Pid) -> io::Result<Self> {
+    pub(super) fn start(processes: &ProcessTree) -> io::Result<Self> {
+        let leader = processes.leader().to_string();
         let shell = Command::new("sh")
-            .args(["-c", SCRIPT, "guard", &leader.to_string()])
+            .args(["-c", SCRIPT, "guard", &leader, processes.mark()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -36,7 +48,7 @@ impl Guard {
     }
 }
 
-/// The group is gone: the guard ends too.
+/// The processes are gone: the guard ends too.
 impl Drop for Guard {
     fn drop(&mut self) {
         let line = self

@@ -7,9 +7,11 @@
 //! | file | what it owns |
 //! | --- | --- |
 //! | `command_line` | [`CommandLine`]: what to start, as a plain value |
-//! | `process_group` | a process and its descendants, terminated together |
-//! | `stopped_group` | [`StoppedGroup`]: a group that does nothing for a while |
-//! | `guard` | what ends the group if this program cannot |
+//! | `process_tree` | [`ProcessTree`]: all processes of a command, daemons included |
+//! | `process_group` | a process and its tree, terminated together |
+//! | `stopped_tree` | [`StoppedTree`]: processes that do nothing for a while |
+//! | `guard` | what kills them if this program cannot |
+//! | `listening` | [`listening()`]: where processes listen |
 //! | `output` | what a process writes, read until it ends |
 //! | `failure` | [`ChildFailure`]: a process that ended early or was not ready in time |
 //! | `child` | [`Child`]: a process that we started, its readiness and its failure |
@@ -27,6 +29,7 @@ mod command_line;
 pub mod cores;
 mod failure;
 mod guard;
+mod listening;
 mod output;
 mod place;
 mod placement;
@@ -34,19 +37,22 @@ mod port;
 #[cfg(target_os = "linux")]
 mod proc;
 mod process_group;
+mod process_tree;
 mod reply;
-mod stopped_group;
+mod stopped_tree;
 mod tools;
 mod usage;
 
 pub use child::Child;
 pub use command_line::CommandLine;
 pub use failure::{ChildFailure, ExitReason};
+pub use listening::{holder_of, listening, receives};
 pub use place::{ListenPlace, PORT, SOCKET};
 pub use placement::{Pinning, Placement};
 pub use port::free_address;
+pub use process_tree::ProcessTree;
 pub use reply::expect_reply;
-pub use stopped_group::StoppedGroup;
+pub use stopped_tree::StoppedTree;
 pub use tools::{
     EventCount, HardwareCounter, HardwareCounts, ProcessorEvent, Profile, Profiler, SyscallCount,
     SyscallCounter, Tool, ToolError, check_perf,

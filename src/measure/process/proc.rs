@@ -15,8 +15,8 @@ pub(super) struct Stat {
     pub(super) parent: u32,
     /// Its process group.
     pub(super) group: u32,
-    /// Whether it has ended and waits to be reaped. Its processor time can still be read, its memory is gone.
-    pub(super) is_zombie: bool,
+    /// A letter (`proc_pid_stat(5)`).
+    state: char,
     /// Processor time in user mode, in clock ticks.
     user: u64,
     /// Processor time in the kernel, in clock ticks.
@@ -30,6 +30,21 @@ pub(super) struct Stat {
 }
 
 impl Stat {
+    /// Whether it has ended and waits to be reaped. Its processor time can still be read, its memory is gone.
+    pub(super) fn is_zombie(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+
+    /// Whether a signal or a debugger has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+
+    /// Whether it sleeps until something happens.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.state == 'S'
+    }
+
     /// The part of `cpu` that was spent in the kernel. Before the first clock tick (10 ms) that is unknown, and
     /// all of it counts as user time.
     pub(super) fn system_part(&self, cpu: Duration) -> Duration {
@@ -94,6 +109,13 @@ pub(super) fn all() -> io::Result<Vec<(u32, Stat)>> {
         processes.extend(pid.and_then(|pid| Some((pid, stat(pid).ok()?))));
     }
     Ok(processes)
+}
+
+/// Whether the process was started with this `NAME=VALUE` in its environment. Of another user's process, that is not known.
+pub(super) fn has_in_environment(pid: u32, variable: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut variables = environment.split(|byte| *byte == 0);
+    variables.any(|it| it == variable.as_bytes())
 }
 
 /// Summed over the threads: the status file of the process covers only its first thread.
@@ -191,7 +213,7 @@ fn parse_stat(line: &str) -> Option<Stat> {
     // Parsed in one pass: for a group, the files of all processes are read. The third field comes first.
     let (_, after_name) = line.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace();
-    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let group = fields.next()?.parse().ok()?;
     // Behind fields 6 to 13.
@@ -206,7 +228,7 @@ fn parse_stat(line: &str) -> Option<Stat> {
     Some(Stat {
         parent,
         group,
-        is_zombie,
+        state,
         user,
         system,
         children_user,
@@ -248,7 +270,7 @@ mod tests {
     fn a_name_with_spaces_and_parentheses_shifts_no_field() {
         let line = "42 (a) b (c) S 1 40 42 0 -1 4194560 100 0 0 0 30 10 5 6 20 0 7 0 99 1 1";
         let stat = parse_stat(line).unwrap();
-        assert_eq!((stat.parent, stat.group, stat.is_zombie), (1, 40, false));
+        assert_eq!((stat.parent, stat.group, stat.state), (1, 40, 'S'));
         assert_eq!((stat.user, stat.system, stat.threads), (30, 10, 7));
         assert_eq!((stat.children_user, stat.children_system), (5, 6));
         assert_eq!(

@@ -2,30 +2,28 @@
 
 use super::failure::ExitReason;
 use super::guard::Guard;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
-};
+use super::process_tree::ProcessTree;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process has to exit after SIGTERM. An idle echo server needs no time; one that drains its
+/// How long the processes have to exit after SIGTERM. An idle echo server needs no time; one that drains its
 /// connections gets a little.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 
 /// The pause between two checks of a process: nothing here wakes us when it changes.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A process group (setpgid(2)) and its leader, which we started. Dropping this value, also while
-/// unwinding, terminates the group; if this program ends without doing so, the [`Guard`] kills it. A process that has
-/// left the group is out of reach.
+/// A process that we started, the leader of a process group (setpgid(2)). Dropping this value, also while unwinding,
+/// terminates all of its [`ProcessTree`]; if this program ends without doing so, the [`Guard`] kills it.
 ///
 /// The leader is reaped last. Until then the kernel cannot reuse its number, which is also the group's, so a
 /// signal to the group never reaches an unrelated process.
 #[derive(Debug)]
 pub(super) struct ProcessGroup {
+    processes: ProcessTree,
     leader: process::Child,
     /// `None` where it could not be started. Dropped last, when the group has been terminated.
     _guard: Option<Guard>,
@@ -34,9 +32,10 @@ pub(super) struct ProcessGroup {
 impl ProcessGroup {
     /// Starts `command` as the leader of a new group.
     pub(super) fn spawn(command: &mut process::Command) -> io::Result<Self> {
-        let leader = command.process_group(0).spawn()?;
-        let guard = Guard::start(Pid::from_child(&leader)).ok();
+        let (processes, leader) = ProcessTree::spawn(command)?;
+        let guard = Guard::start(&processes).ok();
         Ok(Self {
+            processes,
             leader,
             _guard: guard,
         })
@@ -50,6 +49,10 @@ impl ProcessGroup {
         self.leader.id()
     }
 
+    pub(super) fn processes(&self) -> &ProcessTree {
+        &self.processes
+    }
+
     /// How the leader ended; `None` while it is running.
     pub(super) fn exit_reason(&self) -> Option<ExitReason> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -59,10 +62,9 @@ impl ProcessGroup {
         }
     }
 
-    /// Sends a signal to every process of the group.
+    /// Sends a signal to every process.
     pub(super) fn signal(&self, signal: Signal) {
-        // Fails only when no process is left to signal.
-        let _empty_group = kill_process_group(self.id(), signal);
+        self.processes.signal(signal);
     }
 
     /// Waits at most `timeout` for the leader to exit.
@@ -77,6 +79,19 @@ impl ProcessGroup {
         }
     }
 
+    /// Kills what is left, also when the leader has exited. A process outside of the group may start another one meanwhile,
+    /// so this goes on until there is none.
+    fn kill(&self) {
+        let deadline = Instant::now() + TERM_GRACE;
+        loop {
+            self.signal(Signal::KILL);
+            if !self.processes.has_strays() || Instant::now() >= deadline {
+                return;
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
     fn id(&self) -> Pid {
         Pid::from_child(&self.leader)
     }
@@ -85,9 +100,12 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal(Signal::TERM);
+        let deadline = Instant::now() + TERM_GRACE;
         let _in_time = self.wait_for_exit(TERM_GRACE);
-        // Also when the leader has exited: its descendants may still be running.
-        self.signal(Signal::KILL);
+        while self.processes.has_strays() && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
+        }
+        self.kill();
         let _reaped = self.leader.wait();
     }
 }

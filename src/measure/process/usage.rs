@@ -1,5 +1,6 @@
 //! What a process, or a process with its descendants, has cost so far, measured from outside.
 
+use super::process_tree::ProcessTree;
 use std::io;
 use std::time::Duration;
 
@@ -65,7 +66,16 @@ impl Usage {
         system::usage_of_group(pid)
     }
 
-    /// The process ids of the same processes now.
+    /// The usage of all processes of a command, daemons included.
+    ///
+    /// # Errors
+    ///
+    /// As for [`of_group`](Self::of_group).
+    pub fn of_tree(processes: &ProcessTree) -> io::Result<Self> {
+        system::usage_of_tree(processes)
+    }
+
+    /// The process ids of the processes that [`of_group`](Self::of_group) covers.
     ///
     /// # Errors
     ///
@@ -153,7 +163,7 @@ impl Usage {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::Usage;
+    use super::{ProcessTree, Usage};
     use crate::measure::process::proc::{self, Stat};
     use std::io::{self, ErrorKind};
     use std::time::Duration;
@@ -168,9 +178,13 @@ mod system {
     }
 
     pub(super) fn usage_of_group(pid: u32) -> io::Result<Usage> {
+        usage_of_tree(&ProcessTree::of_group(pid))
+    }
+
+    pub(super) fn usage_of_tree(processes: &ProcessTree) -> io::Result<Usage> {
         let mut sum = Usage::default();
         for _ in 0..ATTEMPTS {
-            let members = members(pid, proc::all()?);
+            let members = processes.members(proc::all()?);
             let times: Vec<Option<Duration>> = members
                 .iter()
                 .map(|(member, _)| proc::cpu_time(*member).ok())
@@ -197,7 +211,7 @@ mod system {
     }
 
     pub(super) fn cpu_of_group(pid: u32) -> io::Result<Duration> {
-        let members = members(pid, proc::all()?).into_iter();
+        let members = ProcessTree::of_group(pid).members(proc::all()?).into_iter();
         let times: Vec<Duration> = members
             .filter_map(|(member, stat)| {
                 let (user, system) = stat.ended_children();
@@ -211,7 +225,7 @@ mod system {
     }
 
     pub(super) fn pids_of_group(pid: u32) -> io::Result<Vec<u32>> {
-        let members = members(pid, proc::all()?).into_iter();
+        let members = ProcessTree::of_group(pid).members(proc::all()?).into_iter();
         Ok(members.map(|(member, _)| member).collect())
     }
 
@@ -227,28 +241,9 @@ mod system {
         proc::tcp_buffers_step()
     }
 
-    /// The processes in the group that `pid` leads, and their descendants. This program is not one of them, even if the
-    /// same shell has started both.
-    fn members(pid: u32, mut all: Vec<(u32, Stat)>) -> Vec<(u32, Stat)> {
-        let own = std::process::id();
-        all.retain(|(other, _)| *other == pid || *other != own);
-        let is_root = |(member, stat): &(u32, Stat)| *member == pid || stat.group == pid;
-        let (mut members, mut others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_root);
-        let mut at = 0;
-        while let Some(&(parent, _)) = members.get(at) {
-            let (children, rest) = others
-                .into_iter()
-                .partition(|(_, stat): &(u32, Stat)| stat.parent == parent);
-            members.extend::<Vec<_>>(children);
-            others = rest;
-            at += 1;
-        }
-        members
-    }
-
     /// The usage of one process, with that of its children that have ended.
     fn member_usage(pid: u32, stat: &Stat, cpu: Duration) -> io::Result<Usage> {
-        if stat.is_zombie {
+        if stat.is_zombie() {
             let system = stat.system_part(cpu);
             let user = cpu.saturating_sub(system);
             return Ok(Usage {
@@ -287,12 +282,16 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::Usage;
+    use super::{ProcessTree, Usage};
     use std::io;
     use std::time::Duration;
 
     pub(super) fn usage_of_group(pid: u32) -> io::Result<Usage> {
         usage_of(pid)
+    }
+
+    pub(super) fn usage_of_tree(processes: &ProcessTree) -> io::Result<Usage> {
+        usage_of(processes.leader())
     }
 
     pub(super) fn cpu_of_group(pid: u32) -> io::Result<Duration> {

@@ -131,6 +131,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     (
         "tempfile",
         &[
+            "measure/process/listening.rs",
             "measure/process/place.rs",
             "measure/process/tools/profiler.rs",
         ],

@@ -2,7 +2,7 @@
 
 use super::deadline::TIMEOUT;
 use crate::learn::lab::variant::Variant;
-use crate::measure::process::{Child, ChildFailure, CommandLine, StoppedGroup, Usage};
+use crate::measure::process::{Child, ChildFailure, CommandLine, StoppedTree, Usage};
 use crate::server::{Config, Mode, Server};
 use crate::text::address::Address;
 use crate::trace::{Header, Target, Trace, Tracer};
@@ -47,7 +47,7 @@ impl MeasuredServer {
 
     /// Runs `work` while the process is stopped, so that it meets all of it at once.
     pub(crate) fn while_stopped<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _continues_when_dropped = StoppedGroup::new(self.child.pid());
+        let _continues_when_dropped = StoppedTree::new(self.child.processes());
         work()
     }
 
