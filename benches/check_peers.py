@@ -6,7 +6,8 @@ usage: benches/check_peers.py [NAME...] [--program FILE] [--results FILE]
 
 The servers are those of benches/peers, a server from a blog, and mio's example. Those that this machine lacks are
 named on standard error and left out. --results writes versions and symptoms as JSON; with NAMEs, it replaces theirs in
-the file. Build the program first: cargo build. It takes about fifteen minutes.
+the file. The servers get the limit on descriptors of the shell (ulimit -n). Build the program first: cargo build. It
+takes about fifteen minutes.
 
 --readme checks nothing and prints the table of the README, from benches/results/check.json.
 """

@@ -279,6 +279,9 @@ impl LaunchSetup {
         };
         let words = [command.program.clone()];
         let words = words.into_iter().chain(command.arguments.iter().cloned());
-        CommandLine::new("sh", ["-c".into(), script.into()].into_iter().chain(words))
+        CommandLine {
+            descriptor_limit: command.descriptor_limit,
+            ..CommandLine::new("sh", ["-c".into(), script.into()].into_iter().chain(words))
+        }
     }
 }

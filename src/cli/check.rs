@@ -31,7 +31,9 @@ use std::time::Duration;
 pub(crate) const EXAMPLES: &str = "\
 Without ADDR and COMMAND, the server of this program is checked in both
 modes. Checks of processor time, memory, descriptors, signals and the log
-need a COMMAND, because they need to know the process of the server.
+need a COMMAND, because they need to know the process of the server. It
+gets the limit on descriptors of the shell (ulimit -n), although this
+program raises its own.
 
 With --udp, the promises are those of datagrams. A datagram that does not
 come back is reported as lost, which UDP allows; one that comes back
@@ -143,12 +145,16 @@ pub(crate) struct CheckArguments {
     tap: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &CheckArguments) -> ExitCode {
-    run_checks(arguments).unwrap_or_else(|error| fail(NOT_STARTED, &error))
+/// A server that is started gets this limit on descriptors, which is that of the shell: what is checked is what its user gets.
+pub(crate) fn run(arguments: &CheckArguments, descriptor_limit: Option<u64>) -> ExitCode {
+    run_checks(arguments, descriptor_limit).unwrap_or_else(|error| fail(NOT_STARTED, &error))
 }
 
-fn run_checks(arguments: &CheckArguments) -> Result<ExitCode, String> {
-    let plans = arguments.plans()?;
+fn run_checks(
+    arguments: &CheckArguments,
+    descriptor_limit: Option<u64>,
+) -> Result<ExitCode, String> {
+    let plans = arguments.plans(descriptor_limit)?;
     if arguments.list {
         let checks = plans.first().map(|plan| plan.checks.as_slice());
         print_results(&report::list(checks.unwrap_or_default(), layout()))?;
@@ -221,7 +227,7 @@ fn print(gap: &str, report: &CheckReport) -> Result<(), String> {
 
 impl CheckArguments {
     /// One plan for each server.
-    fn plans(&self) -> Result<Vec<CheckPlan>, String> {
+    fn plans(&self, descriptor_limit: Option<u64>) -> Result<Vec<CheckPlan>, String> {
         let transport = if self.udp {
             Transport::Datagrams
         } else {
@@ -254,7 +260,13 @@ impl CheckArguments {
                 None => OnFailure::Continue,
             },
         };
-        Ok(self.targets()?.into_iter().map(plan).collect())
+        let mut targets = self.targets()?;
+        for (_, target) in &mut targets {
+            if let CheckTarget::Command(command) = target {
+                command.descriptor_limit = descriptor_limit;
+            }
+        }
+        Ok(targets.into_iter().map(plan).collect())
     }
 
     fn time_limit(&self) -> Option<Duration> {

@@ -173,13 +173,18 @@ impl Verbosity {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     logger::start(cli.verbosity.level());
-    mio_echo::server::raise_descriptor_limit();
-    let code = run_subcommand(cli.subcommand);
+    let descriptor_limit = mio_echo::server::raise_descriptor_limit();
+    let code = run_subcommand(cli.subcommand, descriptor_limit);
     log::logger().flush();
     code
 }
 
-fn run_subcommand(subcommand: Subcommand) -> ExitCode {
+/// `descriptor_limit` is the limit that this program was started with (getrlimit(2), `RLIMIT_NOFILE`).
+#[cfg_attr(
+    not(feature = "measure"),
+    allow(unused_variables, reason = "only `check` passes the limit on")
+)]
+fn run_subcommand(subcommand: Subcommand, descriptor_limit: Option<u64>) -> ExitCode {
     match subcommand {
         Subcommand::Serve(arguments) => serve::run(&arguments),
         Subcommand::Client(arguments) => client::run(arguments),
@@ -190,7 +195,7 @@ fn run_subcommand(subcommand: Subcommand) -> ExitCode {
         #[cfg(feature = "measure")]
         Subcommand::Compare(arguments) => compare::run(&arguments),
         #[cfg(feature = "measure")]
-        Subcommand::Check(arguments) => check::run(&arguments),
+        Subcommand::Check(arguments) => check::run(&arguments, descriptor_limit),
         #[cfg(feature = "trace")]
         Subcommand::Timeline(arguments) => timeline::run(&arguments),
         #[cfg(feature = "learn")]

@@ -6,10 +6,12 @@ use rustix::io::Errno;
 use std::fs;
 use std::io;
 
-/// Raises this process's soft limit on open files to the hard one. If that fails, the soft limit is unchanged.
-/// Source: getrlimit(2), `RLIMIT_NOFILE`.
-pub fn raise_descriptor_limit() {
+/// Raises this process's soft limit on open files to the hard one, and returns what it was. If that fails, the soft limit is
+/// unchanged. `None` if it cannot be read. Source: getrlimit(2), `RLIMIT_NOFILE`.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    let before = rlimit::Resource::NOFILE.get_soft().ok();
     let _unchanged = rlimit::increase_nofile_limit(u64::MAX);
+    before
 }
 
 /// How many connections the system allows this process to hold in `mode`: as many as fit within the limit on open files

@@ -2,7 +2,7 @@
 
 pub(crate) const EXAMPLES: &str = "\
 Without ADDR, bench starts a server as a separate process, measures it
-and stops it.
+and stops it. It may open as many descriptors as the system allows.
 
 Without --rate, each connection sends a message when the echo of the last
 one is back (closed loop). A server that stalls then gets less load while

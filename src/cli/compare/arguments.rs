@@ -34,7 +34,9 @@ Contenders:
 
 The first contender is the one that the others are compared with. It is
 measured twice in each round: its difference from itself is the noise of
-the machine. The costs are those of all processes of a server.
+the machine. The costs are those of all processes of a server. A server
+that is started may open as many descriptors as the system allows (the
+hard limit of ulimit -n), so that all of them can hold the connections.
 
 Throughput is compared with each contender echoing as many messages as it
 can (saturated), latency and CPU time at one rate for all: by default

@@ -2,6 +2,7 @@
 
 use super::command_line::CommandLine;
 use super::cores::while_pinned_to;
+use super::descriptor_limit::while_limited_to;
 use super::failure::{ChildFailure, ExitReason};
 use super::output::{FirstLine, Tail};
 use super::process_group::{POLL_INTERVAL, ProcessGroup};
@@ -53,8 +54,9 @@ impl Child {
     /// The program does not exist or is not executable, no process or thread can be created, or this process
     /// may use none of `cores` (see [`cores`](super::cores)).
     pub fn spawn(command: &CommandLine, cores: Option<&[usize]>) -> io::Result<Self> {
+        let limit = command.descriptor_limit;
         let mut command = with_pipes(command);
-        let mut spawn = || ProcessGroup::spawn(&mut command);
+        let mut spawn = || while_limited_to(limit, || ProcessGroup::spawn(&mut command));
         let mut group = match cores {
             Some(cores) => while_pinned_to(cores, spawn)??,
             None => spawn()?,

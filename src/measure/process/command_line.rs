@@ -10,6 +10,9 @@ pub struct CommandLine {
     pub program: OsString,
     /// The arguments, without the program's name.
     pub arguments: Vec<OsString>,
+    /// How many descriptors the program may open, as long as it does not raise this limit itself: the soft limit of
+    /// getrlimit(2), `RLIMIT_NOFILE`. `None`: as many as this program.
+    pub descriptor_limit: Option<u64>,
 }
 
 impl CommandLine {
@@ -21,6 +24,7 @@ impl CommandLine {
         Self {
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
+            descriptor_limit: None,
         }
     }
 
@@ -43,6 +47,7 @@ impl CommandLine {
         Self {
             program: replace(&self.program),
             arguments: self.arguments.iter().map(replace).collect(),
+            descriptor_limit: self.descriptor_limit,
         }
     }
 

@@ -7,6 +7,7 @@
 //! | file | what it owns |
 //! | --- | --- |
 //! | `command_line` | [`CommandLine`]: what to start, as a plain value |
+//! | `descriptor_limit` | how many descriptors it may open |
 //! | `process_tree` | [`ProcessTree`]: all processes of a command, daemons included |
 //! | `process_group` | a process and its tree, terminated together |
 //! | `stopped_tree` | [`StoppedTree`]: processes that do nothing for a while |
@@ -27,6 +28,7 @@
 mod child;
 mod command_line;
 pub mod cores;
+mod descriptor_limit;
 mod failure;
 mod guard;
 mod listening;

@@ -72,6 +72,28 @@ fn a_daemon_does_not_outlive_a_check_that_is_killed() {
     expect_no_process(&name);
 }
 
+#[test]
+fn the_server_gets_the_limit_on_descriptors_of_the_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("limit");
+    let note = r#"ulimit -Sn > "$1"; shift; exec "$@""#;
+    let mut shell = crate::harness::command("sh");
+    shell.args(["-c", r#"ulimit -Sn 321; exec "$0" "$@""#, PROGRAM]);
+    shell.args([
+        "check",
+        "--only",
+        "byte-by-byte",
+        "--",
+        "sh",
+        "-c",
+        note,
+        "sh",
+    ]);
+    let exit = Child::spawn(shell.arg(&file).args(words(&command(Fault::None)))).wait();
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "321\n");
+}
+
 /// It holds 40 MiB, and forks for each connection: the child writes to one page only, and has the others in common.
 const FORKS: &str = r"
 import os, signal, socket, sys

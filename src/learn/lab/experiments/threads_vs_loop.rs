@@ -51,7 +51,7 @@ const THRESHOLD: usize = 4096;
 
 fn run(variant: Variant, environment: &Environment) -> io::Result<VariantRun> {
     let mode = mode(variant);
-    raise_descriptor_limit();
+    let _before = raise_descriptor_limit();
     if connections_that_fit(Mode::EventLoop) < MANY {
         let text = format!("the limit on open files does not allow {MANY} connections");
         return Err(io::Error::other(text));
