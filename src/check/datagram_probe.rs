@@ -99,9 +99,8 @@ impl<'a> DatagramProbe<'a> {
 
 /// Expects the echo of a datagram to equal it.
 pub(super) fn verify(echo: &[u8], message: &[u8]) -> Result<(), Symptom> {
-    let mut pairs = message.iter().zip(echo).zip(0..);
-    if let Some(((sent, received), offset)) = pairs.find(|((sent, received), _)| sent != received) {
-        return Err(Symptom::differs(offset, *sent, *received));
+    if let Some(symptom) = Symptom::of_difference(0, message, echo) {
+        return Err(symptom);
     }
     if echo.len() == message.len() {
         return Ok(());

@@ -80,15 +80,24 @@ impl<'a> Probe<'a> {
             let count = self
                 .receive(room)
                 .map_err(|end| Symptom::incomplete(&end, left.start, range.end))?;
-            let (room, sent) = (room.get(..count), sent.get(..count));
-            verify(
-                room.unwrap_or_default(),
-                sent.unwrap_or_default(),
-                left.start,
-            )?;
+            let room = room.get(..count).unwrap_or_default();
+            let sent = sent.get(..count).unwrap_or_default();
+            if let Some(symptom) = Symptom::of_difference(left.start, sent, room) {
+                let more = [room, &self.what_follows()].concat();
+                let with_more = Symptom::of_difference(left.start, sent, &more);
+                return Err(with_more.unwrap_or(symptom));
+            }
             left.start += count as u64;
         }
         Ok(())
+    }
+
+    /// What came after a wrong byte: the rest of a greeting or an error message.
+    fn what_follows(&self) -> Vec<u8> {
+        let mut more = vec![0; 128];
+        let count = (&self.stream).read(&mut more).unwrap_or_default();
+        more.truncate(count);
+        more
     }
 
     /// Sends the bytes at `range` and receives their echo at the same time.
@@ -158,6 +167,19 @@ impl<'a> Probe<'a> {
             Ok(_one) => Ok(()),
             Err(error) => Err(Symptom::cannot_send(&error)),
         }
+    }
+
+    /// Waits for any bytes.
+    pub(super) fn receive_anything(&self) -> Result<(), EndOfEcho> {
+        self.receive(&mut [0; 1024]).map(drop)
+    }
+
+    /// Sends a FIN and reads what comes within a moment. A connection that is closed with unread bytes ends with a RST
+    /// (tcp(7)), which would test the server already.
+    pub(super) fn leave(self) {
+        self.finish();
+        let wait = self.limit.wait_at_most(4 * SLICE);
+        while !wait.is_over() && matches!((&self.stream).read(&mut [0; 1024]), Ok(1..)) {}
     }
 
     /// Expects the server's FIN, after `received` bytes.
@@ -285,17 +307,6 @@ fn prepared(stream: Socket) -> io::Result<Socket> {
     stream.set_read_timeout(Some(SLICE))?;
     stream.set_write_timeout(Some(SLICE))?;
     Ok(stream)
-}
-
-fn verify(received: &[u8], sent: &[u8], offset: u64) -> Result<(), Symptom> {
-    if received == sent {
-        return Ok(());
-    }
-    let mut pairs = received.iter().zip(sent).zip(offset..);
-    match pairs.find(|((received, sent), _)| received != sent) {
-        Some(((received, sent), at)) => Err(Symptom::differs(at, *sent, *received)),
-        None => Ok(()),
-    }
 }
 
 /// Whether the call may succeed if it is repeated.

@@ -10,6 +10,7 @@ use super::symptom::Symptom;
 use super::time_limit::{RunLimit, TimeLimit};
 use super::trial::{Effort, Trial};
 use crate::measure::load::{Payload, Transport};
+use crate::measure::process::Usage;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -153,7 +154,10 @@ impl<'a> CheckRunner<'a> {
     fn result_of(&mut self, check: &Check) -> CheckResult {
         let started = Instant::now();
         let end = started + self.plan.timeout * check.timeouts + check.pauses;
-        let outcome = self.outcome_of(check, end);
+        let outcome = match self.silence() {
+            Some(symptom) => Ok(Err(symptom)),
+            None => self.outcome_of(check, end),
+        };
         let seconds = started.elapsed().as_secs_f64();
         let status = match outcome {
             Ok(outcome) => self.status_of(outcome, end),
@@ -164,6 +168,24 @@ impl<'a> CheckRunner<'a> {
             status,
             seconds,
         }
+    }
+
+    /// What is wrong with a server that echoes nothing. It is asked before the first check, which then fails with this, and the
+    /// rest is not run: each check would report the same, in other words.
+    fn silence(&mut self) -> Option<Symptom> {
+        if !self.results.is_empty() {
+            return None;
+        }
+        let server = self.server.as_mut().ok()?;
+        let time = self.plan.timeout.min(self.limit.left());
+        let limit = TimeLimit::new(Instant::now() + time, time / 2, self.cancelled);
+        let symptom = server.expect_any_echo(limit).err()?;
+        let exit = server.early_exit();
+        self.server = Err("the server does not echo".to_owned());
+        Some(match exit {
+            Some(how) => symptom.and(&format!("the server {how}")),
+            None => symptom,
+        })
     }
 
     /// What the check found, which has to end at `end`, or why it was not run.
@@ -201,7 +223,11 @@ impl<'a> CheckRunner<'a> {
             (Some(trouble), Err(symptom)) => Err(symptom.and(&trouble)),
             (Some(trouble), Ok(_)) => Err(Symptom::of(trouble)),
         };
-        status_of(outcome)
+        status_of(
+            outcome.map_err(|symptom| {
+                symptom.beside(Usage::tcp_buffers(), Usage::tcp_buffers_pressure())
+            }),
+        )
     }
 
     /// Ensures that a server is running for the next check. Returns what has become of the one before, if it does not

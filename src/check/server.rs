@@ -1,6 +1,9 @@
 //! The server under check: one that runs already, or one that is started for the check and ended after it.
 
+use super::content::Content;
+use super::probe::Probe;
 use super::process::ServerProcess;
+use super::symptom::{EndOfEcho, Symptom};
 use super::time_limit::{SLICE, TimeLimit, Wait};
 use crate::measure::load::Transport;
 use crate::measure::process::{
@@ -10,8 +13,8 @@ use crate::text::address::Address;
 use crate::text::connect::connect;
 use crate::text::endpoint::Endpoint;
 use crate::text::os_error;
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -153,15 +156,26 @@ impl CheckedServer {
         })
     }
 
-    /// Why it counts as not ready.
+    /// Why it counts as not ready, with where it listens instead, and the last line of its standard error.
     fn not_ready(&self) -> String {
         let place = match &self.address {
-            Address::Inet(address) => format!("port {}", address.port()),
+            Address::Inet(address) => format!("port {} of {}", address.port(), address.ip()),
             Address::Unix(name) => name.to_string(),
         };
-        match self.transport {
+        let mut text = match self.transport {
             Transport::Stream => format!("it does not listen on {place}"),
             Transport::Datagrams => format!("it does not reply to a datagram on {place}"),
+        };
+        let Some((child, process, _)) = &self.started else {
+            return text;
+        };
+        let elsewhere: Vec<String> = process.listening().iter().map(Address::to_string).collect();
+        if !elsewhere.is_empty() && !process.serves() {
+            text = format!("{text}, but on {}", elsewhere.join(", "));
+        }
+        match child.last_stderr_line() {
+            Some(line) => format!("{text}: {line}"),
+            None => text,
         }
     }
 
@@ -231,26 +245,34 @@ impl CheckedServer {
     /// Whether anything comes back within `timeout`.
     pub(super) fn echoes_anything(&self, timeout: Duration) -> bool {
         match self.transport {
-            Transport::Stream => self.echoes_a_byte(timeout),
+            Transport::Stream => {
+                let never = AtomicBool::new(false);
+                let limit = TimeLimit::new(Instant::now() + timeout, timeout / 2, &never);
+                self.expect_any_echo(limit).is_ok()
+            }
             Transport::Datagrams => reach(&self.address, self.transport, timeout).is_ok(),
         }
     }
 
-    /// Whether any byte comes back on a fresh connection, in reply to a line, or to a line and a FIN.
-    fn echoes_a_byte(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let Ok(stream) = connect(&self.address, timeout) else {
-            return false;
-        };
-        let left = || deadline.saturating_duration_since(Instant::now());
-        // A timeout of zero is an error of its own (`set_read_timeout`).
-        let sends_a_byte = |time| {
-            let set = stream.set_read_timeout(Some(time));
-            set.is_ok() && matches!((&stream).read(&mut [0]), Ok(1..))
-        };
-        (&stream).write_all(b"?\n").is_ok()
-            && (sends_a_byte(left() / 2)
-                || stream.shutdown(Shutdown::Write).is_ok() && sends_a_byte(left()))
+    /// Expects anything to come back on a connection: without that, every check would fail, each in other words. A server of
+    /// datagrams has replied already, when it was reached.
+    pub(super) fn expect_any_echo(&self, limit: TimeLimit<'_>) -> Result<(), Symptom> {
+        const LINE: &[u8] = b"?\n";
+        if self.transport == Transport::Datagrams {
+            return Ok(());
+        }
+        let connect = || Probe::connect(&self.address, Content::Bytes(LINE), limit);
+        let first = connect()?;
+        first.send(0..LINE.len() as u64)?;
+        let mut echo = first.receive_anything();
+        if let Err(EndOfEcho::Nothing(_)) = echo {
+            // A server that accepts one connection for each event accepts the first one now.
+            let _second = connect();
+            first.finish();
+            echo = first.receive_anything();
+        }
+        first.leave();
+        echo.map_err(|end| Symptom::no_echo(&end))
     }
 }
 
@@ -283,5 +305,47 @@ impl LaunchSetup {
             descriptor_limit: command.descriptor_limit,
             ..CommandLine::new("sh", ["-c".into(), script.into()].into_iter().chain(words))
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::process::Command;
+
+    /// Why a server does not start, which it has to say in one of several attempts, each with more time than the one before.
+    fn expect_reason(program: &str, script: &str, expected: &str) {
+        let command = CommandLine::new(program, ["-c", script, "{port}"]);
+        let mut reason = String::new();
+        for time in [1, 4, 16, 30].map(Duration::from_secs) {
+            let cancelled = AtomicBool::new(false);
+            let wait = TimeLimit::new(Instant::now() + time, time, &cancelled).wait();
+            let setup = LaunchSetup::Ordinary;
+            let server = CheckedServer::start_once(&command, Transport::Stream, setup, &wait);
+            reason = server.err().unwrap_or_default();
+            if reason.contains(expected) {
+                return;
+            }
+        }
+        panic!("{reason:?} does not contain {expected:?}");
+    }
+
+    #[test]
+    fn a_server_that_does_not_listen_is_reported_with_its_last_line() {
+        let script = "echo reading the configuration >&2; exec sleep 60";
+        expect_reason("sh", script, " of 127.0.0.1: reading the configuration");
+    }
+
+    #[test]
+    fn a_server_that_listens_elsewhere_is_reported_with_the_address() {
+        let has_python = Command::new("python3").arg("--version").output().is_ok();
+        if !has_python || TcpListener::bind("[::1]:0").is_err() {
+            return eprintln!("skipped: no python3 or no IPv6");
+        }
+        let script = "import socket, sys, time\n\
+                      server = socket.create_server(('::1', int(sys.argv[1])), family=socket.AF_INET6)\n\
+                      time.sleep(60)";
+        expect_reason("python3", script, " of 127.0.0.1, but on [::1]:");
     }
 }

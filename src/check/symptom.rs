@@ -41,11 +41,41 @@ impl Symptom {
         Self::of(format!("cannot send: {}", os_error::describe(error)))
     }
 
-    pub(super) fn differs(offset: u64, expected: u8, got: u8) -> Self {
-        Self {
-            text: format!("byte {offset} differs: sent {expected:#04x}, received {got:#04x}"),
-            offset: Some(offset),
+    /// Not a single byte came back.
+    pub(super) fn no_echo(end: &EndOfEcho) -> Self {
+        Self::of(match end {
+            EndOfEcho::Closed => {
+                "it does not echo: it closed the connection without a byte".to_owned()
+            }
+            EndOfEcho::Failed(error) => {
+                format!("it does not echo: {}", os_error::describe(error))
+            }
+            EndOfEcho::Nothing(_) => {
+                "it does not echo: nothing came back for a line, nor for the FIN after it"
+                    .to_owned()
+            }
+        })
+    }
+
+    /// The first difference between what was received and what was sent, both from `offset` on; `None` if there is none.
+    pub(super) fn of_difference(offset: u64, sent: &[u8], received: &[u8]) -> Option<Self> {
+        // Of megabytes, nearly all are right.
+        if received == sent {
+            return None;
         }
+        let differs = |(received, sent): (&u8, &u8)| received != sent;
+        let at = received.iter().zip(sent).position(differs)?;
+        let (sent, received) = (sent.get(at..)?, received.get(at..)?);
+        let (expected, got) = (sent.first()?, received.first()?);
+        // A single wrong byte says all there is.
+        let is_other_text = received.get(1) != sent.get(1);
+        let line = is_other_text.then(|| printable_line(received)).flatten();
+        let line = line.map_or(String::new(), |line| format!(" ({line:?})"));
+        let offset = offset + at as u64;
+        Some(Self {
+            text: format!("byte {offset} differs: sent {expected:#04x}, received {got:#04x}{line}"),
+            offset: Some(offset),
+        })
     }
 
     /// More came back than the `sent` bytes.
@@ -95,11 +125,31 @@ impl Symptom {
         self
     }
 
+    /// The same symptom, with the state of the kernel if that may be its cause: `buffers` are the bytes in the buffers of all
+    /// TCP sockets, and `pressure` is where the kernel begins to save memory.
+    pub(super) fn beside(self, buffers: Option<u64>, pressure: Option<u64>) -> Self {
+        let is_short = buffers.zip(pressure).is_some_and(|(now, most)| now > most);
+        if is_short {
+            self.and("the kernel is short of memory for TCP (tcp_mem), perhaps because of other programs")
+        } else {
+            self
+        }
+    }
+
     /// The same symptom, with what became of the server after it.
     pub(super) fn and(mut self, remark: &str) -> Self {
         self.text = format!("{}; {remark}", self.text);
         self
     }
+}
+
+/// The first line of what was received, if it is text: a greeting or an error message tells more than its first byte.
+fn printable_line(received: &[u8]) -> Option<String> {
+    const LONGEST: usize = 60;
+    let line = received.split(|byte| *byte == b'\n').next()?;
+    let line = str::from_utf8(line).ok()?.trim_end();
+    let is_text = line.len() > 1 && !line.contains(char::is_control);
+    is_text.then(|| line.chars().take(LONGEST).collect())
 }
 
 /// `1 byte`, `4,096 bytes`.
@@ -118,4 +168,39 @@ pub(super) fn decimal(count: u64) -> String {
 /// `5.00 s`.
 pub(super) fn seconds(time: Duration) -> String {
     units::value(time.as_secs_f64(), units::TIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(sent: &str, received: &str) -> Option<String> {
+        let symptom = Symptom::of_difference(7, sent.as_bytes(), received.as_bytes())?;
+        Some(symptom.text)
+    }
+
+    #[test]
+    fn text_in_place_of_the_echo_is_shown() {
+        let banner = difference("CDEFGHIJKLMNO", "220 ready\r\nCD");
+        let expected = "byte 7 differs: sent 0x43, received 0x32 (\"220 ready\")";
+        assert_eq!(banner.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_kernel_that_is_short_of_memory_is_named() {
+        let text = |buffers| Symptom::of("silent").beside(buffers, Some(100)).text;
+        assert_eq!(text(Some(100)), "silent");
+        assert_eq!(text(None), "silent");
+        let remark = "silent; the kernel is short of memory for TCP (tcp_mem), ";
+        assert!(text(Some(101)).starts_with(remark));
+    }
+
+    #[test]
+    fn a_single_wrong_byte_and_what_is_no_text_are_shown_as_numbers() {
+        let expected = "byte 9 differs: sent 0x45, received 0x58";
+        assert_eq!(difference("CDEFG", "CDXFG").as_deref(), Some(expected));
+        let expected = "byte 7 differs: sent 0x43, received 0x1b";
+        assert_eq!(difference("CDE", "\x1b[3").as_deref(), Some(expected));
+        assert_eq!(difference("CDE", "CD"), None);
+    }
 }

@@ -78,7 +78,8 @@ pub(crate) struct CheckArguments {
     /// unix:PATH, on Linux also unix:@NAME
     addr: Option<Endpoint>,
 
-    /// A server to start, with {port} for the port to listen on, or {socket} for the path of its Unix socket
+    /// A server to start, with {port} for the port to listen on, or {socket} for the path of its Unix socket (beside it,
+    /// {port} is a free port)
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "addr")]
     command: Vec<OsString>,
 

@@ -3,7 +3,7 @@
 use super::quiet;
 use crate::check::definition::{Check, Level, Run, TrialOutcome, TrialResult};
 use crate::check::process::ServerProcess;
-use crate::check::server::LaunchSetup;
+use crate::check::server::{CheckedServer, LaunchSetup};
 use crate::check::symptom::Symptom;
 use crate::check::trial::{MESSAGE, Trial, place};
 use crate::text::chapter::Chapter;
@@ -30,7 +30,7 @@ fn descriptor_limit(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
     const LIMIT: u32 = 64;
     /// More than the limit. The first connection that does not fit into the backlog is the last one.
     const CLIENTS: usize = 100;
-    let Ok(server) = trial.start_another(process, LaunchSetup::DescriptorLimit(LIMIT)) else {
+    let Ok(mut server) = trial.start_another(process, LaunchSetup::DescriptorLimit(LIMIT)) else {
         let reason = format!("it does not start with {LIMIT} descriptors");
         return Ok(TrialOutcome::NotApplicable(reason));
     };
@@ -38,13 +38,20 @@ fn descriptor_limit(trial: &Trial<'_>, process: &ServerProcess) -> TrialResult {
         .map_while(|_| trial.connect_to(server.address()).ok())
         .collect();
     if let Some(limited) = server.process() {
-        quiet::expect_rest(trial, limited).map_err(|symptom| symptom.at("out of descriptors"))?;
+        let rest = quiet::expect_rest(trial, limited);
+        rest.map_err(|symptom| exit_or(&mut server, symptom).at("out of descriptors"))?;
     }
     drop(clients);
-    trial
-        .expect_service_of(server.address())
-        .map_err(|symptom| symptom.at("after the connections had ended"))?;
+    let service = trial.expect_service_of(server.address());
+    service
+        .map_err(|symptom| exit_or(&mut server, symptom).at("after the connections had ended"))?;
     Ok(TrialOutcome::Kept)
+}
+
+/// How the server ended, if it has: the cause of a symptom that others see.
+fn exit_or(server: &mut CheckedServer, symptom: Symptom) -> Symptom {
+    let how = server.early_exit();
+    how.map_or(symptom, |how| Symptom::of(format!("the server {how}")))
 }
 
 pub(super) const DESCRIPTOR_LEAK: Check = Check {

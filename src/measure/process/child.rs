@@ -10,6 +10,7 @@ use super::process_tree::ProcessTree;
 use super::reply::expect_reply;
 use crate::text::address::Address;
 use crate::text::connect::connect;
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -148,6 +149,12 @@ impl Child {
             }
             thread::sleep(POLL_INTERVAL);
         }
+    }
+
+    /// The last line of its standard error so far that is not blank.
+    pub fn last_stderr_line(&self) -> Option<String> {
+        let so_far = self.not_ready(Duration::ZERO);
+        so_far.last_stderr_line().map(Cow::into_owned)
     }
 
     /// How the process ended; `None` while it is running.

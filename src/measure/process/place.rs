@@ -16,6 +16,9 @@ pub const SOCKET: &str = "{socket}";
 #[derive(Debug)]
 pub struct ListenPlace {
     address: Address,
+    /// A free port: that of the address or, beside a Unix socket, one for another purpose of the process, such as a page of
+    /// metrics.
+    port: u16,
     /// Where the file of a Unix socket is created. Removed with this value, whatever the process has left there.
     _directory: Option<TempDir>,
 }
@@ -26,15 +29,18 @@ impl ListenPlace {
         command.contains(PORT) || command.contains(SOCKET)
     }
 
-    /// A place of the kind that the command has a placeholder for.
+    /// A place of the kind that the command has a placeholder for: a Unix socket, if it has both.
     ///
     /// # Errors
     ///
     /// No port is free, or no directory can be created for temporary files.
     pub fn for_command(command: &CommandLine) -> io::Result<Self> {
+        let inet = free_address()?;
+        let port = inet.port();
         if !command.contains(SOCKET) {
             return Ok(Self {
-                address: free_address()?.into(),
+                address: inet.into(),
+                port,
                 _directory: None,
             });
         }
@@ -42,22 +48,43 @@ impl ListenPlace {
         let path = directory.path().join("socket");
         Ok(Self {
             address: Address::Unix(UnixName::Path(path.into())),
+            port,
             _directory: Some(directory),
         })
     }
 
-    /// The command with the placeholder replaced.
+    /// The command with the placeholders replaced.
     #[must_use]
     pub fn fill_in(&self, command: &CommandLine) -> CommandLine {
+        let command = command.replace(PORT, &self.port.to_string());
         match &self.address {
-            Address::Inet(address) => command.replace(PORT, &address.port().to_string()),
             Address::Unix(UnixName::Path(path)) => command.replace(SOCKET, &path.to_string_lossy()),
-            Address::Unix(_) => command.clone(),
+            Address::Unix(_) | Address::Inet(_) => command,
         }
     }
 
     /// The address.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_may_have_a_port_beside_its_socket() {
+        let command = CommandLine::new("server", ["unix:{socket}", "--metrics=:{port}"]);
+        let place = ListenPlace::for_command(&command).unwrap();
+        let expected = [
+            place.address().to_string(),
+            format!("--metrics=:{}", place.port),
+        ];
+        assert!(place.address().to_string().starts_with("unix:/"));
+        assert_eq!(
+            place.fill_in(&command),
+            CommandLine::new("server", expected)
+        );
     }
 }

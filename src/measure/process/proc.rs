@@ -184,6 +184,13 @@ pub(super) fn tcp_buffers() -> Option<u64> {
     pages.checked_mul(rustix::param::page_size() as u64)
 }
 
+/// The second of the three numbers of `tcp_mem` (tcp(7)), in bytes.
+pub(super) fn tcp_buffers_pressure() -> Option<u64> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(rustix::param::page_size() as u64)
+}
+
 /// The kernel counts up to 1 MiB for each core in advance (`sk_memory_allocated_add`).
 pub(super) fn tcp_buffers_step() -> Option<u64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;

@@ -131,6 +131,12 @@ impl Usage {
         system::tcp_buffers()
     }
 
+    /// The bytes in these buffers above which the kernel saves memory: it delays and drops segments (tcp(7), `tcp_mem`). `None`
+    /// where the system does not report it.
+    pub fn tcp_buffers_pressure() -> Option<u64> {
+        system::tcp_buffers_pressure()
+    }
+
     /// The smallest change of [`tcp_buffers`](Self::tcp_buffers) that is one; `None` where the system does not report it.
     pub fn tcp_buffers_step() -> Option<u64> {
         system::tcp_buffers_step()
@@ -237,6 +243,10 @@ mod system {
         proc::tcp_buffers()
     }
 
+    pub(super) fn tcp_buffers_pressure() -> Option<u64> {
+        proc::tcp_buffers_pressure()
+    }
+
     pub(super) fn tcp_buffers_step() -> Option<u64> {
         proc::tcp_buffers_step()
     }
@@ -307,6 +317,10 @@ mod system {
     }
 
     pub(super) fn tcp_buffers() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn tcp_buffers_pressure() -> Option<u64> {
         None
     }
 

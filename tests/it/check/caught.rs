@@ -34,6 +34,25 @@ fn wrong_bytes_are_found_at_their_offset() {
 }
 
 #[test]
+fn a_server_that_never_echoes_is_reported_once() {
+    let report = checked(Fault::Silent, &["byte-by-byte", "half-close", "idle-cpu"]);
+    let first = "it does not echo: nothing came back for a line, nor for the FIN after it";
+    let expected = |result: &CheckResult| match &result.status {
+        CheckStatus::Failed { symptom, .. } => symptom == first,
+        CheckStatus::NotRun { reason } => reason == "the server does not echo",
+        CheckStatus::Passed { .. } | CheckStatus::NotApplicable { .. } => false,
+    };
+    assert!(report.results.iter().all(expected), "{report:#?}");
+    assert_eq!((report.failed(), report.passed()), (1, 0));
+}
+
+#[test]
+fn a_greeting_is_shown() {
+    let failures = [("half-close", r#"("220 ready")"#)];
+    expect_only(Fault::Greets, &["half-close"], &failures);
+}
+
+#[test]
 fn a_server_of_text_is_found() {
     let names = ["byte-by-byte", "half-close"];
     expect_only(Fault::EchoesLines, &names, &names.map(|name| (name, "")));
@@ -158,7 +177,7 @@ fn a_server_that_scarce_descriptors_harm_is_found() {
     for (fault, symptom) in [
         (
             Fault::ExitsOnEmfile,
-            "out of descriptors: the server's process has ended",
+            "out of descriptors: the server exited with status 24",
         ),
         (Fault::SpinsOnEmfile, "out of descriptors: uses "),
         (

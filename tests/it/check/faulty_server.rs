@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 pub(super) enum Fault {
     /// Nothing, but for what std leaves out: urgent data, and a stop.
     None,
+    /// It accepts connections and echoes nothing.
+    Silent,
+    /// It begins each connection with a greeting.
+    Greets,
     /// Byte 5,000 of each connection comes back as another one.
     CorruptsAByte,
     /// A connection that has sent exactly 4,096 bytes receives one more.
@@ -71,8 +75,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 28] = [
         Self::None,
+        Self::Silent,
+        Self::Greets,
         Self::CorruptsAByte,
         Self::AddsAByte,
         Self::EchoesLines,
@@ -183,6 +189,11 @@ fn accepted(fault: Fault, stream: TcpStream) {
 
 /// Echoes until the end of the connection.
 fn echo(fault: Fault, mut stream: TcpStream) {
+    match fault {
+        Fault::Silent => thread::sleep(Duration::MAX),
+        Fault::Greets => stream.write_all(b"220 ready\r\n").unwrap(),
+        _ => {}
+    }
     if fault == Fault::ClosesIdleConnections {
         let timeout = Duration::from_millis(200);
         stream.set_read_timeout(Some(timeout)).unwrap();
