@@ -11,7 +11,7 @@ use crate::measure::process::{
 use crate::text::address::Address;
 use rustix::process::Signal;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 /// How many windows a server has to come to rest.
@@ -50,11 +50,19 @@ impl ServerProcess {
     /// Why the processes that serve cannot be seen; `None` if they can. A process that is not known must not pass for one that
     /// is idle.
     pub(super) fn hidden_because(&self) -> Option<String> {
-        if self.serves() {
-            return None;
-        }
         if Usage::of(std::process::id()).is_err() {
             return Some("this system shows no processes".to_owned());
+        }
+        let is_forbidden = |pid| {
+            descriptors_of(pid).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+        };
+        if self.tree.pids().into_iter().any(is_forbidden) {
+            return Some(
+                "the server runs as another user, so its processes cannot be seen".to_owned(),
+            );
+        }
+        if self.serves() {
+            return None;
         }
         let holder = holder_of(&self.address);
         let holder = holder.map_or(String::new(), |pid| format!(": process {pid}"));
@@ -89,11 +97,15 @@ impl ServerProcess {
             ErrorKind::NotFound => Symptom::of("the server's process has ended"),
             _ => Symptom::of(format!("the server's processes cannot be seen: {error}")),
         })?;
-        let descriptors = |pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
         Ok(ServerUsage {
             cpu: usage.cpu(),
             memory: usage.proportional.unwrap_or(usage.resident),
-            descriptors: self.tree.pids().into_iter().map(descriptors).sum(),
+            descriptors: self
+                .tree
+                .pids()
+                .into_iter()
+                .filter_map(|pid| descriptors_of(pid).ok())
+                .sum(),
         })
     }
 
@@ -142,4 +154,9 @@ impl ServerProcess {
     pub(super) fn command(&self) -> &CommandLine {
         &self.command
     }
+}
+
+/// How many descriptors a process has open (proc(5)).
+fn descriptors_of(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }

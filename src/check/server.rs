@@ -115,6 +115,9 @@ impl CheckedServer {
         let described = |error: io::Error| os_error::describe(&error);
         let place = ListenPlace::for_command(command).map_err(described)?;
         let address = place.address();
+        if transport == Transport::Datagrams {
+            address.to_inet().map_err(described)?;
+        }
         let line = setup.wrap(&place.fill_in(command));
         let child = Child::spawn(&line, None).map_err(described)?;
         let tree = child.processes().clone();
@@ -204,6 +207,24 @@ impl CheckedServer {
         (!is_served).then(|| failure.to_string())
     }
 
+    /// How it ended, if it does within `time`.
+    pub(super) fn early_exit_within(&mut self, time: Duration) -> Option<String> {
+        let deadline = Instant::now() + time;
+        while self.started.is_some() && Instant::now() < deadline {
+            if let Some(how) = self.early_exit() {
+                return Some(how);
+            }
+            thread::sleep(SLICE / 5);
+        }
+        None
+    }
+
+    /// Whether all of its processes have ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let started = self.started.as_mut();
+        started.is_some_and(|(child, process, _)| child.early_exit().is_some() && process.is_gone())
+    }
+
     /// Whether it runs in the background, and none of the processes that are known is left: it cannot be ended.
     pub(super) fn is_out_of_reach(&mut self) -> bool {
         let started = self.started.as_mut();
@@ -222,24 +243,6 @@ impl CheckedServer {
             }
             thread::sleep(SLICE / 5);
         }
-    }
-
-    /// Whether all of its processes have ended.
-    pub(super) fn has_ended(&mut self) -> bool {
-        let started = self.started.as_mut();
-        started.is_some_and(|(child, process, _)| child.early_exit().is_some() && process.is_gone())
-    }
-
-    /// The same after `time`, or as soon as it has ended.
-    pub(super) fn early_exit_within(&mut self, time: Duration) -> Option<String> {
-        let deadline = Instant::now() + time;
-        while self.started.is_some() && Instant::now() < deadline {
-            if let Some(how) = self.early_exit() {
-                return Some(how);
-            }
-            thread::sleep(SLICE / 5);
-        }
-        None
     }
 
     /// Whether anything comes back within `timeout`.

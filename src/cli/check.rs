@@ -31,9 +31,10 @@ use std::time::Duration;
 pub(crate) const EXAMPLES: &str = "\
 Without ADDR and COMMAND, the server of this program is checked in both
 modes. Checks of processor time, memory, descriptors, signals and the log
-need a COMMAND, because they need to know the process of the server. It
-gets the limit on descriptors of the shell (ulimit -n), although this
-program raises its own.
+need a COMMAND, because they need to know the processes of the server.
+Those in the background are found by the variable MIO_ECHO_STARTED in
+their environment. They get the limit on descriptors of the shell
+(ulimit -n), although this program raises its own.
 
 With --udp, the promises are those of datagrams. A datagram that does not
 come back is reported as lost, which UDP allows; one that comes back

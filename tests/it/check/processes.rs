@@ -2,7 +2,10 @@
 
 use super::faulty_server::Fault;
 use super::{command, expect_failures_of, report, words};
-use crate::harness::{Child, PROGRAM, eventually, in_some_attempt, program, tool_or_skip};
+use crate::harness::{
+    Child, PROGRAM, command as command_of_a_test, eventually, in_some_attempt, program,
+    tool_or_skip,
+};
 use mio_echo::check::{CheckReport, CheckStatus};
 use mio_echo::measure::process::CommandLine;
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,8 +20,8 @@ const DAEMON: &str = r#"setsid "$0" "$@" & exit 0"#;
 
 #[test]
 fn a_server_outside_of_the_process_group_is_seen() {
-    for script in [LAUNCHER, DAEMON] {
-        let (server, name) = in_a_shell(script, &words(&command(Fault::Spins)), script);
+    for (script, subject) in [(LAUNCHER, "launcher"), (DAEMON, "daemon")] {
+        let (server, name) = in_a_shell(script, &words(&command(Fault::Spins)), subject);
         expect_failures_of(
             &server,
             &["half-close", "idle-cpu"],
@@ -77,18 +80,9 @@ fn the_server_gets_the_limit_on_descriptors_of_the_shell() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("limit");
     let note = r#"ulimit -Sn > "$1"; shift; exec "$@""#;
-    let mut shell = crate::harness::command("sh");
-    shell.args(["-c", r#"ulimit -Sn 321; exec "$0" "$@""#, PROGRAM]);
-    shell.args([
-        "check",
-        "--only",
-        "byte-by-byte",
-        "--",
-        "sh",
-        "-c",
-        note,
-        "sh",
-    ]);
+    let check = r#"ulimit -Sn 321; exec "$0" check --only byte-by-byte -- sh -c "$@""#;
+    let mut shell = command_of_a_test("sh");
+    shell.args(["-c", check, PROGRAM, note, "sh"]);
     let exit = Child::spawn(shell.arg(&file).args(words(&command(Fault::None)))).wait();
     assert_eq!(exit.code, Some(0), "{exit:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "321\n");
@@ -137,7 +131,7 @@ fn is_not_applicable(report: &CheckReport) -> Result<(), String> {
 
 /// The script with this server, and a variable of the environment by which its processes can be found.
 fn in_a_shell(script: &str, server: &[OsString], subject: &str) -> (CommandLine, String) {
-    let name = format!("MIO_ECHO_TEST_{}_{}=1", std::process::id(), subject.len());
+    let name = format!("MIO_ECHO_TEST_{}={subject}", std::process::id());
     let arguments = ["-c", script, "env", &name].map(OsString::from);
     let arguments = arguments.into_iter().chain(server.iter().cloned());
     (CommandLine::new("sh", arguments), name)
