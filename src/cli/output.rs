@@ -70,8 +70,14 @@ pub(super) fn print_error(error: &str) {
 
 /// Prints one line on standard error, behind what was logged before.
 pub(super) fn print_note(note: &str) {
-    let _counted = STDERR.push(format!("{note}\n").into_bytes());
-    flush_stderr();
+    let line = format!("{note}\n").into_bytes();
+    match STDERR.push(line.clone()) {
+        // There was no memory for the thread that writes: this thread does.
+        Err(error) if error.kind() != ErrorKind::WouldBlock => {
+            let _lost = Stderr.write_all(&line);
+        }
+        _ => flush_stderr(),
+    }
 }
 
 /// Prints `error` and returns the exit code `code`.

@@ -1,10 +1,9 @@
-//! How many connections the system allows.
+//! How many connections the system allows, as far as that is known at start. Limits on memory are looked at when a thread
+//! is to start (`memory`).
 
 use super::limits::RESERVED_DESCRIPTORS;
 use super::mode::Mode;
-use rustix::io::Errno;
 use std::fs;
-use std::io;
 
 /// Raises this process's soft limit on open files to the hard one, and returns what it was. If that fails, the soft limit is
 /// unchanged. `None` if it cannot be read. Source: getrlimit(2), `RLIMIT_NOFILE`.
@@ -50,52 +49,13 @@ fn threads_that_fit() -> Option<u64> {
     Some(limit.saturating_sub(used + RESERVED_MAPPINGS) / MAPPINGS_PER_THREAD)
 }
 
-/// The limit on the process's address space (getrlimit(2), `RLIMIT_AS`), which is rarely set.
-#[derive(Debug)]
-pub(super) struct AddressSpace {
-    /// Bytes; `None` for no limit.
-    limit: Option<u64>,
-    /// The most threads that were started at once.
-    peak: usize,
-}
-
-impl AddressSpace {
-    /// Bytes that must be free for a thread to start: its stacks, its heap, and those of others that are starting.
-    const MARGIN: u64 = 16 * 1024 * 1024;
-
-    pub(super) fn new() -> Self {
-        let limit = rlimit::Resource::AS.get().ok().map(|(limit, _hard)| limit);
-        Self {
-            limit: limit.filter(|limit| *limit != rlimit::INFINITY),
-            peak: 0,
-        }
-    }
-
-    /// Takes room for one more thread beside the `open` ones. A thread that does not fit would end the process.
-    ///
-    /// The C library keeps the stacks and the heaps of threads that have ended, for the next ones. So there is room for
-    /// half as many threads as there have been at once, however large the process is.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM: the margin is not free any more.
-    pub(super) fn take_room_for_a_thread(&mut self, open: usize) -> io::Result<()> {
-        let Some(limit) = self.limit.filter(|_| open >= self.peak / 2) else {
-            return Ok(());
-        };
-        let statm = fs::read_to_string("/proc/self/statm")?;
-        let pages: u64 = statm
-            .split(' ')
-            .next()
-            .and_then(|pages| pages.parse().ok())
-            .unwrap_or(0);
-        let used = pages * rustix::param::page_size() as u64;
-        if used + Self::MARGIN > limit {
-            return Err(Errno::NOMEM.into());
-        }
-        self.peak = self.peak.max(open);
-        Ok(())
-    }
+/// The limits on the address space and on the data of this process, in bytes, `u64::MAX` for none: getrlimit(2), `RLIMIT_AS`
+/// and `RLIMIT_DATA`.
+pub(super) fn memory_limits() -> [u64; 2] {
+    [rlimit::Resource::AS, rlimit::Resource::DATA].map(|resource| match resource.get() {
+        Ok((rlimit::INFINITY, _)) | Err(_) => u64::MAX,
+        Ok((limit, _hard)) => limit,
+    })
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod kernel;
 mod layers;
 pub mod limits;
 mod listener;
+mod memory;
 mod misbehaviour;
 mod mode;
 mod observer;
@@ -83,6 +84,7 @@ use datagrams::socket::DatagramSocket;
 use kernel::MioPoll;
 use layers::LoopParts;
 use listener::Listeners;
+use memory::MemoryRoom;
 use mio::Poll;
 use shutdown::Shutdown;
 use std::io;
@@ -108,8 +110,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A name is unknown, an address is in use or not permitted, descriptors have run out, or a limit is
-    /// zero.
+    /// A name is unknown, an address is in use or not permitted, descriptors have run out, a limit is zero, or, in threads
+    /// mode, the limits on memory leave no room for a thread.
     pub fn bind(config: Config) -> Result<Self, StartError> {
         Self::bind_beside(config, Vec::new())
     }
@@ -128,6 +130,11 @@ impl Server {
         if config.read_buffer == 0 || config.max_connections == Some(0) {
             let zero = io::Error::new(io::ErrorKind::InvalidInput, "a limit is zero");
             return Err(StartError::new("serve", zero));
+        }
+        if config.mode == Mode::Threads {
+            MemoryRoom::check().map_err(|error| {
+                StartError::new("start a thread within the limits on memory", error)
+            })?;
         }
         let inherited = inherited::adopt(inherited, &config)?;
         let (bound, datagrams) = datagrams::bind::bind_everywhere(&config)?;

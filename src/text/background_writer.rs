@@ -13,6 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+/// Bytes of the stack of the thread. It formats nothing.
+const STACK: usize = 256 * 1024;
+
 /// A queue of bytes, and the thread that writes them. All clones share both.
 ///
 /// The thread is started by the first [`push`](Self::push), and lives as long as the process.
@@ -101,8 +104,8 @@ impl BackgroundWriter {
     ///
     /// # Errors
     ///
-    /// `WouldBlock`: the queue is full. Otherwise an earlier write has failed, unless the output is
-    /// [`lossy`](Self::lossy), or the thread could not be started. The chunk is not written.
+    /// `WouldBlock`: the queue is full. `OutOfMemory`: the thread could not be started. Otherwise an earlier write has failed,
+    /// unless the output is [`lossy`](Self::lossy). The chunk is not written.
     pub fn push(&self, chunk: Vec<u8>) -> io::Result<()> {
         let mut state = self.queue.lock();
         if let Some(failure) = &state.failure {
@@ -159,7 +162,12 @@ impl BackgroundWriter {
     fn start(&self, output: Box<dyn Write + Send>) -> io::Result<()> {
         let queue = Arc::clone(&self.queue);
         let thread = thread::Builder::new().name("writer".to_owned());
-        thread.spawn(move || queue.write_all(output)).map(|_| ())
+        let thread = thread.stack_size(STACK);
+        match thread.spawn(move || queue.write_all(output)) {
+            Ok(_detached) => Ok(()),
+            // EAGAIN (pthread_create(3)), which must not be taken for a full queue.
+            Err(_) => Err(ErrorKind::OutOfMemory.into()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::harness::{
     Child, PROGRAM, Signal, both_modes, command, connect, echo_roundtrip, eventually,
     more_than_buffers_hold, name_of, run, tool_or_skip,
 };
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -66,20 +66,61 @@ fn more_connections_than_the_descriptors_allow_are_a_warning_and_a_lower_limit()
     });
 }
 
-/// A thread that cannot map memory for its signal stack ends the whole process, so none may start without room.
+/// A thread that cannot map memory for its signal stack ends the whole process, and so does a small allocation that fails.
 #[cfg(target_os = "linux")]
 #[test]
-fn with_little_address_space_there_are_fewer_threads_and_no_abort() {
-    let server = Child::spawn(&mut serve_after("ulimit -v 200000", &["--mode", "threads"]));
-    let address = server.address();
-    let peers: Vec<TcpStream> = (0..2000).map(|_| connect(address)).collect();
-    server.wait_for_log("accept: cannot allocate memory");
-    echo_roundtrip(&peers[0], b"alive");
-    drop(peers);
-    echo_roundtrip(&connect(address), b"a new peer, when the others have left");
-    server.signal(Signal::TERM);
-    let exit = server.wait();
-    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+fn with_little_memory_there_are_fewer_threads_and_smaller_buffers_and_no_abort() {
+    for limit in ["ulimit -v 200000", "ulimit -d 50000"] {
+        let server = Child::spawn(&mut serve_after(limit, &["--mode", "threads"]));
+        let address = server.address();
+        let first = connect(address);
+        echo_roundtrip(&first, b"before");
+        // The second time, the C library still has what the threads of the first time have freed.
+        for _ in 0..2 {
+            let mut peers: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
+            eventually("there was no memory for one more thread", || {
+                peers.extend((0..20).map(|_| connect(address)));
+                server.log_lines_with("accept: cannot allocate memory") > 0
+            });
+            stream_without_blocking(&peers);
+            echo_roundtrip(&first, b"meanwhile");
+            drop(peers);
+            echo_roundtrip(&connect(address), b"a new peer, when the others have left");
+        }
+        server.signal(Signal::TERM);
+        drop(first);
+        let exit = server.wait();
+        assert_eq!(exit.code, Some(0), "{limit}: {}", exit.stderr);
+    }
+}
+
+/// Sends much on each connection, so that its buffer becomes large if it may, and reads what has come back. A peer that
+/// waits for its thread has its bytes in the kernel.
+#[cfg(target_os = "linux")]
+fn stream_without_blocking(peers: &[TcpStream]) {
+    let mut echo = [0; 16 << 10];
+    for _ in 0..5 {
+        for mut peer in peers {
+            peer.set_nonblocking(true).unwrap();
+            let _taken = peer.write(&[0; 16 << 10]);
+        }
+        for mut peer in peers {
+            let _echoed = peer.read(&mut echo);
+        }
+    }
+}
+
+/// The event loop needs no threads, and starts.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_too_little_memory_for_threads_the_server_does_not_start() {
+    let start = |mode| Child::spawn(&mut serve_after("ulimit -d 6000", &["--mode", mode]));
+    let exit = start("threads").wait();
+    assert_eq!(exit.code, Some(2), "{}", exit.stderr);
+    let reason = "cannot start a thread within the limits on memory: cannot allocate memory";
+    assert_eq!(exit.stderr, format!("mio-echo: {reason}"));
+    let server = start("event-loop");
+    echo_roundtrip(&connect(server.address()), b"no threads");
 }
 
 /// The event loop keeps a copy of what a peer does not read; a thread keeps it in its read buffer.

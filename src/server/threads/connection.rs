@@ -65,7 +65,7 @@ impl<O: Observer> ThreadConnection<O> {
         Self {
             identity,
             observer,
-            buffer: ReadBuffer::new(shared.config.read_buffer),
+            buffer: ReadBuffer::new(shared.config.read_buffer, Arc::clone(&shared.memory)),
             shared,
             bytes_in: 0,
             bytes_out: 0,
@@ -128,7 +128,7 @@ impl<O: Observer> ThreadConnection<O> {
     /// Blocks until the peer sends something, then sends it back. Breaks at the peer's FIN.
     fn echo(&mut self, stream: &mut impl ThreadStream) -> Result<ControlFlow<()>, Reason> {
         self.emit_call(stream, BlockingCall::Read);
-        match stream.read(self.buffer.room()) {
+        match self.buffer.room().and_then(|room| stream.read(room)) {
             Ok(0) => {
                 self.emit(ConnectionEvent::PeerFinished);
                 return Ok(ControlFlow::Break(()));
@@ -206,7 +206,7 @@ impl<O: Observer> ThreadConnection<O> {
     fn linger(&mut self, stream: &mut impl ThreadStream) -> Result<(), Reason> {
         loop {
             self.emit_call(stream, BlockingCall::Read);
-            match stream.read(self.buffer.room()) {
+            match self.buffer.room().and_then(|room| stream.read(room)) {
                 Ok(0) => {
                     self.emit(ConnectionEvent::PeerFinished);
                     return Ok(());

@@ -3,6 +3,7 @@
 use super::shutdown_pipe::ReadEnd;
 use crate::server::config::Config;
 use crate::server::delivery::Deliveries;
+use crate::server::memory::MemoryRoom;
 use crate::server::observer::{ConnectionSummary, Observer};
 use mio::Waker;
 use slab::Slab;
@@ -19,6 +20,7 @@ pub(super) struct Shared<O> {
     pub(super) shutdown_pipe: ReadEnd,
     /// Asked about a connection that is about to be closed as idle.
     pub(super) deliveries: Mutex<Deliveries>,
+    pub(super) memory: Arc<MemoryRoom>,
     table: Mutex<ConnectionTable<O>>,
     /// Wakes the main thread.
     waker: Arc<Waker>,
@@ -47,6 +49,7 @@ impl<O: Observer> Shared<O> {
             drain_expires: OnceLock::new(),
             shutdown_pipe,
             deliveries: Mutex::default(),
+            memory: MemoryRoom::new(),
             table: Mutex::new(ConnectionTable {
                 open: Slab::new(),
                 observer,

@@ -10,12 +10,12 @@ mod read_buffer;
 mod shutdown_pipe;
 mod thread_stream;
 
-use super::capacity::AddressSpace;
 use super::config::Config;
 use super::datagrams::Datagrams;
 use super::heartbeat::Heartbeat;
 use super::limits::{ACCEPTS_PER_ITERATION, EVENTS_PER_WAIT, THREAD_STACK};
 use super::listener::{Accepted, Listeners};
+use super::memory::Reservation;
 use super::observer::{AcceptPause, ConnectionId, Observer};
 use super::shutdown::{Shutdown, StopAction};
 use super::sources::Source;
@@ -40,7 +40,6 @@ pub(super) struct Threads<O> {
     shutdown: Shutdown,
     heartbeat: Heartbeat,
     max_connections: usize,
-    address_space: AddressSpace,
     /// A connection that was accepted, but for which no thread could be started yet.
     unstarted: Option<(Arc<TcpStream>, Address)>,
     next_id: ConnectionId,
@@ -68,7 +67,6 @@ impl<O: Observer> Threads<O> {
             shutdown,
             heartbeat,
             max_connections,
-            address_space: AddressSpace::new(),
             unstarted: None,
             next_id: ConnectionId(1),
             shared: Arc::new(shared),
@@ -229,8 +227,8 @@ impl<O: Observer> Threads<O> {
             ThreadConnection::new(identity, Arc::clone(&observer), Arc::clone(&self.shared));
         // Locked so that nothing is observed of the connection before its acceptance.
         let observer_lock = lock(&observer);
-        let room = self.address_space.take_room_for_a_thread(open);
-        match room.and_then(|()| spawn(id, connection, Arc::clone(&stream))) {
+        let reservation = self.shared.memory.reserve_thread(open);
+        match reservation.and_then(|room| spawn(id, connection, Arc::clone(&stream), room)) {
             Ok(_detached) => {
                 entry.insert(Arc::clone(&observer));
                 if table.observer.observes_sockets() {
@@ -265,11 +263,16 @@ fn spawn<O: Observer>(
     id: ConnectionId,
     connection: ThreadConnection<O>,
     stream: Arc<TcpStream>,
+    reservation: Reservation,
 ) -> io::Result<JoinHandle<()>> {
     thread::Builder::new()
         .name(id.to_string())
         .stack_size(THREAD_STACK)
-        .spawn(move || connection.run(&stream))
+        .spawn(move || {
+            // The stacks are mapped.
+            drop(reservation);
+            connection.run(&stream);
+        })
 }
 
 #[cfg(test)]
