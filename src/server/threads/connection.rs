@@ -229,7 +229,9 @@ impl<O: Observer> ThreadConnection<O> {
     ) -> Result<(), Reason> {
         match error.kind() {
             ErrorKind::WouldBlock => self.park(stream, awaited),
-            ErrorKind::Interrupted => self.check_deadline(stream),
+            // The process may have been stopped (signal(7), SIGSTOP), and only another try shows what the peer has done
+            // meanwhile.
+            ErrorKind::Interrupted => Ok(()),
             _ => Err(Reason::Failed(error.into())),
         }
     }
@@ -256,8 +258,8 @@ impl<O: Observer> ThreadConnection<O> {
         let woken = stream.wait(awaited, pipe, until);
         self.shutdown_noticed = self.stop_requested();
         match woken {
-            Ok(WaitEnd::Woken) => Ok(()),
-            Ok(WaitEnd::TimedOut) => self.check_deadline(stream),
+            Ok(WaitEnd::TimedOut) if until == deadline => self.check_deadline(stream),
+            Ok(WaitEnd::TimedOut | WaitEnd::Woken) => Ok(()),
             Err(error) => Err(Reason::Failed((&error).into())),
         }
     }

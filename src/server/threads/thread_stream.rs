@@ -105,10 +105,9 @@ impl ThreadStream for MisbehavingSocket<&TcpStream> {
         };
         let earliest = until.into_iter().chain(self.wake_at()).min();
         let end = shutdown_pipe::wait(self.inner(), on_socket, pipe, earliest)?;
-        let is_before = |until| Instant::now() < until;
-        // What is due by now is a reason to go on, and only the time given is a deadline.
+        // What is due is a reason to go on, and only the time given is a deadline.
         Ok(match end {
-            WaitEnd::TimedOut if until.is_none_or(is_before) => WaitEnd::Woken,
+            WaitEnd::TimedOut if until != earliest => WaitEnd::Woken,
             end => end,
         })
     }

@@ -370,6 +370,22 @@ fn a_connection_is_not_idle_while_the_kernel_delivers_something_new() {
     assert_eq!(connection.check_deadline(&stream), idle, "nothing new");
 }
 
+/// Stopped by SIGSTOP for longer than the idle timeout, a blocked call is interrupted.
+#[test]
+fn an_interrupted_call_is_tried_again_before_the_connection_is_idle() {
+    let mut connection = fixture(Some(LATE)).connection;
+    let script = Script::default()
+        .write_fails(ErrorKind::Interrupted)
+        .write_takes(2);
+    let mut stream = scripted(script);
+    // What has been delivered is known, so that nothing is new.
+    connection.note_delivery(&stream);
+    connection.idle_since = Instant::now().checked_sub(2 * LATE);
+    connection.buffer.room().unwrap();
+    assert_eq!(connection.write_all(&mut stream, 2), Ok(()));
+    assert!(connection.idle_since.is_none());
+}
+
 #[test]
 fn the_phases_of_a_stop_are_observed() {
     let mut fixture = fixture(None);
