@@ -26,6 +26,7 @@ use super::shutdown_pipe::{Awaited, WaitEnd};
 use super::thread_stream::ThreadStream;
 use crate::connection::{ConnectionEvent, Deadline, IoFailure, Phase, Reason};
 use crate::server::delivery::LastDelivery;
+use crate::server::kernel::reset_on_close;
 use crate::server::limits::IDLE_TICKS;
 use crate::server::misbehaviour::MisbehavingSocket;
 use crate::server::observer::{BlockingCall, ConnectionId, ConnectionSummary, Observer};
@@ -79,6 +80,7 @@ impl<O: Observer> ThreadConnection<O> {
     pub(super) fn run(self, stream: &TcpStream) {
         let mut closing = CloseOnDrop {
             connection: self,
+            stream,
             reason: Reason::Failed(IoFailure::Kind(ErrorKind::Other)),
         };
         let ended = closing.connection.serve_all(stream);
@@ -105,14 +107,10 @@ impl<O: Observer> ThreadConnection<O> {
     }
 
     fn serve_on(&mut self, mut stream: impl ThreadStream) -> Result<(), Reason> {
-        let ended = stream
+        stream
             .prepare(self.shared.config.idle_timeout)
-            .map_err(|error| Reason::Failed((&error).into()))
-            .and_then(|()| self.serve(&mut stream));
-        if self.bytes_in != self.bytes_out {
-            stream.reset_on_close();
-        }
-        ended
+            .map_err(|error| Reason::Failed((&error).into()))?;
+        self.serve(&mut stream)
     }
 
     /// Echoes until the peer has finished or a stop is requested.
@@ -332,15 +330,20 @@ impl<O: Observer> ThreadConnection<O> {
     }
 }
 
-/// Reports the end of a connection, even if its thread panics, so that its entry in the table is always removed.
-struct CloseOnDrop<O: Observer> {
+/// The end of a connection, even if its thread panics: with bytes pending it is a reset, and its entry in the table is
+/// always removed.
+struct CloseOnDrop<'a, O: Observer> {
     connection: ThreadConnection<O>,
+    stream: &'a TcpStream,
     reason: Reason,
 }
 
-impl<O: Observer> Drop for CloseOnDrop<O> {
+impl<O: Observer> Drop for CloseOnDrop<'_, O> {
     fn drop(&mut self) {
         let connection = &self.connection;
+        if connection.bytes_in != connection.bytes_out {
+            reset_on_close(self.stream);
+        }
         let summary = ConnectionSummary {
             id: connection.identity.id,
             peer: connection.identity.peer.clone(),
