@@ -72,6 +72,12 @@ fn a_log_on_a_non_blocking_descriptor_lacks_nothing() {
             echo_roundtrip(&connect(address), b"logged");
         }
         let log = Output::collect(Some(unread));
+        // The end of the server does not wait long for a reader that is slow.
+        let all = log.wait(DEADLINE, |log| {
+            let closed = log.lines().matches(" disconnected").count();
+            (closed == CONNECTIONS).then_some(())
+        });
+        assert_eq!(all, Some(()), "{} lines", log.lines().lines().count());
         server.signal(Signal::TERM);
         assert_eq!(server.wait().code, Some(0));
         let log = String::from_utf8(log.wait_for_end(DEADLINE).unwrap()).unwrap();
