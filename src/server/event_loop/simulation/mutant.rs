@@ -2,8 +2,8 @@
 //!
 //! Those of the kernel are in `network` and `kernel`, those of the loop in `mutant_loop`.
 //!
-//! Two others that a review has tried cannot exist here: a listen(2) that ignores the configured backlog is noticed by
-//! `no_more_connections_wait_than_the_backlog_allows`, a client that accepts a connection to itself by
+//! Two mistakes cannot exist here. A listen(2) that ignores the configured backlog is noticed by
+//! `no_more_connections_wait_than_the_backlog_allows`, and a client that accepts a connection to itself by
 //! `a_socket_connected_to_itself_counts_as_refused`.
 
 /// One deliberate mistake.
