@@ -5,8 +5,9 @@ use mio_echo::text::background_writer::BackgroundWriter;
 use mio_echo::text::one_line;
 #[cfg(feature = "trace")]
 use mio_echo::trace::Colour;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,6 +21,12 @@ pub(super) const NOT_STARTED: u8 = 2;
 pub(super) fn print_line(line: &str) {
     let mut stdout = io::stdout().lock();
     let _unwritten = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// Whether a short write to `output` ends at once, be it with an error.
+pub(super) fn has_room(output: impl AsFd) -> bool {
+    let mut outputs = [PollFd::new(&output, PollFlags::OUT)];
+    poll(&mut outputs, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 /// Bytes of lines that may wait to be written.

@@ -113,13 +113,12 @@ fn are_asleep_for(time: Duration, server: &Child) -> bool {
 /// How often each thread of the server has gone to sleep (proc(5), `/proc/PID/task/TID/status`).
 fn times_slept(server: &Child) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
-    let counts = threads.filter_map(|thread| {
-        // The thread that has printed the ready line may have ended.
-        let status = fs::read_to_string(thread.unwrap().path().join("status")).ok()?;
+    let counts = threads.map(|thread| {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
         let count = status
             .lines()
             .find(|line| line.starts_with("voluntary_ctxt_switches"));
-        Some(count.unwrap().to_owned())
+        count.unwrap().to_owned()
     });
     counts.collect()
 }

@@ -16,7 +16,7 @@ mod trace;
 
 use super::log_observer::LogObserver;
 use super::logger::{TARGET, print_statistics};
-use super::output::{FAILED, NOT_STARTED, fail, print_line};
+use super::output::{FAILED, NOT_STARTED, fail, has_room, print_line};
 use super::values::{
     Bytes, ModeName, Timeout, at_least_one, duration, number_in, size_up_to, time_limit,
 };
@@ -32,6 +32,7 @@ use mio_echo::text::os_error;
 use notices::{Notifier, ready_notice, watchdog_interval};
 #[cfg(target_os = "linux")]
 use privileges::Unprivileged;
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -282,8 +283,8 @@ fn start(
     Ok((server, metrics))
 }
 
-/// Prints the ready lines and notifies the service manager. Both may block for as long as they are not read, so another
-/// thread does it: the server serves all the same, and a signal stops it.
+/// Prints the ready lines and notifies the service manager. If there is no room for either, both may block for as long as
+/// they are not read, so another thread does it: the server serves all the same, and a signal stops it.
 fn announce(server: &Server, telemetry: &Telemetry, notifier: &Notifier) {
     let streams = server.local_addrs().iter();
     let streams = streams.map(|address| format!("listening on {address}"));
@@ -292,6 +293,7 @@ fn announce(server: &Server, telemetry: &Telemetry, notifier: &Notifier) {
     let metrics = telemetry.metrics_location().into_iter();
     let metrics = metrics.map(|location| format!("metrics on {location}"));
     let lines: Vec<String> = streams.chain(datagrams).chain(metrics).collect();
+    let is_written_at_once = has_room(io::stdout()) && notifier.has_room();
     let (notifier, notice) = (notifier.clone(), ready_notice(server));
     let announce = move || {
         for line in &lines {
@@ -299,6 +301,9 @@ fn announce(server: &Server, telemetry: &Telemetry, notifier: &Notifier) {
         }
         notifier.ready(&notice);
     };
+    if is_written_at_once {
+        return announce();
+    }
     let (is_running, has_ended) = mpsc::channel::<()>();
     let thread = thread::Builder::new().name("announcement".to_owned());
     let announcement = announce.clone();

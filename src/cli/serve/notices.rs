@@ -1,6 +1,7 @@
 //! Notices to the service manager that has started the server (`sd_notify(3)`): ready, stopping, still alive.
 
 use super::super::logger::TARGET;
+use super::super::output::has_room;
 use mio_echo::server::{Observer, Server};
 use mio_echo::text::os_error;
 use rustix::net::{SendFlags, send};
@@ -40,6 +41,11 @@ impl Notifier {
         if let Some(socket) = &self.0 {
             let _manager_is_gone = socket.send(notice.as_bytes());
         }
+    }
+
+    /// Whether a notice can be sent without blocking.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.as_ref().is_none_or(has_room)
     }
 
     /// Sends a notice without blocking. If there is no room for it, it is dropped: the manager draws its own conclusions.
