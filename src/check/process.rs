@@ -12,7 +12,8 @@ use crate::text::address::Address;
 use rustix::process::Signal;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
 
 /// How many windows a server has to come to rest.
 pub(super) const WINDOWS: u32 = 3;
@@ -132,9 +133,9 @@ impl ServerProcess {
 
     /// Waits for the processes to fall asleep, for at most `time`.
     pub(super) fn wait_until_asleep(&self, limit: &TimeLimit<'_>, time: Duration) {
-        let until = Instant::now() + time;
-        while !self.tree.is_asleep() && Instant::now() < until {
-            limit.pause(Duration::from_millis(5));
+        let wait = limit.wait_at_most(time);
+        while !self.tree.is_asleep() && !wait.is_over() {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
